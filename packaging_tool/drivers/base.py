@@ -1,0 +1,114 @@
+"""What a driver must give. To add one: a module here with a class `Driver` that fulfils this protocol, and two
+dataclasses `CoreOptions` and `PluginOptions` for its tables `[core.NAME]` and `[plugin.X.NAME]` in the project file
+(`_` in field names for `-` in keys; a docstring line `key: text` documents a key)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from packaging_tool.errors import Problem
+from packaging_tool.listener import Listener
+from packaging_tool.package.model import Entry, Module
+from packaging_tool.project.model import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What a driver puts into one package: its files and the modules compiled into them."""
+
+    entries: tuple[Entry, ...]
+    modules: tuple[Module, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A plugin that does not build.
+
+    plugin: its name. package: the source package that failed, e.g. a Go import path. message: the compiler's own lines.
+    """
+
+    plugin: str
+    package: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A driver's part of `mkpkgs.lock`: every input of the build that the project file does not say.
+
+    text: TOML. It is written to the lock file as it stands and given back to the driver at the next run.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of one build for one architecture.
+
+    abi: lower-case hex. core, kit: payloads (kit None if the driver has none). plugins: by name, without the failed.
+    """
+
+    abi: str
+    core: Payload
+    kit: Payload | None
+    plugins: Mapping[str, Payload]
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What the driver needs on the installed machine.
+
+    assemble: text of a POSIX sh script that makes the working program, or "" if the core's own program is it; its
+    contract stands in docs/architecture.md. depends: more relations of the core, in neutral words. reload: true if the
+    server takes a change of plugins by a reload.
+    """
+
+    assemble: str = ""
+    depends: tuple[str, ...] = ()
+    reload: bool = False
+
+
+class Driver(Protocol):
+    """A kind of plugin.
+
+    workdir is a private folder of the driver's below the project's cache that lasts from run to run.
+    """
+
+    name: str
+
+    def check(self, project: Project) -> list[Problem]:
+        """Problems of the driver's own settings that need no build: line 0, key from the top of the file."""
+        ...
+
+    def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
+        """Resolve every input of the build. Gives previous back unchanged if it still fits the project.
+
+        Raises BuildError.
+        """
+        ...
+
+    def fingerprint(self, project: Project, plugin: str | None) -> str:
+        """Hash of the sources that the driver reads for the core (None) or a plugin; cheap, for up-to-date checks."""
+        ...
+
+    def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
+        """The payloads to come, without building them: entries whose content is None where it is not known yet."""
+        ...
+
+    def build(
+        self, project: Project, lock: Lock, architecture: str, workdir: Path, listener: Listener
+    ) -> tuple[Outcome, Lock]:
+        """Build core, kit and plugins. The lock that comes back also has the ABI of this architecture.
+
+        A plugin that fails is in `failures`; the others are built. Raises BuildError if the core fails.
+        """
+        ...
+
+    def target(self, project: Project) -> Target:
+        """What goes with the core onto the installed machine."""
+        ...

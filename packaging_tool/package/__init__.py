@@ -1,0 +1,1 @@
+"""The neutral package model between drivers and formats."""

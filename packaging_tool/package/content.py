@@ -1,0 +1,72 @@
+"""The bytes of a file on their way into packages: read once, hashed once, shared by all formats."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import threading
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+
+CHUNK = 1 << 20
+
+
+class Content:
+    """Bytes in memory or in a file, with their digests.
+
+    A file is mapped, not read into memory; both formats and all digests go over the same pages. The digests are
+    lower-case hex and computed together, once, by the first thread that asks. Raises OSError if the file cannot be read.
+    """
+
+    def __init__(self, source: bytes | Path) -> None:
+        self.source = source
+        self._lock = threading.Lock()
+        self._digests: tuple[str, str] | None = None
+
+    @cached_property
+    def size(self) -> int:
+        """Length in bytes."""
+        return len(self.source) if isinstance(self.source, bytes) else self.source.stat().st_size
+
+    def chunks(self) -> Iterator[bytes | memoryview]:
+        """The bytes, in pieces of at most 1 MiB. A piece is valid until the next one is asked for."""
+        if isinstance(self.source, bytes):
+            if self.source:
+                yield self.source
+            return
+        with self.source.open("rb") as file:
+            if self.size <= CHUNK:
+                if data := file.read():
+                    yield data
+                return
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+                for start in range(0, len(mapped), CHUNK):
+                    with memoryview(mapped)[start : start + CHUNK] as piece:
+                        yield piece
+
+    def read(self) -> bytes:
+        """All bytes at once; for small files."""
+        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+
+    @property
+    def md5(self) -> str:
+        """MD5, as `md5sums` of a .deb wants it (deb-md5sums(5))."""
+        return self._digest()[0]
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256, as manifests and rpm's FILEDIGESTS want it."""
+        return self._digest()[1]
+
+    def _digest(self) -> tuple[str, str]:
+        with self._lock:
+            if self._digests is None:
+                hashes: tuple[Callable[[bytes | memoryview], None], ...]
+                md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+                hashes = (md5.update, sha256.update)
+                for piece in self.chunks():
+                    for update in hashes:
+                        update(piece)
+                self._digests = (md5.hexdigest(), sha256.hexdigest())
+            return self._digests

@@ -1,0 +1,161 @@
+"""The neutral package: what a format is given to write. No format's own words appear here.
+
+Everything is already decided: files are expanded, sorted and checked, relations are parsed, the version is whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from packaging_tool.package.content import Content
+
+EntryType = Literal["file", "config", "doc", "directory", "symlink", "ghost"]
+Operator = Literal["", "<", "<=", "=", ">=", ">"]
+Kind = Literal["core", "kit", "plugin", "retired"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One file, directory or link of a package.
+
+    path: absolute, normalised, without a final `/`. mode: permission bits, e.g. 0o644. content: of file, config and doc.
+    target: of a symlink, as written into the link. A ghost belongs to the package but is not shipped (rpm `%ghost`;
+    a .deb leaves it out).
+    """
+
+    path: str
+    type: EntryType = "file"
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+    content: Content | None = None
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A package version; the same text `[epoch:]upstream-release` in Debian (deb-version(7)) and rpm (EVR)."""
+
+    upstream: str
+    release: str
+    epoch: int = 0
+
+    def __str__(self) -> str:
+        epoch = f"{self.epoch}:" if self.epoch else ""
+        return f"{epoch}{self.upstream}-{self.release}"
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """A virtual name with a value: `caddy-abi-HASH` in a .deb, `caddy-abi(HASH)` in an .rpm."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A package name with an optional version condition. version is "" where operator is ""."""
+
+    name: str
+    operator: Operator = ""
+    version: str = ""
+
+
+# One line of a relation field: alternatives, of which the first is preferred.
+Alternatives = tuple["Relation | Capability", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relations:
+    """All relations of a package. An item is a tuple of alternatives; provides, conflicts and replaces have one each."""
+
+    depends: tuple[Alternatives, ...] = ()
+    recommends: tuple[Alternatives, ...] = ()
+    suggests: tuple[Alternatives, ...] = ()
+    conflicts: tuple[Alternatives, ...] = ()
+    replaces: tuple[Alternatives, ...] = ()
+    provides: tuple[Alternatives, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One changelog entry. version: whole text; time: seconds since 1970 UTC; author: `Name <address>`."""
+
+    version: str
+    time: int
+    author: str
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A library that is compiled in. purl-like: path `golang.org/x/net`, version `v0.50.0`, license an SPDX id.
+
+    license: "" if it is not known. license_text: the whole file, copyright: its copyright lines. sum: `h1:…` or "".
+    """
+
+    path: str
+    version: str
+    license: str = ""
+    copyright: tuple[str, ...] = ()
+    license_text: str = ""
+    sum: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifecycle:
+    """What the core package does on the target when it comes, when plugins come or go, and when it leaves.
+
+    Formats turn this into maintainer scripts, scriptlets and triggers; it holds facts, no script text.
+    core: the core's name. unit: systemd unit, e.g. `caddy.service`, or "" without service. user, group, home: of the
+    service. watched: the directory whose changes call apply. tool: absolute path of the target tool. program: working program.
+    made: files that apply made, which leave with the package. config_directory: and what purge removes with it.
+    """
+
+    core: str
+    unit: str
+    user: str
+    group: str
+    home: str
+    watched: str
+    tool: str
+    program: str
+    made: tuple[str, ...] = ()
+    config_directory: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """One package of either kind, for one architecture.
+
+    name: of the package. source: name of the source package that all of a release share. architecture: Debian's name,
+    `all` if independent. summary: without final stop. description: paragraphs parted by blank lines. license: SPDX
+    expression of what is inside. section, priority: Debian's; group: rpm's. entries: sorted by path, no doubles.
+    modules: compiled in. lifecycle: only for the core. compression: per format name, `method` or `method:level`.
+    time: SOURCE_DATE_EPOCH, seconds; every time stamp in the package.
+    """
+
+    kind: Kind
+    name: str
+    source: str
+    version: Version
+    architecture: str
+    summary: str
+    description: str
+    license: str
+    copyright: str
+    homepage: str
+    maintainer: str
+    vendor: str
+    section: str
+    group: str
+    priority: str
+    entries: tuple[Entry, ...]
+    time: int
+    relations: dict[str, Relations]
+    changelog: tuple[Change, ...]
+    compression: dict[str, str]
+    modules: tuple[Module, ...] = ()
+    lifecycle: Lifecycle | None = None

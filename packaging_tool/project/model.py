@@ -1,0 +1,259 @@
+"""The project file as typed, frozen values. Field names are the keys of `mkpkgs.toml` (`_` for `-`).
+
+The reference page (docs/reference.md) is made from these types and their docstrings: a line `name: text` in the
+docstring of a class documents the key `name`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+FileType = Literal["file", "config", "doc", "directory", "symlink", "ghost"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelationSet:
+    """Relations in neutral words, e.g. `"openssl >= 3.0"` or `"mailx | s-nail"`.
+
+    depends: must be installed.
+    recommends: installed unless the administrator says no.
+    suggests: only mentioned.
+    conflicts: may not be installed at the same time.
+    replaces: packages that this one takes the place of.
+    provides: names that this package also answers to.
+    """
+
+    depends: tuple[str, ...] = ()
+    recommends: tuple[str, ...] = ()
+    suggests: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSpec:
+    """A file, or all files that a glob finds, to put into a package.
+
+    source: glob, relative to the project file; not for directory, symlink and ghost.
+    path: where it goes; with a final `/` the source keeps its name below it.
+    type: file, config (kept when the administrator changed it), doc, directory, symlink or ghost (owned, not shipped).
+    mode: octal text such as `"0640"`; the default is 0755 for directories and executable sources, else 0644.
+    owner: name of a user.
+    group: name of a group.
+    target: of a symlink.
+    """
+
+    path: str
+    source: str = ""
+    type: FileType = "file"
+    mode: str = ""
+    owner: str = "root"
+    group: str = "root"
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeSpec:
+    """One entry of the changelog.
+
+    version: version and release, e.g. `"2.11.9-1"`.
+    date: ISO 8601 date or time, e.g. `2026-11-20` (midnight UTC).
+    changes: one text per change.
+    author: `Name <address>`; default the maintainer.
+    """
+
+    version: str
+    date: str
+    changes: tuple[str, ...]
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSpec:
+    """The systemd service of the core. Without this table the core has no service.
+
+    command: arguments of the program, e.g. `"run --config /etc/caddy/Caddyfile"`.
+    reload: arguments of the program for `systemctl reload`; "" if it cannot.
+    type: systemd's `Type=`.
+    check: arguments with which a new program must end with status 0 before it replaces the old one.
+    capabilities: what the service keeps, e.g. `"CAP_NET_BIND_SERVICE"`.
+    environment: variables of the service.
+    home: home directory of the user and state directory of the service; default /var/lib/NAME.
+    unit: lines of the [Service] section that replace or extend ours, e.g. `LimitNOFILE = "1048576"`.
+    documentation: of the unit; default the homepage.
+    """
+
+    command: str = ""
+    reload: str = ""
+    type: Literal["simple", "exec", "notify", "notify-reload"] = "exec"
+    check: str = "--version"
+    capabilities: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    home: str = ""
+    unit: Mapping[str, str] = field(default_factory=dict)
+    documentation: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreSpec:
+    """The server's own package.
+
+    name: of the package, the service, the user and the directories.
+    version: upstream version, without epoch and release.
+    release: of the packaging.
+    epoch: raise it only when upstream's versions went backwards.
+    summary: one line, no final full stop.
+    description: some lines of plain text; blank lines part paragraphs.
+    license: SPDX expression of the server, e.g. `"Apache-2.0"`.
+    copyright: who holds the copyright, e.g. `"2015 Matthew Holt and The Caddy Authors"`.
+    homepage: address of the project.
+    maintainer: `Name <address>` of who makes the packages.
+    vendor: rpm's Vendor; default the maintainer's name.
+    section: Debian's section.
+    group: rpm's group.
+    priority: Debian's priority.
+    architectures: Debian's names: amd64, arm64; `all` for a server without machine code.
+    targets: distribution releases that must be able to install the packages.
+    driver: how plugins are built and get into the server.
+    program: path of the core's own program relative to the project file, for drivers that do not build it.
+    user: that the service runs as.
+    user_group: group of that user; default the user's name.
+    config_directory: default /etc/NAME.
+    plugins_directory: default /usr/lib/NAME/plugins.
+    files: more files for the core package.
+    service: the systemd service.
+    changelog: newest first; default one entry for this version.
+    compression: per format, e.g. `{ deb = "xz", rpm = "zstd:19" }`; the default suits the targets.
+    depends: what the core needs; likewise recommends, suggests, conflicts, replaces, provides.
+    deb: relations that replace those above in .deb files.
+    rpm: relations that replace those above in .rpm files.
+    """
+
+    name: str
+    version: str
+    summary: str
+    license: str
+    homepage: str
+    maintainer: str
+    release: str = "1"
+    epoch: int = 0
+    description: str = ""
+    copyright: str = ""
+    vendor: str = ""
+    section: str = "net"
+    group: str = "System Environment/Daemons"
+    priority: str = "optional"
+    architectures: tuple[str, ...] = ("amd64",)
+    targets: tuple[str, ...] = ("debian12", "el9")
+    driver: str = "go-link"
+    program: str = ""
+    user: str = ""
+    user_group: str = ""
+    config_directory: str = ""
+    plugins_directory: str = ""
+    files: tuple[FileSpec, ...] = ()
+    service: ServiceSpec | None = None
+    changelog: tuple[ChangeSpec, ...] = ()
+    compression: Mapping[str, str] = field(default_factory=dict)
+    depends: tuple[str, ...] = ()
+    recommends: tuple[str, ...] = ()
+    suggests: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+    deb: RelationSet | None = None
+    rpm: RelationSet | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginSpec:
+    """One plugin; the key in `[plugin.NAME]` is its name.
+
+    summary: one line, no final full stop.
+    description: default the summary.
+    version: of its own; default the core's version.
+    release: default the core's release.
+    license: SPDX expression; default the core's.
+    copyright: default the core's.
+    homepage: default the core's.
+    optional: true if the server may start without it when it fails.
+    order: plugins with lower numbers come first in the server.
+    needs: names of plugins of this project that must be there too.
+    clashes: names of plugins of this project that cannot be there at the same time.
+    files: more files for the plugin's package.
+    depends: what the plugin needs beside the core; likewise recommends, suggests, conflicts, replaces, provides.
+    deb: relations that replace those above in .deb files.
+    rpm: relations that replace those above in .rpm files.
+    """
+
+    name: str
+    summary: str
+    description: str = ""
+    version: str = ""
+    release: str = ""
+    license: str = ""
+    copyright: str = ""
+    homepage: str = ""
+    optional: bool = False
+    order: int = 50
+    needs: tuple[str, ...] = ()
+    clashes: tuple[str, ...] = ()
+    files: tuple[FileSpec, ...] = ()
+    depends: tuple[str, ...] = ()
+    recommends: tuple[str, ...] = ()
+    suggests: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+    deb: RelationSet | None = None
+    rpm: RelationSet | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositorySpec:
+    """The repositories in `dist/`.
+
+    url: where `dist/` will be served; the source files for clients carry it.
+    origin: Release's Origin; default the core's vendor. unattended-upgrades matches it: never change it.
+    label: Release's Label; default the core's name.
+    suite: Release's Suite and the folder below dists/.
+    component: of the apt repository.
+    retired: names of plugins that were published once and end with this core; their packages become empty.
+    """
+
+    url: str = "http://localhost:8000"
+    origin: str = ""
+    label: str = ""
+    suite: str = "stable"
+    component: str = "main"
+    retired: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A whole, checked project file.
+
+    root: directory of the project file, absolute; sources are relative to it.
+    file: the project file itself.
+    core_options, plugin_options: the driver's own settings, of the types that the driver names `CoreOptions`
+    and `PluginOptions`; plugin_options by plugin name.
+    """
+
+    root: Path
+    file: Path
+    core: CoreSpec
+    plugins: tuple[PluginSpec, ...] = ()
+    repository: RepositorySpec = RepositorySpec()
+    core_options: Any = None
+    plugin_options: Mapping[str, Any] = field(default_factory=dict)
+
+    def plugin(self, name: str) -> PluginSpec:
+        """The plugin of this name; KeyError if there is none."""
+        for plugin in self.plugins:
+            if plugin.name == name:
+                return plugin
+        raise KeyError(name)

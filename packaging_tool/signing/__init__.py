@@ -1,0 +1,1 @@
+"""Signatures: OpenPGP for repositories and rpm headers, signify's format for manifests."""
