@@ -15,8 +15,8 @@ from packaging_tool.signing.base import Signer
 class Built:
     """A package file that was written.
 
-    path: of the file. size: bytes. sha256: of the whole file, hex. index: what the format's repository kind needs to list it without opening the file again
-    (deb: the control fields as text; rpm: the three XML stanzas), in the repository kind's own words.
+    path: of the file. size: bytes. sha256: of the whole file, hex. index: what the format's
+    repository kind needs to list it without opening the file again, in its own words (deb: the control fields as text; rpm: the three XML stanzas).
     """
 
     path: Path
@@ -48,10 +48,6 @@ class Format(Protocol):
 
     def file_name(self, package: Package) -> str:
         """The usual name of the package's file (Debian Policy 5.6.x; rpm's NVRA)."""
-        ...
-
-    def default_compression(self) -> str:
-        """`method:level` that the format's linters and all its targets accept."""
         ...
 
     def spell(self, alternatives: Alternatives) -> str:

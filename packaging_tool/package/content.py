@@ -16,7 +16,7 @@ class Content:
     """Bytes in memory or in a file, with their digests.
 
     A file is mapped, not read into memory; both formats and all digests go over the same pages. The digests are
-    lower-case hex and computed together, once, by the first thread that asks. Raises OSError if the file cannot be read.
+    lower-case hex and computed together, once, by the first thread that asks. Raises OSError.
     """
 
     def __init__(self, source: bytes | Path) -> None:

@@ -19,8 +19,8 @@ Kind = Literal["core", "kit", "plugin", "retired"]
 class Entry:
     """One file, directory or link of a package.
 
-    path: absolute, normalised, without a final `/`. mode: permission bits, e.g. 0o644. content: of file, config and doc.
-    target: of a symlink, as written into the link. A ghost belongs to the package but is not shipped (rpm `%ghost`;
+    path: absolute, normalised, without a final `/`. mode: permission bits, e.g. 0o644. content: of
+    file, config and doc. target: of a symlink, as written into the link. A ghost belongs to the package but is not shipped (rpm `%ghost`;
     a .deb leaves it out).
     """
 
@@ -69,7 +69,7 @@ Alternatives = tuple["Relation | Capability", ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relations:
-    """All relations of a package. An item is a tuple of alternatives; provides, conflicts and replaces have one each."""
+    """All relations of a package: tuples of alternatives; in provides, conflicts and replaces each has one item."""
 
     depends: tuple[Alternatives, ...] = ()
     recommends: tuple[Alternatives, ...] = ()
@@ -110,8 +110,8 @@ class Lifecycle:
 
     Formats turn this into maintainer scripts, scriptlets and triggers; it holds facts, no script text.
     core: the core's name. unit: systemd unit, e.g. `caddy.service`, or "" without service. user, group, home: of the
-    service. watched: the directory whose changes call apply. tool: absolute path of the target tool. program: working program.
-    made: files that apply made, which leave with the package. config_directory: and what purge removes with it.
+    service. watched: the directory whose changes call apply. tool: absolute path of the target tool. program: the
+    working program. made: files that apply made, which leave with the package. config_directory: and what purge removes with it.
     """
 
     core: str

@@ -1,0 +1,52 @@
+"""The distribution releases that packages are made for, and what each can read. The only table of such facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One distribution release.
+
+    format: package format. compressions: methods that its package manager unpacks, best default first.
+    ed25519: its openssl (3.0 and later: `pkeyutl -rawin`) checks Ed25519 from a shell script.
+    rsa_only: its rpm reads no EdDSA in OpenPGP signatures (before 4.16 with libgcrypt).
+    """
+
+    format: str
+    compressions: tuple[str, ...]
+    ed25519: bool = True
+    rsa_only: bool = False
+
+
+# lintian 2.116 calls every .deb with zstd malformed, also for Ubuntu, so gzip stands first although all releases but
+# Debian 11 read zstd (dpkg 1.21.18, apt 2.1.9). rpm reads zstd since 4.14.
+TARGETS: Mapping[str, Release] = {
+    "debian11": Release("deb", ("gzip", "xz", "none"), ed25519=False),
+    "debian12": Release("deb", ("gzip", "xz", "zstd", "none")),
+    "debian13": Release("deb", ("gzip", "xz", "zstd", "none")),
+    "ubuntu22.04": Release("deb", ("gzip", "xz", "zstd", "none")),
+    "ubuntu24.04": Release("deb", ("gzip", "xz", "zstd", "none")),
+    "el8": Release("rpm", ("zstd", "xz", "gzip", "none"), ed25519=False, rsa_only=True),
+    "el9": Release("rpm", ("zstd", "xz", "gzip", "none")),
+    "el10": Release("rpm", ("zstd", "xz", "gzip", "none")),
+    "fedora": Release("rpm", ("zstd", "xz", "gzip", "none")),
+}
+
+# A level where a method has no level in the project file: small enough to publish, fast enough for every build.
+LEVELS = {"gzip": 6, "xz": 6, "zstd": 9, "none": 0}
+LIMITS = {"gzip": (1, 9), "xz": (0, 9), "zstd": (1, 19), "none": (0, 0)}
+
+
+def formats(targets: Sequence[str]) -> tuple[str, ...]:
+    """The package formats of these targets, sorted."""
+    return tuple(sorted({TARGETS[name].format for name in targets}))
+
+
+def default_compression(format_name: str, targets: Sequence[str]) -> str:
+    """`method:level` that all targets of the format read."""
+    wanted = [TARGETS[name] for name in targets if TARGETS[name].format == format_name]
+    method = next(m for m in wanted[0].compressions if all(m in release.compressions for release in wanted))
+    return f"{method}:{LEVELS[method]}"
