@@ -16,7 +16,8 @@ class Built:
     """A package file that was written.
 
     path: of the file. size: bytes. sha256: of the whole file, hex. index: what the format's
-    repository kind needs to list it without opening the file again, in its own words (deb: the control fields as text; rpm: the three XML stanzas).
+    repository kind needs to list it without opening the file again, in its own words (deb: the control fields as
+    text; rpm: the three XML stanzas).
     """
 
     path: Path

@@ -20,8 +20,8 @@ class Entry:
     """One file, directory or link of a package.
 
     path: absolute, normalised, without a final `/`. mode: permission bits, e.g. 0o644. content: of
-    file, config and doc. target: of a symlink, as written into the link. A ghost belongs to the package but is not shipped (rpm `%ghost`;
-    a .deb leaves it out).
+    file, config and doc. target: of a symlink, as written into the link. A ghost belongs to the package but is not
+    shipped (rpm `%ghost`; a .deb leaves it out).
     """
 
     path: str
@@ -111,7 +111,7 @@ class Lifecycle:
     Formats turn this into maintainer scripts, scriptlets and triggers; it holds facts, no script text.
     core: the core's name. unit: systemd unit, e.g. `caddy.service`, or "" without service. user, group, home: of the
     service. watched: the directory whose changes call apply. tool: absolute path of the target tool. program: the
-    working program. made: files that apply made, which leave with the package. config_directory: and what purge removes with it.
+    working program. made: files that apply made, which leave with the package. config_directory: purge removes it.
     """
 
     core: str

@@ -175,8 +175,9 @@ class PluginSpec:
 
     summary: one line, no final full stop.
     description: default the summary.
-    version: of its own; default the core's version.
-    release: default the core's release.
+    version: of its own; default the core's. The core's version and release then follow the plugin's release after a
+        `+`, since the plugin built for another core is another package.
+    release: of its packaging; default the core's release.
     license: SPDX expression; default the core's.
     copyright: default the core's.
     homepage: default the core's.
