@@ -1,7 +1,7 @@
 """Driver `files`: prebuilt files dropped into the plugins directory; the server opens them itself.
 
-The ABI is the SHA-256 of the text `mkpkgs abi 1\\ndriver files\\ncore NAME\\nformat VERSION\\n`: core and plugin agree on
-the declared version of a format and on nothing else.
+The ABI is the SHA-256 of the text `mkpkgs abi 1\\ndriver files\\ncore NAME\\nformat VERSION\\n`: core and plugin agree
+on the declared version of a format and on nothing else.
 """
 
 from __future__ import annotations

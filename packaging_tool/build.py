@@ -1,0 +1,354 @@
+"""One whole run, for the command line and anybody else: lock, build, package, publish.
+
+All work goes into a copy of the output directory beside it (hard links, so it costs nothing). Only when everything is
+there does the copy take the place of the directory, in one exchange. Whatever goes wrong before, also a kill, leaves the
+output as it was; the next run sweeps the leftovers.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+from packaging_tool import atomic, registry, state, targets
+from packaging_tool import lock as locking
+from packaging_tool import plan as planning
+from packaging_tool import publish as publishing
+from packaging_tool.drivers.base import Driver, Failure, Outcome
+from packaging_tool.errors import BuildError, InputError
+from packaging_tool.formats.base import Built, Format
+from packaging_tool.listener import Listener
+from packaging_tool.package import contents
+from packaging_tool.package.model import Package
+from packaging_tool.project.model import Project
+from packaging_tool.repos.base import Repository
+from packaging_tool.signing import keys
+
+CACHE = ".mkpkgs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to run.
+
+    output: directory for the repositories. architectures: a choice of the project's, empty for all. jobs: threads, 0 for
+    one per processor. plugins: a choice of plugins to package, empty for all. keys: directory of the keys, None for the
+    usual place.
+    """
+
+    output: Path
+    architectures: tuple[str, ...] = ()
+    jobs: int = 0
+    plugins: tuple[str, ...] = ()
+    keys: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a run did.
+
+    written: package files that are new, below output. unchanged: how many were still right. failures: plugins that do
+    not build. changed: whether output was touched at all. seconds: how long it took.
+    """
+
+    written: tuple[Path, ...] = ()
+    unchanged: int = 0
+    failures: tuple[Failure, ...] = ()
+    changed: bool = False
+    seconds: float = 0.0
+
+
+def plan(project: Project, settings: Settings, listener: Listener) -> tuple[Package, ...]:
+    """The packages to come, without building them: contents that are not known yet are None."""
+    run = _Run(project, settings, listener)
+    with run.exclusive():
+        locked = run.locked()
+        made = []
+        for architecture in run.architectures:
+            outline = run.driver.outline(project, locked.part, architecture, run.workdir)
+            trust = planning.Trust(keys={}, sign=None)
+            made += planning.packages(
+                project, outline, architecture, run.driver.target(project), trust, run.epoch(locked)
+            )
+        return tuple(made)
+
+
+def lock(project: Project, settings: Settings, listener: Listener) -> bool:
+    """Resolve the inputs of the build anew and write `mkpkgs.lock`; says whether it changed."""
+    run = _Run(project, settings, listener)
+    with run.exclusive():
+        before = locking.path_of(project.file).read_bytes() if locking.path_of(project.file).exists() else b""
+        run.locked(fresh=True)
+        return before != locking.path_of(project.file).read_bytes()
+
+
+def build(project: Project, settings: Settings, listener: Listener) -> Report:
+    """Build packages into the pools of the repositories, without touching the indexes."""
+    return _Run(project, settings, listener).go(packages=True, repositories=False)
+
+
+def publish(project: Project, settings: Settings, listener: Listener) -> Report:
+    """Write the repositories from the packages that lie in the pools."""
+    return _Run(project, settings, listener).go(packages=False, repositories=True)
+
+
+def everything(project: Project, settings: Settings, listener: Listener) -> Report:
+    """Do all that the project file describes. Where nothing changed since the last run, do nothing."""
+    return _Run(project, settings, listener).go(packages=True, repositories=True)
+
+
+@dataclass
+class _Run:
+    """The state of one run; nothing of it outlives the run but files."""
+
+    project: Project
+    settings: Settings
+    listener: Listener
+    written: list[Path] = field(default_factory=list)
+    built: dict[str, list[Built]] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    unchanged: int = 0
+
+    @cached_property
+    def architectures(self) -> tuple[str, ...]:
+        known = self.project.core.architectures
+        for name in self.settings.architectures:
+            if name not in known:
+                raise InputError(f"architecture {name!r} is not one of the project's: {', '.join(known)}")
+        return self.settings.architectures or known
+
+    @cached_property
+    def driver(self) -> Driver:
+        return cast(Driver, registry.load("drivers", self.project.core.driver).Driver())
+
+    @cached_property
+    def formats(self) -> dict[str, Format]:
+        names = targets.formats(self.project.core.targets)
+        return {name: cast(Format, registry.load("formats", name).Format()) for name in names}
+
+    @cached_property
+    def repositories(self) -> dict[str, Repository]:
+        """Repository kinds of the project's formats, by format."""
+        found = (cast(Repository, registry.load("repos", name).Repository()) for name in registry.names("repos"))
+        return {kind.format: kind for kind in found if kind.format in self.formats}
+
+    @cached_property
+    def cache(self) -> Path:
+        path = self.project.root / CACHE
+        path.mkdir(mode=0o700, exist_ok=True)
+        # So that nobody commits it by accident, whatever the version control's settings.
+        if not (path / ".gitignore").exists():
+            atomic.write(path / ".gitignore", b"*\n")
+        return path
+
+    @cached_property
+    def workdir(self) -> Path:
+        path = self.cache / self.project.core.driver
+        path.mkdir(exist_ok=True)
+        return path
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """One run at a time in a project: two would build into the same folders."""
+        with (self.cache / "busy").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BuildError(f"another mkpkgs is at work in {self.project.root}", hint="wait for it") from None
+            yield
+
+    def locked(self, *, fresh: bool = False) -> locking.LockFile:
+        """The lock, resolved anew where the project no longer fits it, and written."""
+        path = locking.path_of(self.project.file)
+        core = self.project.core
+        version = f"{core.version}-{core.release}"
+        known = locking.read(path)
+        previous = known.part if known is not None and known.driver == core.driver and not fresh else None
+        part = self.driver.lock(self.project, previous, self.workdir, self.listener)
+        moment = known.time if known is not None and known.version == version else int(time.time())
+        found = locking.LockFile(version, moment, core.driver, part)
+        if locking.write(path, found):
+            self.listener.note(f"wrote {path.name}")
+        return found
+
+    def epoch(self, locked: locking.LockFile) -> int:
+        """SOURCE_DATE_EPOCH: the variable, else the newest changelog entry, else the time of the first lock."""
+        said = os.environ.get("SOURCE_DATE_EPOCH", "")
+        if said:
+            if not said.isascii() or not said.isdigit():
+                raise InputError(f"SOURCE_DATE_EPOCH={said!r} is not a number of seconds")
+            return int(said)
+        if self.project.core.changelog:
+            return planning.seconds(self.project.core.changelog[0].date)
+        return locked.time
+
+    def go(self, *, packages: bool, repositories: bool) -> Report:
+        """Run, and put the result into place at the end."""
+        began = time.monotonic()
+        with ExitStack() as stack:
+            stack.enter_context(self.exclusive())
+            locked = self.locked()
+            ring = stack.enter_context(keys.load(self.project.core.name, self.epoch(locked), self.settings.keys))
+            before = state.load(self.cache / "state.json")
+            inputs = self._inputs(ring, locked)
+            if packages and repositories and self._is_current(before, inputs):
+                return Report(unchanged=len(before.packages), seconds=time.monotonic() - began)
+            staging = stack.enter_context(self._staging())
+            after = state.State(packages=dict(before.packages), files=before.files)
+            if packages:
+                self._packages(staging, locked, ring, after)
+            if repositories:
+                self._publish(staging, ring, locked)
+            atomic.exchange(staging, self.settings.output)
+            after.files = state.stamps(self.settings.output)
+            after.packages = {name: kept for name, kept in after.packages.items() if name in after.files}
+            # With a failure or a choice of plugins, the next run has work left.
+            whole = packages and repositories and not self.failures and not self.settings.plugins
+            after.inputs = (
+                self._inputs(ring, locking.read(locking.path_of(self.project.file)) or locked) if whole else ""
+            )
+            state.save(self.cache / "state.json", after)
+        return Report(
+            written=tuple(sorted(self.written)),
+            unchanged=self.unchanged,
+            failures=tuple(self.failures),
+            changed=True,
+            seconds=time.monotonic() - began,
+        )
+
+    def _is_current(self, before: state.State, inputs: str) -> bool:
+        return before.inputs == inputs and before.files == state.stamps(self.settings.output)
+
+    def _inputs(self, ring: keys.Ring, locked: locking.LockFile) -> str:
+        """Hash over everything that shapes the output; see State.inputs."""
+        project, core = self.project, self.project.core
+        specs = [*core.files, *(spec for plugin in project.plugins for spec in plugin.files)]
+        sources = [entry for entry in contents.expand(project.root, specs) if entry.content is not None]
+        return state.digest(
+            [
+                state.own_fingerprint(),
+                project.file.read_text(encoding="utf-8"),
+                locked.render(),
+                str(self.epoch(locked)),
+                *self.architectures,
+                str(self.settings.output.absolute()),
+                ring.fingerprint,
+                self.driver.fingerprint(project, None),
+                *(self.driver.fingerprint(project, plugin.name) for plugin in project.plugins),
+                *(f"{entry.path} {entry.mode} {entry.content.sha256}" for entry in sources if entry.content),
+            ]
+        )
+
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        """A copy of the output directory beside it, removed at the end: by then it is the old output, or a failure."""
+        output = self.settings.output.absolute()
+        output.parent.mkdir(parents=True, exist_ok=True)
+        prefix = f".{output.name}."
+        for left in output.parent.glob(f"{prefix}*.staging"):
+            shutil.rmtree(left, ignore_errors=True)
+        staging = Path(tempfile.mkdtemp(prefix=prefix, suffix=".staging", dir=output.parent))
+        staging.chmod(0o755)
+        try:
+            if output.exists():
+                shutil.copytree(output, staging, dirs_exist_ok=True, copy_function=os.link)
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def _packages(self, staging: Path, locked: locking.LockFile, ring: keys.Ring, after: state.State) -> None:
+        made: list[Package] = []
+        known = locked
+        for architecture in self.architectures:
+            self.listener.step(f"build {self.project.core.name} {self.project.core.version} for {architecture}")
+            outcome, part = self.driver.build(self.project, known.part, architecture, self.workdir, self.listener)
+            known = replace(known, part=part)
+            self.failures += [f for f in outcome.failures if f not in self.failures]
+            made += self._plan(outcome, architecture, ring, known)
+        locking.write(locking.path_of(self.project.file), known)
+        self._write(staging, made, ring, after)
+
+    def _plan(
+        self, outcome: Outcome, architecture: str, ring: keys.Ring, locked: locking.LockFile
+    ) -> Iterable[Package]:
+        trust = planning.Trust(keys=ring.manifest_public_keys, sign=ring.sign_manifest)
+        target = self.driver.target(self.project)
+        found = planning.packages(self.project, outcome, architecture, target, trust, self.epoch(locked))
+        chosen = self.settings.plugins
+        if not chosen:
+            return found
+        for name in chosen:
+            if name not in {plugin.name for plugin in self.project.plugins}:
+                raise InputError(f"the project has no plugin {name!r}")
+        wanted = {f"{self.project.core.name}-plugin-{name}" for name in chosen}
+        return [package for package in found if package.name in wanted]
+
+    def _write(self, staging: Path, packages: Sequence[Package], ring: keys.Ring, after: state.State) -> None:
+        """Write every package in every format it is for: the largest first, spread over the processors."""
+        tasks = [(package, family) for package in packages for family in package.relations]
+        tasks.sort(key=lambda task: (-_size(task[0]), task[0].name, task[0].architecture, task[1]))
+        for family in self.formats:
+            self.repositories[family].pool(staging, self.project.core.name).mkdir(parents=True, exist_ok=True)
+        done = 0
+        jobs = self.settings.jobs or len(os.sched_getaffinity(0))
+        with ThreadPoolExecutor(jobs) as pool:
+            waiting = {pool.submit(self._write_one, staging, *task, ring, after): task for task in tasks}
+            try:
+                for future in as_completed(waiting):
+                    future.result()
+                    done += 1
+                    self.listener.progress("write packages", done, len(tasks))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _write_one(self, staging: Path, package: Package, family: str, ring: keys.Ring, after: state.State) -> None:
+        writer = self.formats[family]
+        pool = self.repositories[family].pool(staging, self.project.core.name)
+        relative = (pool / writer.file_name(package)).relative_to(staging).as_posix()
+        mark = state.fingerprint(
+            package, {"format": family, "key": ring.fingerprint, "program": state.own_fingerprint()}
+        )
+        kept = after.reusable(self.settings.output, relative, mark)
+        if kept is not None:
+            self.built.setdefault(family, []).append(replace(kept, path=staging / relative))
+            self.unchanged += 1
+            return
+        try:
+            made = writer.write(package, pool, ring.signer)
+        except OSError as failed:
+            raise BuildError(f"cannot write {writer.file_name(package)}: {failed.strerror}") from failed
+        self.built.setdefault(family, []).append(made)
+        self.written.append(self.settings.output / relative)
+        after.packages[relative] = (mark, replace(made, path=Path(relative)))
+
+    def _publish(self, staging: Path, ring: keys.Ring, locked: locking.LockFile) -> None:
+        for family, kind in self.repositories.items():
+            self.listener.step(f"write the {kind.name} repository")
+            kind.write(
+                staging,
+                self.built.get(family, ()),
+                self.project.repository,
+                self.project.core.name,
+                self.epoch(locked),
+                ring.signer,
+            )
+        publishing.check(self.project, self.settings.output, staging, tuple(self.repositories.values()))
+        for name, data in publishing.site(
+            self.project, staging, tuple(self.repositories.values()), ring.signer
+        ).items():
+            atomic.write(staging / name, data)
+
+
+def _size(package: Package) -> int:
+    return sum(entry.content.size for entry in package.entries if entry.content is not None)

@@ -1,0 +1,79 @@
+"""`mkpkgs.lock`: every input of a build that the project file does not say. It belongs into version control.
+
+A TOML file. On top our own keys; below the marker line the driver's part, byte for byte as the driver wrote it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging_tool import atomic
+from packaging_tool.drivers.base import Lock
+from packaging_tool.errors import InputError
+
+FORMAT = 1
+MARKER = "# The driver's part:\n"
+HEADER = "# Written by mkpkgs. Keep it in version control: with it, the same packages can be built again.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class LockFile:
+    """A lock file.
+
+    version: package version it was made for. time: seconds since 1970, for every time stamp in the packages of this
+    version when neither SOURCE_DATE_EPOCH nor a changelog says one. driver: name of the driver. part: the driver's.
+    """
+
+    version: str
+    time: int
+    driver: str
+    part: Lock
+
+    def render(self) -> str:
+        """The text of the file."""
+        own = f'lock = {FORMAT}\nversion = "{self.version}"\ntime = {self.time}\ndriver = "{self.driver}"\n'
+        return f"{HEADER}{own}{MARKER}{self.part.text}"
+
+
+def path_of(project_file: Path) -> Path:
+    """Where the lock of a project file lies: beside it, `mkpkgs.lock` for `mkpkgs.toml`."""
+    return project_file.with_suffix(".lock")
+
+
+def read(path: Path) -> LockFile | None:
+    """The lock file, None if there is none. Raises InputError if it is damaged or from another mkpkgs."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise _damaged(path, "it is not UTF-8 text") from None
+    own, marker, part = text.partition(MARKER)
+    try:
+        values = tomllib.loads(own)
+        tomllib.loads(part)
+        if values["lock"] != FORMAT:
+            raise InputError(f"{path}: lock format {values['lock']} is unknown; this mkpkgs writes {FORMAT}")
+        found = LockFile(str(values["version"]), int(values["time"]), str(values["driver"]), Lock(part))
+    except (tomllib.TOMLDecodeError, KeyError, ValueError, TypeError) as broken:
+        raise _damaged(path, str(broken)) from None
+    if not marker:
+        raise _damaged(path, "the driver's part is missing")
+    return found
+
+
+def write(path: Path, lock: LockFile) -> bool:
+    """Write the file if its text changed; says whether it did."""
+    text = lock.render().encode()
+    if path.is_file() and path.read_bytes() == text:
+        return False
+    atomic.write(path, text)
+    return True
+
+
+def _damaged(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"{path}: not a lock file: {reason}", hint="take it back from version control, or delete it to lock anew"
+    )

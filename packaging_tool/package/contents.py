@@ -1,0 +1,88 @@
+"""File entries: globs of the project file become entries; doubles are refused; private directories get an owner."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from packaging_tool.errors import PackageError
+from packaging_tool.package.content import Content
+from packaging_tool.package.model import Entry
+from packaging_tool.project.model import FileSpec
+
+GLOB = frozenset("*?[")
+
+
+def expand(root: Path, specs: Sequence[FileSpec]) -> tuple[Entry, ...]:
+    """The entries of `files` in the project file. root: sources are relative to it.
+
+    Raises PackageError for a source that is missing or leads out of root.
+    """
+    return tuple(entry for spec in specs for entry in _expand_one(root, spec))
+
+
+def _expand_one(root: Path, spec: FileSpec) -> Iterable[Entry]:
+    mode = int(spec.mode, 8) if spec.mode else None
+    path = posixpath.normpath(spec.path)
+    if spec.type == "symlink":
+        yield Entry(path=path, type="symlink", mode=0o777, target=spec.target)
+        return
+    if spec.type in ("directory", "ghost"):
+        default = 0o755 if spec.type == "directory" else 0o644
+        yield Entry(path=path, type=spec.type, mode=mode or default, owner=spec.owner, group=spec.group)
+        return
+    for source in sources(root, spec.source):
+        name = path if not spec.path.endswith("/") else f"{path}/{source.name}"
+        executable = source.stat().st_mode & 0o100 and spec.type == "file"
+        yield Entry(
+            path=name,
+            type=spec.type,
+            mode=mode if mode is not None else 0o755 if executable else 0o644,
+            owner=spec.owner,
+            group=spec.group,
+            content=Content(source),
+        )
+
+
+def sources(root: Path, pattern: str) -> list[Path]:
+    """The files that a source names, sorted. Raises PackageError if there are none or one lies outside of root."""
+    found = sorted(root.glob(pattern)) if GLOB & set(pattern) else [root / pattern]
+    files = [path for path in found if path.is_file()]
+    if not files:
+        raise PackageError(f"{pattern}: no such file below {root}")
+    for path in files:
+        # A link out of the tree would put a file of the building machine into a package.
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise PackageError(f"{path} leads out of {root}", hint="copy the file into the project")
+    return files
+
+
+def merge(package: str, *parts: Iterable[Entry]) -> tuple[Entry, ...]:
+    """All entries in the order of their paths.
+
+    A directory may be named twice, the last one wins: so a project can set the mode of a directory that we make.
+    Raises PackageError for any other double.
+    """
+    merged: dict[str, Entry] = {}
+    for entry in (entry for part in parts for entry in part):
+        known = merged.get(entry.path)
+        if known is not None and not (known.type == entry.type == "directory"):
+            raise PackageError(f"{package}: two files at {entry.path}")
+        merged[entry.path] = entry
+    return tuple(merged[path] for path in sorted(merged))
+
+
+def owned_directories(entries: Iterable[Entry], roots: Sequence[str]) -> tuple[Entry, ...]:
+    """Directory entries for the roots that have entries, and for all directories below them down to the entries.
+
+    rpm removes only directories that a package lists.
+    """
+    found: set[str] = set()
+    for entry in entries:
+        for root in roots:
+            parent = entry.path if entry.type == "directory" else posixpath.dirname(entry.path)
+            while parent == root or parent.startswith(f"{root}/"):
+                found.add(parent)
+                parent = posixpath.dirname(parent)
+    return tuple(Entry(path=path, type="directory", mode=0o755) for path in sorted(found))

@@ -1,0 +1,316 @@
+"""Project and payloads in, packages out: which packages there are and all that stands in them. It writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from packaging_tool import targets
+from packaging_tool.drivers.base import Outcome, Payload, Target
+from packaging_tool.package import contents
+from packaging_tool.package.content import Content
+from packaging_tool.package.manifest import File, Manifest
+from packaging_tool.package.model import (
+    Alternatives,
+    Capability,
+    Change,
+    Entry,
+    Kind,
+    Module,
+    Package,
+    Relation,
+    Relations,
+    Version,
+)
+from packaging_tool.project import relations
+from packaging_tool.project.model import CoreSpec, PluginSpec, Project
+from packaging_tool.target import runtime
+
+FIELDS = ("depends", "recommends", "suggests", "conflicts", "replaces", "provides")
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How manifests are signed. keys: public key files by name. sign: manifest to signature file; None in a plan."""
+
+    keys: Mapping[str, bytes]
+    sign: Callable[[bytes], bytes] | None
+
+
+def packages(
+    project: Project, outcome: Outcome, architecture: str, target: Target, trust: Trust, time: int
+) -> tuple[Package, ...]:
+    """All packages of one architecture: the core, its kit, a package per plugin that was built, one per retired plugin.
+
+    time: SOURCE_DATE_EPOCH for everything. Raises PackageError for doubles and missing sources.
+    """
+    draft = _Draft(project, outcome, architecture, target, trust, time)
+    made = [draft.core()]
+    if outcome.kit is not None:
+        made.append(draft.kit(outcome.kit))
+    made += [draft.plugin(spec, outcome.plugins[spec.name]) for spec in project.plugins if spec.name in outcome.plugins]
+    made += [draft.retired(name) for name in project.repository.retired]
+    return tuple(made)
+
+
+def plugin_version(core: CoreSpec, plugin: PluginSpec) -> Version:
+    """Version of a plugin's package; see `PluginSpec.version`."""
+    release = plugin.release or (core.release if not plugin.version else "1")
+    if plugin.version:
+        return Version(plugin.version, f"{release}+{core.version}.{core.release}", core.epoch)
+    return Version(core.version, release, core.epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """One architecture's packages in the making."""
+
+    project: Project
+    outcome: Outcome
+    architecture: str
+    target: Target
+    trust: Trust
+    time: int
+
+    @property
+    def spec(self) -> CoreSpec:
+        return self.project.core
+
+    @property
+    def version(self) -> Version:
+        return Version(self.spec.version, self.spec.release, self.spec.epoch)
+
+    def core(self) -> Package:
+        spec = self.spec
+        name = spec.name
+        parts = (
+            self.outcome.core.entries,
+            runtime.core_entries(self.project, self.target, self.outcome.abi, self.trust.keys),
+            contents.expand(self.project.root, spec.files),
+        )
+        lifecycle = runtime.lifecycle(self.project)
+        private = (f"/usr/lib/{name}", f"/usr/share/{name}", lifecycle.config_directory)
+        owned = contents.owned_directories((entry for part in parts for entry in part), private)
+        provides = ((Capability(f"{name}-abi", self.outcome.abi),),)
+        depends = {
+            family: _parse((*self.target.depends, *runtime.DEPENDS.get(family, ()))) for family in self._formats()
+        }
+        made = self._relations(spec, depends, provides)
+        for family in made:
+            if family == "rpm" and self.project.repository.retired:
+                # dnf drops a plugin that the new core obsoletes; apt needs the empty package of `retired`.
+                gone = tuple((Relation(f"{name}-plugin-{p}", "<", str(self.version)),) for p in self._retired())
+                made[family] = _extend(made[family], replaces=gone)
+        return self._package(
+            "core",
+            name,
+            self.version,
+            summary=spec.summary,
+            description=spec.description or spec.summary,
+            entries=contents.merge(name, owned, *parts),
+            relations=made,
+            modules=self.outcome.core.modules,
+        )
+
+    def kit(self, payload: Payload) -> Package:
+        name = f"{self.spec.name}-plugin-kit"
+        root = f"/usr/lib/{self.spec.name}/kit"
+        manifest = Manifest(
+            core=self.spec.name,
+            abi=self.outcome.abi,
+            plugin=None,
+            package=name,
+            version=str(self.version),
+            files=self._files(payload.entries, root),
+        )
+        signed = self._manifest(manifest, payload.entries, f"/usr/share/{self.spec.name}/kit.manifest")
+        depends: tuple[Alternatives, ...] = ((Capability(f"{self.spec.name}-abi", self.outcome.abi),),)
+        provides: tuple[Alternatives, ...] = ((Capability(f"{name}-abi", self.outcome.abi),),)
+        return self._package(
+            "kit",
+            name,
+            self.version,
+            summary=f"Links plugins into {self.spec.name}",
+            description=(
+                f"Compiled packages of {self.spec.name} and the compiler and linker that join them with plugins. "
+                "The first plugin pulls this package in; nothing of it runs while the server runs."
+            ),
+            entries=contents.merge(name, contents.owned_directories(payload.entries, (root,)), payload.entries, signed),
+            relations={family: Relations(depends=depends, provides=provides) for family in self._formats()},
+            modules=payload.modules,
+        )
+
+    def plugin(self, spec: PluginSpec, payload: Payload) -> Package:
+        core = self.spec.name
+        name = f"{core}-plugin-{spec.name}"
+        version = plugin_version(self.spec, spec)
+        root = f"/usr/lib/{core}/plugins/{spec.name}"
+        manifest = Manifest(
+            core=core,
+            abi=self.outcome.abi,
+            plugin=spec.name,
+            package=name,
+            version=str(version),
+            order=spec.order,
+            optional=spec.optional,
+            needs=tuple(sorted(spec.needs)),
+            files=self._files(payload.entries, root),
+        )
+        signed = self._manifest(manifest, payload.entries, f"/usr/share/{core}/plugins/{spec.name}.manifest")
+        depends: list[Alternatives] = [(Capability(f"{core}-abi", self.outcome.abi),)]
+        if self.outcome.kit is not None:
+            depends.append((Capability(f"{core}-plugin-kit-abi", self.outcome.abi),))
+        for needed in spec.needs:
+            wanted = plugin_version(self.spec, self.project.plugin(needed))
+            depends.append((Relation(f"{core}-plugin-{needed}", "=", str(wanted)),))
+        clashes = tuple((Relation(f"{core}-plugin-{clash}"),) for clash in spec.clashes)
+        made = self._relations(spec, dict.fromkeys(self._formats(), tuple(depends)), ())
+        return self._package(
+            "plugin",
+            name,
+            version,
+            summary=spec.summary,
+            description=spec.description or f"{spec.summary}.\n\nThis package adds the plugin {spec.name} to {core}.",
+            entries=contents.merge(
+                name,
+                contents.owned_directories(payload.entries, (root,)),
+                (runtime.plugins_directory(self.project),),
+                payload.entries,
+                contents.expand(self.project.root, spec.files),
+                signed,
+            ),
+            relations={family: _extend(value, conflicts=clashes) for family, value in made.items()},
+            modules=payload.modules,
+            license_=spec.license,
+            copyright_=spec.copyright,
+            homepage=spec.homepage,
+        )
+
+    def retired(self, plugin: str) -> Package:
+        name = f"{self.spec.name}-plugin-{plugin}"
+        depends: tuple[Alternatives, ...] = ((Capability(f"{self.spec.name}-abi", self.outcome.abi),),)
+        return self._package(
+            "retired",
+            name,
+            self.version,
+            summary=f"Transitional package: {plugin} ended with this {self.spec.name}",
+            description=(
+                f"This is a transitional package. The plugin {plugin} does not exist for this version of "
+                f"{self.spec.name}; the package is empty and can be removed."
+            ),
+            entries=(),
+            # rpm needs none: there the core obsoletes the plugin.
+            relations={family: Relations(depends=depends) for family in self._formats() if family != "rpm"},
+            modules=(),
+        )
+
+    def _package(
+        self,
+        kind: Kind,
+        name: str,
+        version: Version,
+        *,
+        summary: str,
+        description: str,
+        entries: tuple[Entry, ...],
+        relations: Mapping[str, Relations],
+        modules: tuple[Module, ...],
+        license_: str = "",
+        copyright_: str = "",
+        homepage: str = "",
+    ) -> Package:
+        spec = self.spec
+        vendor = spec.vendor or spec.maintainer.partition("<")[0].strip()
+        return Package(
+            kind=kind,
+            name=name,
+            source=spec.name,
+            version=version,
+            architecture=self.architecture,
+            summary=summary,
+            description=description,
+            license=license_ or spec.license,
+            copyright=copyright_ or spec.copyright or vendor,
+            homepage=homepage or spec.homepage,
+            maintainer=spec.maintainer,
+            vendor=vendor,
+            section=spec.section,
+            group=spec.group,
+            priority=spec.priority,
+            entries=entries,
+            time=self.time,
+            relations=dict(relations),
+            changelog=self._changelog(version),
+            compression={
+                family: spec.compression.get(family) or targets.default_compression(family, spec.targets)
+                for family in self._formats()
+            },
+            modules=modules,
+            lifecycle=runtime.lifecycle(self.project) if kind == "core" else None,
+        )
+
+    def _formats(self) -> tuple[str, ...]:
+        return targets.formats(self.spec.targets)
+
+    def _retired(self) -> tuple[str, ...]:
+        return tuple(sorted(self.project.repository.retired))
+
+    def _files(self, entries: Sequence[Entry], root: str) -> tuple[File, ...]:
+        return tuple(
+            File(entry.content.sha256, entry.path.removeprefix(f"{root}/"))
+            for entry in sorted(entries, key=lambda entry: entry.path)
+            if entry.content is not None and entry.path.startswith(f"{root}/")
+        )
+
+    def _manifest(self, manifest: Manifest, entries: Sequence[Entry], path: str) -> tuple[Entry, Entry]:
+        """The manifest and its signature; without content while the payload is only planned."""
+        known = self.trust.sign is not None and all(e.content for e in entries if e.type == "file")
+        text = manifest.render() if known else None
+        signature = self.trust.sign(text) if text is not None and self.trust.sign is not None else None
+        return (
+            Entry(path=path, content=Content(text) if text is not None else None),
+            Entry(path=f"{path}.sig", content=Content(signature) if signature is not None else None),
+        )
+
+    def _relations(
+        self,
+        spec: CoreSpec | PluginSpec,
+        depends: Mapping[str, tuple[Alternatives, ...]],
+        provides: tuple[Alternatives, ...],
+    ) -> dict[str, Relations]:
+        """Relations per format: what the project says, plus ours. `deb` and `rpm` tables replace field by field."""
+        made = {}
+        for family in self._formats():
+            own = getattr(spec, family, None)
+            said = {field: _parse(getattr(own, field, ()) or getattr(spec, field)) for field in FIELDS}
+            base = Relations(**said)
+            made[family] = _extend(base, depends=depends.get(family, ()), provides=provides)
+        return made
+
+    def _changelog(self, version: Version) -> tuple[Change, ...]:
+        """The project's entries; a version that they do not begin with gets one of its own on top."""
+        spec = self.spec
+        said = tuple(
+            Change(change.version, seconds(change.date), change.author or spec.maintainer, change.changes)
+            for change in spec.changelog
+        )
+        if said and said[0].version == str(version):
+            return said
+        text = f"Package {spec.name} {spec.version}."
+        return (Change(str(version), self.time, spec.maintainer, (text,)), *said)
+
+
+def _parse(texts: Sequence[str]) -> tuple[Alternatives, ...]:
+    return tuple(relations.parse(text) for text in texts)
+
+
+def _extend(base: Relations, **more: tuple[Alternatives, ...]) -> Relations:
+    joined = {field: (*getattr(base, field), *more.get(field, ())) for field in FIELDS}
+    return Relations(**{field: tuple(dict.fromkeys(items)) for field, items in joined.items()})
+
+
+def seconds(date: str) -> int:
+    """Seconds since 1970 of an ISO 8601 date (midnight UTC) or time (UTC unless it says otherwise)."""
+    moment = datetime.fromisoformat(date)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

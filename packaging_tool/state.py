@@ -1,0 +1,109 @@
+"""What the last run made, so that the next one does only what changed. Losing this file costs time, nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from packaging_tool import atomic
+from packaging_tool.formats.base import Built
+from packaging_tool.package.model import Package
+
+FORMAT = 1
+
+
+@dataclass(slots=True)
+class State:
+    """The record of one project.
+
+    inputs: hash of everything that the last complete run read. files: stamp of every file below the output directory
+    then, by relative path. packages: what was built into which file, by path below the output directory, with the
+    fingerprint of the package.
+    """
+
+    inputs: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    packages: dict[str, tuple[str, Built]] = field(default_factory=dict)
+
+    def reusable(self, output: Path, relative: str, fingerprint: str) -> Built | None:
+        """The package at this path if it was made from the same and still lies there untouched."""
+        known = self.packages.get(relative)
+        if known is None or known[0] != fingerprint:
+            return None
+        path = output / relative
+        if self.files.get(relative) != stamp(path):
+            return None
+        return known[1]
+
+
+def load(path: Path) -> State:
+    """The state in path; an empty one if there is none or it cannot be read (then everything is built)."""
+    try:
+        raw: Any = json.loads(path.read_bytes())
+        if raw["format"] != FORMAT:
+            return State()
+        packages = {
+            name: (item["fingerprint"], Built(**{**item["built"], "path": Path(item["built"]["path"])}))
+            for name, item in raw["packages"].items()
+        }
+        return State(raw["inputs"], raw["files"], packages)
+    except (OSError, ValueError, KeyError, TypeError):
+        return State()
+
+
+def save(path: Path, state: State) -> None:
+    """Write the state beside, then rename."""
+    packages = {
+        name: {"fingerprint": fingerprint, "built": {**asdict(built), "path": str(built.path)}}
+        for name, (fingerprint, built) in sorted(state.packages.items())
+    }
+    text = json.dumps(
+        {"format": FORMAT, "inputs": state.inputs, "files": state.files, "packages": packages}, sort_keys=True
+    )
+    atomic.write(path, text.encode())
+
+
+def stamp(path: Path) -> str:
+    """Size and time of change of a file, "" if it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
+def stamps(output: Path) -> dict[str, str]:
+    """The stamps of all files below a directory, by relative path."""
+    return {path.relative_to(output).as_posix(): stamp(path) for path in sorted(output.rglob("*")) if path.is_file()}
+
+
+def digest(parts: Iterable[str]) -> str:
+    """One hash over texts, in which no two lists of texts look alike."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode()
+        hashed.update(f"{len(encoded)}:".encode() + encoded)
+    return hashed.hexdigest()
+
+
+def fingerprint(package: Package, more: Mapping[str, str]) -> str:
+    """Hash of all that stands in a package, and of more: what else shapes the file (format, key, program version)."""
+    parts = [f"{key}={more[key]}" for key in sorted(more)]
+    for name in (slot for slot in package.__slots__ if slot != "entries"):
+        parts.append(f"{name}={getattr(package, name)!r}")
+    for entry in package.entries:
+        content = entry.content.sha256 if entry.content is not None else ""
+        kind = f"{entry.type} {entry.mode:o} {entry.owner} {entry.group} {entry.target}"
+        parts.append(f"{entry.path} {kind} {content}")
+    return digest(parts)
+
+
+def own_fingerprint() -> str:
+    """Hash over this program's own files, by size and time: another mkpkgs builds everything anew."""
+    here = Path(__file__).parent
+    files = sorted(path for path in here.rglob("*") if path.suffix not in (".pyc", "") or path.name.endswith(".j2"))
+    return digest(f"{path.relative_to(here)} {stamp(path)}" for path in files if path.is_file())
