@@ -1,8 +1,8 @@
 """One whole run, for the command line and anybody else: lock, build, package, publish.
 
-All work goes into a copy of the output directory beside it (hard links, so it costs nothing). Only when everything is
-there does the copy take the place of the directory, in one exchange. Whatever goes wrong before, also a kill, leaves the
-output as it was; the next run sweeps the leftovers.
+All work goes into a copy of the output directory beside it (hard links, so it costs nothing). Only when all of it is
+there does the copy take the place of the directory, in one exchange. Whatever goes wrong before, even a kill, leaves
+the output as it was; the next run sweeps the leftovers.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ CACHE = ".mkpkgs"
 class Settings:
     """How to run.
 
-    output: directory for the repositories. architectures: a choice of the project's, empty for all. jobs: threads, 0 for
-    one per processor. plugins: a choice of plugins to package, empty for all. keys: directory of the keys, None for the
-    usual place.
+    output: directory for the repositories. architectures: a choice of the project's, empty for all. jobs: threads, 0
+    for one per processor. plugins: a choice of plugins to package, empty for all. keys: directory of the keys, None for
+    the usual place.
     """
 
     output: Path

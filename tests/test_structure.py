@@ -1,0 +1,81 @@
+"""The structure of the code holds: small modules and functions, and imports that run one way."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "packaging_tool"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# A layer may import from its own row and the rows below it. `registry` names no member, so anybody may use it.
+LAYERS = (
+    {"__main__", "cli"},
+    {"build"},
+    {"plan", "publish", "state", "lock"},
+    {"formats", "drivers", "repos", "target"},
+    {"golang", "signing"},
+    {"package", "project", "targets"},
+    {"registry", "errors", "run", "listener", "atomic", "templates", "__init__"},
+)
+# The loader asks a driver for the types of its settings, through the registry and drivers/base.
+EXCEPTIONS = {("project", "drivers.base"), ("formats", "signing.base")}
+
+
+def rank(name: str) -> int:
+    top = name.split(".")[0]
+    return next(row for row, layer in enumerate(LAYERS) if top in layer)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Modules below packaging_tool that a file imports, as `package.model`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("packaging_tool"):
+            base = node.module.removeprefix("packaging_tool").lstrip(".")
+            yield from ([base] if base else [alias.name for alias in node.names if alias.name != "__version__"])
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_modules_and_functions_are_small(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= 500
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
+            assert node.end_lineno - node.lineno <= 60, f"{node.name} is too long"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_one_way(path: Path) -> None:
+    own = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for name in imports(path):
+        allowed = rank(own) <= rank(name) or (own.split(".")[0], name) in EXCEPTIONS
+        assert allowed, f"{own} reaches back to {name}"
+
+
+@pytest.mark.parametrize("folder", ["formats", "drivers", "repos"])
+def test_members_import_no_other_member(folder: str) -> None:
+    members = [path for path in (PACKAGE / folder).glob("[a-z]*.py") if path.stem != "base"]
+    for path in members:
+        others = {f"{folder}.{other.stem}" for other in members if other != path}
+        assert not others & set(imports(path))
+
+
+def test_only_run_starts_programs() -> None:
+    starting = {
+        str(path.relative_to(PACKAGE))
+        for path in MODULES
+        if re.search(r"\b(subprocess|os\.(system|popen|exec\w*|spawn\w*))\b", path.read_text())
+    }
+    assert starting == {"run.py"}
+
+
+def test_the_core_names_no_member() -> None:
+    """A new format, driver or repository kind must not need a change elsewhere."""
+    for name in ("build.py", "state.py", "lock.py"):
+        text = (PACKAGE / name).read_text()
+        assert not re.search(r"\"(deb|rpm|apt|yum|go-link|files)\"", text), name
