@@ -1,0 +1,83 @@
+"""Files and directory trees that are either as they were or whole and new, also after a kill or a power cut."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+# What renameat2(2) answers where the kernel, the C library or the file system cannot exchange.
+CANNOT_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
+
+
+def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a file beside, fsync, rename. A symbolic link at path is replaced, not followed.
+
+    mode: permission bits of the file, whatever the umask. Raises OSError; path is as it was then.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    # Created without any right for others, so that a secret is never readable for a moment.
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def exchange(staging: Path, place: Path) -> None:
+    """Put a finished directory tree into place at once; what was there is in staging afterwards.
+
+    Both must lie on one file system. Without anything at place, staging is renamed to it. All files of staging must
+    be on the disk already (`write` does that); the directories are synced here. Where the file system cannot exchange
+    two names (NFS, some overlays), two renames do it, and the old tree comes back if the second one fails.
+    Raises OSError.
+    """
+    for directory, _, _ in os.walk(staging):
+        sync_directory(Path(directory))
+    if not place.exists():
+        staging.rename(place)
+    elif not _exchange(staging, place):
+        aside = place.with_name(f".{place.name}.{secrets.token_hex(6)}")
+        place.rename(aside)
+        try:
+            staging.rename(place)
+        except BaseException:
+            aside.rename(place)
+            raise
+        aside.rename(staging)
+    sync_directory(place.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Put the names in a directory onto the disk; a file system that cannot do that is left alone."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """renameat2(2) with RENAME_EXCHANGE, since Linux 3.15; Python's library has no name for it. False: cannot."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "renameat2"):
+        return False
+    if library.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in CANNOT_EXCHANGE:
+        return False
+    raise OSError(number, os.strerror(number), str(one), None, str(other))
