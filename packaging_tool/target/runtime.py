@@ -1,0 +1,161 @@
+"""What the core package brings to the installed machine beside the server itself: target tool, unit, user, keys."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import posixpath
+import re
+import shlex
+from collections.abc import Mapping
+
+from packaging_tool.drivers.base import Target
+from packaging_tool.package.content import Content
+from packaging_tool.package.model import Entry, Lifecycle
+from packaging_tool.package.templates import render
+from packaging_tool.project.model import CoreSpec, Project
+from packaging_tool.target import unit
+
+# What the target tool and the scripts call, beside what is essential there (Debian: coreutils, findutils, sed, awk,
+# util-linux). The alternatives are those of dh_installsysusers.
+DEPENDS: Mapping[str, tuple[str, ...]] = {
+    "deb": ("openssl", "systemd | systemd-standalone-sysusers | systemd-sysusers"),
+    "rpm": ("coreutils", "findutils", "gawk", "openssl", "shadow-utils", "systemd", "util-linux"),
+}
+
+
+def lifecycle(project: Project) -> Lifecycle:
+    """Names and places on the target, with the project's defaults filled in."""
+    core = project.core
+    service = core.service
+    user = core.user or (core.name if service else "root")
+    directory = f"/usr/lib/{core.name}/bin"
+    return Lifecycle(
+        core=core.name,
+        unit=f"{core.name}.service" if service else "",
+        user=user,
+        group=core.user_group or user,
+        home=(service.home if service else "") or f"/var/lib/{core.name}",
+        watched=core.plugins_directory or f"/usr/lib/{core.name}/plugins",
+        tool=f"/usr/bin/{core.name}-plugins",
+        program=f"{directory}/{core.name}",
+        made=(f"{directory}/{core.name}", f"{directory}/working-set", f"{directory}/failed-set"),
+        config_directory=core.config_directory or f"/etc/{core.name}",
+    )
+
+
+def plugins_directory(project: Project) -> Entry:
+    """The plugins directory; every plugin package lists it alike, since the first one unpacked decides its mode."""
+    place = lifecycle(project)
+    return Entry(path=place.watched, type="directory", mode=0o750, group=place.group)
+
+
+def core_entries(project: Project, target: Target, abi: str, keys: Mapping[str, bytes]) -> tuple[Entry, ...]:
+    """Files of the core package that are the same for every driver, in no order.
+
+    target: the driver's part. abi: lower-case hex. keys: trusted public keys by file name.
+    """
+    place = lifecycle(project)
+    name = place.core
+    share = f"/usr/share/{name}"
+    values = _values(project, target)
+    entries = [
+        Entry(path=f"/usr/bin/{name}", type="symlink", mode=0o777, target=f"../lib/{name}/bin/{name}"),
+        _file(place.tool, render("target/plugins.sh.j2", **values), mode=0o755),
+        _file(f"{share}/abi", f"{abi}\n"),
+        _file(f"/usr/lib/tmpfiles.d/{name}.conf", render("systemd/tmpfiles.conf.j2", **values)),
+        _file(f"/usr/share/bash-completion/completions/{name}-plugins", render("target/completion.bash.j2", **values)),
+        _manual(f"{name}-plugins", render("target/plugins.8.j2", **values)),
+        plugins_directory(project),
+        *(Entry(path=path, type="directory", mode=0o755) for path in _directories(place)),
+        *(Entry(path=path, type="ghost", mode=0o755 if path == place.program else 0o644) for path in place.made),
+        *(
+            Entry(path=f"{share}/keys/{key if key.endswith('.pub') else f'{key}.pub'}", content=Content(value))
+            for key, value in sorted(keys.items())
+        ),
+    ]
+    if not _has_manual(project.core):
+        entries.append(_manual(name, render("target/core.8.j2", **values)))
+    if target.assemble:
+        entries.append(_file(f"/usr/lib/{name}/assemble", target.assemble, mode=0o755))
+    if place.user != "root":
+        entries.append(_file(f"/usr/lib/sysusers.d/{name}.conf", render("systemd/sysusers.conf.j2", **values)))
+    if project.core.service is not None:
+        entries.append(
+            _file(
+                f"/usr/lib/systemd/system/{place.unit}", render("systemd/service.j2", **values, lines=_lines(project))
+            )
+        )
+    return tuple(entries)
+
+
+def _directories(place: Lifecycle) -> tuple[str, ...]:
+    share = f"/usr/share/{place.core}"
+    return (
+        place.config_directory,
+        f"{place.config_directory}/keys.d",
+        share,
+        f"{share}/keys",
+        f"{share}/plugins",
+        f"/usr/lib/{place.core}",
+        f"/usr/lib/{place.core}/bin",
+    )
+
+
+def _values(project: Project, target: Target) -> dict[str, object]:
+    """Variables of the templates. Words that end in shell are quoted here."""
+    core = project.core
+    place = lifecycle(project)
+    check = core.service.check if core.service else "--version"
+    version = f"{core.epoch}:" if core.epoch else ""
+    return {
+        "l": place,
+        "version": f"{version}{core.version}-{core.release}",
+        "date": core.changelog[0].date[:10] if core.changelog else "",
+        "summary": core.summary,
+        "homepage": core.homepage,
+        "documentation": (core.service.documentation if core.service else "") or core.homepage,
+        # passwd(5) has no way to write a colon, sysusers.d none for a quote within quotes.
+        "full_name": re.sub(r'[:"\\]', " ", core.summary),
+        "check": shlex.join(shlex.split(check)),
+        "assemble": f"/usr/lib/{core.name}/assemble" if target.assemble else "",
+        "reload": target.reload and bool(core.service and core.service.reload),
+        "parents": _parents(place),
+    }
+
+
+def _parents(place: Lifecycle) -> tuple[str, ...]:
+    """Every directory above what is verified, `/` first."""
+    found = set()
+    for path in (f"/usr/lib/{place.core}", f"/usr/share/{place.core}", place.watched):
+        while path != "/":
+            path = posixpath.dirname(path)
+            found.add(path)
+    return tuple(sorted(found))
+
+
+def _lines(project: Project) -> tuple[tuple[str, str], ...]:
+    place = lifecycle(project)
+    if project.core.service is None:
+        return ()
+    return unit.settings(project.core, project.core.service, user=place.user, group=place.group, home=place.home)
+
+
+def _has_manual(core: CoreSpec) -> bool:
+    """Whether the project itself ships a manual page of the core's program."""
+    return any(
+        re.search(r"/man/man\d/$", file.path) or re.search(rf"/man/man\d/{re.escape(core.name)}\.\d", file.path)
+        for file in core.files
+    )
+
+
+def _file(path: str, text: str, *, mode: int = 0o644) -> Entry:
+    return Entry(path=path, mode=mode, content=Content(text.encode()))
+
+
+def _manual(name: str, text: str) -> Entry:
+    """A manual page as Debian Policy 12.1 wants it: gzip -9n. GzipFile, since its header is the same in each Python."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=9, mtime=0, filename="") as file:
+        file.write(text.encode())
+    return Entry(path=f"/usr/share/man/man8/{name}.8.gz", content=Content(packed.getvalue()))
