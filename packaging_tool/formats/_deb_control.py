@@ -1,0 +1,189 @@
+"""The control file of a .deb (deb-control(5), Debian Policy 5): fields, relations, and what dpkg would not take."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from packaging_tool.errors import PackageError
+from packaging_tool.package.model import Alternatives, Capability, Entry, Package, Relation, Relations, Version
+
+# Policy 7.1: a condition with one angle bracket means something else in old files.
+OPERATORS = {"<": "<<", "<=": "<=", "=": "=", ">=": ">=", ">": ">>"}
+# Policy 5.6.1. dpkg folds upper case in names and apt does not, so such a name can never be installed cleanly.
+NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+# Policy 5.6.12; the release may have no hyphen, or it would end elsewhere.
+UPSTREAM = re.compile(r"[0-9][A-Za-z0-9.+~-]*")
+REVISION = re.compile(r"[A-Za-z0-9.+~]+")
+VERSION = re.compile(r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*")
+ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*")
+ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# dpkg unpacks `NAME.dpkg-new` beside the file, and file systems take 255 bytes.
+LONGEST_NAME = 255 - len(".dpkg-new")
+LONGEST_PATH = 4095 - len(".dpkg-new")
+
+
+def check(package: Package) -> None:
+    """Raise PackageError for what no .deb can carry."""
+    for what, pattern, text in (
+        ("package name", NAME, package.name),
+        ("source name", NAME, package.source),
+        ("upstream version", UPSTREAM, package.version.upstream),
+        ("release", REVISION, package.version.release),
+        ("architecture", ARCHITECTURE, package.architecture),
+    ):
+        if not pattern.fullmatch(text):
+            raise PackageError(f"{package.name}: a .deb cannot have the {what} {text!r}")
+    for what in ("summary", "maintainer", "homepage", "section", "priority"):
+        if CONTROL.search(getattr(package, what)):
+            raise PackageError(f"{package.name}: the {what} has a line break or another control character")
+    for what in ("summary", "maintainer"):
+        if not getattr(package, what).strip():
+            raise PackageError(f"{package.name}: the {what} is empty")
+    if not 0 <= package.time < 1 << 33:
+        raise PackageError(f"{package.name}: time {package.time} does not fit into a tar header")
+    for entry in package.entries:
+        _check_entry(package.name, entry)
+
+
+def _check_entry(package: str, entry: Entry) -> None:
+    path = entry.path
+    parts = path.split("/")
+    if parts[0] or len(parts) < 2 or any(part in ("", ".", "..") for part in parts[1:]):
+        raise PackageError(f"{package}: {path!r} is no absolute, normalised path")
+    if CONTROL.search(path) or CONTROL.search(entry.target):
+        raise PackageError(f"{package}: {path!r} has a control character, which dpkg does not take")
+    try:
+        longest, whole = max(len(part.encode()) for part in parts), len(path.encode())
+        entry.target.encode()
+    except UnicodeEncodeError:
+        raise PackageError(f"{package}: {path!r} is no valid UTF-8") from None
+    if longest > LONGEST_NAME or whole > LONGEST_PATH:
+        raise PackageError(f"{package}: {path} is too long: dpkg takes {LONGEST_NAME} bytes a name")
+    if entry.mode & ~0o7777:
+        raise PackageError(f"{package}: {path} has mode {entry.mode:o}; only permission bits may be given")
+    for account in (entry.owner, entry.group):
+        if not ACCOUNT.fullmatch(account):
+            raise PackageError(f"{package}: {path} belongs to {account!r}, which is no name of a user or group")
+    if entry.type == "symlink" and not entry.target:
+        raise PackageError(f"{package}: the link {path} leads nowhere")
+    if entry.type in ("file", "config", "doc") and entry.content is None:
+        raise PackageError(f"{package}: {path} has not been built")
+
+
+def version_in_file_name(version: Version) -> str:
+    """The version as it stands in names of files: without the epoch (Policy 5.6.12)."""
+    return f"{version.upstream}-{version.release}"
+
+
+def spell(alternatives: Alternatives) -> str:
+    """One item of a relation field, e.g. `a (>= 1) | b`. Raises PackageError for a bad name or version."""
+    return " | ".join(_spell_one(item) for item in alternatives)
+
+
+def _spell_one(item: Relation | Capability) -> str:
+    name = f"{item.name}-{item.value}" if isinstance(item, Capability) else item.name
+    base, _, architecture = name.partition(":")
+    if not NAME.fullmatch(base) or (architecture and not ARCHITECTURE.fullmatch(architecture)):
+        raise PackageError(f"a .deb cannot relate to {name!r}", hint="names have lower-case letters, digits, + - .")
+    if isinstance(item, Capability) or not item.operator:
+        return name
+    if not VERSION.fullmatch(item.version):
+        raise PackageError(f"a .deb cannot relate to version {item.version!r} of {name}")
+    return f"{name} ({OPERATORS[item.operator]} {item.version})"
+
+
+def relation_fields(relations: Relations) -> dict[str, str]:
+    """All relation fields in dpkg's order.
+
+    Replacing a whole package takes Conflicts and Replaces (Policy 7.6.2); a condition on earlier versions is a matter
+    of Breaks (7.4), which lets dpkg order the upgrade. Raises PackageError for what the fields cannot say.
+    """
+    for alternatives in (*relations.provides, *relations.conflicts, *relations.replaces):
+        if len(alternatives) != 1:
+            raise PackageError(f"{spell(alternatives)!r}: only dependencies can have alternatives")
+    for (item,) in relations.provides:
+        if isinstance(item, Relation) and item.operator not in ("", "="):
+            raise PackageError(f"{spell((item,))!r}: a package can only provide one exact version")
+    away = (*relations.conflicts, *relations.replaces)
+    fields = {
+        "Depends": relations.depends,
+        "Recommends": relations.recommends,
+        "Suggests": relations.suggests,
+        "Conflicts": [item for item in away if not _earlier(item)],
+        "Breaks": [item for item in away if _earlier(item)],
+        "Replaces": relations.replaces,
+        "Provides": relations.provides,
+    }
+    spelled = {name: dict.fromkeys(spell(item) for item in items) for name, items in fields.items()}
+    return {name: ", ".join(items) for name, items in spelled.items() if items}
+
+
+def _earlier(alternatives: Alternatives) -> bool:
+    item = alternatives[0]
+    return isinstance(item, Relation) and item.operator in ("<", "<=")
+
+
+def installed_size(entries: Iterable[Entry], directories: int) -> int:
+    """Installed-Size in KiB as dpkg-gencontrol(1) counts it: files and links rounded up, 1 for anything else.
+
+    directories: how many parents the package gets beside those in entries, the root among them.
+    """
+    total = directories
+    for entry in entries:
+        if entry.type == "directory":
+            total += 1
+        else:
+            size = len(entry.target.encode()) if entry.content is None else entry.content.size
+            total += -(-size // 1024)
+    return total
+
+
+def control(package: Package, relations: Relations, size: int) -> str:
+    """The text of the control file. size: Installed-Size in KiB."""
+    fields = {
+        "Package": package.name,
+        "Source": package.source if package.source != package.name else "",
+        "Version": str(package.version),
+        "Architecture": package.architecture,
+        "Maintainer": package.maintainer,
+        "Installed-Size": str(size),
+        **relation_fields(relations),
+        "Section": package.section,
+        "Priority": package.priority,
+        # What has no machine code serves packages of every architecture (deb-control(5)).
+        "Multi-Arch": "foreign" if package.architecture == "all" else "",
+        "Homepage": package.homepage,
+        "Description": description(package.summary, package.description),
+    }
+    return "".join(f"{name}: {value}\n" for name, value in fields.items() if value)
+
+
+def description(summary: str, text: str) -> str:
+    """The value of Description (Policy 5.6.13): synopsis, then the paragraphs, wrapped.
+
+    Lines that begin with a space or a bullet stand as they are.
+    """
+    lines = [summary.strip()]
+    paragraphs: list[list[str]] = [[]]
+    for line in text.expandtabs(4).strip("\n").split("\n"):
+        if line.strip():
+            paragraphs[-1].append(CONTROL.sub("", line.rstrip()))
+        elif paragraphs[-1]:
+            paragraphs.append([])
+    for number, paragraph in enumerate(filter(None, paragraphs)):
+        if number:
+            lines.append(" .")
+        lines += _paragraph(paragraph)
+    return "\n".join(lines)
+
+
+def _paragraph(paragraph: Sequence[str]) -> list[str]:
+    if any(line.startswith((" ", "* ", "- ")) for line in paragraph):
+        return [f"  {line.strip()}" if line.startswith((" ", "* ", "- ")) else f" {line}" for line in paragraph]
+    text = " ".join(" ".join(paragraph).split())
+    made = textwrap.wrap(text, width=78, break_long_words=False, break_on_hyphens=False)
+    # A dot as first character would mean a blank line, or something that Policy keeps for later.
+    return [f" {line}" if not line.startswith(".") else f"  {line}" for line in made]

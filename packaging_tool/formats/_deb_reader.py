@@ -1,0 +1,187 @@
+"""Reads any .deb, also one that somebody made to hurt: everything that it says has a limit."""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import stat
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+from packaging_tool.errors import InputError
+from packaging_tool.formats import _ar, _tar
+from packaging_tool.formats.base import Description
+
+SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config", "triggers", "conffiles", "templates")
+# A control archive holds text for people; none is near this.
+MAX_CONTROL = 16 << 20
+# A data archive that unpacks to more than this is not listed to its end.
+MAX_DATA = 64 << 30
+MAX_MEMORY = 256 << 20
+PIECE = 1 << 16
+
+
+def describe(path: Path) -> Description:
+    """A page about a .deb. Raises InputError if it is none, or is damaged."""
+    try:
+        with path.open("rb") as file:
+            return _describe(path, file)
+    except InputError as error:
+        raise InputError(f"{path} cannot be read as a .deb: {error.message}") from error
+    except (EOFError, zlib.error, lzma.LZMAError, ValueError, OSError) as error:
+        raise InputError(f"{path} cannot be read as a .deb: {error}") from error
+
+
+def _describe(path: Path, file: BinaryIO) -> Description:
+    members = {member.name: member for member in _ar.members(file)}
+    if next(iter(members), "") != "debian-binary":
+        raise InputError("its first member is not debian-binary")
+    file.seek(members["debian-binary"].start)
+    if not file.read(min(members["debian-binary"].size, 16)).startswith(b"2."):
+        raise InputError("it has another version of the format than 2")
+    texts: dict[str, str] = {}
+    left = MAX_CONTROL
+    for found, data in _tar.members(_open(file, members, "control.tar", MAX_CONTROL), limit=1000):
+        left -= found.size
+        if found.kind != "-" or left < 0:
+            continue
+        texts[found.name.removeprefix("./")] = data.take(found.size).decode("utf-8", "backslashreplace")
+    if "control" not in texts:
+        raise InputError("it has no control file")
+    fields = _fields(texts["control"])
+    data_name = next(name for name in members if name.startswith("data.tar"))
+    files = tuple(_line(found) for found, _ in _tar.members(_open(file, members, "data.tar", MAX_DATA)))
+    known = dict(fields)
+    return Description(
+        title=_clean(f"{known.get('Package', path.name)} {known.get('Version', '')}".rstrip()),
+        fields=(*fields, ("Format", f"deb 2.0, {data_name}"), ("Size", f"{path.stat().st_size} bytes")),
+        files=files,
+        scripts=tuple((name, _clean(texts[name], keep="\n\t")) for name in SCRIPTS if name in texts),
+    )
+
+
+def _fields(control: str) -> tuple[tuple[str, str], ...]:
+    """The fields of a control paragraph, continuation lines joined (deb822(5))."""
+    found: list[list[str]] = []
+    for line in control.splitlines():
+        if line.startswith((" ", "\t")) and found:
+            found[-1][1] += "\n" + ("" if line.strip() == "." else line[1:])
+        elif ":" in line:
+            name, _, value = line.partition(":")
+            found.append([name, value.strip()])
+    return tuple((_clean(name), _clean(value, keep="\n")) for name, value in found)
+
+
+def _line(found: _tar.Found) -> str:
+    """One line as `ls -l` shows it. A name cannot reach the terminal with control characters."""
+    kind = "-" if found.kind == "h" else found.kind
+    mode = kind + stat.filemode(found.mode)[1:]
+    owner = f"{found.owner}/{found.group}"
+    time = datetime.fromtimestamp(min(found.mtime, 1 << 35), UTC).strftime("%Y-%m-%d %H:%M")
+    link = {"l": f" -> {found.target}", "h": f" link to {found.target}"}.get(found.kind, "")
+    return _clean(f"{mode} {owner} {found.size:>12} {time} {found.name.removeprefix('.')}{link}")
+
+
+def _clean(text: str, keep: str = "") -> str:
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+
+
+def _open(file: BinaryIO, members: dict[str, _ar.Member], base: str, limit: int) -> BinaryIO:
+    """The decompressed bytes of a tar member, whatever of dpkg's compressions it has."""
+    for name, member in members.items():
+        if name.startswith(base):
+            opener = OPENERS.get(name.removeprefix(base))
+            if opener is None:
+                raise InputError(f"{name} has a compression that is not known")
+            return _Limited(opener(cast(BinaryIO, io.BufferedReader(_Window(file, member)))), limit)
+    raise InputError(f"it has no {base}")
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+class _Pulled(io.RawIOBase):
+    """Decompressed bytes on demand, never more than asked for: so no bomb fills the memory."""
+
+    def __init__(self, file: BinaryIO, make: Callable[[], _Decompressor]) -> None:
+        self._file = file
+        self._decompressor = make()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # io calls it with a memoryview
+        while not self._decompressor.eof:
+            data = b""
+            if self._decompressor.needs_input and not (data := self._file.read(PIECE)):
+                raise EOFError("the compressed data is cut off")
+            if made := self._decompressor.decompress(data, len(buffer)):
+                buffer[: len(made)] = made
+                return len(made)
+        return 0
+
+
+class _Window(io.RawIOBase):
+    """The bytes of one member of an archive as a file."""
+
+    def __init__(self, file: BinaryIO, member: _ar.Member) -> None:
+        self._file = file
+        self._position = member.start
+        self._end = member.start + member.size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # io calls it with a memoryview
+        self._file.seek(self._position)
+        data = self._file.read(min(len(buffer), self._end - self._position))
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+class _Limited(io.BufferedReader):
+    """Stops a stream that does not end."""
+
+    def __init__(self, raw: io.RawIOBase, limit: int) -> None:
+        super().__init__(raw, PIECE)
+        self._left = limit
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise InputError("it unpacks to more than is sensible")
+        return data
+
+
+def _gzip(file: BinaryIO) -> io.RawIOBase:
+    import gzip
+
+    return cast(io.RawIOBase, gzip.GzipFile(fileobj=file))
+
+
+def _zstd(file: BinaryIO) -> io.RawIOBase:
+    import zstandard
+
+    reader = zstandard.ZstdDecompressor(max_window_size=MAX_MEMORY).stream_reader(file, read_across_frames=False)
+    return cast(io.RawIOBase, reader)
+
+
+OPENERS: dict[str, Callable[[BinaryIO], io.RawIOBase]] = {
+    "": lambda file: cast(io.RawIOBase, file),
+    ".gz": _gzip,
+    ".xz": lambda file: _Pulled(file, lambda: lzma.LZMADecompressor(memlimit=MAX_MEMORY)),
+    ".lzma": lambda file: _Pulled(file, lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=MAX_MEMORY)),
+    ".bz2": lambda file: _Pulled(file, bz2.BZ2Decompressor),
+    ".zst": _zstd,
+}

@@ -1,0 +1,210 @@
+"""Debian's package format (deb(5), Debian Policy), written without Debian's tools."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from packaging_tool.errors import PackageError
+from packaging_tool.formats import _ar, _deb_control, _deb_lintian, _tar
+from packaging_tool.formats.base import Built, Description
+from packaging_tool.package import compress, templates, texts
+from packaging_tool.package.content import Content
+from packaging_tool.package.model import Alternatives, Entry, Package, Relations
+from packaging_tool.signing.base import Signer
+
+SCRIPTS = ("postinst", "prerm", "postrm")
+# Readable by every dpkg and lintian; the control archive is too small for another method to matter.
+CONTROL_COMPRESSION = "gzip:9"
+PIECE = 1 << 20
+
+
+class Format:
+    """The .deb."""
+
+    name = "deb"
+    suffix = ".deb"
+
+    def file_name(self, package: Package) -> str:
+        """`NAME_VERSION_ARCHITECTURE.deb`, the version without epoch."""
+        version = _deb_control.version_in_file_name(package.version)
+        return f"{package.name}_{version}_{package.architecture}.deb"
+
+    def spell(self, alternatives: Alternatives) -> str:
+        """One item of a relation field, e.g. `a (>= 1) | b`; a capability as `name-value`."""
+        return _deb_control.spell(alternatives)
+
+    def scripts(self, package: Package) -> Mapping[str, str]:
+        """Maintainer scripts and the triggers file; only a package with a lifecycle has any."""
+        lifecycle = package.lifecycle
+        if lifecycle is None:
+            return {}
+        made = {name: templates.render(f"deb/{name}.j2", l=lifecycle) for name in SCRIPTS}
+        # noawait: a plugin is installed although its core has not yet taken it in (deb-triggers(5)).
+        return made | {"triggers": f"interest-noawait {lifecycle.watched}\n"}
+
+    def write(self, package: Package, directory: Path, signer: Signer | None) -> Built:
+        """Write the package. A .deb has no signature of its own that apt would look at, so signer is not used.
+
+        `Built.index`: `control`, the text of the control file; `md5` of the whole file.
+        Raises PackageError, OSError; nothing is left behind then.
+        """
+        _deb_control.check(package)
+        entries = _complete(package)
+        members = tuple(_members(entries))
+        relations = package.relations.get("deb", Relations())
+        extra = sum(member.kind == _tar.DIRECTORY for member in members)
+        extra -= sum(entry.type == "directory" for entry in entries)
+        control = _deb_control.control(package, relations, _deb_control.installed_size(entries, extra))
+        spec = package.compression.get("deb", "gzip")
+        path = directory / self.file_name(package)
+        with _beside(path) as file:
+            file.write(_ar.MAGIC)
+            _add(file, "debian-binary", b"2.0\n", package.time)
+            _add(file, "control.tar.gz", self._control(package, control, entries), package.time)
+            _add_data(file, spec, members, package.time)
+            size = file.tell()
+            md5, sha256 = _digests(file)
+        return Built(
+            path=path,
+            size=size,
+            sha256=sha256,
+            name=package.name,
+            version=str(package.version),
+            architecture=package.architecture,
+            index={"control": control, "md5": md5},
+        )
+
+    def describe(self, path: Path) -> Description:
+        """Read any .deb. Raises InputError if it is none."""
+        from packaging_tool.formats import _deb_reader  # building packages needs no reader
+
+        return _deb_reader.describe(path)
+
+    def _control(self, package: Package, control: str, entries: Sequence[Entry]) -> bytes:
+        """The compressed control archive (deb-control(5), deb-md5sums(5), deb-conffiles(5))."""
+        files: dict[str, tuple[str, int]] = {"control": (control, 0o644)}
+        if conffiles := "".join(f"{entry.path}\n" for entry in entries if entry.type == "config"):
+            files["conffiles"] = conffiles, 0o644
+        # As dh_md5sums(1): what the administrator may change is not listed.
+        listed = (entry for entry in entries if entry.content is not None and entry.type != "config")
+        if md5sums := "".join(f"{entry.content.md5}  {entry.path[1:]}\n" for entry in listed if entry.content):
+            files["md5sums"] = md5sums, 0o644
+        for name, text in self.scripts(package).items():
+            files[name] = text, 0o644 if name == "triggers" else 0o755
+        members = [_tar.Member(b"./", _tar.DIRECTORY, 0o755)]
+        for name, (text, mode) in sorted(files.items()):
+            content = Content(text.encode())
+            members.append(_tar.Member(f"./{name}".encode(), _tar.FILE, mode, size=content.size, content=content))
+        stream = compress.compressor(CONTROL_COMPRESSION)
+        parts = [stream.update(piece) for piece in _tar.stream(members, package.time)]
+        return b"".join((*parts, stream.finish()))
+
+
+def _complete(package: Package) -> tuple[Entry, ...]:
+    """All that the .deb holds, sorted: the package's entries, and documents that it does not bring itself."""
+    entries = {entry.path: entry for entry in map(_manual, package.entries) if entry.type != "ghost"}
+    if len(entries) + sum(entry.type == "ghost" for entry in package.entries) != len(package.entries):
+        raise PackageError(f"{package.name}: two files have the same path")
+    docs = f"/usr/share/doc/{package.name}"
+    made = {
+        f"{docs}/changelog.Debian.gz": compress.gzip(texts.debian_changelog(package.source, package.changelog)),
+        f"{docs}/copyright": texts.copyright_file(package),
+    }
+    if package.modules:
+        made[f"{docs}/modules.cdx.json"] = texts.module_list(package)
+    if silenced := _deb_lintian.overrides(package, tuple(entries.values())):
+        made[f"/usr/share/lintian/overrides/{package.name}"] = silenced
+    for path, data in made.items():
+        entries.setdefault(path, Entry(path=path, type="doc", content=Content(data)))
+    return tuple(entries[path] for path in sorted(entries))
+
+
+def _manual(entry: Entry) -> Entry:
+    """A manual page, compressed as Policy 12.1 wants it; any other entry as it is."""
+    if not entry.path.startswith("/usr/share/man/") or entry.path.endswith(".gz"):
+        return entry
+    if entry.type == "symlink":
+        target = entry.target if entry.target.endswith(".gz") else f"{entry.target}.gz"
+        return replace(entry, path=f"{entry.path}.gz", target=target)
+    if entry.content is None:
+        return entry
+    return replace(entry, path=f"{entry.path}.gz", content=Content(compress.gzip(entry.content.read())))
+
+
+def _members(entries: Iterable[Entry]) -> Iterator[_tar.Member]:
+    """Tar members in order, each directory before what is in it: dpkg makes no parents itself."""
+    yield _tar.Member(b"./", _tar.DIRECTORY, 0o755)
+    seen = {""}
+    for entry in entries:
+        missing = []
+        parent = posixpath.dirname(entry.path[1:])
+        while parent not in seen:
+            missing.append(parent)
+            parent = posixpath.dirname(parent)
+        seen.update(missing)
+        for parent in reversed(missing):
+            yield _tar.Member(f"./{parent}/".encode(), _tar.DIRECTORY, 0o755)
+        name = f".{entry.path}".encode()
+        if entry.type == "directory":
+            seen.add(entry.path[1:])
+            yield _tar.Member(name + b"/", _tar.DIRECTORY, entry.mode, entry.owner, entry.group)
+        elif entry.type == "symlink":
+            yield _tar.Member(name, _tar.SYMLINK, 0o777, entry.owner, entry.group, target=entry.target.encode())
+        elif entry.content is not None:
+            size = entry.content.size
+            yield _tar.Member(name, _tar.FILE, entry.mode, entry.owner, entry.group, size, entry.content)
+
+
+def _add(file: BinaryIO, name: str, data: bytes, time: int) -> None:
+    file.write(_ar.header(name, len(data), time) + data + bytes(b"\n" * (len(data) % 2)))
+
+
+def _add_data(file: BinaryIO, spec: str, members: Sequence[_tar.Member], time: int) -> None:
+    """The data archive, compressed on the way to the file; its size is put into the header at the end."""
+    name = "data.tar" + compress.SUFFIXES[compress.parse(spec)[0]]
+    start = file.tell()
+    file.write(_ar.header(name, 0, time))
+    stream = compress.compressor(spec, _tar.length(members))
+    for piece in _tar.stream(members, time):
+        file.write(stream.update(piece))
+    file.write(stream.finish())
+    end = file.tell()
+    size = end - start - _ar.HEADER
+    file.seek(start)
+    file.write(_ar.header(name, size, time))
+    file.seek(end)
+    file.write(b"\n" * (size % 2))
+
+
+def _digests(file: BinaryIO) -> tuple[str, str]:
+    """MD5 and SHA-256 of the whole file, whose pages are still in memory."""
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    file.seek(0)
+    while data := file.read(PIECE):
+        md5.update(data)
+        sha256.update(data)
+    return md5.hexdigest(), sha256.hexdigest()
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[BinaryIO]:
+    """A new file beside path that takes its place once it is whole and on the disk."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with part.open("x+b") as file:
+            os.fchmod(file.fileno(), 0o644)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,237 @@
+"""Texts that say what is in a package: Debian's changelog and copyright file, and the list of modules (CycloneDX)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from packaging_tool.package.model import Change, Module, Package
+
+DEP5 = "https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/"
+
+# What base-files brings on every release since Debian 10 (Policy 12.5), by the SPDX ids that mean it.
+COMMON_LICENSES = {
+    "Apache-2.0": ("Apache-2.0", "Apache License, Version 2.0"),
+    "CC0-1.0": ("CC0-1.0", "Creative Commons CC0 1.0 Universal"),
+    "GFDL-1.2": ("GFDL-1.2", "GNU Free Documentation License, version 1.2"),
+    "GFDL-1.3": ("GFDL-1.3", "GNU Free Documentation License, version 1.3"),
+    "GPL-1.0": ("GPL-1", "GNU General Public License, version 1"),
+    "GPL-2.0": ("GPL-2", "GNU General Public License, version 2"),
+    "GPL-3.0": ("GPL-3", "GNU General Public License, version 3"),
+    "LGPL-2.0": ("LGPL-2", "GNU Library General Public License, version 2"),
+    "LGPL-2.1": ("LGPL-2.1", "GNU Lesser General Public License, version 2.1"),
+    "LGPL-3.0": ("LGPL-3", "GNU Lesser General Public License, version 3"),
+    "MPL-1.1": ("MPL-1.1", "Mozilla Public License, version 1.1"),
+    "MPL-2.0": ("MPL-2.0", "Mozilla Public License, version 2.0"),
+}
+# Whole texts of the two families that come inside of longer license files; Policy 12.5 wants the reference instead.
+FULL_TEXTS = (
+    (
+        "Apache-2.0",
+        re.compile(
+            r"Apache License\s+Version 2\.0, January 2004.*?END OF TERMS AND CONDITIONS"
+            r"(\s+APPENDIX: How to apply.*?limitations under the License\.)?",
+            re.DOTALL,
+        ),
+    ),
+    (
+        "GPL-3.0",
+        re.compile(r"GNU GENERAL PUBLIC LICENSE\s+Version 3, 29 June 2007.*?END OF TERMS AND CONDITIONS", re.DOTALL),
+    ),
+    (
+        "GPL-2.0",
+        re.compile(r"GNU GENERAL PUBLIC LICENSE\s+Version 2, June 1991.*?END OF TERMS AND CONDITIONS", re.DOTALL),
+    ),
+)
+EXPRESSION = re.compile(r"\s+(?:AND|OR|WITH)\s+|[()]")
+COPYRIGHT_LINE = re.compile(r"^\W*(?:portions\s+)?copyright\s+(?:\(c\)|©|\d{4}|the\b|by\b).*$", re.IGNORECASE)
+
+
+def debian_changelog(source: str, changes: Sequence[Change]) -> bytes:
+    """The text of changelog.Debian (Policy 4.4), newest entry first."""
+    entries = []
+    for change in changes:
+        lines = [
+            textwrap.fill(
+                " ".join(text.split()),
+                width=78,
+                initial_indent="  * ",
+                subsequent_indent="    ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            for text in change.changes
+        ]
+        date = format_datetime(datetime.fromtimestamp(change.time, UTC))
+        head = f"{source} ({change.version}) unstable; urgency=medium"
+        entries.append("\n".join((head, "", *lines, "", f" -- {change.author}  {date}", "")))
+    return "\n".join(entries).encode()
+
+
+def copyright_file(package: Package, *, common_licenses: bool = True) -> bytes:
+    """The copyright file, machine-readable (DEP-5), with the license of every module that is compiled in.
+
+    common_licenses: refer to /usr/share/common-licenses, as Debian wants it, in place of those texts. Equal texts
+    stand once; texts that differ under one name are numbered.
+    """
+    licenses = _Licenses(common_licenses)
+    own = next((m for m in package.modules if m.license == package.license and m.license_text), None)
+    name = licenses.add(package.license, own.license_text if own else "")
+    head = [_field("Format", DEP5), _field("Upstream-Name", package.source)]
+    if package.homepage:
+        head.append(_field("Source", package.homepage))
+    paragraphs = [
+        "".join(head),
+        _field("Files", "*") + _copyright([package.copyright]) + _field("License", name),
+    ]
+    groups: dict[tuple[tuple[str, ...], str], list[Module]] = {}
+    for module in package.modules:
+        name = licenses.add(module.license, module.license_text)
+        groups.setdefault((module.copyright, name), []).append(module)
+    for (holders, name), modules in groups.items():
+        patterns = "".join(f" vendor/{module.path}/*\n" for module in modules)
+        listed = "".join(f" {module.path} {module.version}\n" for module in modules)
+        paragraphs.append(
+            f"Files:\n{patterns}" + _copyright(holders) + _field("License", name) + f"Comment: Compiled in:\n{listed}"
+        )
+    paragraphs += licenses.paragraphs()
+    return "\n".join(paragraphs).encode()
+
+
+def module_list(package: Package) -> bytes:
+    """The modules that are compiled in, as CycloneDX 1.5 JSON. The same package gives the same bytes.
+
+    A serial number is left out, since it would have to be random; the time is the package's.
+    """
+    document = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {
+            "timestamp": datetime.fromtimestamp(package.time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "component": {
+                "type": "application",
+                "bom-ref": f"{package.name}@{package.version}",
+                "name": package.name,
+                "version": str(package.version),
+                **_cyclonedx_license(package.license),
+            },
+        },
+        "components": [_component(module) for module in sorted(package.modules, key=lambda m: (m.path, m.version))],
+    }
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _component(module: Module) -> dict[str, object]:
+    purl = f"pkg:golang/{module.path}@{module.version}".replace("+", "%2B")
+    made: dict[str, object] = {
+        "type": "library",
+        "bom-ref": purl,
+        "name": module.path,
+        "version": module.version,
+        **_cyclonedx_license(module.license),
+        "purl": purl,
+    }
+    if module.copyright:
+        made["copyright"] = "\n".join(module.copyright)
+    if module.sum:
+        # Go's own hash is over a list of files, so it is no hash of CycloneDX's kind.
+        made["properties"] = [{"name": "mkpkgs:go.sum", "value": module.sum}]
+    return made
+
+
+def _cyclonedx_license(license_: str) -> dict[str, object]:
+    if not license_:
+        return {}
+    if EXPRESSION.search(license_):
+        return {"licenses": [{"expression": license_}]}
+    key = "name" if license_.startswith("LicenseRef-") else "id"
+    return {"licenses": [{"license": {key: license_}}]}
+
+
+class _Licenses:
+    """License paragraphs at the end of a copyright file: each text once, each under a name of its own."""
+
+    def __init__(self, common: bool) -> None:
+        self._common = common
+        self._names: dict[tuple[str, str], str] = {}
+        self._texts: dict[str, str] = {}
+
+    def add(self, license_: str, text: str) -> str:
+        """Take a license and give the name that stands for it in the file."""
+        license_ = license_ or "unknown"
+        body = self._body(license_, text)
+        key = (license_, hashlib.sha256(_comparable(body).encode()).hexdigest())
+        if key not in self._names:
+            base = _dep5_name(license_)
+            name, number = base, 1
+            while name in self._texts:
+                number += 1
+                name = f"{base}-{number}"
+            self._names[key] = name
+            self._texts[name] = body
+        return self._names[key]
+
+    def paragraphs(self) -> list[str]:
+        return [_field("License", name) + _verbatim(text) for name, text in self._texts.items()]
+
+    def _body(self, license_: str, text: str) -> str:
+        ids = [part for part in re.split(EXPRESSION, license_) if part]
+        if self._common and all(_common(part) for part in ids):
+            return "\n".join(reference for part in ids if (reference := _common(part)))
+        if not text.strip():
+            if license_ == "unknown":
+                return "The sources of these files name no license."
+            return "\n".join(f"The text of {part} stands at https://spdx.org/licenses/{part}.html" for part in ids)
+        if self._common:
+            for name, pattern in FULL_TEXTS:
+                text = pattern.sub(_common(name), text)
+        return text
+
+
+def _common(license_: str) -> str:
+    """The reference to a text that every Debian system has, or ""."""
+    plain = re.sub(r"(-only|-or-later|\+)$", "", license_)
+    if plain not in COMMON_LICENSES:
+        return ""
+    file, title = COMMON_LICENSES[plain]
+    later = ", or (at your option) any later version" if license_ != plain and not license_.endswith("-only") else ""
+    return textwrap.fill(
+        f"Licensed under the {title}{later}. On Debian systems the full text stands in "
+        f"/usr/share/common-licenses/{file}.",
+        width=78,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def _dep5_name(license_: str) -> str:
+    """SPDX's words in DEP-5's spelling; only the operators differ."""
+    name = license_.replace("(", "").replace(")", "")
+    return re.sub(r"\s+(AND|OR|WITH)\s+", lambda match: f" {match[1].lower()} ", name)
+
+
+def _comparable(text: str) -> str:
+    """A license text without who holds the copyright and how it is wrapped: what is left makes two texts equal."""
+    kept = (line for line in text.splitlines() if not COPYRIGHT_LINE.match(line))
+    return " ".join(" ".join(kept).split()).lower()
+
+
+def _field(name: str, value: str) -> str:
+    return f"{name}: {' '.join(value.split())}\n"
+
+
+def _copyright(holders: Iterable[str]) -> str:
+    lines = [" ".join(holder.split()) for holder in holders if holder.strip()]
+    return "Copyright: " + "\n ".join(lines or ["not stated in the sources"]) + "\n"
+
+
+def _verbatim(text: str) -> str:
+    """A text as continuation lines of a field (Policy 5.6.13): blank lines become a single dot."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n").expandtabs(4).strip("\n").split("\n")
+    return "".join(f" {line.rstrip()}\n" if line.strip() else " .\n" for line in lines)
