@@ -24,7 +24,7 @@ def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     # Created without any right for others, so that a secret is never readable for a moment.
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        with open(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             os.fchmod(file.fileno(), mode)
             file.flush()

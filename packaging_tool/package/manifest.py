@@ -126,7 +126,8 @@ class _Reader:
         if self.accept("kit") is None:
             plugin = self.expect(rf"plugin ({NAME})", "`plugin NAME` or `kit`")[1]
         package = self.expect(rf"package ({NAME}) ({VERSION})", "`package NAME [epoch:]version-release`")
-        order, optional, needs = 50, False, ()
+        order, optional = 50, False
+        needs: tuple[str, ...] = ()
         if plugin is not None:
             order = int(self.expect(rf"order ({ORDER})", "`order NUMBER`")[1])
             optional = self.accept("optional") is not None

@@ -164,7 +164,7 @@ def _parse(text: bytes, name: str) -> tuple[str, bytes, bytes]:
 
 
 def _ecdsa(key: EllipticCurvePrivateKey, data: bytes) -> bytes:
-    """ECDSA with the nonce of RFC 6979, 3.2. By hand, since `cryptography` can do it only from 43 and OpenSSL 3.2 on."""
+    """ECDSA with the nonce of RFC 6979, 3.2; `cryptography` itself has it only from 43 on, over OpenSSL 3.2."""
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 

@@ -1,0 +1,188 @@
+"""OpenPGP signatures by the program gpg: of rpm headers, `Release` and `repomd.xml`.
+
+The key lies in a file, and then works in a private keyring that lives as long as the signer; or it is in the user's
+own keyring or on a smartcard, named by its fingerprint. A passphrase goes through a pipe, never onto a command line.
+Signatures carry a given time and use deterministic algorithms (EdDSA, or RSA with PKCS #1 v1.5 padding), so the same
+data gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from packaging_tool.errors import CommandError, SigningError
+from packaging_tool.run import run
+
+KINDS = {"ed25519": "ed25519", "rsa4096": "rsa4096"}
+# gpg's numbers for public key algorithms (RFC 4880, 9.1, and RFC 9580): 1 RSA, 17 DSA, 19 ECDSA, 22 EdDSA.
+ALGORITHMS = {"1": "rsa", "17": "dsa", "19": "ecdsa", "22": "ed25519"}
+# The private keyring lives for minutes in a directory of our own, and its agent would count to 100 ms for each of
+# hundreds of signatures.
+AGENT = "s2k-count 65536\nallow-loopback-pinentry\n"
+
+
+class GpgSigner:
+    """A signer over one key. Methods may be called from several threads; gpg's agent does the queueing.
+
+        home: the keyring's directory, None for the user's own. selector: fingerprint of the key. time: of signatures,
+    seconds since 1970; where the key is younger, its creation is taken, since no verifier accepts a signature that is
+        older than its key. Raises SigningError if there is no such secret key.
+    """
+
+    def __init__(self, home: Path | None, selector: str, time: int, passphrase: str | None) -> None:
+        self._home = home
+        self._passphrase = passphrase
+        listing = _gpg(home, None, ["--with-colons", "--list-secret-keys", selector], check=False).decode()
+        found = _first_key(listing, "sec")
+        if found is None:
+            raise SigningError(f"gpg has no secret key {selector}", hint="`gpg --list-secret-keys` shows those it has")
+        self.fingerprint = found.fingerprint
+        self.key_kind = found.kind
+        self._time = max(time, found.created)
+
+    def detached(self, data: bytes) -> bytes:
+        """A binary detached signature packet (RFC 4880, 5.2.3)."""
+        return self._sign(data, "--detach-sign")
+
+    def armored(self, data: bytes) -> bytes:
+        """A detached signature in ASCII armor."""
+        return self._sign(data, "--armor", "--detach-sign")
+
+    def clear(self, text: bytes) -> bytes:
+        """A clear-signed text (RFC 4880, 7)."""
+        return self._sign(text, "--clear-sign")
+
+    def public_key(self) -> bytes:
+        """The armored public key, without other people's signatures on it."""
+        return self._gpg("--armor", "--export-options", "export-minimal", "--export", self.fingerprint)
+
+    def public_ring(self) -> bytes:
+        """The same, binary: what apt's `Signed-By` wants in a `.gpg` file."""
+        return self._gpg("--export-options", "export-minimal", "--export", self.fingerprint)
+
+    def secret_key(self) -> bytes:
+        """The armored secret key, as locked as it is in the keyring."""
+        return self._gpg("--armor", "--export-secret-keys", self.fingerprint)
+
+    def _sign(self, data: bytes, *options: str) -> bytes:
+        moment = ["--faked-system-time", f"{self._time}!"]
+        return self._gpg("--digest-algo", "SHA512", *moment, "--local-user", self.fingerprint, *options, stdin=data)
+
+    def _gpg(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        return _gpg(self._home, self._passphrase, arguments, stdin=stdin)
+
+
+@contextmanager
+def from_file(secret: bytes, time: int, passphrase: str | None, name: str = "key") -> Iterator[GpgSigner]:
+    """A signer over an armored secret key, in a private keyring that is gone afterwards.
+
+    name: of the key, for messages. Raises SigningError if it is no secret key or the passphrase is wrong.
+    """
+    with _private_home() as home:
+        status = _gpg(home, passphrase, ["--status-fd", "1", "--import"], stdin=secret, name=name).decode()
+        imported = re.search(r"^\[GNUPG:\] IMPORT_OK \d+ ([0-9A-F]{40})", status, re.MULTILINE)
+        if imported is None:
+            raise SigningError(f"{name}: it holds no OpenPGP secret key")
+        signer = GpgSigner(home, imported[1], time, passphrase)
+        # Found out now, and not after an hour of building.
+        signer.detached(b"")
+        yield signer
+
+
+def generate(uid: str, kind: str, passphrase: str | None) -> tuple[bytes, bytes, str]:
+    """Make a new key that certifies and signs and does not expire: armored secret key, armored public key, fingerprint.
+
+    uid: `Name <address>`. Raises SigningError.
+    """
+    if kind not in KINDS:
+        raise SigningError(f"unknown kind of OpenPGP key: {kind!r}", hint=f"use one of {', '.join(KINDS)}")
+    with _private_home() as home:
+        _gpg(home, passphrase or "", ["--quick-generate-key", uid, KINDS[kind], "cert,sign", "never"], name="new key")
+        signer = GpgSigner(home, f"={uid}", 0, passphrase or "")
+        return signer.secret_key(), signer.public_key(), signer.fingerprint
+
+
+def describe(public: bytes) -> tuple[str, str]:
+    """Kind and fingerprint of an armored public key. Raises SigningError if it is none."""
+    with _private_home() as home:
+        listing = _gpg(home, None, ["--with-colons", "--show-keys"], stdin=public, name="the public key").decode()
+    found = _first_key(listing, "pub")
+    if found is None:
+        raise SigningError("not an OpenPGP public key")
+    return found.kind, found.fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    kind: str
+    created: int
+    fingerprint: str
+
+
+def _first_key(listing: str, row: str) -> _Listed | None:
+    """The first primary key of `--with-colons` output. row: `sec` or `pub`."""
+    rows = [line.split(":") for line in listing.splitlines()]
+    # doc/DETAILS of gpg: 1 type, 3 bits, 4 algorithm, 6 creation, 10 fingerprint in an fpr row.
+    for key, following in pairwise(rows):
+        if key[0] == row and following[0] == "fpr":
+            kind = ALGORITHMS.get(key[3], "unknown")
+            return _Listed(f"rsa{key[2]}" if kind == "rsa" else kind, int(key[5]), following[9])
+    return None
+
+
+@contextmanager
+def _private_home() -> Iterator[Path]:
+    home = Path(tempfile.mkdtemp(prefix="mkpkgs-"))
+    try:
+        (home / "gpg-agent.conf").write_text(AGENT)
+        yield home
+    finally:
+        run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _gpg(
+    home: Path | None,
+    passphrase: str | None,
+    arguments: Sequence[str],
+    *,
+    stdin: bytes = b"",
+    check: bool = True,
+    name: str = "the key",
+) -> bytes:
+    """Run gpg. passphrase: None leaves it to the agent, which may ask on the terminal (the user's own keyring only)."""
+    own = ["--homedir", str(home), "--no-permission-warning"] if home is not None else []
+    base = ["gpg", *own, "--batch", "--no-tty", "--quiet", "--yes", "--no-auto-key-locate", "--no-auto-check-trustdb"]
+    environment = {**os.environ, "LC_ALL": "C"}
+    if passphrase is None and home is not None:
+        passphrase = ""
+    try:
+        if passphrase is None:
+            return run([*base, *arguments], env=environment, stdin=stdin, check=check).stdout
+        reading, writing = os.pipe()
+        try:
+            # A pipe holds 4096 bytes at least and a passphrase is shorter (keys.passphrase), so this does not block.
+            os.write(writing, passphrase.encode() + b"\n")
+            os.close(writing)
+            secret = ["--pinentry-mode", "loopback", "--passphrase-fd", str(reading)]
+            argv = [*base, *secret, *arguments]
+            return run(argv, env=environment, stdin=stdin, pass_fds=[reading], check=check).stdout
+        finally:
+            os.close(reading)
+    except CommandError as failed:
+        if failed.returncode == 127:
+            raise
+        if "Bad passphrase" in failed.output or "No passphrase given" in failed.output:
+            raise SigningError(
+                f"{name} is locked, and the passphrase does not fit",
+                hint="give it in MKPKGS_PASSPHRASE or MKPKGS_PASSPHRASE_FILE",
+            ) from None
+        raise SigningError(f"gpg cannot use {name}: {failed.output or failed.message}") from None

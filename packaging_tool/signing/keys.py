@@ -1,0 +1,235 @@
+"""The two keys of a project, outside of its tree: one signs repositories and rpms, the other signs manifests.
+
+Two keys, because they end in different hands: whoever gets hold of the machine that publishes must not be able to make
+plugins that installed servers trust. In the directory of the keys:
+
+    repository.key   OpenPGP secret key in armor; or the line `gpg:FINGERPRINT` for a key in the user's own gpg keyring
+    repository.asc   its public key
+    manifest.key     PKCS #8 in PEM, Ed25519 or ECDSA P-256
+    manifest.pub     its public key, signify format
+    *.pub            more keys that the core package is to trust, e.g. the next one before it is used
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from packaging_tool import atomic
+from packaging_tool.errors import InputError, SigningError
+from packaging_tool.signing import gpg, signify
+
+FILES = ("repository.key", "repository.asc", "manifest.key", "manifest.pub")
+DEFAULT_KINDS = ("ed25519", "ed25519")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A key as `mkpkgs key show` prints it. purpose: `repository` or `manifest`. public: text of the public key."""
+
+    purpose: str
+    kind: str
+    fingerprint: str
+    path: Path
+    public: str
+
+
+class Ring:
+    """The keys of a project, unlocked when they are first used. Methods may be called from several threads.
+
+    fingerprint: hash of all public keys, for up-to-date checks. manifest_public_keys: by file name.
+    """
+
+    def __init__(self, directory: Path, time: int, stack: ExitStack) -> None:
+        self.directory = directory
+        self.manifest_public_keys: Mapping[str, bytes] = _public_keys(directory)
+        identity = _read_secret(directory / "repository.key")
+        if not identity.startswith(b"gpg:"):
+            identity = _read(directory / "repository.asc")
+        parts = [identity, *(name.encode() + data for name, data in self.manifest_public_keys.items())]
+        self.fingerprint = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+        self._time = time
+        self._stack = stack
+        self._lock = threading.RLock()
+
+    def unlock(self) -> None:
+        """Try both keys now, so that a wrong passphrase shows before the long work. Raises SigningError."""
+        with self._lock:
+            self._manifest_key.sign(b"", "try")
+            self.signer.detached(b"")
+
+    @property
+    def signer(self) -> gpg.GpgSigner:
+        """The repository key. Raises SigningError."""
+        with self._lock:
+            return self._signer
+
+    @cached_property
+    def _signer(self) -> gpg.GpgSigner:
+        path = self.directory / "repository.key"
+        secret = _read_secret(path)
+        if not secret.startswith(b"gpg:"):
+            return self._stack.enter_context(gpg.from_file(secret, self._time, passphrase(), str(path)))
+        selector = secret.decode(errors="replace").strip().removeprefix("gpg:")
+        if not re.fullmatch(r"[0-9A-Fa-f]{40}", selector):
+            raise SigningError(f"{path}: not `gpg:` and a fingerprint of 40 hex digits")
+        return gpg.GpgSigner(None, selector, self._time, passphrase())
+
+    @cached_property
+    def _manifest_key(self) -> signify.SecretKey:
+        path = self.directory / "manifest.key"
+        secret = passphrase()
+        key = signify.load(_read_secret(path), secret.encode() if secret else None, str(path))
+        if signify.parse_public(self.manifest_public_keys["manifest.pub"], "manifest.pub") != key.public:
+            raise SigningError(f"{path} and manifest.pub beside it are not a pair")
+        return key
+
+    def sign_manifest(self, manifest: bytes) -> bytes:
+        """The signature file over a manifest. Raises SigningError."""
+        with self._lock:
+            key = self._manifest_key
+        return key.sign(manifest, "verify with manifest.pub")
+
+
+def directory_of(core: str, chosen: Path | None = None) -> Path:
+    """Where the keys of a core are: chosen, else MKPKGS_KEYS, else `mkpkgs/keys/<core>` below XDG_CONFIG_HOME."""
+    if chosen is not None:
+        return chosen
+    if said := os.environ.get("MKPKGS_KEYS"):
+        return Path(said)
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "mkpkgs" / "keys" / core
+
+
+def passphrase() -> str | None:
+    """From MKPKGS_PASSPHRASE, or the first line of the file MKPKGS_PASSPHRASE_FILE; None if neither is set.
+
+    Raises InputError if the file cannot be read or the passphrase cannot be passed on to gpg.
+    """
+    said = os.environ.get("MKPKGS_PASSPHRASE")
+    if said is None and (file := os.environ.get("MKPKGS_PASSPHRASE_FILE")):
+        try:
+            said = Path(file).read_text(encoding="utf-8").removesuffix("\n")
+        except (OSError, UnicodeDecodeError) as failed:
+            raise InputError(f"MKPKGS_PASSPHRASE_FILE: cannot read {file}: {failed}") from None
+    if said and ("\n" in said or len(said.encode()) > 255):
+        raise InputError("the passphrase must be one line of at most 255 bytes")
+    return said or None
+
+
+def new(
+    core: str,
+    uid: str,
+    *,
+    directory: Path | None = None,
+    kinds: tuple[str, str] = DEFAULT_KINDS,
+    outside: Path | None = None,
+) -> tuple[Shown, ...]:
+    """Make both keys, locked with `passphrase()` if there is one.
+
+    uid: `Name <address>` of the repository key. kinds: of repository key (gpg.KINDS) and manifest key
+    (signify.ALGORITHMS). outside: the project's tree, in which keys must not lie. Raises SigningError where there are
+    keys already; nothing is left behind then.
+    """
+    place = directory_of(core, directory).absolute()
+    if outside is not None and place.resolve().is_relative_to(outside.resolve()):
+        raise SigningError(
+            f"{place} is inside of the project: keys there end up in version control",
+            hint="leave MKPKGS_KEYS unset, or name a directory elsewhere",
+        )
+    if place.exists() and any(place.iterdir()):
+        raise SigningError(f"{place} is not empty; keys are never overwritten", hint="run: mkpkgs key show")
+    secret = passphrase()
+    manifest = signify.generate(kinds[1])
+    repository, public, _ = gpg.generate(uid, kinds[0], secret)
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # mkdtemp gives 0700; the rename fails if somebody else was faster.
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=place.parent) as made:
+        beside = Path(made) / "keys"
+        beside.mkdir(mode=0o700)
+        atomic.write(beside / "repository.key", repository, mode=0o600)
+        atomic.write(beside / "repository.asc", public)
+        atomic.write(beside / "manifest.key", manifest.pem(secret.encode() if secret else None), mode=0o600)
+        atomic.write(beside / "manifest.pub", manifest.public.render(f"{core} manifest key"))
+        try:
+            beside.rename(place)
+        except OSError as failed:
+            raise SigningError(f"cannot make {place}: {failed.strerror}") from None
+    atomic.sync_directory(place.parent)
+    return show(core, directory)
+
+
+@contextmanager
+def load(core: str, time: int, directory: Path | None = None) -> Iterator[Ring]:
+    """The keys of a core; time: of OpenPGP signatures, seconds since 1970.
+
+    Raises SigningError if keys are missing, or others could read or change them.
+    """
+    place = directory_of(core, directory)
+    _check(core, place)
+    with ExitStack() as stack:
+        yield Ring(place, time, stack)
+
+
+def show(core: str, directory: Path | None = None) -> tuple[Shown, ...]:
+    """Repository key, manifest key, then further trusted manifest keys. Needs no passphrase. Raises SigningError."""
+    place = directory_of(core, directory)
+    _check(core, place)
+    secret = _read_secret(place / "repository.key")
+    if secret.startswith(b"gpg:"):
+        with load(core, 0, directory) as ring:
+            public = ring.signer.public_key()
+    else:
+        public = _read(place / "repository.asc")
+    kind, fingerprint = gpg.describe(public)
+    shown = [Shown("repository", kind, fingerprint, place / "repository.key", public.decode())]
+    for name, text in _public_keys(place).items():
+        key = signify.parse_public(text, name)
+        path = place / ("manifest.key" if name == "manifest.pub" else name)
+        shown.append(Shown("manifest", key.kind, key.id.hex(), path, text.decode()))
+    return tuple(shown)
+
+
+def _check(core: str, place: Path) -> None:
+    hint = f"run: mkpkgs key new   (or set MKPKGS_KEYS to the directory of the keys of {core})"
+    if not place.is_dir():
+        raise SigningError(f"there are no keys for {core}: {place} does not exist", hint=hint)
+    for name in FILES:
+        # A key of the user's own keyring has no public key file.
+        if not (place / name).exists() and name != "repository.asc":
+            raise SigningError(f"there is no {name} in {place}", hint=hint)
+    if stat.S_IMODE(place.stat().st_mode) & 0o022:
+        raise SigningError(f"others can change the keys in {place}", hint=f"run: chmod 700 {place}")
+
+
+def _read_secret(path: Path) -> bytes:
+    found = path.stat()
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        raise SigningError(f"others can read {path}", hint=f"run: chmod 600 {path}; or make new keys")
+    if found.st_uid not in (0, os.geteuid()):
+        raise SigningError(f"{path} belongs to another user")
+    return _read(path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as failed:
+        raise SigningError(f"cannot read {path}: {failed.strerror}") from None
+
+
+def _public_keys(place: Path) -> dict[str, bytes]:
+    """All `*.pub` files, `manifest.pub` first; each is checked."""
+    paths = sorted(place.glob("*.pub"), key=lambda path: (path.name != "manifest.pub", path.name))
+    found = {path.name: _read(path) for path in paths}
+    for name, text in found.items():
+        signify.parse_public(text, str(place / name))
+    return found
