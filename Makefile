@@ -1,0 +1,61 @@
+# `make help` lists the targets. `make test` is what CI runs; on a fresh Debian 12 it installs what it needs first.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Looked up here, because below the virtual environment's own python3 comes first.
+PYTHON ?= $(or $(shell command -v python3),python3)
+PYTHON := $(PYTHON)
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+# setup puts a Go there only where the machine's own is too old.
+export PATH := $(BIN):$(PATH)
+DESTDIR ?=
+PREFIX ?= /usr/local
+
+# Says how long a target took, since the whole must fit into CI's limit.
+define timed
+@start=$$SECONDS; $(1); echo "== $@: $$((SECONDS - start)) s"
+endef
+
+.PHONY: help setup lint unit acceptance test demo bench reference install clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
+
+setup: $(VENV)/.ready ## install what tests and demo need (on Debian 12, as root); says what and why
+
+$(VENV)/.ready: pyproject.toml tests/setup.sh
+	@tests/setup.sh $(PYTHON) $(VENV)
+	@touch $@
+
+lint: setup ## ruff (format and rules), mypy strict
+	$(call timed,$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy)
+
+unit: setup ## fast tests
+	$(call timed,$(BIN)/pytest -q -n auto --dist loadfile)
+
+acceptance: setup ## boot real systems; install, upgrade and remove real packages with apt and dnf
+	$(call timed,$(BIN)/pytest -q -n auto --dist loadfile -m acceptance --durations=15)
+
+test: ## lint, unit and acceptance tests: what CI runs
+	@start=$$SECONDS; $(MAKE) --no-print-directory lint unit acceptance; echo "== test: $$((SECONDS - start)) s"
+
+demo: setup ## build the Caddy example, install core and two plugins in a booted system, show them serving
+	@$(BIN)/python -m tests.demo
+
+bench: setup ## speed and memory against the peers, in one run
+	@$(BIN)/python -m tests.bench
+
+reference: setup ## write docs/reference.md from the types of the project file
+	@$(BIN)/python -m packaging_tool.project.reference >docs/reference.md.new
+	@mv docs/reference.md.new docs/reference.md
+
+install: ## install mkpkgs (PREFIX, DESTDIR)
+	$(PYTHON) -m pip install --no-deps $(if $(DESTDIR),--root $(DESTDIR)) --prefix $(PREFIX) .
+
+clean: ## remove what make and the tests made here; the roots in the user's cache stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache examples/*/.mkpkgs examples/*/dist
+	find packaging_tool tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,174 @@
+"""Plain Debian root directories that tests copy and boot; made once, kept in a cache."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SUITE = "bookworm"
+COMMON = ("systemd", "systemd-sysv", "dbus", "curl", "ca-certificates", "openssl", "git", "util-linux")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What is in a root. packages: from Debian. capabilities: what a stub rpm stands for, empty for none."""
+
+    packages: tuple[str, ...]
+    capabilities: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+DEFINITIONS: Mapping[str, Definition] = {
+    "debian12-apt": Definition((*COMMON, "debsums")),
+    # dnf and rpm run on Debian's system. rpm's database knows none of it, so a stub provides what is really there.
+    "debian12-dnf": Definition(
+        (*COMMON, "dnf", "rpm"),
+        (
+            "/bin/sh",
+            "/usr/bin/sh",
+            "bash",
+            "coreutils",
+            "findutils",
+            "gawk",
+            "git",
+            "git-core",
+            "grep",
+            "openssl",
+            "perl",
+            "sed",
+            "shadow-utils",
+            "system-release",
+            "system-release(releasever) = 9",
+            "systemd",
+            "util-linux",
+            "util-linux-core",
+        ),
+        {
+            # Debian's rpm keeps its database in the home directory; a system that lives on rpm does not.
+            "etc/rpm/macros": "%_dbpath /var/lib/rpm\n",
+            # As Fedora and EL have it. Debian's own file says best=False and goes on without a broken repository.
+            "etc/dnf/dnf.conf": (
+                "[main]\ngpgcheck=1\ninstallonly_limit=3\nclean_requirements_on_remove=True\nbest=True\n"
+                "skip_if_unavailable=False\n"
+            ),
+        },
+    ),
+}
+
+
+def cache_directory() -> Path:
+    """Where roots are kept: $MKPKGS_TEST_CACHE, else mkpkgs-tests below the user's cache directory."""
+    if said := os.environ.get("MKPKGS_TEST_CACHE"):
+        return Path(said)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mkpkgs-tests"
+
+
+def root(name: str) -> Path:
+    """The base root of this name, made now if it is missing or its definition changed. Never change what is in it."""
+    definition = DEFINITIONS[name]
+    sources = debian_sources()
+    mark = hashlib.sha256(f"{definition}\n{sources}\n{SUITE}".encode()).hexdigest()[:16]
+    cache = cache_directory()
+    cache.mkdir(parents=True, exist_ok=True)
+    path = cache / f"{name}-{mark}"
+    with locked(cache / f"{name}.lock"):
+        if path.exists():
+            return path
+        for old in cache.glob(f"{name}-*"):
+            shutil.rmtree(old)
+        # The name says what kind of thing it is, so that a half-made one is swept by the line above next time.
+        making = cache / f"{name}-making"
+        _bootstrap(making, definition, sources)
+        for relative, text in definition.files.items():
+            (making / relative).parent.mkdir(parents=True, exist_ok=True)
+            (making / relative).write_text(text)
+        if definition.capabilities:
+            _install_stub(making, definition.capabilities)
+        making.rename(path)
+    return path
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock between processes: pytest's workers and several runs share what is slow to make."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def debian_sources() -> str:
+    """The machine's own apt sources for the suite as one-line entries, "" if it has none: then mmdebstrap's default."""
+    suites = {SUITE, f"{SUITE}-updates", f"{SUITE}-security"}
+    lines: list[str] = []
+    apt = Path("/etc/apt")
+    for file in sorted([apt / "sources.list", *apt.glob("sources.list.d/*.list")]):
+        if file.exists():
+            for line in file.read_text().splitlines():
+                found = re.fullmatch(r"deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+(\S+)\s+(.*)", line.strip())
+                if found and found[2] in suites and "main" in found[3].split():
+                    lines.append(f"deb {found[1]} {found[2]} main")
+    for file in sorted(apt.glob("sources.list.d/*.sources")):
+        for stanza in re.split(r"\n\s*\n", file.read_text()):
+            fields = {
+                key.lower(): value.split()
+                for key, value in re.findall(r"^([A-Za-z-]+):[ \t]*(.*)$", stanza, re.MULTILINE)
+            }
+            if "deb" in fields.get("types", []) and "main" in fields.get("components", []):
+                for uri in fields.get("uris", []):
+                    lines += [f"deb {uri} {suite} main" for suite in fields.get("suites", []) if suite in suites]
+    text = "\n".join(dict.fromkeys(lines))
+    # Without the suite itself (another Debian, Ubuntu) the rest is of no use.
+    return text if any(line.split()[2] == SUITE for line in lines) else ""
+
+
+def _bootstrap(path: Path, definition: Definition, sources: str) -> None:
+    command = [
+        "mmdebstrap",
+        "--quiet",
+        "--variant=apt",
+        f"--include={','.join(definition.packages)}",
+        # Manuals and translations are half of the copying time and no test reads them.
+        "--dpkgopt=path-exclude=/usr/share/man/*",
+        "--dpkgopt=path-exclude=/usr/share/locale/*",
+        "--dpkgopt=path-exclude=/usr/share/doc/*",
+        # Packages under test are to be installed whole.
+        "--customize-hook=rm -f $1/etc/dpkg/dpkg.cfg.d/99mmdebstrap",
+        "--customize-hook=rm -f $1/etc/hostname $1/etc/apt/sources.list $1/etc/apt/sources.list.d/*",
+        SUITE,
+        str(path),
+        *(["-"] if sources else []),
+    ]
+    subprocess.run(command, input=sources, text=True, check=True, timeout=900)
+    machine_id = path / "etc/machine-id"
+    machine_id.unlink(missing_ok=True)
+    # Empty, not missing: systemd then makes one at boot, a different one in every copy.
+    machine_id.touch()
+
+
+def _install_stub(path: Path, capabilities: tuple[str, ...]) -> None:
+    """Install an empty rpm that provides capabilities. It is made with rpmbuild, which does not know our writer."""
+    build = path / "root/stub"
+    build.mkdir()
+    provides = "".join(f"Provides: {capability}\n" for capability in capabilities)
+    (build / "base-stub.spec").write_text(
+        "Name: base-stub\nVersion: 1\nRelease: 1\nSummary: Stands for the base system\nLicense: MIT\n"
+        f"BuildArch: noarch\n{provides}%description\n%{{summary}}.\n%files\n"
+    )
+    subprocess.run(
+        ["rpmbuild", "--quiet", "-bb", "--define", f"_topdir {build}", str(build / "base-stub.spec")],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    inside = "/root/stub/RPMS/noarch/base-stub-1-1.noarch.rpm"
+    subprocess.run(["chroot", str(path), "rpm", "-i", "--nosignature", inside], check=True, timeout=60)
+    shutil.rmtree(build)
