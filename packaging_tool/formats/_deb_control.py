@@ -23,6 +23,8 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # dpkg unpacks `NAME.dpkg-new` beside the file, and file systems take 255 bytes.
 LONGEST_NAME = 255 - len(".dpkg-new")
 LONGEST_PATH = 4095 - len(".dpkg-new")
+# Nearly every path: absolute, normalised, short, of harmless characters. Only the others are looked at closely.
+PLAIN = re.compile(r"(?:/[A-Za-z0-9@_+%=,~-][A-Za-z0-9@_+%=,~.-]*)+")
 
 
 def check(package: Package) -> None:
@@ -49,28 +51,46 @@ def check(package: Package) -> None:
 
 
 def _check_entry(package: str, entry: Entry) -> None:
+    _check_path(package, entry.path)
     path = entry.path
-    parts = path.split("/")
-    if parts[0] or len(parts) < 2 or any(part in ("", ".", "..") for part in parts[1:]):
-        raise PackageError(f"{package}: {path!r} is no absolute, normalised path")
-    if CONTROL.search(path) or CONTROL.search(entry.target):
-        raise PackageError(f"{package}: {path!r} has a control character, which dpkg does not take")
-    try:
-        longest, whole = max(len(part.encode()) for part in parts), len(path.encode())
-        entry.target.encode()
-    except UnicodeEncodeError:
-        raise PackageError(f"{package}: {path!r} is no valid UTF-8") from None
-    if longest > LONGEST_NAME or whole > LONGEST_PATH:
-        raise PackageError(f"{package}: {path} is too long: dpkg takes {LONGEST_NAME} bytes a name")
     if entry.mode & ~0o7777:
         raise PackageError(f"{package}: {path} has mode {entry.mode:o}; only permission bits may be given")
     for account in (entry.owner, entry.group):
-        if not ACCOUNT.fullmatch(account):
+        if account != "root" and not ACCOUNT.fullmatch(account):
             raise PackageError(f"{package}: {path} belongs to {account!r}, which is no name of a user or group")
-    if entry.type == "symlink" and not entry.target:
-        raise PackageError(f"{package}: the link {path} leads nowhere")
-    if entry.type in ("file", "config", "doc") and entry.content is None:
+    if entry.type == "symlink":
+        _check_target(package, path, entry.target)
+    elif entry.type in ("file", "config", "doc") and entry.content is None:
         raise PackageError(f"{package}: {path} has not been built")
+
+
+def _check_target(package: str, path: str, target: str) -> None:
+    if not target:
+        raise PackageError(f"{package}: the link {path} leads nowhere")
+    if CONTROL.search(target):
+        raise PackageError(f"{package}: the target of {path} has a control character")
+    if len(_utf8(package, target)) > 4095:
+        raise PackageError(f"{package}: the target of {path} is too long")
+
+
+def _check_path(package: str, path: str) -> None:
+    if len(path) < LONGEST_NAME and PLAIN.fullmatch(path):
+        return
+    parts = path.split("/")
+    if parts[0] or len(parts) < 2 or any(part in ("", ".", "..") for part in parts[1:]):
+        raise PackageError(f"{package}: {path!r} is no absolute, normalised path")
+    if CONTROL.search(path):
+        raise PackageError(f"{package}: {path!r} has a control character, which dpkg does not take")
+    whole = _utf8(package, path)
+    if len(whole) > LONGEST_PATH or max(map(len, whole.split(b"/"))) > LONGEST_NAME:
+        raise PackageError(f"{package}: {path} is too long: dpkg takes names of {LONGEST_NAME} bytes")
+
+
+def _utf8(package: str, text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise PackageError(f"{package}: {text!r} is no valid UTF-8") from None
 
 
 def version_in_file_name(version: Version) -> str:

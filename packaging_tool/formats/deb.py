@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
-import posixpath
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,13 +18,15 @@ from packaging_tool.formats import _ar, _deb_control, _deb_lintian, _tar
 from packaging_tool.formats.base import Built, Description
 from packaging_tool.package import compress, templates, texts
 from packaging_tool.package.content import Content
-from packaging_tool.package.model import Alternatives, Entry, Package, Relations
+from packaging_tool.package.model import Alternatives, Change, Entry, Package, Relations
 from packaging_tool.signing.base import Signer
 
 SCRIPTS = ("postinst", "prerm", "postrm")
 # Readable by every dpkg and lintian; the control archive is too small for another method to matter.
-CONTROL_COMPRESSION = "gzip:9"
+CONTROL_COMPRESSION = "gzip:6"
 PIECE = 1 << 20
+# A package whose files have less than this is made in memory and written at once.
+SMALL = 4 << 20
 
 
 class Format:
@@ -66,12 +69,15 @@ class Format:
         spec = package.compression.get("deb", "gzip")
         path = directory / self.file_name(package)
         with _beside(path) as file:
-            file.write(_ar.MAGIC)
-            _add(file, "debian-binary", b"2.0\n", package.time)
-            _add(file, "control.tar.gz", self._control(package, control, entries), package.time)
-            _add_data(file, spec, members, package.time)
-            size = file.tell()
-            md5, sha256 = _digests(file)
+            archive = io.BytesIO() if _tar.length(members) < SMALL else file
+            archive.write(_ar.MAGIC)
+            _add(archive, "debian-binary", b"2.0\n", package.time)
+            _add(archive, "control.tar.gz", self._control(package, control, entries), package.time)
+            _add_data(archive, spec, members, package.time)
+            size = archive.tell()
+            md5, sha256 = _digests(archive)
+            if isinstance(archive, io.BytesIO):
+                file.write(archive.getbuffer())
         return Built(
             path=path,
             size=size,
@@ -79,6 +85,24 @@ class Format:
             name=package.name,
             version=str(package.version),
             architecture=package.architecture,
+            index={"control": control, "md5": md5},
+        )
+
+    def index(self, path: Path) -> Built:
+        """What `write` gave back for a .deb that lies in a pool. Raises InputError if it is none."""
+        from packaging_tool.formats import _deb_reader
+
+        control = _deb_reader.control(path)
+        fields = dict(line.split(": ", 1) for line in control.splitlines() if line[:1].isalpha() and ": " in line)
+        with path.open("rb") as file:
+            md5, sha256 = _digests(file)
+        return Built(
+            path=path,
+            size=path.stat().st_size,
+            sha256=sha256,
+            name=fields.get("Package", ""),
+            version=fields.get("Version", ""),
+            architecture=fields.get("Architecture", ""),
             index={"control": control, "md5": md5},
         )
 
@@ -115,7 +139,7 @@ def _complete(package: Package) -> tuple[Entry, ...]:
         raise PackageError(f"{package.name}: two files have the same path")
     docs = f"/usr/share/doc/{package.name}"
     made = {
-        f"{docs}/changelog.Debian.gz": compress.gzip(texts.debian_changelog(package.source, package.changelog)),
+        f"{docs}/changelog.Debian.gz": _changelog(package.source, package.changelog),
         f"{docs}/copyright": texts.copyright_file(package),
     }
     if package.modules:
@@ -125,6 +149,12 @@ def _complete(package: Package) -> tuple[Entry, ...]:
     for path, data in made.items():
         entries.setdefault(path, Entry(path=path, type="doc", content=Content(data)))
     return tuple(entries[path] for path in sorted(entries))
+
+
+@lru_cache(maxsize=64)
+def _changelog(source: str, changes: tuple[Change, ...]) -> bytes:
+    """The compressed changelog, which all packages of a release share."""
+    return compress.gzip(texts.debian_changelog(source, changes))
 
 
 def _manual(entry: Entry) -> Entry:
@@ -141,26 +171,32 @@ def _manual(entry: Entry) -> Entry:
 
 def _members(entries: Iterable[Entry]) -> Iterator[_tar.Member]:
     """Tar members in order, each directory before what is in it: dpkg makes no parents itself."""
-    yield _tar.Member(b"./", _tar.DIRECTORY, 0o755)
+    yield _directory("")
     seen = {""}
     for entry in entries:
         missing = []
-        parent = posixpath.dirname(entry.path[1:])
+        parent = entry.path.rpartition("/")[0]
         while parent not in seen:
             missing.append(parent)
-            parent = posixpath.dirname(parent)
+            parent = parent.rpartition("/")[0]
         seen.update(missing)
         for parent in reversed(missing):
-            yield _tar.Member(f"./{parent}/".encode(), _tar.DIRECTORY, 0o755)
+            yield _directory(parent)
         name = f".{entry.path}".encode()
         if entry.type == "directory":
-            seen.add(entry.path[1:])
+            seen.add(entry.path)
             yield _tar.Member(name + b"/", _tar.DIRECTORY, entry.mode, entry.owner, entry.group)
         elif entry.type == "symlink":
             yield _tar.Member(name, _tar.SYMLINK, 0o777, entry.owner, entry.group, target=entry.target.encode())
         elif entry.content is not None:
             size = entry.content.size
             yield _tar.Member(name, _tar.FILE, entry.mode, entry.owner, entry.group, size, entry.content)
+
+
+@lru_cache(maxsize=1024)
+def _directory(path: str) -> _tar.Member:
+    """A parent that no entry describes."""
+    return _tar.Member(f".{path}/".encode(), _tar.DIRECTORY, 0o755)
 
 
 def _add(file: BinaryIO, name: str, data: bytes, time: int) -> None:

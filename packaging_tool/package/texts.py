@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from packaging_tool.package.model import Change, Module, Package
 
@@ -79,23 +80,33 @@ def copyright_file(package: Package, *, common_licenses: bool = True) -> bytes:
     common_licenses: refer to /usr/share/common-licenses, as Debian wants it, in place of those texts. Equal texts
     stand once; texts that differ under one name are numbered.
     """
-    licenses = _Licenses(common_licenses)
-    own = next((m for m in package.modules if m.license == package.license and m.license_text), None)
-    name = licenses.add(package.license, own.license_text if own else "")
-    head = [_field("Format", DEP5), _field("Upstream-Name", package.source)]
-    if package.homepage:
-        head.append(_field("Source", package.homepage))
+    return _copyright_file(
+        package.source, package.homepage, package.license, package.copyright, package.modules, common_licenses
+    )
+
+
+@lru_cache(maxsize=64)
+def _copyright_file(
+    source: str, homepage: str, license_: str, holder: str, modules: tuple[Module, ...], common: bool
+) -> bytes:
+    """Packages without modules of their own share the text, so it is made once for all of them."""
+    licenses = _Licenses(common)
+    own = next((m for m in modules if m.license == license_ and m.license_text), None)
+    name = licenses.add(license_, own.license_text if own else "")
+    head = [_field("Format", DEP5), _field("Upstream-Name", source)]
+    if homepage:
+        head.append(_field("Source", homepage))
     paragraphs = [
         "".join(head),
-        _field("Files", "*") + _copyright([package.copyright]) + _field("License", name),
+        _field("Files", "*") + _copyright([holder]) + _field("License", name),
     ]
     groups: dict[tuple[tuple[str, ...], str], list[Module]] = {}
-    for module in package.modules:
+    for module in modules:
         name = licenses.add(module.license, module.license_text)
         groups.setdefault((module.copyright, name), []).append(module)
-    for (holders, name), modules in groups.items():
-        patterns = "".join(f" vendor/{module.path}/*\n" for module in modules)
-        listed = "".join(f" {module.path} {module.version}\n" for module in modules)
+    for (holders, name), members in groups.items():
+        patterns = "".join(f" vendor/{module.path}/*\n" for module in members)
+        listed = "".join(f" {module.path} {module.version}\n" for module in members)
         paragraphs.append(
             f"Files:\n{patterns}" + _copyright(holders) + _field("License", name) + f"Comment: Compiled in:\n{listed}"
         )
