@@ -1,0 +1,399 @@
+"""Driver `go-link`: plugins are Go packages that are linked into the program on the target, without Go and network.
+
+The core is a plain static program. The kit has its compiled packages and Go's compile and link; a plugin has the
+packages that the core lacks. What the target links is byte for byte what `go build` makes of the same main, and every
+build shows that. The ABI is defined in `packaging_tool.golang.abi`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
+from packaging_tool.errors import BuildError, Problem
+from packaging_tool.golang import build as building
+from packaging_tool.golang import hostmain, licenses, localmodule, lockfile, resolve
+from packaging_tool.golang.archive import file_name
+from packaging_tool.golang.build import Job, PluginJob
+from packaging_tool.golang.lockfile import GoLock
+from packaging_tool.golang.payload import PluginCode
+from packaging_tool.golang.resolve import Request, Wanted
+from packaging_tool.golang.toolchain import GOARCH, GoModule, Toolchain
+from packaging_tool.listener import Listener
+from packaging_tool.package.content import Content
+from packaging_tool.package.model import Entry, Module
+from packaging_tool.package.templates import render
+from packaging_tool.project.model import Project
+
+# Variables of the go command that change what is compiled, and their values where the project file is silent.
+_SETTINGS = {"GO386": "sse2", "GOAMD64": "v1", "GOARM": "7", "GOARM64": "v8.0", "GOEXPERIMENT": "", "GOFIPS140": "off"}
+_IMPORT_PATH = re.compile(r"[A-Za-z0-9_.~+-]+(/[A-Za-z0-9_.~+-]+)*")
+_VERSION = re.compile(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+incompatible)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreOptions:
+    """Settings of `[core.go-link]`.
+
+    module: Go module of the server: `path` (at `v` and the core's version), `path@version`, or `./folder`.
+    main: import path of its main package, one Go file; default the module itself.
+    go: version of Go, e.g. `"1.26.8"`; default the one that is installed.
+    tags: build tags.
+    variables: string variables that the linker sets, e.g. `{ "main.version" = "1.2" }`.
+    settings: of the go command: GOAMD64, GOARM64, GOEXPERIMENT and the like.
+    without: packages that the core leaves out though no plugin brings them.
+    """
+
+    module: str
+    main: str = ""
+    go: str = ""
+    tags: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginOptions:
+    """Settings of `[plugin.NAME.go-link]`.
+
+    module: Go module of the plugin: `path@version` or `./folder`; default the core's module.
+    packages: import paths that are linked in; default the module itself.
+    lines: Go statements that are put at the line `//mkpkgs:register` of main, `{package}` stands for the first package.
+    """
+
+    module: str = ""
+    packages: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+
+
+class Driver:
+    """Links plugins into the program on the target."""
+
+    name = "go-link"
+
+    def check(self, project: Project) -> list[Problem]:
+        """Problems of modules, import paths and settings."""
+        options: CoreOptions = project.core_options
+        problems = _Problems(project)
+        for architecture in project.core.architectures:
+            if architecture not in GOARCH:
+                problems.add("core.architectures", f"Go does not know {architecture}", f"use {', '.join(GOARCH)}")
+        problems.module("core.go-link.module", options.module, f"v{project.core.version}")
+        problems.paths("core.go-link.main", (options.main,) if options.main else ())
+        problems.paths("core.go-link.without", options.without)
+        for name, value in sorted(options.settings.items()):
+            if name not in _SETTINGS or not re.fullmatch(r"[A-Za-z0-9.,_-]*", value):
+                key = f"core.go-link.settings.{name}"
+                problems.add(key, "is no setting that changes what is compiled", f"use {', '.join(_SETTINGS)}")
+        for name, value in sorted(options.variables.items()):
+            if re.search(r"[\"'\n]", value) or "=" in name or not _IMPORT_PATH.fullmatch(name):
+                key = f"core.go-link.variables.{name}"
+                problems.add(key, "cannot be passed to the linker", "no quotes and no line ends, please")
+        for name, plugin in sorted(project.plugin_options.items()):
+            key = f"plugin.{name}.go-link"
+            if plugin.module:
+                problems.module(f"{key}.module", plugin.module, "")
+            elif not plugin.packages:
+                problems.add(key, "names neither module nor packages", 'write packages = ["import/path"]')
+            problems.paths(f"{key}.packages", plugin.packages)
+        return problems.found
+
+    def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
+        """Resolve one build list over core and plugins."""
+        toolchain = Toolchain.find(project.core_options.go, workdir)
+        request = _request(project, toolchain)
+        if previous is not None and (known := lockfile.parse(previous.text)) is not None:
+            if known.inputs == request.inputs:
+                return previous
+            if known.go != toolchain.version:
+                listener.warn(f"Go is {toolchain.version}, not {known.go} as in the lock: the ABI changes")
+        listener.step("resolve the Go modules of core and plugins")
+        return Lock(lockfile.render(resolve.resolve(request, toolchain, workdir, listener)))
+
+    def fingerprint(self, project: Project, plugin: str | None) -> str:
+        """Hash of the settings and of local sources."""
+        wanted = _core_module(project) if plugin is None else _plugin_module(project, plugin)
+        options = project.core_options if plugin is None else project.plugin_options[plugin]
+        return _hash([asdict(options), str(wanted)])
+
+    def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
+        """The payloads to come; the ABI is all zeros where nothing was built yet."""
+        job = _job(project, lockfile.read(lock.text), architecture, workdir, _Quiet())
+        packages = building.listing(job, compiled=False)
+        failed = building.failures(job, packages)
+        job = replace(job, plugins=tuple(p for p in job.plugins if p.name not in failed))
+        core_paths, codes = building.parts_of(job, packages)
+        built = job.lock.built.get(architecture)
+        core, base = project.core.name, f"/usr/lib/{project.core.name}"
+        modules = building.modules_of(packages, core_paths)
+        roots = [item.path for item in hostmain.parse(job.lock.main.text()).imports]
+        kit = _outline_names(core_paths, {*roots, "runtime"}) + _KIT_FILES
+        plugins = {
+            name: Payload(
+                _outline_entries(f"{base}/plugins/{name}", _outline_plugin(code)),
+                _modules(project, building.modules_of(packages, code.packages), job.toolchain, None),
+            )
+            for name, code in codes.items()
+        }
+        program = Entry(path=f"{base}/bin/{core}-core", mode=0o755)
+        described = _modules(project, modules, job.toolchain, None)
+        return Outcome(
+            built.abi if built else "0" * 64,
+            Payload((program,), described),
+            Payload(_outline_entries(f"{base}/kit", kit), described),
+            plugins,
+            _failures(failed),
+        )
+
+    def build(
+        self, project: Project, lock: Lock, architecture: str, workdir: Path, listener: Listener
+    ) -> tuple[Outcome, Lock]:
+        """Compile core and plugins, and link them as the target does."""
+        known = lockfile.read(lock.text)
+        job = _job(project, known, architecture, workdir, listener)
+        if job.toolchain.version != known.go:
+            raise BuildError(
+                f"the lock is for {known.go}, but Go is {job.toolchain.version}",
+                hint=f'write go = "{known.go.removeprefix("go")}" in [core.go-link], or lock anew',
+            )
+        result = building.build(job)
+        _compare(known, architecture, result.built, listener)
+        core, base = project.core.name, f"/usr/lib/{project.core.name}"
+        modules = _modules(project, result.modules["core"], job.toolchain, listener)
+        program = Entry(path=f"{base}/bin/{core}-core", mode=0o755, content=Content(result.core))
+        plugins = {
+            name: Payload(
+                _entries(f"{base}/plugins/{name}", folder),
+                _modules(project, result.modules[f"plugin {name}"], job.toolchain, listener),
+            )
+            for name, folder in result.plugins.items()
+        }
+        outcome = Outcome(
+            result.built.abi,
+            Payload((program,), modules),
+            Payload(_entries(f"{base}/kit", result.kit), modules),
+            plugins,
+            _failures(result.failed),
+        )
+        if known.built.get(architecture) == result.built:
+            return outcome, lock
+        return outcome, Lock(lockfile.render(known.with_built(architecture, result.built)))
+
+    def target(self, project: Project) -> Target:
+        """The script that links the program; it needs coreutils, awk and sed, which every system has."""
+        return Target(assemble=_assemble(project))
+
+
+_KIT_FILES = (
+    "compile",
+    "compile.cfg",
+    "compile.flags",
+    "env",
+    "info.head",
+    "info.tail",
+    "link",
+    "link.cfg",
+    "link.flags",
+    "main.head",
+    "main.mid",
+    "main.tail",
+    "modules",
+)
+
+
+class _Quiet:
+    """Planning says nothing: the build will."""
+
+    def step(self, text: str) -> None: ...
+
+    def progress(self, task: str, done: int, total: int) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def warn(self, text: str) -> None: ...
+
+
+class _Problems:
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.found: list[Problem] = []
+
+    def add(self, key: str, what: str, instead: str = "") -> None:
+        self.found.append(Problem(str(self.project.file), 0, key, what, instead))
+
+    def module(self, key: str, text: str, version: str) -> None:
+        if _is_local(text):
+            try:
+                localmodule.module_path(self.project.root / text)
+            except BuildError as error:
+                self.add(key, error.message, error.hint)
+            return
+        path, _, given = text.partition("@")
+        if not _IMPORT_PATH.fullmatch(path):
+            self.add(key, f"{path!r} is no module path", "write path@version or ./folder")
+        elif not _VERSION.fullmatch(given or version):
+            self.add(key, f"{given or version or text!r} is no version of a Go module", f"write {path}@v1.2.3")
+
+    def paths(self, key: str, paths: Iterable[str]) -> None:
+        for path in paths:
+            if not _IMPORT_PATH.fullmatch(path):
+                self.add(key, f"{path!r} is no import path")
+
+
+def _is_local(module: str) -> bool:
+    return module == "." or module.startswith(("./", "../"))
+
+
+def _wanted(project: Project, owner: str, module: str, version: str) -> Wanted:
+    if _is_local(module):
+        local = localmodule.scan((project.root / module).resolve(), version)
+        return Wanted(owner, local.path, local.version, local)
+    path, _, given = module.partition("@")
+    return Wanted(owner, path, given or f"v{version}")
+
+
+def _core_module(project: Project) -> Wanted:
+    return _wanted(project, "core", project.core_options.module, project.core.version)
+
+
+def _plugin_module(project: Project, name: str) -> Wanted:
+    options: PluginOptions = project.plugin_options[name]
+    if not options.module:
+        return replace(_core_module(project), owner=f"plugin {name}")
+    return _wanted(project, f"plugin {name}", options.module, project.plugin(name).version)
+
+
+def _imports(project: Project, name: str) -> tuple[str, ...]:
+    options: PluginOptions = project.plugin_options[name]
+    return options.packages or (_plugin_module(project, name).path,)
+
+
+def _settings(project: Project) -> dict[str, str]:
+    return {**_SETTINGS, **project.core_options.settings}
+
+
+def _request(project: Project, toolchain: Toolchain) -> Request:
+    options: CoreOptions = project.core_options
+    names = sorted(plugin.name for plugin in project.plugins)
+    modules = (_core_module(project), *(_plugin_module(project, name) for name in names))
+    request = Request(
+        name=project.core.name,
+        main=options.main or modules[0].path,
+        modules=modules,
+        plugins={name: _imports(project, name) for name in names},
+        without=options.without,
+        architectures=tuple(sorted(project.core.architectures)),
+        inputs="",
+        settings=_settings(project),
+        tags=options.tags,
+        link_flags=tuple(f"-X={name}={value}" for name, value in sorted(options.variables.items())),
+    )
+    # Release names of modules, not their folders, so that the lock is the same in every checkout.
+    said = [lockfile.FORMAT, toolchain.version, [str(m) for m in modules], request.name, request.main]
+    said += [request.plugins, request.without, request.architectures, request.settings, request.tags]
+    said += [request.link_flags]
+    return replace(request, inputs=_hash(said))
+
+
+def _job(project: Project, lock: GoLock, architecture: str, workdir: Path, listener: Listener) -> Job:
+    toolchain = Toolchain.find(project.core_options.go, workdir)
+    request = _request(project, toolchain)
+    ordered = sorted(project.plugins, key=lambda plugin: (plugin.order, plugin.name))
+    return Job(
+        core=project.core.name,
+        architecture=architecture,
+        lock=lock,
+        tags=request.tags,
+        plugins=tuple(
+            PluginJob(
+                name=plugin.name,
+                imports=request.plugins[plugin.name],
+                lines=project.plugin_options[plugin.name].lines,
+                needs=plugin.needs,
+            )
+            for plugin in ordered
+        ),
+        assemble=_assemble(project),
+        check=tuple(shlex.split(project.core.service.check)) if project.core.service else (),
+        toolchain=resolve.serve_local(toolchain, request.modules, workdir / "proxy"),
+        workdir=workdir,
+        listener=listener,
+    )
+
+
+def _assemble(project: Project) -> str:
+    return render("go-link/assemble.sh.j2", core=project.core.name)
+
+
+def _hash(said: object) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _compare(lock: GoLock, architecture: str, built: lockfile.Built, listener: Listener) -> None:
+    """Say so if the same inputs came to other bytes than last time: someone else's build would not match either."""
+    before = lock.built.get(architecture)
+    if before is None or before.abi == built.abi:
+        return
+    changed = [path for path, sha256 in built.archives.items() if before.archives.get(path) != sha256]
+    changed += [tool for tool, sha256 in built.tools.items() if before.tools.get(tool) != sha256]
+    listener.warn(f"{architecture}: not the bytes of the lock, the ABI changes: {', '.join(changed[:5]) or 'settings'}")
+
+
+def _entries(root: str, folder: Path) -> tuple[Entry, ...]:
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return tuple(Entry(path=f"{root}/{name}", mode=_mode(name), content=Content(folder / name)) for name in names)
+
+
+def _mode(name: str) -> int:
+    return 0o755 if name in ("compile", "link") else 0o644
+
+
+def _outline_names(packages: Iterable[str], exported: set[str]) -> tuple[str, ...]:
+    return tuple(
+        name
+        for path in packages
+        for name in (
+            f"object/{file_name(path)}.object",
+            *([f"export/{file_name(path)}.export"] if path in exported else []),
+        )
+    )
+
+
+def _outline_plugin(code: PluginCode) -> tuple[str, ...]:
+    texts = ("compile.cfg", "imports", "link.cfg", "modules", *(["lines"] if code.lines else []))
+    return _outline_names(code.packages, set(code.imports)) + texts
+
+
+def _outline_entries(root: str, names: Iterable[str]) -> tuple[Entry, ...]:
+    return tuple(Entry(path=f"{root}/{name}", mode=_mode(name)) for name in sorted(names))
+
+
+def _failures(failed: Mapping[str, tuple[str, str]]) -> tuple[Failure, ...]:
+    return tuple(Failure(name, package, message) for name, (package, message) in sorted(failed.items()))
+
+
+def _modules(
+    project: Project, modules: Iterable[GoModule], toolchain: Toolchain, listener: Listener | None
+) -> tuple[Module, ...]:
+    """With licenses, and with Go's standard library, which is compiled into every program."""
+    local = {wanted.path: name for name in project.plugin_options if (wanted := _plugin_module(project, name)).local}
+    standard = GoModule("std", toolchain.version.removeprefix("go"), "", toolchain.root)
+    described = []
+    for module in (*modules, standard):
+        license_ = licenses.of_folder(module.dir) if module.dir is not None else licenses.License("", (), "")
+        known, holders = license_.id, license_.copyright
+        if module.path in local:
+            spec = project.plugin(local[module.path])
+            known = known or spec.license or project.core.license
+            holders = holders or tuple(filter(None, (spec.copyright or project.core.copyright,)))
+        if not known and listener is not None:
+            listener.warn(f"{module.path} {module.version}: its license is not one that mkpkgs knows")
+        described.append(Module(module.path, module.version, known, holders, license_.text, module.sum))
+    return tuple(described)

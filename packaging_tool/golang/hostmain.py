@@ -1,0 +1,172 @@
+"""The host main: upstream's own main.go, cut where the imports of plugins go.
+
+Packages that are nothing but blank imports (Caddy's `modules/standard`) are replaced by what they import, less what
+plugins bring; so the server needs no change upstream, and the program without plugins lacks exactly those packages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging_tool.errors import BuildError
+from packaging_tool.golang.closure import chain, closure
+from packaging_tool.golang.toolchain import GoPackage
+
+MARKER = "//mkpkgs:register"
+# Tokens of Go (spec, "Lexical elements") as far as they occur before the first declaration that is no import.
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|//[^\n]*|/\*.*?\*/)|(?P<word>[^\W\d]\w*)|(?P<string>`[^`]*`|"(?:\\.|[^"\\\n])*")|(?P<mark>.)""",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import: name is `_`, `.`, an identifier, or "" for the package's own name."""
+
+    name: str
+    path: str
+
+    def __str__(self) -> str:
+        return f'\t{self.name} "{self.path}"\n' if self.name else f'\t"{self.path}"\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A Go file: start and end of the import declarations in text, and what they import. bare: it has nothing else."""
+
+    text: str
+    start: int
+    end: int
+    imports: tuple[Import, ...]
+    bare: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostMain:
+    """The host main in three pieces: head, [imports of plugins], mid, [lines of plugins], tail.
+
+    tail is "" if upstream's main has no line `//mkpkgs:register`; plugins with lines of their own need one.
+    """
+
+    head: str
+    mid: str
+    tail: str
+
+    def text(self, imports: Iterable[str] = (), lines: Iterable[str] = ()) -> str:
+        """The whole of main.go."""
+        return "".join((self.head, *imports, self.mid, *lines, self.tail))
+
+
+def parse(text: str) -> Source:
+    """Find the imports of a Go file. Raises ValueError if it is not one."""
+    tokens = [t for t in _TOKEN.finditer(text) if t.lastgroup != "space"]
+    at = 0
+
+    def take(*expected: str) -> str:
+        nonlocal at
+        if at >= len(tokens) or (expected and tokens[at][0] not in expected):
+            raise ValueError(f"{' or '.join(expected) or 'more'} expected")
+        at += 1
+        return tokens[at - 1][0]
+
+    def spec() -> Import:
+        name = "" if at < len(tokens) and tokens[at].lastgroup == "string" else take()
+        path = take()
+        if path[0] not in '`"' or "\\" in path:
+            raise ValueError(f"an import path expected, not {path}")
+        return Import(name, path[1:-1])
+
+    def peek() -> str:
+        return tokens[at][0] if at < len(tokens) else ""
+
+    take("package")
+    take()
+    imports: list[Import] = []
+    start = end = tokens[at - 1].end()
+    while peek() in ("import", ";"):
+        if take() == ";":
+            continue
+        if not imports:
+            start = tokens[at - 1].start()
+        if peek() == "(":
+            take()
+            while peek() != ")":
+                if peek() == ";":
+                    take()
+                    continue
+                imports.append(spec())
+            take(")")
+        else:
+            imports.append(spec())
+        end = tokens[at - 1].end()
+    return Source(text, start, end, tuple(imports), at == len(tokens))
+
+
+def split(main: str, packages: Mapping[str, GoPackage], plugins: Mapping[str, str], origin: str) -> HostMain:
+    """Make the host main.
+
+    main: import path of upstream's main package. packages: as `go list -deps` tells them, over main and all plugins.
+    plugins: import paths that the core must not have, each with who wants that (`plugin git`). origin: what the text
+    was made from, for its first line. Raises BuildError if upstream's main cannot be split.
+    """
+    package = packages[main]
+    if package.error:
+        raise BuildError(f"{main}: {package.error}")
+    if package.name != "main":
+        raise BuildError(f"{main} is package {package.name}, not a main package")
+    if len(package.files) != 1 or package.embeds:
+        raise BuildError(
+            f"{main} has {len(package.files)} Go files{' and embedded files' if package.embeds else ''}, but a main"
+            " that plugins are linked with is one Go file",
+            hint="write a main package of one file that calls it, and name that as `main`",
+        )
+    source = _read(package)[0]
+    wanted = [item for item in _flatten(source.imports, packages, plugins) if item.path not in plugins]
+    core = closure(packages, [item.path for item in wanted])
+    for path, owner in plugins.items():
+        if path in core:
+            raise BuildError(
+                f"{owner}: {path} is in the core anyway: {' imports '.join(chain(packages, main, path, set(core)))}",
+                hint="move what imports it into the plugin too, or leave it in the core",
+            )
+    block = "".join(sorted({str(item) for item in wanted}, key=lambda line: line.split('"')[1]))
+    head = f"// Code generated by mkpkgs from {origin}; DO NOT EDIT.\n\n{source.text[: source.start]}import (\n{block}"
+    mid, marker, tail = source.text[source.end :].partition(MARKER + "\n")
+    return HostMain(head, ")" + mid + marker, tail)
+
+
+def _read(package: GoPackage) -> list[Source]:
+    sources = []
+    for name in package.files:
+        file = Path(package.dir, name)
+        try:
+            sources.append(parse(file.read_text(encoding="utf-8")))
+        except (ValueError, OSError) as error:
+            raise BuildError(f"{file}: its imports cannot be read: {error}") from None
+    return sources
+
+
+def _flatten(
+    imports: Iterable[Import], packages: Mapping[str, GoPackage], plugins: Mapping[str, str]
+) -> Iterator[Import]:
+    """Replace packages of nothing but blank imports by what they import, where they import what is to be left out."""
+    for item in imports:
+        package = packages.get(item.path)
+        if package is None or item.name != "_" or plugins.keys().isdisjoint(closure(packages, [item.path])):
+            yield item
+            continue
+        sources = _read(package)
+        inner = [one for source in sources for one in source.imports]
+        if (
+            item.path in plugins
+            or package.embeds
+            or not all(s.bare for s in sources)
+            or any(i.name != "_" for i in inner)
+        ):
+            yield item
+        else:
+            yield from _flatten(inner, packages, plugins)

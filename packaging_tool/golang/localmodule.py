@@ -1,0 +1,98 @@
+"""Modules of the project itself, served to the go command from a folder (`go help goproxy`).
+
+Such a module gets a version that names its content, `v1.0.1-0.h3f2a9c…`: a version after v1.0.0 of which the hash is
+over names and bytes. So no path of this machine gets into a program, two checkouts give the same bytes, and Go's
+module cache, which never looks twice at a version, is right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging_tool.errors import BuildError
+
+_MODULE = re.compile(r'^module\s+"?([^\s"]+)"?', re.MULTILINE)
+_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+_MAJOR = re.compile(r"/v(\d+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModule:
+    """A module in a folder of the project. version: made from its content."""
+
+    folder: Path
+    path: str
+    version: str
+    files: tuple[str, ...]
+
+
+def module_path(folder: Path) -> str:
+    """The module path that go.mod of this folder names. Raises BuildError."""
+    try:
+        found = _MODULE.search((folder / "go.mod").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        found = None
+    if found is None:
+        raise BuildError(f"{folder} has no go.mod with a module line", hint="run `go mod init` there")
+    return found[1]
+
+
+def scan(folder: Path, declared: str) -> LocalModule:
+    """Look at a local module. declared: its version in the project file, or "". Raises BuildError, OSError."""
+    path = module_path(folder)
+    files = tuple(sorted(_files(folder)))
+    digest = hashlib.sha256()
+    for name in files:
+        digest.update(f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n".encode())
+    major = int(found[1]) if (found := _MAJOR.search(path)) else None
+    numbers = _VERSION.fullmatch(declared)
+    if numbers is None or (int(numbers[1]) != major if major is not None else int(numbers[1]) > 1):
+        base = f"v{major or 0}.0.1"
+    else:
+        base = f"v{numbers[1]}.{numbers[2]}.{int(numbers[3]) + 1}"
+    return LocalModule(folder, path, f"{base}-0.h{digest.hexdigest()[:16]}", files)
+
+
+def publish(module: LocalModule, proxy: Path) -> None:
+    """Put the module into the folder of a file-system proxy. Raises OSError."""
+    folder = proxy / _escaped(module.path) / "@v"
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / f"{module.version}.zip"
+    if archive.exists():
+        return
+    (folder / f"{module.version}.info").write_text(json.dumps({"Version": module.version}))
+    (folder / f"{module.version}.mod").write_bytes((module.folder / "go.mod").read_bytes())
+    temporary = archive.with_suffix(".new")
+    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as out:
+        for name in module.files:
+            entry = zipfile.ZipInfo(f"{module.path}@{module.version}/{name}", (1980, 1, 1, 0, 0, 0))
+            out.writestr(entry, (module.folder / name).read_bytes(), zipfile.ZIP_DEFLATED)
+    temporary.rename(archive)
+
+
+def _files(folder: Path) -> list[str]:
+    """What belongs to the module (golang.org/ref/mod, "File path and size constraints") and to a build of it.
+
+    Not: other modules below it, vendor, version control, links. Tests and go.sum are left out as well: nobody who
+    imports a module compiles or reads them, and a change of them must not rebuild a plugin.
+    """
+    found: list[str] = []
+    for path in folder.iterdir():
+        if path.is_symlink() or path.name in (".git", ".hg", ".svn", "vendor", "go.sum"):
+            continue
+        if path.is_dir():
+            if not (path / "go.mod").exists():
+                found.extend(f"{path.name}/{name}" for name in _files(path))
+        elif path.is_file() and not path.name.endswith("_test.go"):
+            found.append(path.name)
+    return found
+
+
+def _escaped(path: str) -> str:
+    # Upper-case letters are `!` and the lower-case letter (golang.org/ref/mod, "Module proxy").
+    return re.sub(r"[A-Z]", lambda letter: "!" + letter[0].lower(), path)

@@ -1,0 +1,120 @@
+"""The driver's part of `mkpkgs.lock`: every input of a build, as TOML."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from packaging_tool.errors import BuildError
+from packaging_tool.golang.hostmain import HostMain
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What one architecture came to. tools, archives: SHA-256 by name (`compile`, `link`) and by import path."""
+
+    abi: str
+    tools: Mapping[str, str]
+    archives: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoLock:
+    """inputs: hash of what the project file says and of local sources; go: version of the toolchain; settings:
+    GOAMD64 and the like; flags of compile and link; main: the host main; go_mod, go_sum: of the joint build list;
+    modules: those that give packages, path to `version sum`; built: by architecture."""
+
+    inputs: str
+    go: str
+    settings: Mapping[str, str]
+    compile_flags: tuple[str, ...]
+    link_flags: tuple[str, ...]
+    main: HostMain
+    go_mod: str
+    go_sum: str
+    modules: Mapping[str, str]
+    built: Mapping[str, Built] = field(default_factory=dict)
+
+    def with_built(self, architecture: str, built: Built) -> GoLock:
+        """The same lock with what an architecture came to."""
+        return replace(self, built=dict(sorted({**self.built, architecture: built}.items())))
+
+
+def render(lock: GoLock) -> str:
+    """The lock as TOML."""
+    lines = [
+        "[go-link]",
+        f"format = {FORMAT}",
+        f"inputs = {_string(lock.inputs)}",
+        f"go = {_string(lock.go)}",
+        f"compile-flags = {_list(lock.compile_flags)}",
+        f"link-flags = {_list(lock.link_flags)}",
+        f"go-mod = {_text(lock.go_mod)}",
+        f"go-sum = {_text(lock.go_sum)}",
+        *_table("go-link.settings", lock.settings),
+        "",
+        "[go-link.main]",
+        f"head = {_text(lock.main.head)}",
+        f"mid = {_text(lock.main.mid)}",
+        f"tail = {_text(lock.main.tail)}",
+        *_table("go-link.modules", lock.modules),
+    ]
+    for architecture, built in lock.built.items():
+        lines += ["", f"[go-link.built.{architecture}]", f"abi = {_string(built.abi)}"]
+        lines += _table(f"go-link.built.{architecture}.tools", built.tools)
+        lines += _table(f"go-link.built.{architecture}.archives", built.archives)
+    return "\n".join(lines) + "\n"
+
+
+def parse(text: str) -> GoLock | None:
+    """Read the lock; None if it is of another format or damaged, so that a new one is made."""
+    try:
+        raw = tomllib.loads(text)["go-link"]
+        if raw["format"] != FORMAT:
+            return None
+        return GoLock(
+            inputs=raw["inputs"],
+            go=raw["go"],
+            settings=raw["settings"],
+            compile_flags=tuple(raw["compile-flags"]),
+            link_flags=tuple(raw["link-flags"]),
+            main=HostMain(**raw["main"]),
+            go_mod=raw["go-mod"],
+            go_sum=raw["go-sum"],
+            modules=raw["modules"],
+            built={name: Built(**built) for name, built in raw.get("built", {}).items()},
+        )
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def read(text: str) -> GoLock:
+    """Read a lock that must be good. Raises BuildError."""
+    lock = parse(text)
+    if lock is None:
+        raise BuildError("the lock of the go-link driver is damaged", hint="remove mkpkgs.lock and run again")
+    return lock
+
+
+def _table(name: str, values: Mapping[str, str]) -> list[str]:
+    return ["", f"[{name}]", *(f"{_string(key)} = {_string(value)}" for key, value in sorted(values.items()))]
+
+
+def _string(text: str) -> str:
+    # A JSON string is a TOML basic string, except that DEL must be escaped too.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _list(items: tuple[str, ...]) -> str:
+    return f"[{', '.join(_string(item) for item in items)}]"
+
+
+def _text(text: str) -> str:
+    """A text of several lines, readable in the lock file, where TOML's literal strings can hold it."""
+    if "'''" in text or text.endswith("'") or any((ord(c) < 32 and c not in "\n\t") or c == "\x7f" for c in text):
+        return _string(text)
+    return f"'''\n{text}'''"

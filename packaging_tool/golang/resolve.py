@@ -1,0 +1,206 @@
+"""Resolves the inputs of a build: one build list of modules over core and plugins, and the host main.
+
+Minimal version selection has no "latest": the same project file and sources come to the same modules on every day.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging_tool.errors import BuildError, CommandError
+from packaging_tool.golang import hostmain, localmodule
+from packaging_tool.golang.closure import closure
+from packaging_tool.golang.hostmain import Import
+from packaging_tool.golang.localmodule import LocalModule
+from packaging_tool.golang.lockfile import GoLock
+from packaging_tool.golang.toolchain import GoPackage, Toolchain
+from packaging_tool.listener import Listener
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A module that the project file names. owner: `core` or `plugin git`. local: None if it comes from a proxy."""
+
+    owner: str
+    path: str
+    version: str
+    local: LocalModule | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is to be resolved.
+
+    name: of the core. main: import path of upstream's main. modules: the core's first. plugins: import paths by
+    plugin name. without: import paths that the core must not have though no plugin brings them. architectures:
+    Debian's names. inputs, settings, tags: as in the lock. link_flags: beside those that every build has.
+    """
+
+    name: str
+    main: str
+    modules: tuple[Wanted, ...]
+    plugins: Mapping[str, tuple[str, ...]]
+    without: tuple[str, ...]
+    architectures: tuple[str, ...]
+    inputs: str
+    settings: Mapping[str, str]
+    tags: tuple[str, ...]
+    link_flags: tuple[str, ...]
+
+
+def serve_local(toolchain: Toolchain, modules: Sequence[Wanted], proxy: Path) -> Toolchain:
+    """Put the local modules where the go command finds them; the toolchain that does."""
+    local = [wanted.local for wanted in modules if wanted.local is not None]
+    for module in local:
+        localmodule.publish(module, proxy)
+    return toolchain.with_local_modules(proxy, sorted({module.path for module in local}))
+
+
+def module_name(core: str) -> str:
+    """The module path of the host main, which `go version -m` shows as `mod`."""
+    return f"mkpkgs/{core}"
+
+
+def resolve(request: Request, toolchain: Toolchain, workdir: Path, listener: Listener) -> GoLock:
+    """Make a new lock. Raises BuildError, CommandError, OSError."""
+    go = serve_local(toolchain, request.modules, workdir / "proxy")
+    folder = workdir / "resolve"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "go.mod").write_text(f"module {module_name(request.name)}\n\ngo 1.21\n")
+    _get(go, folder, request, request.modules)
+    roots = [request.main, *(path for paths in request.plugins.values() for path in paths)]
+    tags = [f"-tags={','.join(request.tags)}"] if request.tags else []
+    packages: dict[str, GoPackage] = {}
+    # Each architecture may import other packages; go.sum has to cover them all.
+    for architecture in request.architectures:
+        listed = go.list(["-mod=mod", *tags, *roots], cwd=folder, architecture=architecture, settings=request.settings)
+        packages = {**listed, **packages}
+    excluded = {path: f"plugin {name}" for name, paths in request.plugins.items() for path in paths}
+    excluded |= dict.fromkeys(request.without, "without")
+    main = hostmain.split(request.main, packages, excluded, f"{request.main} of {request.modules[0]}")
+    used = {
+        package.module.path: f"{package.module.version} {package.module.sum}".strip()
+        for package in packages.values()
+        if package.module is not None
+    }
+    host_imports = [item.path for item in hostmain.parse(main.text()).imports]
+    _report_raises(go, workdir, request, closure(packages, host_imports), listener)
+    # All plugins in one main: only then does go.mod need no update whatever plugins a main has.
+    every = sorted({str(Import("_", path)) for paths in request.plugins.values() for path in paths})
+    (folder / "main.go").write_text(main.text(every))
+    for architecture in request.architectures:
+        go.list(["-mod=mod", *tags, ".", *roots], cwd=folder, architecture=architecture, settings=request.settings)
+    _check_versions(go, folder, request)
+    go_mod = (folder / "go.mod").read_text()
+    language = re.search(r"^go (\d+\.\d+)", go_mod, re.MULTILINE)
+    if language is None:
+        raise BuildError("go get left no go line in go.mod")
+    return GoLock(
+        inputs=request.inputs,
+        go=toolchain.version,
+        settings=request.settings,
+        compile_flags=(
+            "-p=main",
+            f"-lang=go{language[1]}",
+            "-complete",
+            f"-goversion={toolchain.version}",
+            "-dwarf=false",
+            "-nolocalimports",
+        ),
+        link_flags=("-s", "-w", "-buildid=", "-buildmode=exe", *request.link_flags),
+        main=main,
+        go_mod=go_mod,
+        go_sum=(folder / "go.sum").read_text() if (folder / "go.sum").exists() else "",
+        modules=used,
+    )
+
+
+def _get(go: Toolchain, folder: Path, request: Request, modules: Sequence[Wanted]) -> None:
+    wanted = sorted({str(module) for module in modules})
+    try:
+        go.run(["get", *wanted], cwd=folder, architecture=request.architectures[0], settings=request.settings)
+    except CommandError as error:
+        owners = [m.owner for m in modules if m.path in error.message]
+        raise BuildError(
+            f"{', '.join(owners) or 'the modules'}: {error.message}",
+            hint="the versions of core and plugins must go together: choose others in the project file",
+        ) from error
+
+
+def _check_versions(go: Toolchain, folder: Path, request: Request) -> None:
+    """Listing packages may have raised what `go get` had chosen; then a package would not be what its version says."""
+    paths = [module.path for module in request.modules]
+    _, output, _ = go.run(
+        ["list", "-mod=mod", "-m", *paths],
+        cwd=folder,
+        architecture=request.architectures[0],
+        settings=request.settings,
+    )
+    chosen = dict(line.split()[:2] for line in output.splitlines() if line.strip())
+    for module in request.modules:
+        if chosen.get(module.path) != module.version:
+            raise BuildError(
+                f"{module.owner}: {module.path} is wanted at {module.version}, but the others need"
+                f" {chosen.get(module.path)}",
+                hint="raise that version in the project file",
+            )
+
+
+def _report_raises(
+    go: Toolchain, workdir: Path, request: Request, core: Mapping[str, GoPackage], listener: Listener
+) -> None:
+    """Say which modules of the core are newer than they would be without the plugins, and which plugin wants that."""
+    joint = {p.module.path: p.module.version for p in core.values() if p.module is not None}
+    own = [module for module in request.modules if module.path == request.modules[0].path]
+    if len({module.path for module in request.modules}) == 1:
+        return
+    alone = workdir / "alone"
+    shutil.rmtree(alone, ignore_errors=True)
+    alone.mkdir()
+    (alone / "go.mod").write_text(f"module {module_name(request.name)}\n\ngo 1.21\n")
+    _get(go, alone, request, own)
+    first, settings = request.architectures[0], request.settings
+    # Not `go list -m all` of the joint list against this one: most modules there give no package to the core.
+    _, output, _ = go.run(["list", "-mod=mod", "-m", "all"], cwd=alone, architecture=first, settings=settings)
+    before = dict(line.split()[:2] for line in output.splitlines() if len(line.split()) >= 2)
+    raised = {path: version for path, version in joint.items() if before.get(path, version) != version}
+    if not raised:
+        return
+    _, graph, _ = go.run(["mod", "graph"], cwd=workdir / "resolve", architecture=first, settings=settings)
+    edges: dict[str, list[str]] = {}
+    for line in graph.splitlines():
+        one, other = line.split()
+        edges.setdefault(one, []).append(other)
+    for path, version in sorted(raised.items()):
+        why = [
+            f"{module.owner} ({' needs '.join(way)})"
+            for module in request.modules[1:]
+            if (way := _way(edges, str(module), f"{path}@{version}"))
+        ]
+        listener.warn(f"the core gets {path} {version} instead of {before[path]}: {'; '.join(why) or 'joint list'}")
+
+
+def _way(edges: Mapping[str, Sequence[str]], start: str, end: str) -> list[str]:
+    came = {start: ""}
+    waiting = deque([start])
+    while waiting and end not in came:
+        node = waiting.popleft()
+        for other in edges.get(node, ()):
+            if other not in came:
+                came[other] = node
+                waiting.append(other)
+    if end not in came:
+        return []
+    way = [end]
+    while came[way[-1]]:
+        way.append(came[way[-1]])
+    return way[::-1]

@@ -1,0 +1,203 @@
+"""The go command: how it is found, the environment that it gets, and what it tells about packages.
+
+Nothing of the user's environment reaches the bytes of a build: every variable that go reads is set or removed here,
+except those that only say where modules come from and where caches lie.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from packaging_tool.errors import BuildError, CommandError
+from packaging_tool.run import run
+
+# Debian's name of an architecture: Go's name of it.
+GOARCH = {
+    "amd64": "amd64",
+    "arm64": "arm64",
+    "armhf": "arm",
+    "i386": "386",
+    "ppc64el": "ppc64le",
+    "riscv64": "riscv64",
+    "s390x": "s390x",
+}
+
+# Where modules come from and where caches lie: taken over from `go env`, as they do not change what is built.
+_KEPT = (
+    "GOPROXY",
+    "GOMODCACHE",
+    "GOCACHE",
+    "GOSUMDB",
+    "GONOSUMDB",
+    "GOPRIVATE",
+    "GONOPROXY",
+    "GOINSECURE",
+    "GOAUTH",
+    "GOVCS",
+)
+_FIELDS = "ImportPath,Name,Dir,GoFiles,CgoFiles,EmbedFiles,Imports,ImportMap,Standard,Export,Module,Error"
+
+
+@dataclass(frozen=True, slots=True)
+class GoModule:
+    """A module as `go list` tells it. sum: `h1:…`; dir: its sources, None if they are not on this machine."""
+
+    path: str
+    version: str
+    sum: str
+    dir: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class GoPackage:
+    """A package as `go list` tells it.
+
+    imports: import paths after vendoring. export: the compiled archive, None if it was not asked for or failed.
+    module: None for the standard library. error: the messages of go or of the compiler, or "".
+    """
+
+    path: str
+    name: str
+    dir: Path
+    files: tuple[str, ...]
+    embeds: bool
+    imports: tuple[str, ...]
+    standard: bool
+    export: Path | None
+    module: GoModule | None
+    error: str
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """One version of Go. version: as `go env GOVERSION` says, e.g. `go1.26.8`. tools: its own compile and link."""
+
+    go: str
+    version: str
+    root: Path
+    tools: Path
+    env: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def find(cls, wanted: str, workdir: Path) -> Toolchain:
+        """Find the go command.
+
+        wanted: a version such as `1.26.8`, or "" for the one that is installed; a wanted one that is not installed is
+        downloaded by the go command itself. Raises BuildError, CommandError.
+        """
+        go = "go"
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("GO", "CGO_", "LC_"))}
+        for name in ("GOCACHEPROG", "GOMAXPROCS", "GOPATH", "GOTMPDIR", *_KEPT):
+            if name in os.environ:
+                env[name] = os.environ[name]
+        env |= {"LC_ALL": "C", "GO111MODULE": "on", "GOWORK": "off", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
+        workdir.mkdir(parents=True, exist_ok=True)
+
+        def ask() -> dict[str, str]:
+            names = ("GOVERSION", "GOROOT", "GOTOOLDIR", *_KEPT)
+            answer: dict[str, str] = json.loads(run([go, "env", "-json", *names], cwd=workdir, env=env).stdout)
+            return answer
+
+        answer = ask()
+        if wanted and answer["GOVERSION"] != f"go{wanted}":
+            env["GOTOOLCHAIN"] = f"go{wanted}"
+            answer = ask()
+            if answer["GOVERSION"] != f"go{wanted}":
+                raise BuildError(f"Go {wanted} is wanted, but there is only {answer['GOVERSION']}")
+        env |= {name: answer[name] for name in _KEPT if answer.get(name)}
+        env["GOENV"] = "off"
+        return cls(go, answer["GOVERSION"], Path(answer["GOROOT"]), Path(answer["GOTOOLDIR"]), env)
+
+    def with_local_modules(self, proxy: Path, paths: Sequence[str]) -> Toolchain:
+        """The same toolchain that finds the modules `paths` in the folder `proxy` before it asks anybody else."""
+        if not paths:
+            return self
+        unsummed = [self.env["GONOSUMDB"]] if self.env.get("GONOSUMDB") else []
+        env = dict(self.env)
+        env["GOPROXY"] = f"{proxy.as_uri()},{self.env.get('GOPROXY', 'off')}"
+        env["GONOSUMDB"] = ",".join([*unsummed, *sorted(paths)])
+        return Toolchain(self.go, self.version, self.root, self.tools, env)
+
+    def run(
+        self, arguments: Sequence[str], *, cwd: Path, architecture: str, settings: Mapping[str, str], check: bool = True
+    ) -> tuple[int, str, str]:
+        """Run `go ARGUMENTS…`: status, standard output, standard error.
+
+        architecture: Debian's name. settings: GOAMD64 and the like. Raises CommandError (with check).
+        """
+        env = {**self.env, **settings, "GOOS": "linux", "GOARCH": GOARCH[architecture], "CGO_ENABLED": "0"}
+        done = run([self.go, *arguments], cwd=cwd, env=env, check=False)
+        error = done.stderr.decode(errors="replace")
+        if check and done.returncode != 0:
+            told = [line for line in error.splitlines() if line.strip() and not line.startswith("go: downloading ")]
+            what = "\n".join(told) or f"status {done.returncode}"
+            raise CommandError(f"go {arguments[0]}: {what}", returncode=done.returncode, output=error)
+        return done.returncode, done.stdout.decode(errors="replace"), error
+
+    def list(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        architecture: str,
+        settings: Mapping[str, str],
+    ) -> dict[str, GoPackage]:
+        """`go list -e -deps -json ARGUMENTS…`: packages by import path, dependencies first.
+
+        A package that fails is in the answer with its error. Raises CommandError if go itself fails.
+        """
+        _, output, _ = self.run(
+            ["list", "-e", "-deps", f"-json={_FIELDS}", *arguments],
+            cwd=cwd,
+            architecture=architecture,
+            settings=settings,
+        )
+        packages = (_package(raw) for raw in _documents(output))
+        return {package.path: package for package in packages}
+
+
+def _documents(text: str) -> Iterator[dict[str, Any]]:
+    decoder = json.JSONDecoder()
+    at = 0
+    while (at := text.find("{", at)) >= 0:
+        document, at = decoder.raw_decode(text, at)
+        yield document
+
+
+def _package(raw: Mapping[str, Any]) -> GoPackage:
+    renamed = raw.get("ImportMap", {})
+    imports = tuple(renamed.get(path, path) for path in raw.get("Imports", ()) if path not in ("C", "unsafe"))
+    module = raw.get("Module")
+    if module is not None and module.get("Main"):
+        module = None
+    error = raw.get("Error")
+    return GoPackage(
+        path=raw["ImportPath"],
+        name=raw.get("Name", ""),
+        dir=Path(raw.get("Dir", "")),
+        files=tuple(raw.get("GoFiles", ())),
+        embeds=bool(raw.get("EmbedFiles")),
+        imports=imports,
+        standard=bool(raw.get("Standard")),
+        export=Path(raw["Export"]) if raw.get("Export") else None,
+        module=_module(module) if module is not None else None,
+        error=_error(error) if error else "",
+    )
+
+
+def _error(raw: Mapping[str, Any]) -> str:
+    text = raw["Err"].strip()
+    position = raw.get("Pos", "")
+    return text if not position or position in text else f"{position}: {text}"
+
+
+def _module(raw: Mapping[str, Any]) -> GoModule:
+    # A replaced module is told with its own path and version; the sum and the sources are those of the replacement.
+    real = raw.get("Replace", raw)
+    folder = real.get("Dir") or raw.get("Dir")
+    return GoModule(raw["Path"], raw.get("Version", ""), real.get("Sum", ""), Path(folder) if folder else None)
