@@ -66,6 +66,10 @@ class Format(Protocol):
         """
         ...
 
+    def index(self, path: Path) -> Built:
+        """What `write` gave back for a file that lies in a repository's pool. Raises InputError if it is none."""
+        ...
+
     def describe(self, path: Path) -> Description:
         """Read any file of this format, also one that others made. Raises InputError if it is none."""
         ...

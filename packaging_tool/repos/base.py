@@ -35,8 +35,8 @@ class Repository(Protocol):
     name: str
     format: str
 
-    def pool(self, directory: Path) -> Path:
-        """The folder below directory where package files of this repository lie."""
+    def pool(self, directory: Path, core: str) -> Path:
+        """The folder below directory where package files of this core lie."""
         ...
 
     def published(self, directory: Path) -> tuple[Published, ...]:
