@@ -155,7 +155,7 @@ class CoreSpec:
     user_group: str = ""
     config_directory: str = ""
     plugins_directory: str = ""
-    files: tuple[FileSpec, ...] = ()
+    files: tuple[FileSpec, ...] = field(default=(), metadata={"aliases": ("file",)})
     service: ServiceSpec | None = None
     changelog: tuple[ChangeSpec, ...] = ()
     compression: Mapping[str, str] = field(default_factory=dict)
@@ -203,7 +203,7 @@ class PluginSpec:
     order: int = 50
     needs: tuple[str, ...] = ()
     clashes: tuple[str, ...] = ()
-    files: tuple[FileSpec, ...] = ()
+    files: tuple[FileSpec, ...] = field(default=(), metadata={"aliases": ("file",)})
     depends: tuple[str, ...] = ()
     recommends: tuple[str, ...] = ()
     suggests: tuple[str, ...] = ()

@@ -1,0 +1,33 @@
+"""`mkpkgs lock`"""
+
+from __future__ import annotations
+
+import click
+
+from packaging_tool.cli.options import common, given
+
+
+@click.command(short_help="Resolve the inputs of the build anew into mkpkgs.lock.")
+@common("file", "output", "arch", "jobs", "keys")
+@click.pass_context
+def command(ctx: click.Context) -> int:
+    """Resolve every input of the build anew: toolchain, flags, versions and checksums of all modules.
+
+    A plain `mkpkgs` keeps what mkpkgs.lock says as long as it fits the project file. Keep the file in version control.
+
+    \b
+    Example:
+      mkpkgs lock && git diff mkpkgs.lock
+    """
+    from packaging_tool import build
+
+    options = given(ctx)
+    project = options.project()
+    console = options.console()
+    try:
+        changed = build.lock(project, options.settings(), console)
+    finally:
+        console.close()
+    if not options.quiet:
+        click.echo("mkpkgs.lock: " + ("written" if changed else "nothing changed"))
+    return 0

@@ -1,0 +1,25 @@
+"""`mkpkgs repo`"""
+
+from __future__ import annotations
+
+import click
+
+from packaging_tool.cli.options import common
+
+
+@click.command(short_help="Write the repositories from the packages in the output directory.")
+@common("file", "output", "arch", "jobs", "keys")
+@click.pass_context
+def command(ctx: click.Context) -> int:
+    """Index and sign the packages that lie in the output directory: apt and yum repositories, the files that clients
+    need, and a page that tells an administrator what to do.
+
+    \b
+    Examples:
+      mkpkgs repo
+      mkpkgs repo -o /srv/packages
+    """
+    from packaging_tool import build
+    from packaging_tool.cli.whole import carry_out
+
+    return carry_out(ctx, build.publish)

@@ -1,0 +1,99 @@
+"""What the user sees of an error, and the exit code of the process."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from packaging_tool.errors import CommandError, MkpkgsError, ProjectError
+
+if TYPE_CHECKING:
+    from packaging_tool.drivers.base import Failure
+
+REPORTS = "https://github.com/mkpkgs/mkpkgs/issues"
+# Lines of a failed program's output that are shown; the last ones say what went wrong.
+TAIL = 20
+
+
+def report(error: BaseException, *, debug: bool = False) -> int:
+    """Print an error on stderr. Gives the exit code. debug: always with the traceback."""
+    if debug and not isinstance(error, click.exceptions.Exit):
+        traceback.print_exception(error, file=sys.stderr)
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        say("interrupted; the output directory is as it was")
+        return 130
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, ProjectError):
+        _problems(error)
+        return error.exit_code
+    if isinstance(error, MkpkgsError):
+        say(error.message)
+        _details(error)
+        return error.exit_code
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        say(f"{place}{error.strerror or error}")
+        return 1
+    if not debug:
+        traceback.print_exception(error, file=sys.stderr)
+    say("this is a bug in mkpkgs, not in your project")
+    click.echo(f"  please report it with the text above: {REPORTS}", err=True)
+    return 1
+
+
+def say(text: str) -> None:
+    """One error, in the form of all programs: name, kind, text."""
+    click.echo(f"mkpkgs: {click.style('error:', fg='red', bold=True)} {text}", err=True, color=colour())
+
+
+def colour() -> bool | None:
+    """Never with NO_COLOR (no-color.org) or on a dumb terminal; else click decides by whether a person looks."""
+    import os
+
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+
+
+def failures(found: Sequence[Failure]) -> None:
+    """Plugins that did not build: each with the package that failed and the compiler's own lines."""
+    for failure in found:
+        package = f" in {failure.package}" if failure.package else ""
+        say(f"plugin {failure.plugin} does not build{package}:")
+        for line in failure.message.rstrip().splitlines():
+            click.echo(f"  {line}", err=True)
+    if found:
+        names = ", ".join(sorted({failure.plugin for failure in found}))
+        say(f"{_count(len({f.plugin for f in found}), 'plugin')} failed: {names}; everything else was built")
+
+
+def _problems(error: ProjectError) -> None:
+    for problem in error.problems:
+        click.echo(str(problem), err=True)
+    files = sorted({problem.file for problem in error.problems})
+    say(f"{_count(len(error.problems), 'problem')} in {', '.join(files)}")
+
+
+def _details(error: MkpkgsError) -> None:
+    """The end of a program's output, the causes, and what to do next."""
+    if isinstance(error, CommandError) and error.output:
+        lines = error.output.splitlines()
+        if len(lines) > 1:
+            for line in lines[-TAIL:]:
+                click.echo(f"  | {line}", err=True)
+    cause = error.__cause__
+    while cause is not None:
+        click.echo(f"  because: {cause}", err=True)
+        cause = cause.__cause__
+    if error.hint:
+        click.echo(f"  hint: {error.hint}", err=True)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

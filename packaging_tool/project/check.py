@@ -1,0 +1,306 @@
+"""What no single value shows: the parts of a project file must fit each other, the disk and the targets."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from packaging_tool import registry, targets
+from packaging_tool.drivers.base import Driver
+from packaging_tool.errors import MkpkgsError, Problem
+from packaging_tool.package import contents
+from packaging_tool.project.faults import Faults, Path, did_you_mean, similar
+from packaging_tool.project.model import CoreSpec, FileSpec, PluginSpec, Project
+
+RELATIONS = ("depends", "recommends", "suggests", "conflicts", "replaces", "provides")
+
+
+def check(project: Project, faults: Faults) -> list[Problem]:
+    """Note what does not fit in faults; gives the driver's own problems, which have keys but no lines.
+
+    Values that faults already covers are left out: one mistake, one message.
+    """
+    known = Faults(list(faults.found))
+    for path, what, instead in _all(project, known):
+        if not known.covers(*path):
+            faults.add(path, what, instead)
+    core = project.core
+    broken = faults.covers("core", core.driver) or faults.covers("core", "driver") or faults.covers("core", "name")
+    if project.core_options is None or broken or faults.covers("core", "architectures"):
+        return []
+    if any(faults.covers("plugin", name, core.driver) for name in project.plugin_options):
+        return []
+    driver = cast(Driver, registry.load("drivers", core.driver).Driver())
+    return [problem for problem in driver.check(project) if not _covered(problem.key, faults)]
+
+
+def _covered(key: str, faults: Faults) -> bool:
+    return bool(key) and faults.covers(*key.split("."))
+
+
+Finding = tuple[Path, str, str]
+
+
+def _all(project: Project, known: Faults) -> Iterator[Finding]:
+    yield from _core(project.core)
+    yield from _targets(project.core)
+    yield from _plugins(project)
+    yield from _repository(project)
+    yield from _files(project, known)
+
+
+def _core(core: CoreSpec) -> Iterator[Finding]:
+    if core.name and not core.user and not _is_account(core.name):
+        yield (
+            ("core", "user"),
+            f"is missing: {core.name!r} cannot be the name of a user",
+            "write for example user = " + (f'"{core.name.replace(".", "-").replace("+", "-")[:31]}"'),
+        )
+    standard = f"/usr/lib/{core.name}/plugins"
+    if core.plugins_directory and core.name and core.plugins_directory != standard:
+        yield ("core", "plugins-directory"), f"can only be {standard}", "leave it out"
+    if not core.architectures:
+        yield ("core", "architectures"), "is empty", 'write ["amd64"]'
+    if "all" in core.architectures and len(core.architectures) > 1:
+        yield ("core", "architectures"), '"all" stands beside others', 'write ["all"], or leave "all" out'
+    for key in ("architectures", "targets"):
+        yield from _doubles(getattr(core, key), ("core", key))
+    if core.changelog:
+        newest = core.changelog[0].version.rpartition(":")[2]
+        if newest and core.version and newest != f"{core.version}-{core.release}":
+            what = f"the newest entry is for {newest}, the package is {core.version}-{core.release}"
+            yield ("core", "changelog", 0, "version"), what, "add an entry on top"
+
+
+def _is_account(name: str) -> bool:
+    return len(name) <= 31 and not set(name) & set("+.") and not name[:1].isdigit()
+
+
+def _doubles(values: Sequence[str], path: Path) -> Iterator[Finding]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            yield (*path, index), f"{value!r} is there twice", "keep one"
+
+
+def _targets(core: CoreSpec) -> Iterator[Finding]:
+    """Each target must be able to carry what is asked."""
+    if not core.targets:
+        yield ("core", "targets"), "is empty", 'write for example ["debian12", "el9"]'
+    chosen = [name for name in core.targets if name in targets.TARGETS]
+    families = registry.names("formats") or sorted({release.format for release in targets.TARGETS.values()})
+    for family, text in core.compression.items():
+        path = ("core", "compression", family)
+        if family not in families:
+            yield path, f"{family!r} is not a package format", did_you_mean(family, families)
+            continue
+        method, _, level = text.partition(":")
+        if method not in targets.LIMITS:
+            yield path, f"{method!r} is not a compression", did_you_mean(method, targets.LIMITS)
+            continue
+        low, high = targets.LIMITS[method]
+        if level and not (level.isdecimal() and low <= int(level) <= high):
+            yield (
+                path,
+                f"{level!r} is not a level of {method}: {low} to {high}",
+                f'write "{method}:{targets.LEVELS[method]}"',
+            )
+        for name in chosen:
+            release = targets.TARGETS[name]
+            if release.format == family and method not in release.compressions:
+                yield path, f"{name} cannot read {method}", f'write "{release.compressions[0]}"'
+    for family in ("deb", "rpm"):
+        asked = getattr(core, family) is not None
+        if asked and chosen and all(targets.TARGETS[name].format != family for name in chosen):
+            yield ("core", family), f"no target takes .{family} packages", "leave it out, or name a target"
+
+
+def _plugins(project: Project) -> Iterator[Finding]:
+    names = [plugin.name for plugin in project.plugins]
+    needs = {plugin.name: [name for name in plugin.needs if name in names] for plugin in project.plugins}
+    for plugin in project.plugins:
+        for key in ("needs", "clashes"):
+            for index, other in enumerate(getattr(plugin, key)):
+                path = ("plugin", plugin.name, key, index)
+                if other == plugin.name:
+                    yield path, "names the plugin itself", "leave it out"
+                elif other not in names:
+                    close = similar(other, names)
+                    yield path, f"there is no plugin {other!r}", f"did you mean {close!r}?" if close else _choice(names)
+            yield from _doubles(getattr(plugin, key), ("plugin", plugin.name, key))
+    yield from _cycles(needs)
+    yield from _contradictions(project.plugins, needs)
+
+
+def _choice(names: Sequence[str]) -> str:
+    return f"plugins: {', '.join(names)}" if len(names) <= 12 else f"the project has {len(names)} plugins"
+
+
+def _cycles(needs: dict[str, list[str]]) -> Iterator[Finding]:
+    """Each circle of needs once, told at its first plugin; not recursive, chains can be long."""
+    done: set[str] = set()
+    for start in needs:
+        trail: list[str] = []
+        stack: list[tuple[str, Iterator[str]]] = [(start, iter(needs[start]))] if start not in done else []
+        trail += [start] if stack else []
+        while stack:
+            name, rest = stack[-1]
+            following = next(rest, None)
+            if following is None:
+                stack.pop()
+                done.add(trail.pop())
+            elif following in trail and following != name:
+                circle = [*trail[trail.index(following) :], following]
+                yield ("plugin", following, "needs"), f"goes in a circle: {' → '.join(circle)}", "leave one of them out"
+            elif following not in done and following != name:
+                trail.append(following)
+                stack.append((following, iter(needs[following])))
+
+
+def _contradictions(plugins: Sequence[PluginSpec], needs: dict[str, list[str]]) -> Iterator[Finding]:
+    """A plugin that can never be installed, because something it needs clashes with it or with something else."""
+    clashes = {(a.name, b) for a in plugins for b in a.clashes} | {(b, a.name) for a in plugins for b in a.clashes}
+    if not clashes:
+        return
+    for plugin in plugins:
+        together = {plugin.name}
+        waiting = [plugin.name]
+        while waiting:
+            found = [name for name in needs[waiting.pop()] if name not in together]
+            together.update(found)
+            waiting += found
+        for one in sorted(together):
+            for other in sorted(together):
+                if one < other and (one, other) in clashes:
+                    what = f"can never be met: {plugin.name} comes with {one} and {other}, which clash"
+                    yield (
+                        ("plugin", plugin.name, "needs" if plugin.needs else "clashes"),
+                        what,
+                        "change needs or clashes",
+                    )
+
+
+def _repository(project: Project) -> Iterator[Finding]:
+    names = {plugin.name for plugin in project.plugins}
+    for index, name in enumerate(project.repository.retired):
+        if name in names:
+            what = f"{name!r} is a plugin of this project"
+            yield ("repository", "retired", index), what, f"take it out, or remove [plugin.{name}]"
+
+
+def _files(project: Project, known: Faults) -> Iterator[Finding]:
+    """Sources that are missing, files that fit no rule together, and places that two packages claim."""
+    owners = {"root", project.core.user or project.core.name}
+    groups = {"root", "adm", project.core.user_group or project.core.user or project.core.name}
+    taken: dict[str, tuple[str, Path]] = {}
+    packages: list[tuple[str, Path, Sequence[FileSpec]]] = [("the core", ("core",), project.core.files)]
+    packages += [(f"plugin {p.name}", ("plugin", p.name), p.files) for p in project.plugins]
+    for package, base, specs in packages:
+        for index, spec in enumerate(specs):
+            # The list has two names; the one in the file has a line.
+            path = (*base, "files", index)
+            if known.covers(*path, "path") or known.covers(*base, "file", index, "path"):
+                continue
+            yield from _one_file(project, spec, path, owners, groups)
+            for place in _places(project, spec):
+                yield from _claim(project, package, place, spec, path, taken)
+
+
+def _one_file(project: Project, spec: FileSpec, path: Path, owners: set[str], groups: set[str]) -> Iterator[Finding]:
+    made = spec.type in ("directory", "symlink", "ghost")
+    if made and spec.source:
+        yield (*path, "source"), f"a {spec.type} has no source", "leave it out"
+    if not made and not spec.source:
+        yield (*path, "source"), "is missing", "name the file to take, relative to the project file"
+    if spec.type == "symlink" and not spec.target:
+        yield (*path, "target"), "is missing", "say what the link points to"
+    if spec.type != "symlink" and spec.target:
+        yield (*path, "target"), f"a {spec.type} has no target", 'leave it out, or write type = "symlink"'
+    if spec.type in ("symlink", "ghost") and spec.path.endswith("/"):
+        yield (*path, "path"), f"{spec.path!r} ends with `/`", f'write "{spec.path.rstrip("/")}"'
+    if spec.type == "symlink" and spec.mode:
+        yield (*path, "mode"), "a symlink has no mode of its own", "leave it out"
+    in_etc = spec.path.startswith("/etc/")
+    if in_etc and spec.type in ("file", "doc"):
+        yield (*path, "type"), f"{spec.path} is configuration (Debian Policy 10.7.2)", 'write type = "config"'
+    if spec.type == "config" and not in_etc:
+        yield (*path, "type"), f"{spec.path} is not below /etc (Debian Policy 10.7.2)", "move it below /etc"
+    if spec.path.startswith("/var/") and not made:
+        yield (
+            (*path, "type"),
+            f"{spec.path} would overwrite what the server wrote",
+            'write type = "directory" or "ghost"',
+        )
+    if spec.owner not in owners:
+        yield (*path, "owner"), f"no user {spec.owner!r} exists on a fresh system", _accounts(owners)
+    if spec.group not in groups:
+        yield (*path, "group"), f"no group {spec.group!r} exists on all targets", _accounts(groups)
+    if not made and spec.source:
+        yield from _sources(project, spec, path)
+
+
+def _accounts(known: set[str]) -> str:
+    return "write " + " or ".join(f'"{name}"' for name in sorted(known) if name)
+
+
+def _sources(project: Project, spec: FileSpec, path: Path) -> Iterator[Finding]:
+    try:
+        found = contents.sources(project.root, spec.source)
+    except MkpkgsError as error:
+        yield (*path, "source"), error.message, error.hint or "it is relative to the project file"
+        return
+    if len(found) > 1 and not spec.path.endswith("/"):
+        what = f"{spec.source!r} finds {len(found)} files, which cannot all be {spec.path}"
+        yield (*path, "path"), what, f'write "{spec.path}/"'
+
+
+def _places(project: Project, spec: FileSpec) -> list[str]:
+    """Where the files of one entry go; a source that is missing goes nowhere."""
+    if not spec.path.endswith("/") or spec.type not in ("file", "config", "doc"):
+        return [posixpath.normpath(spec.path)]
+    try:
+        found = contents.sources(project.root, spec.source) if spec.source else []
+    except MkpkgsError:
+        return []
+    return [posixpath.normpath(f"{spec.path}{source.name}") for source in found]
+
+
+def _claim(
+    project: Project, package: str, place: str, spec: FileSpec, path: Path, taken: dict[str, tuple[str, Path]]
+) -> Iterator[Finding]:
+    if owner := _reserved(project.core, place, spec.type):
+        yield (*path, "path"), f"{place} is {owner}", "choose another place"
+    if place in taken:
+        other, _ = taken[place]
+        # A directory may belong to many packages, a file to one.
+        if spec.type != "directory":
+            what = f"{place} is also a file of {other}" if other != package else f"{place} is there twice"
+            yield (*path, "path"), what, "choose another place for one of them"
+    elif spec.type != "directory":
+        taken[place] = (package, path)
+
+
+def _reserved(core: CoreSpec, place: str, kind: str) -> str:
+    """Whose a place is where mkpkgs puts files of its own, or ""."""
+    name = core.name
+    if place.startswith(f"/usr/lib/{name}/plugins/"):
+        return "in the plugins directory, where only the driver puts files"
+    for root in (
+        f"/usr/lib/{name}/bin",
+        f"/usr/lib/{name}/kit",
+        f"/usr/share/{name}/plugins",
+        f"/usr/share/{name}/keys",
+    ):
+        if place == root or place.startswith(f"{root}/"):
+            return "mkpkgs' own"
+    own = {
+        f"/usr/bin/{name}",
+        f"/usr/bin/{name}-plugins",
+        f"/usr/lib/{name}/assemble",
+        f"/usr/share/{name}/abi",
+        f"/usr/lib/sysusers.d/{name}.conf",
+        f"/usr/lib/tmpfiles.d/{name}.conf",
+    }
+    if core.service is not None:
+        own.add(f"/usr/lib/systemd/system/{name}.service")
+    return "mkpkgs' own" if place in own and kind != "directory" else ""

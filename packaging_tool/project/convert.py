@@ -1,0 +1,160 @@
+"""From TOML values to the dataclasses of the project file, driven by their type hints. Nothing stops at a fault."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, TypeVar
+
+from packaging_tool.project import rules, schema
+from packaging_tool.project.faults import Faults, Path, RuleError, similar
+
+T = TypeVar("T")
+
+_NAMES = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a table"}
+
+
+class Converter:
+    """Makes dataclasses out of tables and notes all faults on the way.
+
+    A field that is wrong gets its default, or an empty value of its type, so that the rest can still be checked.
+    """
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+
+    def table(self, cls: type[T], value: Any, path: Path, extra: Mapping[str, Any] | None = None) -> T:
+        """One dataclass. extra: fields that the table does not say (a plugin's name)."""
+        given: dict[str, Any] = dict(extra or {})
+        if not isinstance(value, dict):
+            self._wrong_type(value, "a table", path, "")
+            value = {}
+            known = True
+        else:
+            known = False
+        kind: type = cls
+        keys = schema.keys(kind)
+        names = {name: key for key in keys.values() for name in (key.name, *key.aliases) if key.field not in given}
+        for name, item in value.items():
+            key = names.get(name)
+            if key is None:
+                self._unknown(name, cls, names, path)
+            elif key.field in given:
+                self.faults.add((*path, name), f"is given twice, also as `{key.name}`", f"keep `{key.name}`")
+            else:
+                given[key.field] = self._field(cls, key, item, (*path, name))
+        for key in keys.values():
+            if key.field in given:
+                continue
+            if key.required and not known:
+                self.faults.add((*path, key.name), "is missing", key.doc and f"write {key.doc.rstrip('.')}")
+            given[key.field] = empty(key.hint) if key.required else key.default
+        return cls(**given)
+
+    def _field(self, cls: type, key: schema.Key, item: Any, path: Path) -> Any:
+        before = len(self.faults.found)
+        value = self.value(key.hint, item, path, key.doc)
+        rule = rules.OF.get((cls.__name__, key.field))
+        if len(self.faults.found) == before and not (value in ("", None) and not key.required):
+            self._apply(rule, value, path)
+        return value
+
+    def _apply(self, rule: Callable[[Any], None] | None, value: Any, path: Path) -> None:
+        """Run a rule over a text, or over each item of a list or table."""
+        if isinstance(value, tuple):
+            for index, item in enumerate(value):
+                self._apply(rule, item, (*path, index))
+            return
+        if isinstance(value, Mapping) and rule is None:
+            for name, item in value.items():
+                self._apply(rules.one_line, item, (*path, name))
+            return
+        try:
+            if rule is not None:
+                rule(value)
+            elif isinstance(value, str):
+                rules.one_line(value)
+        except RuleError as error:
+            self.faults.add((*path, *error.below), error.what, error.instead)
+
+    def value(self, hint: Any, value: Any, path: Path, doc: str = "") -> Any:
+        """One value of a type."""
+        hint = schema.optional(hint)
+        origin = typing.get_origin(hint)
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            return self.table(hint, value, path)
+        if origin is tuple:
+            return self._list(typing.get_args(hint)[0], value, path, doc)
+        if origin is Literal:
+            return self._choice(typing.get_args(hint), value, path)
+        if origin is not None:
+            return self._mapping(typing.get_args(hint)[1], value, path, doc)
+        if hint is str and isinstance(value, datetime.date):
+            return value.isoformat()
+        if type(value) is not hint:
+            self._wrong_type(value, _NAMES[hint], path, _write(hint, value))
+            return empty(hint)
+        return value
+
+    def _list(self, inner: Any, value: Any, path: Path, doc: str) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            write = f"write [{_toml(value)}]" if isinstance(value, str) else doc and f"write {doc.rstrip('.')}"
+            self._wrong_type(value, "a list", path, write)
+            return ()
+        return tuple(self.value(inner, item, (*path, index)) for index, item in enumerate(value))
+
+    def _choice(self, choices: tuple[str, ...], value: Any, path: Path) -> Any:
+        if value in choices:
+            return value
+        self.faults.add(path, f"{_toml(value)} is not one of {', '.join(choices)}", _near(value, choices))
+        return choices[0]
+
+    def _mapping(self, inner: Any, value: Any, path: Path, doc: str) -> Mapping[str, Any]:
+        if not isinstance(value, dict):
+            self._wrong_type(value, "a table", path, doc and f"write {doc.rstrip('.')}")
+            return {}
+        return {name: self.value(inner, item, (*path, name)) for name, item in value.items()}
+
+    def _wrong_type(self, value: Any, wanted: str, path: Path, instead: str) -> None:
+        self.faults.add(path, f"must be {wanted}, not {_NAMES.get(type(value), type(value).__name__)}", instead)
+
+    def _unknown(self, name: str, cls: type, known: Iterable[str], path: Path) -> None:
+        close = similar(name, known)
+        instead = f"did you mean `{close}`?" if close else ""
+        if not close and (place := rules.elsewhere(name, cls)):
+            instead = f"it belongs into {place}"
+        self.faults.add((*path, name), "unknown key", instead or f"known: {', '.join(sorted(known))}")
+
+
+def empty(hint: Any) -> Any:
+    """A value that stands for one that is wrong or missing."""
+    hint = schema.optional(hint)
+    if hint in (str, int, bool):
+        return hint()
+    return () if typing.get_origin(hint) is tuple else {}
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _near(value: Any, choices: tuple[str, ...]) -> str:
+    close = similar(value, choices) if isinstance(value, str) else ""
+    return f'did you mean "{close}"?' if close else ""
+
+
+def _write(hint: type, value: Any) -> str:
+    """What to write instead of a value of the wrong type, where that is plain."""
+    if hint is str and isinstance(value, (int, float)):
+        return f'write "{_toml(value)}"'
+    if hint is int and isinstance(value, str) and value.strip().isdecimal():
+        return f"write {int(value)}"
+    if hint is bool and isinstance(value, str) and value.lower() in ("true", "false", "yes", "no"):
+        return f"write {'true' if value.lower() in ('true', 'yes') else 'false'}"
+    if hint is str and isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        return f"write {_toml(value[0])}"
+    return ""

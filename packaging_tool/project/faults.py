@@ -1,0 +1,47 @@
+"""What is wrong with a project file: how rules say it, how it is collected, and what was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+Path = tuple[str | int, ...]
+
+
+class RuleError(Exception):
+    """A value is wrong. what: the fault. instead: what to write. below: keys below the value where the fault is."""
+
+    def __init__(self, what: str, instead: str = "", *, below: tuple[str | int, ...] = ()) -> None:
+        super().__init__(what)
+        self.what = what
+        self.instead = instead
+        self.below = below
+
+
+@dataclass(slots=True)
+class Faults:
+    """What is wrong so far: (path, what, what to write instead)."""
+
+    found: list[tuple[Path, str, str]] = field(default_factory=list)
+
+    def add(self, path: Path, what: str, instead: str = "") -> None:
+        """Note one fault."""
+        self.found.append((path, what, instead))
+
+    def covers(self, *path: str | int) -> bool:
+        """Whether something at, below or around the path is already known to be wrong."""
+        return any(known[: len(path)] == path or path[: len(known)] == known for known, _, _ in self.found)
+
+
+def similar(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant, or ""."""
+    close = difflib.get_close_matches(word.lower().replace("_", "-"), list(known), n=1, cutoff=0.6)
+    return close[0] if close else ""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean "x"?`, or the whole choice where nothing is near."""
+    choice = list(known)
+    close = similar(word, choice)
+    return f"did you mean {close!r}?" if close else f"known: {', '.join(choice)}"

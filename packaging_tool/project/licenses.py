@@ -1,0 +1,98 @@
+"""SPDX license expressions (SPDX 2.3, annex D): the syntax, and the spellings that people mean."""
+
+from __future__ import annotations
+
+import re
+
+from packaging_tool.project.faults import RuleError
+
+_TOKEN = re.compile(r"\s*(\(|\)|[^\s()]+)")
+_ID = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+|[A-Za-z0-9][A-Za-z0-9.-]*\+?")
+# Names that are no SPDX identifiers, without case, spaces and punctuation.
+_MEANT = {
+    "apache": "Apache-2.0",
+    "apache2": "Apache-2.0",
+    "apache20": "Apache-2.0",
+    "asl20": "Apache-2.0",
+    "apachelicense20": "Apache-2.0",
+    "apachelicenseversion20": "Apache-2.0",
+    "gpl": "GPL-3.0-or-later",
+    "gpl2": "GPL-2.0-only",
+    "gpl3": "GPL-3.0-only",
+    "gplv2": "GPL-2.0-only",
+    "gplv3": "GPL-3.0-only",
+    "gpl20": "GPL-2.0-only",
+    "gpl30": "GPL-3.0-only",
+    "gplv2+": "GPL-2.0-or-later",
+    "gplv3+": "GPL-3.0-or-later",
+    "gpl2+": "GPL-2.0-or-later",
+    "gpl3+": "GPL-3.0-or-later",
+    "lgpl": "LGPL-2.1-or-later",
+    "lgplv21": "LGPL-2.1-only",
+    "agplv3": "AGPL-3.0-only",
+    "agpl3": "AGPL-3.0-only",
+    "bsd": "BSD-3-Clause",
+    "bsd2": "BSD-2-Clause",
+    "bsd3": "BSD-3-Clause",
+    "bsd2clause": "BSD-2-Clause",
+    "bsd3clause": "BSD-3-Clause",
+    "mpl2": "MPL-2.0",
+    "mpl20": "MPL-2.0",
+    "mplv20": "MPL-2.0",
+    "mitlicense": "MIT",
+    "expat": "MIT",
+    "publicdomain": "CC0-1.0",
+    "proprietary": "LicenseRef-Proprietary",
+}
+
+
+def check(text: str) -> None:
+    """Raises RuleError if text is not an SPDX license expression."""
+    meant = _MEANT.get(re.sub(r"[\s._,-]+", "", text.lower()))
+    if meant is not None and meant != text:
+        raise RuleError(f"{text!r} is not an SPDX identifier", f'write "{meant}"')
+    parser = _Parser(_TOKEN.findall(text), text)
+    parser.expression()
+    if parser.rest:
+        raise parser.failed(f"AND, OR or WITH before {parser.rest[0]!r}")
+
+
+class _Parser:
+    def __init__(self, tokens: list[str], text: str) -> None:
+        self.rest = tokens
+        self.text = text
+
+    def failed(self, expected: str) -> RuleError:
+        return RuleError(
+            f"{self.text!r} is not an SPDX expression: expected {expected}", 'write for example "Apache-2.0"'
+        )
+
+    def expression(self) -> None:
+        self._simple()
+        while self.rest and self.rest[0].upper() in ("AND", "OR"):
+            self._word(self.rest.pop(0))
+            self._simple()
+
+    def _simple(self) -> None:
+        if self.rest and self.rest[0] == "(":
+            self.rest.pop(0)
+            self.expression()
+            if not self.rest or self.rest.pop(0) != ")":
+                raise self.failed("`)`")
+            return
+        self._id("a license")
+        if self.rest and self.rest[0].upper() == "WITH":
+            self._word(self.rest.pop(0))
+            self._id("an exception")
+
+    def _id(self, what: str) -> None:
+        token = self.rest.pop(0) if self.rest else ""
+        if not _ID.fullmatch(token) or token.upper() in ("AND", "OR", "WITH"):
+            raise self.failed(f"{what}{f', not {token!r}' if token else ' at the end'}")
+        meant = _MEANT.get(re.sub(r"[._-]+", "", token.lower()))
+        if meant is not None and meant != token and meant.lower() != token.lower():
+            raise RuleError(f"{token!r} is not an SPDX identifier", f'write "{meant}"')
+
+    def _word(self, token: str) -> None:
+        if token != token.upper():
+            raise self.failed(f"{token.upper()!r} in capital letters, not {token!r}")

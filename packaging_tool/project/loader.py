@@ -1,0 +1,193 @@
+"""Reads a project file: TOML → dataclasses, with every problem of the file found in one go."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from packaging_tool import registry
+from packaging_tool.errors import InputError, Problem, ProjectError
+from packaging_tool.project import lines, rules, schema
+from packaging_tool.project.convert import Converter
+from packaging_tool.project.faults import Faults, RuleError, did_you_mean
+from packaging_tool.project.model import CoreSpec, PluginSpec, Project, RepositorySpec
+
+FILE = "mkpkgs.toml"
+TABLES = ("core", "plugin", "repository")
+
+
+def load(path: Path) -> Project:
+    """Read and check a project file.
+
+    path: the file; its directory is the root of all sources. Raises ProjectError with all problems of the file, and
+    InputError if it cannot be read.
+    """
+    text = _read(path)
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProjectError([_syntax(str(path), text, str(error))]) from None
+    except RecursionError:
+        raise ProjectError([Problem(str(path), 0, "", "is nested too deeply")]) from None
+    faults = Faults()
+    project = _project(path, raw, faults)
+    from packaging_tool.project import check
+
+    problems = check.check(project, faults)
+    if faults.found or problems:
+        raise ProjectError(_located(str(path), text, faults, problems))
+    return project
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except FileNotFoundError:
+        raise InputError(f"there is no {path}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+
+
+def _project(path: Path, raw: dict[str, Any], faults: Faults) -> Project:
+    converter = Converter(faults)
+    for name in raw:
+        if name not in TABLES:
+            faults.add((name,), "unknown table" if isinstance(raw[name], dict) else "unknown key", _top(name))
+    core_raw = raw.get("core", {})
+    driver = _driver(core_raw, faults)
+    core_raw, core_options = _split(core_raw, driver)
+    if "core" not in raw:
+        faults.add(("core",), "is missing", "write a table [core] with name, version, summary, license, …")
+        core = CoreSpec(name="", version="", summary="", license="", homepage="", maintainer="")
+    else:
+        core = converter.table(CoreSpec, core_raw, ("core",))
+    module = registry.load("drivers", driver) if driver else None
+    options = converter.table(module.CoreOptions, core_options, ("core", driver)) if module else None
+    plugins, plugin_options = _plugins(raw.get("plugin", {}), driver, module, converter)
+    repository = converter.table(RepositorySpec, raw.get("repository", {}), ("repository",))
+    return Project(
+        root=path.absolute().parent,
+        file=path,
+        core=core,
+        plugins=plugins,
+        repository=repository,
+        core_options=options,
+        plugin_options=plugin_options,
+    )
+
+
+def _plugins(raw: Any, driver: str, module: Any, converter: Converter) -> tuple[tuple[PluginSpec, ...], dict[str, Any]]:
+    specs, options = [], {}
+    if not isinstance(raw, dict):
+        converter.faults.add(("plugin",), "must be tables", "write [plugin.NAME] for each plugin")
+        raw = {}
+    for name, table in raw.items():
+        path = ("plugin", name)
+        if name in schema.keys(PluginSpec) and not isinstance(table, dict):
+            converter.faults.add(path, "stands outside of a plugin's table", "write [plugin.NAME] above it")
+            continue
+        try:
+            rules.plugin_name(name)
+        except RuleError as error:
+            converter.faults.add(path, error.what, error.instead.replace('write "', "write [plugin.").replace('"', "]"))
+        own, settings = _split(table, driver)
+        specs.append(converter.table(PluginSpec, own, path, {"name": name}))
+        if module is not None:
+            options[name] = converter.table(module.PluginOptions, settings, (*path, driver))
+    return tuple(specs), options
+
+
+def _driver(core: Any, faults: Faults) -> str:
+    """The driver's name, or "" if there is no such driver."""
+    said = core.get("driver", schema.keys(CoreSpec)["driver"].default) if isinstance(core, dict) else ""
+    known = registry.names("drivers")
+    if isinstance(said, str) and said in known:
+        return said
+    if isinstance(said, str) and said:
+        faults.add(("core", "driver"), f"there is no driver {said!r}", did_you_mean(said, known))
+    return ""
+
+
+def _split(table: Any, driver: str) -> tuple[Any, Any]:
+    """The table without the driver's own table, and that table. A list under the same key is not the driver's."""
+    if not isinstance(table, dict):
+        return table, {}
+    rest, settings = {}, {}
+    for name, value in table.items():
+        if name == driver and not isinstance(value, list):
+            settings = value
+        elif not driver and isinstance(value, dict) and name not in schema.keys(CoreSpec):
+            # Without a known driver nobody can say what belongs into its table.
+            continue
+        else:
+            rest[name] = value
+    return rest, settings
+
+
+def _top(name: str) -> str:
+    if name in schema.keys(CoreSpec):
+        return f"`{name}` belongs into [core]"
+    return did_you_mean(name, TABLES)
+
+
+def dotted(path: lines.Path) -> str:
+    """A path as it is shown: `core.files[0].path`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            bare = part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else f'"{part}"'
+            text += f".{bare}" if text else bare
+    return text
+
+
+def _located(file: str, text: str, faults: Faults, problems: list[Problem]) -> list[Problem]:
+    """All problems with their lines; those of a driver are found by their keys."""
+    found = lines.scan(text)
+    located = [Problem(file, lines.line_of(found, path), dotted(path), what, to) for path, what, to in faults.found]
+    by_key = {dotted(path): line for path, line in found.items()}
+    for problem in problems:
+        line, key = problem.line, problem.key
+        while not line and key:
+            line = by_key.get(key, 0)
+            key = re.sub(r"(\.?(\"[^\"]*\"|[^.\[\]\"]*)|\[\d+\])$", "", key) if not line else key
+        located.append(Problem(file, line, problem.key, problem.what, problem.instead))
+    return list(dict.fromkeys(located))
+
+
+def _syntax(file: str, text: str, message: str) -> Problem:
+    """A TOML error in our own words, with the place of the first where something is there twice."""
+    where = re.search(r"\(at line (\d+), column (\d+)\)", message)
+    what = message[: where.start()].strip() if where else message.replace("(at end of document)", "").strip()
+    line = int(where[1]) if where else text.count("\n") + 1
+    content = text.splitlines()[line - 1].strip() if where else ""
+    twice = re.match(r"Cannot (declare|overwrite|mutate|redefine)|Duplicate", what)
+    if twice and (first := _first(text, line)):
+        key, earlier = first
+        return Problem(file, line, key, f"stands here for the second time; the first is in line {earlier}", "keep one")
+    column = f"column {where[2]}: " if where else "at the end of the file: "
+    return Problem(file, line, "", f"not TOML: {column}{what[:1].lower()}{what[1:]}", _toml_hint(content))
+
+
+def _first(text: str, line: int) -> tuple[str, int] | None:
+    """The key that line repeats, and the line where it stands first."""
+    rows = text.splitlines()
+    before = lines.scan("\n".join(rows[: line - 1]) + "\n")
+    for path in reversed(lines.at_line("\n".join(rows[:line]) + "\n", line)):
+        if path in before:
+            return dotted(path), before[path]
+    return None
+
+
+def _toml_hint(content: str) -> str:
+    value = content.partition("=")[2].strip()
+    if re.fullmatch(r"0[0-7]{3,4}", value):
+        return f'write "{value}"'
+    if re.fullmatch(r"[A-Za-z][^\"'\[{]*", value) and value not in ("true", "false"):
+        return f'texts stand in quotes: write "{value}"'
+    return ""

@@ -1,0 +1,113 @@
+"""Where files of a package may go, and where they may come from.
+
+| root | what for |
+|---|---|
+| `/usr` | programs, libraries, data; not `/usr/local`, which is the administrator's (Debian Policy 9.1.2) |
+| `/etc` | configuration: files of type `config` and no others; not `/etc/init.d`, since `[core.service]` makes a unit |
+| `/var/lib`, `/var/log`, `/var/cache`, `/var/spool` | directories and ghosts for what the server writes |
+
+Everything else is refused: `/bin`, `/sbin` and `/lib` are links into `/usr`; `/run` and `/tmp` are empty after each
+start; `/opt`, `/srv`, `/home`, `/root` and `/usr/local` are not a distribution package's to fill. A path is absolute,
+has no `.` or `..`, no doubled `/` and no white space. In a few places mkpkgs puts files of its own: `/usr/bin/NAME`,
+`/usr/bin/NAME-plugins`, below `/usr/lib/NAME`, `/usr/share/NAME/plugins` and `/usr/share/NAME/keys`, and the unit.
+"""
+
+from __future__ import annotations
+
+import re
+
+from packaging_tool.project.faults import RuleError
+
+ROOTS = ("/usr", "/etc", "/var/lib", "/var/log", "/var/cache", "/var/spool")
+REFUSED = {
+    "/usr/local": "is the administrator's own (Debian Policy 9.1.2)",
+    "/etc/init.d": "is for System V scripts; [core.service] makes the unit",
+    "/var/lib/dpkg": "is dpkg's own",
+    "/var/lib/rpm": "is rpm's own",
+}
+# The merged /usr of all targets: a file shipped through one of these links upsets dpkg and rpm alike.
+MERGED = ("/bin", "/sbin", "/lib", "/lib64")
+
+
+def destination(text: str) -> None:
+    """A place for a file; a final `/` stands for a directory."""
+    _clean(text)
+    path = text.rstrip("/")
+    for root in MERGED:
+        if path == root or path.startswith(f"{root}/"):
+            raise RuleError(f"{root} is a link into /usr", f'write "/usr{text}"')
+    for root, why in REFUSED.items():
+        if path == root or path.startswith(f"{root}/"):
+            better = f'write "/usr{text.removeprefix("/usr/local")}"' if root == "/usr/local" and path != root else ""
+            raise RuleError(f"{root} {why}", better)
+    if re.match(r"/etc/rc[0-9S]\.d(/|$)", path):
+        raise RuleError("/etc/rc*.d is for System V links; [core.service] makes the unit")
+    if path in ROOTS:
+        raise RuleError(f"{path} belongs to the system", "name a place below it")
+    if not any(path.startswith(f"{root}/") for root in ROOTS):
+        raise RuleError(f"{text!r} is outside of the allowed roots", f"write a path below {', '.join(ROOTS)}")
+
+
+def _clean(text: str) -> None:
+    """An absolute path in its one spelling."""
+    if not text.startswith("/"):
+        raise RuleError(f"{text!r} is not an absolute path", "begin it with `/`")
+    if re.search(r"\s|[\x00-\x1f\x7f\\]", text):
+        raise RuleError(f"{text!r} has white space, control characters or `\\`", "leave them out")
+    if any(character in text for character in "*?[]{}"):
+        raise RuleError(
+            f"{text!r} has a pattern in it", "only `source` takes patterns; end the path with `/` for many files"
+        )
+    parts = text[1:].removesuffix("/").split("/")
+    if ".." in parts or "." in parts:
+        raise RuleError(f"{text!r} has `.` or `..` in it", "write the path that is meant")
+    if "" in parts and text != "/":
+        raise RuleError(f"{text!r} has a doubled or lone `/`", f'write "{re.sub("/+", "/", text)}"')
+    if any(len(part.encode()) > 255 for part in parts) or len(text.encode()) > 1024:
+        raise RuleError("is too long for a file system", "names have at most 255 bytes, paths 1024")
+
+
+def config_directory(text: str) -> None:
+    """A directory of the core's own below /etc."""
+    destination(text)
+    if not text.startswith("/etc/") or text.endswith("/"):
+        raise RuleError(f"{text!r} is not a directory below /etc", 'write for example "/etc/NAME"')
+
+
+def home(text: str) -> None:
+    """A directory of the service's own below /var/lib, so that systemd's StateDirectory= can make it."""
+    _clean(text)
+    if not re.fullmatch(r"/var/lib/[^/]+(/[^/]+)*", text) or text.startswith(("/var/lib/dpkg", "/var/lib/rpm")):
+        raise RuleError(f"{text!r} is not a directory below /var/lib", 'write for example "/var/lib/NAME"')
+
+
+def source(text: str) -> None:
+    """A file or glob below the directory of the project file."""
+    if text.startswith(("/", "~")):
+        raise RuleError(f"{text!r} is not relative to the project file", "copy it beside the project file")
+    if ".." in text.split("/"):
+        raise RuleError(f"{text!r} leads out of the project", "copy it beside the project file")
+    if re.search(r"[\x00-\x1f\x7f\\]", text):
+        raise RuleError(f"{text!r} has control characters or `\\`", "leave them out")
+
+
+def mode(text: str) -> None:
+    """Octal permission bits without the bits that lend rights."""
+    if not re.fullmatch(r"0?[0-7]{3,4}", text):
+        octal = re.fullmatch(r"0o([0-7]{3,4})", text)
+        raise RuleError(
+            f"{text!r} is not an octal mode", f'write "0{octal[1][-3:]}"' if octal else 'write for example "0640"'
+        )
+    bits = int(text, 8)
+    if bits & 0o6000:
+        raise RuleError(f"{text!r} has the setuid or setgid bit", "leave it out; `capabilities` gives a service rights")
+    if bits & 0o1000:
+        raise RuleError(f"{text!r} has the sticky bit", "leave it out")
+    if bits & 0o002:
+        raise RuleError(f"{text!r} lets everybody write", f'write "{bits & ~0o002:04o}"')
+
+
+def link_target(text: str) -> None:
+    """What a symbolic link points to."""
+    if re.search(r"[\x00-\x1f\x7f]", text) or text != text.strip():
+        raise RuleError(f"{text!r} has control characters or outer white space", "leave them out")

@@ -1,0 +1,409 @@
+"""What single values of a project file must look like, each with the source of its rule."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from packaging_tool import targets
+from packaging_tool.project import licenses, model, paths, relations
+from packaging_tool.project.faults import RuleError, did_you_mean, similar
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+# Debian's names; formats spell them their own way.
+ARCHITECTURES = {"amd64": ("x86_64", "x86-64", "x64"), "arm64": ("aarch64", "armv8"), "all": ("noarch", "any")}
+# Debian Policy 2.4.
+SECTIONS = _words(
+    "admin cli-mono comm database debug devel doc editors education electronics embedded fonts games gnome gnu-r "
+    "gnustep graphics hamradio haskell httpd interpreters introspection java javascript kde kernel libdevel libs lisp "
+    "localization mail math metapackages misc net news ocaml oldlibs otherosfs perl php python raku ruby rust science "
+    "shells sound tasks tex text utils vcs video virtual web x11 xfce zope"
+)
+# Debian Policy 2.5.
+PRIORITIES = ("required", "important", "standard", "optional")
+CODENAMES = {
+    "bullseye": "debian11",
+    "bookworm": "debian12",
+    "trixie": "debian13",
+    "jammy": "ubuntu22.04",
+    "noble": "ubuntu24.04",
+    "rhel8": "el8",
+    "rhel9": "el9",
+    "rhel10": "el10",
+    "rocky9": "el9",
+    "alma9": "el9",
+}
+# capabilities(7) of Linux 6.12.
+CAPABILITIES = tuple(
+    f"CAP_{name}"
+    for name in _words(
+        "AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE DAC_READ_SEARCH "
+        "FOWNER FSETID IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE MKNOD NET_ADMIN "
+        "NET_BIND_SERVICE NET_BROADCAST NET_RAW PERFMON SETFCAP SETGID SETPCAP SETUID SYS_ADMIN SYS_BOOT SYS_CHROOT "
+        "SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG SYSLOG WAKE_ALARM"
+    )
+)
+# What the other keys of the service table and of the core already say, by the unit's word.
+UNIT_ELSEWHERE = {
+    "ExecStart": "`command`",
+    "ExecReload": "`reload`",
+    "Type": "`type`",
+    "Environment": "`environment`",
+    "AmbientCapabilities": "`capabilities`",
+    "CapabilityBoundingSet": "`capabilities`",
+    "User": "`user` of [core]",
+    "Group": "`user-group` of [core]",
+    "StateDirectory": "`home`",
+    "WorkingDirectory": "`home`",
+    "Documentation": "`documentation`",
+}
+# systemd.unit(5): words of [Unit] and [Install], which a [Service] section does not take.
+UNIT_FOREIGN = {"Description", "After", "Before", "Wants", "Requires", "Requisite", "BindsTo", "PartOf"} | {
+    "Conflicts",
+    "WantedBy",
+    "RequiredBy",
+    "Also",
+    "Alias",
+}
+
+
+def one_line(text: str) -> None:
+    """A text for one line of a control field, unit or spec: no line ends, no other control characters."""
+    if not isinstance(text, str):
+        return
+    if "\n" in text or "\r" in text:
+        raise RuleError("has more than one line", "write it on one line")
+    _printable(text)
+    if text != text.strip():
+        raise RuleError("begins or ends with white space", f'write "{text.strip()}"')
+
+
+def paragraphs(text: str) -> None:
+    """Plain text of any length."""
+    _printable(text.replace("\n", ""))
+
+
+def _printable(text: str) -> None:
+    for character in text:
+        if not character.isprintable() and character != "\t":
+            raise RuleError(f"has the control character U+{ord(character):04X}", "leave it out")
+
+
+def package_name(name: str) -> None:
+    """Debian Policy 5.6.1, which rpm can carry too."""
+    if re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name):
+        return
+    better = re.sub(r"[^a-z0-9+.-]+", "-", name.lower()).strip("-+.")
+    raise RuleError(
+        f"{name!r} is not a package name: at least two of a-z, 0-9, `+`, `-`, `.`, the first a letter or digit",
+        f'write "{better}"' if len(better) > 1 and better != name else "",
+    )
+
+
+def plugin_name(name: str) -> None:
+    """A plugin's name is part of a package name, of paths and of the manifest, so it is stricter than Policy 5.6.1."""
+    if name == "kit":
+        raise RuleError("`kit` is taken: CORE-plugin-kit is mkpkgs' own package", "choose another name")
+    if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) and len(name) <= 64:
+        return
+    better = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64]
+    raise RuleError(
+        f"{name!r} is not a plugin name: at most 64 of a-z and 0-9, with single `-` between them",
+        f'write "{better}"' if better and better != name else "",
+    )
+
+
+def upstream_version(version: str) -> None:
+    """deb-version(7) and rpm's version(7) in common: letters, digits, `.`, `+`, `~`; begins with a digit."""
+    if re.fullmatch(r"[0-9][A-Za-z0-9.+~]*", version):
+        return
+    if re.match(r"[vV][0-9]", version):
+        raise RuleError(f"{version!r} begins with `v`", f'write "{_common(version[1:])}"')
+    if ":" in version:
+        raise RuleError(f"{version!r} has an epoch in it", "write the number before `:` as `epoch`")
+    if not version[:1].isdigit():
+        raise RuleError(f"{version!r} does not begin with a digit", "a .deb's version must")
+    if "-" in version:
+        before = re.match(r"[0-9.]+-?(alpha|beta|rc|pre|dev|a|b)", version)
+        why = "`~` sorts before the release, `+` after it" if before else "rpm ends the version at `-`"
+        raise RuleError(f"{version!r} has a `-`, which rpm cannot carry", f'write "{_common(version)}" ({why})')
+    raise RuleError(
+        f"{version!r} has characters that .deb and .rpm do not both carry: letters, digits, `.`, `+`, `~` are",
+        f'write "{_common(version)}"',
+    )
+
+
+def _common(version: str) -> str:
+    pre = re.sub(r"-(?=(alpha|beta|rc|pre|dev|a|b)\b|(alpha|beta|rc|pre|dev)[0-9.])", "~", version)
+    return re.sub(r"[^A-Za-z0-9.+~]+", "+", pre).strip("+")
+
+
+def release(text: str) -> None:
+    """Debian revision (deb-version(7)) and rpm Release in common."""
+    if re.fullmatch(r"[0-9][A-Za-z0-9.+~]*", text):
+        return
+    raise RuleError(f"{text!r} is not a release: a digit, then letters, digits, `.`, `+`, `~`", 'write for example "1"')
+
+
+def whole_version(text: str) -> None:
+    """`[epoch:]version-release`, as a changelog names it."""
+    if not re.fullmatch(r"([0-9]+:)?[0-9][A-Za-z0-9.+~]*-[0-9][A-Za-z0-9.+~]*", text):
+        plain = re.fullmatch(r"[0-9][A-Za-z0-9.+~]*", text)
+        raise RuleError(f"{text!r} is not `version-release`", f'write "{text}-1"' if plain else "")
+
+
+def epoch(number: int) -> None:
+    """dpkg keeps it in an int, rpm in 32 bits; Policy 5.6.12 wants it small."""
+    if not 0 <= number <= 2**31 - 1:
+        raise RuleError(f"{number} is not an epoch", "leave it out unless upstream's versions went backwards")
+
+
+def order(number: int) -> None:
+    """The manifest carries it as up to four digits."""
+    if not 0 <= number <= 9999:
+        raise RuleError(f"{number} is not between 0 and 9999", "the default is 50")
+
+
+def summary(text: str) -> None:
+    """Policy 3.4.1: one line of at most 80 characters, no full stop at the end."""
+    if not text:
+        raise RuleError("is empty", "say in one line what it is")
+    one_line(text)
+    if text.endswith(".") and not text.endswith(("..", "etc.")):
+        raise RuleError("ends with a full stop", f'write "{text[:-1]}"')
+    if len(text) > 80:
+        raise RuleError(f"has {len(text)} characters, 80 are allowed", "say the rest in `description`")
+
+
+def license_expression(text: str) -> None:
+    """SPDX 2.3, annex D."""
+    one_line(text)
+    licenses.check(text)
+
+
+def web_address(text: str) -> None:
+    """An absolute http or https address."""
+    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?([/?#][^\s<>\"]*)?", text):
+        guess = f'write "https://{text}"' if re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+(/\S*)?", text) else ""
+        raise RuleError(f"{text!r} is not an http or https address", guess)
+
+
+def documentation(text: str) -> None:
+    """systemd.unit(5), Documentation=: addresses parted by spaces."""
+    one_line(text)
+    for part in text.split():
+        if not re.match(r"(https?://|file:/|info:|man:)\S", part):
+            raise RuleError(f"{part!r} is not an address", "begin it with https://, file:/, info: or man:")
+
+
+def maintainer(text: str) -> None:
+    """Policy 5.6.2: a name and one address."""
+    one_line(text)
+    if re.fullmatch(r"[^<>\"@,]+ <[^\s<>@,]+@[A-Za-z0-9.-]+>", text):
+        return
+    address = re.search(r"[^\s<>@,]+@[A-Za-z0-9.-]+", text)
+    name = re.sub(r"[<>()\",]", "", text.replace(address[0], "")).strip() if address else text.strip()
+    example = f"{name or 'Jane Doe'} <{address[0] if address else 'jane@example.org'}>"
+    raise RuleError(f"{text!r} is not `Name <address>`", f'write "{example}"')
+
+
+def section(text: str) -> None:
+    """Policy 2.4, with `contrib/` or `non-free/` before it where that applies."""
+    _one_of(text.rpartition("/")[2], SECTIONS, "one of Debian's sections")
+    if "/" in text and text.rpartition("/")[0] not in ("contrib", "non-free", "non-free-firmware"):
+        raise RuleError(f"{text!r} is not one of Debian's areas", "areas: contrib, non-free, non-free-firmware")
+
+
+def priority(text: str) -> None:
+    """Policy 2.5."""
+    _one_of(text, PRIORITIES, "one of Debian's priorities")
+
+
+def architecture(text: str) -> None:
+    """An architecture in Debian's words."""
+    also = {other: name for name, others in ARCHITECTURES.items() for other in others}
+    _one_of(text, ARCHITECTURES, "an architecture that mkpkgs builds for", also)
+
+
+def target(text: str) -> None:
+    """A distribution release of targets.py."""
+    _one_of(text, targets.TARGETS, "a target", CODENAMES)
+
+
+def _one_of(text: str, known: Any, what: str, also: Mapping[str, str] | None = None) -> None:
+    if text in known:
+        return
+    meant = (also or {}).get(text.lower())
+    raise RuleError(f"{text!r} is not {what}", f'write "{meant}"' if meant else did_you_mean(text, known))
+
+
+def user_name(text: str) -> None:
+    """systemd's strict rule for names, which sysusers.d and all targets take; 32 bytes fit into utmp."""
+    if text == "root":
+        raise RuleError("the service must not run as root", "leave it out: the default is a user of its own")
+    account(text)
+
+
+def account(text: str) -> None:
+    """A name of a user or group."""
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,30}", text):
+        raise RuleError(f"{text!r} is not a user name: a-z, 0-9, `_`, `-`, at most 31, the first a letter or `_`")
+
+
+def relation(text: str) -> None:
+    """One relation in neutral words."""
+    try:
+        relations.parse(text)
+    except ValueError as reason:
+        raise RuleError(str(reason), "") from None
+
+
+def single_relation(text: str) -> None:
+    """A relation without alternatives: Policy 7.4 to 7.6 take none in Conflicts, Replaces and Provides."""
+    relation(text)
+    if "|" in text:
+        raise RuleError("alternatives do not work here", "write each name as a text of its own")
+
+
+def provided(text: str) -> None:
+    """Policy 7.5: a version in Provides can only be `=`."""
+    single_relation(text)
+    (found,) = relations.parse(text)
+    if getattr(found, "operator", "") not in ("", "="):
+        raise RuleError(f"provides {text!r}: only `=` says which version it is", "")
+
+
+def capability(text: str) -> None:
+    """capabilities(7)."""
+    if text not in CAPABILITIES:
+        known = {name.lower(): name for name in CAPABILITIES}
+        close = similar(text.lower().replace("_", "-"), [name.replace("_", "-") for name in known])
+        meant = known.get(close.replace("-", "_"), "")
+        raise RuleError(f"{text!r} is not a capability of Linux", f'did you mean "{meant}"?' if meant else "")
+
+
+def environment(values: Mapping[str, str]) -> None:
+    """Names that systemd.exec(5) takes in Environment=."""
+    for name, value in values.items():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise RuleError(f"{name!r} is not a name of a variable: letters, digits, `_`", below=(name,))
+        _below(name, one_line, value)
+
+
+def unit(values: Mapping[str, str]) -> None:
+    """Lines of [Service], systemd.service(5) and systemd.exec(5)."""
+    for name, value in values.items():
+        if name in UNIT_ELSEWHERE:
+            raise RuleError("has a key of its own", f"use {UNIT_ELSEWHERE[name]}", below=(name,))
+        if name in UNIT_FOREIGN:
+            raise RuleError("does not belong into [Service]", "use a drop-in file in `files` for it", below=(name,))
+        if not re.fullmatch(r"[A-Z][A-Za-z0-9]*", name):
+            raise RuleError(
+                f"{name!r} is not a word of a unit", 'write for example LimitNOFILE = "1048576"', below=(name,)
+            )
+        _below(name, one_line, value)
+
+
+def _below(name: str, rule: Callable[[str], None], value: str) -> None:
+    try:
+        rule(value)
+    except RuleError as error:
+        raise RuleError(error.what, error.instead, below=(name,)) from None
+
+
+def date(text: str) -> None:
+    """An ISO 8601 date or time."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise RuleError(f"{text!r} is not a date", "write it as 2026-11-20 or 2026-11-20T12:00:00Z") from None
+
+
+def suite(text: str) -> None:
+    """A suite is also a folder below dists/."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", text):
+        raise RuleError(f"{text!r} is not the name of a suite: a-z, 0-9, `.`, `+`, `-`", 'write for example "stable"')
+
+
+def component(text: str) -> None:
+    """A component is also a folder below the suite's."""
+    suite(text)
+
+
+def elsewhere(key: str, cls: type) -> str:
+    """The table that a key belongs to which another table does not know, or ""."""
+    tables = (
+        ("[core]", model.CoreSpec),
+        ("[core.service]", model.ServiceSpec),
+        ("[plugin.NAME]", model.PluginSpec),
+        ("[repository]", model.RepositorySpec),
+    )
+    field = key.replace("-", "_")
+    return next((name for name, other in tables if other is not cls and field in other.__dataclass_fields__), "")
+
+
+_RELATION_FIELDS: dict[str, Callable[[str], None]] = {
+    "depends": relation,
+    "recommends": relation,
+    "suggests": relation,
+    "conflicts": single_relation,
+    "replaces": single_relation,
+    "provides": provided,
+}
+# (class, field): the rule for its value, or for each item of a list. Texts without a rule must be one printable line.
+OF: dict[tuple[str, str], Callable[[Any], None]] = {
+    ("CoreSpec", "name"): package_name,
+    ("CoreSpec", "version"): upstream_version,
+    ("CoreSpec", "release"): release,
+    ("CoreSpec", "epoch"): epoch,
+    ("CoreSpec", "summary"): summary,
+    ("CoreSpec", "description"): paragraphs,
+    ("CoreSpec", "license"): license_expression,
+    ("CoreSpec", "copyright"): paragraphs,
+    ("CoreSpec", "homepage"): web_address,
+    ("CoreSpec", "maintainer"): maintainer,
+    ("CoreSpec", "section"): section,
+    ("CoreSpec", "priority"): priority,
+    ("CoreSpec", "architectures"): architecture,
+    ("CoreSpec", "targets"): target,
+    ("CoreSpec", "program"): paths.source,
+    ("CoreSpec", "user"): user_name,
+    ("CoreSpec", "user_group"): user_name,
+    ("CoreSpec", "config_directory"): paths.config_directory,
+    ("CoreSpec", "plugins_directory"): paths.destination,
+    ("ServiceSpec", "capabilities"): capability,
+    ("ServiceSpec", "environment"): environment,
+    ("ServiceSpec", "home"): paths.home,
+    ("ServiceSpec", "unit"): unit,
+    ("ServiceSpec", "documentation"): documentation,
+    ("ChangeSpec", "version"): whole_version,
+    ("ChangeSpec", "date"): date,
+    ("ChangeSpec", "changes"): paragraphs,
+    ("ChangeSpec", "author"): maintainer,
+    ("PluginSpec", "name"): plugin_name,
+    ("PluginSpec", "version"): upstream_version,
+    ("PluginSpec", "release"): release,
+    ("PluginSpec", "summary"): summary,
+    ("PluginSpec", "description"): paragraphs,
+    ("PluginSpec", "license"): license_expression,
+    ("PluginSpec", "copyright"): paragraphs,
+    ("PluginSpec", "homepage"): web_address,
+    ("PluginSpec", "order"): order,
+    ("FileSpec", "path"): paths.destination,
+    ("FileSpec", "source"): paths.source,
+    ("FileSpec", "mode"): paths.mode,
+    ("FileSpec", "owner"): account,
+    ("FileSpec", "group"): account,
+    ("FileSpec", "target"): paths.link_target,
+    ("RepositorySpec", "url"): web_address,
+    ("RepositorySpec", "suite"): suite,
+    ("RepositorySpec", "component"): component,
+    ("RepositorySpec", "retired"): plugin_name,
+    **{(cls, key): rule for cls in ("CoreSpec", "PluginSpec", "RelationSet") for key, rule in _RELATION_FIELDS.items()},
+}
