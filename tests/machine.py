@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -276,6 +276,6 @@ def _free_port() -> int:
         return port
 
 
-def lines(text: str) -> Sequence[str]:
+def lines(text: str) -> list[str]:
     """Lines that are not empty, without spaces at their ends."""
     return [line.strip() for line in text.splitlines() if line.strip()]

@@ -1,0 +1,94 @@
+"""What the acceptance tests share: a sample server that is built once, and machines to install it into."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import roots
+from tests.machine import why_no_boot
+from tests.systems import SYSTEMS, System
+from tests.workspace import Workspace, tiny
+
+NOT_SHOWN = "not shown: "
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A directory that all workers of this run share."""
+    own = tmp_path_factory.getbasetemp()
+    path = (own if worker_id == "master" else own.parent) / "shared"
+    path.mkdir(exist_ok=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def bootable(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skip where no system can be booted, and say that something was not shown."""
+    if why := why_no_boot(roots.root("debian12-apt"), tmp_path_factory.mktemp("probe") / "machine"):
+        pytest.skip(f"{NOT_SHOWN}it needs a booted system, and {why}")
+
+
+@pytest.fixture(scope="session")
+def greet(shared: Path) -> Workspace:
+    """The sample server `greet` 1.0, built. Tests that change it take a copy: `greet.copy(tmp_path)`."""
+    with roots.locked(shared / "greet.lock"):
+        if (shared / "greet").exists():
+            return Workspace.at(shared / "greet")
+        project = tiny(shared / "greet-making")
+        project.mkpkgs()
+        (shared / "greet-making").rename(shared / "greet")
+        return Workspace.at(shared / "greet")
+
+
+@pytest.fixture(params=sorted(SYSTEMS))
+def kind(request: pytest.FixtureRequest) -> type[System]:
+    """apt, then dnf."""
+    name: str = request.param
+    return SYSTEMS[name]
+
+
+@pytest.fixture
+def machine(kind: type[System], bootable: None, tmp_path: Path) -> Iterator[Callable[[Workspace, str], System]]:
+    """Make booted machines that use a workspace's repository; they end with the test."""
+    made: list[System] = []
+
+    def make(project: Workspace, core: str) -> System:
+        system = kind(project.dist, tmp_path / f"machine{len(made)}", core)
+        made.append(system)
+        system.__enter__()
+        system.use()
+        return system
+
+    try:
+        yield make
+    finally:
+        for system in made:
+            system.__exit__(None, None, None)
+
+
+@pytest.fixture
+def system(machine: Callable[[Workspace, str], System], greet: Workspace) -> System:
+    """A booted machine that uses the repository of `greet`."""
+    return machine(greet, "greet")
+
+
+@pytest.fixture(autouse=True)
+def sweep(tmp_path: Path) -> Iterator[None]:
+    """Roots and repositories are large, and pytest keeps the directories of three runs."""
+    yield
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what this machine could not show, so that a green run is not taken for more than it is."""
+    reasons: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        if isinstance(report.longrepr, tuple) and NOT_SHOWN in report.longrepr[2]:
+            reason = report.longrepr[2].partition(NOT_SHOWN)[2]
+            reasons[reason] = reasons.get(reason, 0) + 1
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"NOT SHOWN by {count} tests: {reason}", yellow=True)

@@ -1,0 +1,106 @@
+"""A project in a directory of its own, with its own keys, built by the real command line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+TINY = Path(__file__).parent / "samples/tiny"
+
+
+class Workspace:
+    """A project that is already below directory: `project/` and its `keys/`."""
+
+    def __init__(self, root: Path, keys: Path) -> None:
+        self.root = root
+        self.keys = keys
+
+    @classmethod
+    def at(cls, directory: Path) -> Self:
+        """The workspace that create() or copy() made in directory."""
+        return cls(directory / "project", directory / "keys")
+
+    @classmethod
+    def create(cls, source: Path, directory: Path, *, keys: Path | None = None) -> Self:
+        """A copy of the project in source below directory. keys: of another workspace, to share; else new ones."""
+        made = cls.at(directory)
+        shutil.copytree(source, made.root, ignore=shutil.ignore_patterns(".mkpkgs", "dist"))
+        if keys is None:
+            made.mkpkgs("key", "new")
+        else:
+            shutil.copytree(keys, made.keys)
+        return made
+
+    def copy(self, directory: Path) -> Self:
+        """The same, with all that is built already, in another directory."""
+        other = type(self).at(directory)
+        shutil.copytree(self.root, other.root)
+        shutil.copytree(self.keys, other.keys)
+        return other
+
+    @property
+    def dist(self) -> Path:
+        """The published repositories."""
+        return self.root / "dist"
+
+    def mkpkgs(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run mkpkgs in the project, as a user does; stderr is in stdout."""
+        if self.dist.exists() and not arguments:
+            # apt asks If-Modified-Since in whole seconds: two publications in one second look like one.
+            time.sleep(1.1)
+        done = subprocess.run(
+            [sys.executable, "-m", "packaging_tool", *arguments],
+            cwd=self.root,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=1500,
+        )
+        if check:
+            assert done.returncode == 0, f"mkpkgs {' '.join(arguments)}: status {done.returncode}\n{done.stdout}"
+        return done
+
+    def _environment(self) -> Mapping[str, str]:
+        keep = {key: value for key, value in os.environ.items() if not key.startswith(("MKPKGS_", "SOURCE_DATE_"))}
+        return {**keep, "MKPKGS_KEYS": str(self.keys), "PYTHONPATH": str(Path(__file__).parent.parent)}
+
+    def replace(self, file: str, **words: str) -> None:
+        """Set `key = "value"` lines of a file of the project; each key must be there once."""
+        path = self.root / file
+        lines = path.read_text().splitlines()
+        for key, value in words.items():
+            found = [number for number, line in enumerate(lines) if line.startswith(f"{key} = ")]
+            assert len(found) == 1, f"{key} stands {len(found)} times in {path}"
+            lines[found[0]] = f'{key} = "{value}"'
+        path.write_text("\n".join(lines) + "\n")
+
+    def package(self, name: str, suffix: str) -> Path:
+        """The newest file of a package in dist; suffix `deb` or `rpm`."""
+        separator = "_" if suffix == "deb" else "-"
+        found = list(self.dist.rglob(f"{name}{separator}[0-9]*.{suffix}"))
+        assert found, f"no {name} .{suffix} in {self.dist}"
+        return max(found, key=lambda path: path.stat().st_mtime_ns)
+
+
+def tiny(directory: Path, *, keys: Path | None = None) -> Workspace:
+    """The sample server `greet`, version 1.0, format 1."""
+    return Workspace.create(TINY, directory, keys=keys)
+
+
+def raise_tiny(project: Workspace, version: str, format_version: str) -> None:
+    """Make the sample another version with another format, so another ABI; all plugins follow."""
+    project.replace("mkpkgs.toml", version=version, format=format_version)
+    program = project.root / "greet"
+    text = program.read_text()
+    line = next(line for line in text.splitlines() if line.startswith("my ($version, $format)"))
+    program.write_text(text.replace(line, f"my ($version, $format) = ('{version}', '{format_version}');"))
+    for greeting in project.root.glob("plugins/*/greeting"):
+        greeting.write_text(f"format {format_version}\n{greeting.read_text().splitlines()[1]}\n")
