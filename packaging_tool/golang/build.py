@@ -269,7 +269,7 @@ def _lay_out(
         shutil.rmtree(folder, ignore_errors=True)
     plugins.mkdir()
     imports = [item.path for item in parse(job.lock.main.text()).imports]
-    payload.write_kit(kit, job.lock, buildinfo.read(job.folder / "core"), core, imports, tools)
+    payload.write_kit(kit, job.lock, job.architecture, buildinfo.read(job.folder / "core"), core, imports, tools)
     info = buildinfo.read(job.folder / "all")
     folders = {}
     for name, code in codes.items():

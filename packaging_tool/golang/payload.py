@@ -27,6 +27,7 @@ from packaging_tool.golang.archive import Split, file_name
 from packaging_tool.golang.buildinfo import BuildInfo
 from packaging_tool.golang.hostmain import Import
 from packaging_tool.golang.lockfile import GoLock
+from packaging_tool.golang.toolchain import GOARCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class PluginCode:
 def write_kit(
     folder: Path,
     lock: GoLock,
+    architecture: str,
     info: BuildInfo,
     splits: Mapping[str, Split],
     exported: Iterable[str],
@@ -75,7 +77,9 @@ def write_kit(
         link_flags.append(f"-X=runtime.godebugDefault={godebug}")
     _text(folder / "compile.flags", "".join(f"{flag}\n" for flag in lock.compile_flags))
     _text(folder / "link.flags", "".join(f"{flag}\n" for flag in link_flags))
-    _text(folder / "env", "".join(f"{name}={value}\n" for name, value in sorted(lock.settings.items())))
+    # The kit's tools are for this architecture anyway; another machine's, that link for it, have to be told.
+    settings = {**lock.settings, "GOOS": "linux", "GOARCH": GOARCH[architecture]}
+    _text(folder / "env", "".join(f"{name}={value}\n" for name, value in sorted(settings.items())))
     _text(folder / "main.head", lock.main.head)
     _text(folder / "main.mid", lock.main.mid)
     _text(folder / "main.tail", lock.main.tail)
