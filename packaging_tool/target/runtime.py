@@ -120,14 +120,15 @@ def _values(project: Project, target: Target) -> dict[str, object]:
         "check": shlex.join(shlex.split(check)),
         "assemble": f"/usr/lib/{core.name}/assemble" if target.assemble else "",
         "reload": target.reload and bool(core.service and core.service.reload),
-        "parents": _parents(place),
+        "parents": _parents(f"/usr/lib/{place.core}", f"/usr/share/{place.core}", place.watched),
+        "config_parents": _parents(f"{place.config_directory}/keys.d"),
     }
 
 
-def _parents(place: Lifecycle) -> tuple[str, ...]:
-    """Every directory above what is verified, `/` first."""
+def _parents(*places: str) -> tuple[str, ...]:
+    """Every directory above these places, `/` first."""
     found = set()
-    for path in (f"/usr/lib/{place.core}", f"/usr/share/{place.core}", place.watched):
+    for path in places:
         while path != "/":
             path = posixpath.dirname(path)
             found.add(path)

@@ -1,0 +1,35 @@
+# In: rows of files that manifests name, what openssl dgst -r printed, refusals so far, the tree. Out: refusals.
+function owner_of(path,    rest) {
+    if (index(path, KIT "/") == 1) return "kit"
+    rest = substr(path, length(PLUGINS) + 2)
+    sub(/\/.*/, "", rest)
+    return rest
+}
+function refuse(name, reason, repair) {
+    if (name in refused) return
+    refused[name] = 1
+    print name "\t" reason "\t" repair >> REFUSED
+}
+BEGIN { FS = "\t" }
+FILENAME == FILES { owner[$3] = $1; sha[$3] = $2; path[++paths] = $3; next }
+FILENAME == NAMES { named[$1] = 1; next }
+FILENAME == DIGESTS { digest[substr($0, 67)] = substr($0, 1, 64); next }
+FILENAME == REFUSALS { refused[$1] = 1; next }
+$1 == "file" && (index($3, PLUGINS "/") == 1 || index($3, KIT "/") == 1) {
+    present[$3] = 1
+    if ($3 in owner) next
+    name = owner_of($3)
+    if (name in named) refuse(name, $3 " is not in its manifest", "remove it")
+    else refuse("*", "no manifest names " $3, "remove it, or install it as a package")
+}
+END {
+    for (i = 1; i <= paths; i++) {
+        file = path[i]
+        name = owner[file]
+        if (name == "kit" && SKIP_KIT == "yes") continue
+        if (!(file in present)) refuse(name, file " is missing", REINSTALL " " CORE "-plugin-" name)
+        else if (!(file in digest)) refuse(name, file " cannot be read", REINSTALL " " CORE "-plugin-" name)
+        else if (digest[file] != sha[file])
+            refuse(name, file " is not what its manifest says: it was changed", REINSTALL " " CORE "-plugin-" name)
+    }
+}

@@ -1,0 +1,25 @@
+# In: rows "package TAB version TAB state" on record, names with a valid signature, refusals, then rows of manifests.
+# Out: rows of manifests that may be used; refusals.
+function refuse(reason, repair) { print $1 "\t" reason "\t" repair >> REFUSED }
+BEGIN { FS = "\t" }
+FILENAME == RECORD {
+    if ($3 !~ /^(not-installed|config-files|half-installed)$/) {
+        installed[$1] = 1
+        on_record[$1, $2] = 1
+        versions[$1] = versions[$1] " " $2
+    }
+    next
+}
+FILENAME == SIGNED { signed[$1] = 1; next }
+FILENAME == REFUSALS { refused[$1] = 1; next }
+!($1 in signed) {
+    if (!($1 in refused)) refuse("its manifest is not signed", REINSTALL " " $4)
+    next
+}
+{ print }
+$2 != CORE { refuse("its manifest is for the core " $2 ", not for " CORE, "remove the package " $4); next }
+$3 != ABI { refuse("it was built for another " CORE " (ABI " $3 ", here " ABI ")", INSTALL " " CORE " " $4); next }
+!($4 in installed) { refuse("the package " $4 " is not on record: its files came from elsewhere", INSTALL " " $4); next }
+!(($4, $5) in on_record) {
+    refuse("its manifest is of version " $5 ", on record is" versions[$4] ": a replay", REINSTALL " " $4)
+}

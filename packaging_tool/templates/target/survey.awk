@@ -1,0 +1,51 @@
+# In: "class TAB size TAB path" of every file and directory. Out: names that have a manifest; refusals.
+function owner_of(path,    rest) {
+    if (index(path, PLUGINS "/") == 1) {
+        rest = substr(path, length(PLUGINS) + 2)
+        sub(/\/.*/, "", rest)
+        return rest
+    }
+    if (index(path, SHARE "/plugins/") == 1) {
+        rest = substr(path, length(SHARE) + 10)
+        if (sub(/\.manifest(\.sig)?$/, "", rest)) return rest
+        return "*"
+    }
+    if (path == KIT || index(path, KIT "/") == 1 || index(path, SHARE "/kit.manifest") == 1) return "kit"
+    return "*"
+}
+function refuse(name, reason, repair) { print name "\t" reason "\t" repair >> REFUSED }
+function reinstall(name) { return name == "*" ? REINSTALL " " CORE : REINSTALL " " CORE "-plugin-" name }
+BEGIN { FS = "\t" }
+$1 == "name" {
+    refuse(owner_of($3 "/"), "a name in " $3 " has other characters than A-Z a-z 0-9 . _ + -", "remove it: ls -b " $3)
+    next
+}
+$1 == "symlink" { refuse(owner_of($3), $3 " is a symbolic link", "remove it, then " reinstall(owner_of($3))); next }
+$1 == "special" { refuse(owner_of($3), $3 " is neither a file nor a directory", "remove it"); next }
+$1 == "owner" { refuse(owner_of($3), $3 " does not belong to root", "chown root " $3); next }
+$1 == "writable" { refuse(owner_of($3), $3 " can be written by others than root", "chmod go-w " $3); next }
+$1 == "setuid" { refuse(owner_of($3), $3 " is setuid, setgid or sticky", "chmod a-st " $3); next }
+$1 == "hardlink" {
+    refuse(owner_of($3), $3 " has another hard link", "remove it, then " reinstall(owner_of($3)))
+    next
+}
+$1 == "file" {
+    if ($3 == SHARE "/kit.manifest") { found["kit"] = 1; if ($2 == 0) empty["kit"] = 1 }
+    if ($3 == SHARE "/kit.manifest.sig") signature["kit"] = 1
+    if (index($3, SHARE "/plugins/") == 1) {
+        name = owner_of($3)
+        if (name == "*") next
+        if ($3 ~ /\.sig$/) { signature[name] = 1; next }
+        if (name !~ /^[a-z0-9][a-z0-9.+-]*$/ || name == "kit") refuse(name, $3 ": no plugin can have this name", "remove it")
+        else { found[name] = 1; if ($2 == 0) empty[name] = 1 }
+    }
+}
+END {
+    for (name in found) {
+        base = (name == "kit" ? SHARE "/kit" : SHARE "/plugins/" name) ".manifest"
+        if (!(name in signature)) refuse(name, base ".sig is missing: the manifest is not signed", reinstall(name))
+        else if (name in empty) refuse(name, base " is empty", reinstall(name))
+        else { print base; print base ".sig" }
+        print name > NAMES
+    }
+}

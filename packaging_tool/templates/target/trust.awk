@@ -1,0 +1,95 @@
+# In: key files, lists of revoked key ids, signatures (format of signify). Out: keys as PEM files and rows, rows of
+# signatures with their bytes as octal escapes for printf; refusals: "*" for the trusted keys, else the plugin.
+function complain(reason) {
+    if (kind == "sig") print name "\t" SHARE (name == "kit" ? "/" : "/plugins/") name ".manifest.sig " reason "\t" REINSTALL " " CORE "-plugin-" name >> REFUSED
+    else print "*\t" place " " reason "\tremove or repair it" >> REFUSED
+    broken = 1
+}
+# Bytes of a base64 text go to byte[1..]; returns how many, -1 if it is not base64.
+function decode(text,    i, pad, sum, bits, value, n) {
+    if (text == "" || length(text) % 4 || text !~ /^[A-Za-z0-9+\/]+=?=?$/) return -1
+    pad = sub(/=$/, "", text) + sub(/=$/, "", text)
+    sum = bits = n = 0
+    for (i = 1; i <= length(text); i++) {
+        value = index(ALPHABET, substr(text, i, 1)) - 1
+        sum = sum * 64 + value
+        bits += 6
+        if (bits >= 8) {
+            bits -= 8
+            byte[++n] = int(sum / 2 ^ bits)
+            sum -= byte[n] * 2 ^ bits
+        }
+    }
+    return n
+}
+function encode(n,    i, sum, text) {
+    text = ""
+    for (i = 1; i <= n; i += 3) {
+        sum = out[i] * 65536 + (i + 1 <= n ? out[i + 1] * 256 : 0) + (i + 2 <= n ? out[i + 2] : 0)
+        text = text substr(ALPHABET, int(sum / 262144) + 1, 1) substr(ALPHABET, int(sum / 4096) % 64 + 1, 1)
+        text = text (i + 1 <= n ? substr(ALPHABET, int(sum / 64) % 64 + 1, 1) : "=")
+        text = text (i + 2 <= n ? substr(ALPHABET, sum % 64 + 1, 1) : "=")
+    }
+    return text
+}
+# SubjectPublicKeyInfo (RFC 8410; RFC 5480): a fixed head and the key.
+function pem(file, size,    head, n, i, text) {
+    head = algorithm == "Ed" ? ED25519 : P256
+    n = 0
+    for (i = 1; i < length(head); i += 2) out[++n] = (index(HEX, substr(head, i, 1)) - 1) * 16 + index(HEX, substr(head, i + 1, 1)) - 1
+    for (i = 11; i <= size; i++) out[++n] = byte[i]
+    text = encode(n)
+    print "-----BEGIN PUBLIC KEY-----" > file
+    for (i = 1; i <= length(text); i += 64) print substr(text, i, 64) > file
+    print "-----END PUBLIC KEY-----" > file
+    close(file)
+}
+function finish(    size, i, id, text, file) {
+    if (kind == "" || broken) return
+    if (kind == "revoked") return
+    if (lines != 2) { complain("does not have two lines"); return }
+    size = decode(second)
+    if (size < 0) { complain("line 2 is not base64"); return }
+    algorithm = size < 11 ? "" : byte[1] == 69 && byte[2] == 100 ? "Ed" : byte[1] == 69 && byte[2] == 67 ? "EC" : ""
+    if (algorithm == "") { complain("is of an unknown kind"); return }
+    id = ""
+    for (i = 3; i <= 10; i++) id = id substr(HEX, int(byte[i] / 16) + 1, 1) substr(HEX, byte[i] % 16 + 1, 1)
+    if (kind == "key") {
+        if (size != 10 + (algorithm == "Ed" ? 32 : 65)) { complain("has the wrong length"); return }
+        file = KEYS "/" (++keys) ".pem"
+        pem(file, size)
+        print id "\t" algorithm "\t" file > KEYROWS
+        return
+    }
+    if (algorithm == "Ed" ? size != 74 : size < 18 || size > 82) { complain("has the wrong length"); return }
+    text = ""
+    for (i = 11; i <= size; i++) text = text sprintf("\\%03o", byte[i])
+    print name "\t" algorithm "\t" id "\t" text > SIGROWS
+}
+BEGIN {
+    ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    HEX = "0123456789abcdef"
+    ED25519 = "302a300506032b6570032100"
+    P256 = "3059301306072a8648ce3d020106082a8648ce3d030107034200"
+}
+FNR == 1 {
+    finish()
+    lines = broken = 0
+    second = ""
+    kind = FILENAME ~ /\/revoked$/ ? "revoked" : FILENAME ~ /\.pub$/ ? "key" : "sig"
+    name = place = FILENAME
+    sub(/.*\//, "", name)
+    sub(/\.manifest\.sig$/, "", name)
+}
+broken { next }
+kind == "revoked" {
+    sub(/[ \t]*(#.*)?$/, "")
+    if ($0 == "") next
+    if (length($0) != 16 || $0 ~ /[^0-9a-f]/) complain("line " FNR " is not a key id of 16 hexadecimal digits")
+    else print > REVOKED
+    next
+}
+{ lines++ }
+FNR == 1 && $0 !~ /^untrusted comment: / { complain("line 1 is not: untrusted comment: TEXT") }
+FNR == 2 { second = $0 }
+END { finish() }
