@@ -14,9 +14,10 @@ from packaging_tool.signing.base import Signer
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A package that a repository lists: what the publish check (`build/publish.py`) must know of it.
+    """A package that a repository lists: what the publish check (`publish.py`) must know of it.
 
-    provides: names as the format spells them. depends: likewise, first alternative only.
+    architecture: Debian's word for it. provides: names as the format spells them. depends: likewise, first alternative
+    only. file: relative to `dist/`. sha256: of the file, hex.
     """
 
     name: str
@@ -24,6 +25,8 @@ class Published:
     architecture: str
     provides: tuple[str, ...]
     depends: tuple[str, ...]
+    file: str
+    sha256: str
 
 
 class Repository(Protocol):

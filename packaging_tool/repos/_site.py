@@ -1,0 +1,50 @@
+"""What all repository kinds share: files that come and go in an index, and the key file for administrators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from packaging_tool import atomic
+from packaging_tool.formats.base import Built
+
+Reader = Callable[[Path], Built]
+
+
+def gather(pool: Iterable[Path], built: Sequence[Built], known: Mapping[Path, Built], read: Reader) -> list[Built]:
+    """All packages of a pool, sorted by path: from the builder, from the old index, or read from the file.
+
+    pool: the files that are there. known: packages of the old index, by file; only those that are still so.
+    """
+    fresh = {item.path: item for item in built}
+    return [fresh.get(path) or known.get(path) or read(path) for path in sorted(pool)]
+
+
+def is_as_indexed(path: Path, size: int, indexed: float) -> bool:
+    """Whether a file is still what an index from the time indexed (seconds) says: same size, and not touched since."""
+    found = path.stat()
+    return found.st_size == size and found.st_mtime <= indexed
+
+
+def replace_files(directory: Path, files: Mapping[str, bytes], keep: Collection[str]) -> None:
+    """Make directory hold these files and of its old ones only those in keep: the last generation of an index.
+
+    Clients that read the old index a moment ago still find what it names.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in sorted(directory.iterdir()):
+        if path.name not in files and path.name not in keep and path.is_file():
+            path.unlink()
+    for name, data in sorted(files.items()):
+        write_changed(directory / name, data)
+
+
+def write_changed(path: Path, data: bytes) -> None:
+    """Write a file, but leave one that is the same already: its time stamp tells clients that nothing changed."""
+    if not path.is_file() or path.is_symlink() or path.stat().st_size != len(data) or path.read_bytes() != data:
+        atomic.write(path, data)
+
+
+def key_file(core: str) -> str:
+    """Name of the public key for administrators, below `dist/`."""
+    return f"{core}.asc"

@@ -1,0 +1,228 @@
+"""A repository for apt: pool, `Packages` by hash, signed `InRelease`.
+
+apt-secure(8), sources.list(5), https://wiki.debian.org/DebianRepository/Format
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from email.utils import formatdate, parsedate_to_datetime
+from pathlib import Path
+
+from packaging_tool import registry
+from packaging_tool.formats.base import Built
+from packaging_tool.package import compress, templates
+from packaging_tool.project.model import RepositorySpec
+from packaging_tool.repos import _site
+from packaging_tool.repos.base import Published
+from packaging_tool.signing.base import Signer
+
+# Every apt reads gzip. No xz beside it: most of an index is digests and it came out no smaller (1,000 packages).
+COMPRESSIONS = {"": "none", ".gz": "gzip:6"}
+FIELD = re.compile(r"^([A-Za-z0-9-]+):[ \t]*(.*)$", re.MULTILINE)
+
+
+class Repository:
+    """The apt repository in `dist/apt`."""
+
+    name = "apt"
+    format = "deb"
+
+    def pool(self, directory: Path, core: str) -> Path:
+        """`apt/pool/main/c/core`, as Debian's own archive sorts it."""
+        initial = core[:4] if core.startswith("lib") else core[:1]
+        return directory / "apt" / "pool" / "main" / initial / core
+
+    def published(self, directory: Path) -> tuple[Published, ...]:
+        """What the indexes list; a package whose file was deleted from the pool is not listed any more."""
+        root = directory / "apt"
+        found = {}
+        for stanza in _indexed(root):
+            fields = dict(FIELD.findall(stanza))
+            if "Filename" in fields and (root / fields["Filename"]).is_file():
+                found[fields["Filename"]] = Published(
+                    name=fields["Package"],
+                    version=fields["Version"],
+                    architecture=fields["Architecture"],
+                    provides=_names(fields.get("Provides", "")),
+                    depends=_names(fields.get("Depends", "")),
+                    file=f"apt/{fields['Filename']}",
+                    sha256=fields["SHA256"],
+                )
+        return tuple(found[name] for name in sorted(found))
+
+    def write(
+        self,
+        directory: Path,
+        built: Sequence[Built],
+        spec: RepositorySpec,
+        core: str,
+        time: int,
+        signer: Signer,
+    ) -> None:
+        """Write `dists/SUITE`: `Packages` per architecture, `Release`, `InRelease`, `Release.gpg`.
+
+        `all` packages stand in the index of every architecture. The files by hash of the index before stay.
+        `Release` never gets an older Date than it had, since apt would go on with the old index and say nothing.
+        Raises SigningError, OSError, and InputError for a file in the pool that is no .deb.
+        """
+        root = directory / "apt"
+        suite = root / "dists" / spec.suite
+        before = _read(suite / "Release")
+        packages = _packages(root, built)
+        files: dict[str, bytes] = {}
+        architectures = sorted({item.architecture for item in packages} - {"all"}) or ["all"]
+        for architecture in architectures:
+            text = "".join(_stanza(root, item) for item in packages if item.architecture in (architecture, "all"))
+            packed = _compressed(text.encode())
+            folder = f"{spec.component}/binary-{architecture}"
+            files |= {f"{folder}/Packages{suffix}": data for suffix, data in packed.items()}
+        hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+        old = _hashes(before)
+        # Nothing new: the generation that clients may still hold is the one before, which the last run kept.
+        kept = set(old.values()) if old != hashes else None
+        for folder in sorted({name.rpartition("/")[0] for name in files}):
+            own = {name.rpartition("/")[2]: data for name, data in files.items() if name.startswith(f"{folder}/")}
+            by_hash = {hashes[f"{folder}/{name}"]: data for name, data in own.items()}
+            place = suite / folder / "by-hash" / "SHA256"
+            _site.replace_files(place, by_hash, _names_in(place) if kept is None else kept)
+            _site.replace_files(suite / folder, own, ())
+        for gone in set(suite.glob("*/binary-*")) - {suite / name.rpartition("/")[0] for name in files}:
+            shutil.rmtree(gone)
+        release = _release(spec, core, max(time, _date(before)), architectures, files, hashes).encode()
+        _site.write_changed(suite / "Release", release)
+        _site.write_changed(suite / "Release.gpg", signer.armored(release))
+        _site.write_changed(suite / "InRelease", signer.clear(release))
+
+    def client_files(self, spec: RepositorySpec, core: str, signer: Signer) -> dict[str, bytes]:
+        """`CORE.sources` (deb822, sources.list(5)) and `CORE.asc`."""
+        sources = templates.render("repos/sources.j2", spec=spec, core=core, url=spec.url.rstrip("/"))
+        return {f"{core}.sources": sources.encode(), _site.key_file(core): signer.public_key()}
+
+    def instructions(self, spec: RepositorySpec, core: str, plugins: Sequence[str]) -> str:
+        """Shell commands for root."""
+        url = spec.url.rstrip("/")
+        packages = " ".join([core, *(f"{core}-plugin-{name}" for name in plugins)])
+        return (
+            "install -d -m 0755 /etc/apt/keyrings\n"
+            f"curl -fsSo /etc/apt/keyrings/{core}.asc {url}/{_site.key_file(core)}\n"
+            f"curl -fsSo /etc/apt/sources.list.d/{core}.sources {url}/{core}.sources\n"
+            "apt update\n"
+            f"apt install {packages}\n"
+        )
+
+
+def _packages(root: Path, built: Sequence[Built]) -> list[Built]:
+    """All packages of the pool, sorted by file."""
+    pool = [path for path in (root / "pool").rglob("*.deb") if path.is_file()]
+    fresh = {item.path for item in built}
+    known = {} if fresh.issuperset(pool) else _known(root)
+    reader = registry.load("formats", "deb").Format()
+    return _site.gather(pool, built, known, reader.index)
+
+
+def _known(root: Path) -> dict[Path, Built]:
+    """Packages of the old indexes whose files were not touched since."""
+    found = {}
+    for index in _index_files(root):
+        written = index.stat().st_mtime
+        for stanza in _split(index):
+            fields = dict(FIELD.findall(stanza))
+            path = root / fields.get("Filename", "")
+            if not path.is_file() or not _site.is_as_indexed(path, int(fields["Size"]), written):
+                continue
+            lines = (line for line in stanza.splitlines(keepends=True) if not line.startswith(OURS))
+            found[path] = Built(
+                path=path,
+                size=int(fields["Size"]),
+                sha256=fields["SHA256"],
+                name=fields["Package"],
+                version=fields["Version"],
+                architecture=fields["Architecture"],
+                index={"control": "".join(lines), "md5": fields["MD5sum"]},
+            )
+    return found
+
+
+# What an index adds to the fields of the control file.
+OURS = ("Filename:", "Size:", "MD5sum:", "SHA256:")
+
+
+def _stanza(root: Path, item: Built) -> str:
+    name = item.path.relative_to(root).as_posix()
+    digests = f"MD5sum: {item.index['md5']}\nSHA256: {item.sha256}\n"
+    return f"{item.index['control']}Filename: {name}\nSize: {item.size}\n{digests}\n"
+
+
+def _compressed(data: bytes) -> dict[str, bytes]:
+    packed = {}
+    for suffix, spec in COMPRESSIONS.items():
+        packer = compress.compressor(spec, len(data))
+        packed[suffix] = packer.update(data) + packer.finish()
+    return packed
+
+
+def _release(
+    spec: RepositorySpec,
+    core: str,
+    time: int,
+    architectures: Iterable[str],
+    files: Mapping[str, bytes],
+    hashes: Mapping[str, str],
+) -> str:
+    """The text of `Release`. No Valid-Until: a repository that is published once a year must not expire."""
+    label = spec.label or core
+    fields = {
+        "Origin": spec.origin or label,
+        "Label": label,
+        "Suite": spec.suite,
+        "Codename": spec.suite,
+        "Date": formatdate(time, usegmt=True).replace("GMT", "UTC"),
+        "Acquire-By-Hash": "yes",
+        "Architectures": " ".join(architectures),
+        "Components": spec.component,
+        "Description": f"{label} and its plugins",
+    }
+    head = "".join(f"{name}: {value}\n" for name, value in fields.items())
+    return head + "SHA256:\n" + "".join(f" {hashes[n]} {len(files[n]):>9} {n}\n" for n in sorted(files))
+
+
+def _hashes(release: str) -> dict[str, str]:
+    """SHA-256 by name, of a `Release`."""
+    return {name: digest for digest, name in re.findall(r"^ ([0-9a-f]{64}) +\d+ (\S+)$", release, re.MULTILINE)}
+
+
+def _date(release: str) -> int:
+    """Seconds since 1970 of a `Release`'s Date, 0 if there is none."""
+    found = re.search(r"^Date: (.*) UTC$", release, re.MULTILINE)
+    return int(parsedate_to_datetime(f"{found[1]} +0000").timestamp()) if found else 0
+
+
+def _index_files(root: Path) -> list[Path]:
+    return sorted((root / "dists").glob("*/*/binary-*/Packages"))
+
+
+def _split(index: Path) -> list[str]:
+    return [f"{stanza}\n" for stanza in index.read_text(encoding="utf-8").split("\n\n") if stanza.strip()]
+
+
+def _indexed(root: Path) -> Iterator[str]:
+    for index in _index_files(root):
+        yield from _split(index)
+
+
+def _names(relations: str) -> tuple[str, ...]:
+    """Names in a relation field, of alternatives the first, without versions and architectures."""
+    parts = (part.split("|")[0].split("(")[0].split("[")[0].strip() for part in relations.split(","))
+    return tuple(part.partition(":")[0] for part in parts if part)
+
+
+def _names_in(directory: Path) -> set[str]:
+    return {path.name for path in directory.iterdir()} if directory.is_dir() else set()
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""

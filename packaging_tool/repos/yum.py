@@ -1,0 +1,221 @@
+"""A repository for dnf: packages, `repodata` with checksums in the names, signed `repomd.xml`.
+
+The format has no specification; createrepo_c writes it and libsolv reads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
+
+from packaging_tool import registry
+from packaging_tool.formats.base import Built
+from packaging_tool.package import compress, templates
+from packaging_tool.project.model import RepositorySpec
+from packaging_tool.repos import _site
+from packaging_tool.repos.base import Published
+from packaging_tool.signing.base import Signer
+
+# gzip, because every dnf and yum reads it; zstd only from libsolv 0.7.7 and createrepo_c's zchunk friends on.
+COMPRESSION = "gzip:6"
+XMLNS = "http://linux.duke.edu/metadata"
+HEADS = {
+    "primary": f'<metadata xmlns="{XMLNS}/common" xmlns:rpm="{XMLNS}/rpm" packages="%d">\n',
+    "filelists": f'<filelists xmlns="{XMLNS}/filelists" packages="%d">\n',
+    "other": f'<otherdata xmlns="{XMLNS}/other" packages="%d">\n',
+}
+TAILS = {"primary": "</metadata>\n", "filelists": "</filelists>\n", "other": "</otherdata>\n"}
+XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
+PACKAGE = re.compile(r"<package .*?</package>\n?", re.DOTALL)
+DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64", "noarch": "all"}
+
+
+class Repository:
+    """The yum repository in `dist/yum`, for all architectures together: dnf takes what fits."""
+
+    name = "yum"
+    format = "rpm"
+
+    def pool(self, directory: Path, core: str) -> Path:
+        """`yum/packages`; one folder, as the files of all cores and architectures have different names."""
+        return directory / "yum" / "packages"
+
+    def published(self, directory: Path) -> tuple[Published, ...]:
+        """What the index lists; a package whose file was deleted is not listed any more."""
+        root = directory / "yum"
+        index = _data(root, "primary")
+        listed = [_published(stanza) for stanza in PACKAGE.findall(index)]
+        return tuple(item for item in listed if (directory / item.file).is_file())
+
+    def write(
+        self,
+        directory: Path,
+        built: Sequence[Built],
+        spec: RepositorySpec,
+        core: str,
+        time: int,
+        signer: Signer,
+    ) -> None:
+        """Write `repodata`: primary, filelists, other, `repomd.xml` and its signature.
+
+        The files of the index before stay. Raises SigningError, OSError, and InputError for a file that is no .rpm.
+        """
+        root = directory / "yum"
+        repodata = root / "repodata"
+        before = _read(repodata / "repomd.xml")
+        revision = max(time, _revision(before))
+        packages = _packages(root, built)
+        files = {}
+        rows = []
+        for kind, head in HEADS.items():
+            text = XML + head % len(packages) + "".join(_stanza(root, item, kind) for item in packages) + TAILS[kind]
+            data = text.encode()
+            packer = compress.compressor(COMPRESSION, len(data))
+            packed = packer.update(data) + packer.finish()
+            row = _Data(
+                kind, hashlib.sha256(packed).hexdigest(), len(packed), hashlib.sha256(data).hexdigest(), len(data)
+            )
+            files[row.name] = packed
+            rows.append(row.render(revision))
+        index = templates.render("repos/repomd.xml.j2", revision=revision, rows=rows).encode()
+        signature = signer.armored(index)
+        old = set(_locations(before))
+        # Nothing new: the generation that clients may still hold is the one before, which the last run kept.
+        kept = old if old != set(files) else {path.name for path in repodata.iterdir()}
+        _site.replace_files(repodata, files | {"repomd.xml": index, "repomd.xml.asc": signature}, kept)
+
+    def client_files(self, spec: RepositorySpec, core: str, signer: Signer) -> dict[str, bytes]:
+        """`CORE.repo` (dnf.conf(5)) and `CORE.asc`."""
+        url = spec.url.rstrip("/")
+        key = f"{url}/{_site.key_file(core)}"
+        text = templates.render("repos/repo.j2", core=core, url=url, label=spec.label or core, key=key)
+        return {f"{core}.repo": text.encode(), _site.key_file(core): signer.public_key()}
+
+    def instructions(self, spec: RepositorySpec, core: str, plugins: Sequence[str]) -> str:
+        """Shell commands for root."""
+        packages = " ".join([core, *(f"{core}-plugin-{name}" for name in plugins)])
+        return f"curl -fsSo /etc/yum.repos.d/{core}.repo {spec.url.rstrip('/')}/{core}.repo\ndnf install {packages}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """A file of the index: digest and size, packed and unpacked."""
+
+    kind: str
+    packed: str
+    size: int
+    unpacked: str
+    open_size: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.packed}-{self.kind}.xml.gz"
+
+    def render(self, time: int) -> str:
+        return (
+            f'  <data type="{self.kind}">\n'
+            f'    <checksum type="sha256">{self.packed}</checksum>\n'
+            f'    <open-checksum type="sha256">{self.unpacked}</open-checksum>\n'
+            f'    <location href="repodata/{self.name}"/>\n'
+            f"    <timestamp>{time}</timestamp>\n"
+            f"    <size>{self.size}</size>\n"
+            f"    <open-size>{self.open_size}</open-size>\n"
+            f"  </data>\n"
+        )
+
+
+def _packages(root: Path, built: Sequence[Built]) -> list[Built]:
+    """All packages of the folder, sorted by file."""
+    pool = [path for path in (root / "packages").rglob("*.rpm") if path.is_file()]
+    fresh = {item.path for item in built}
+    known = {} if fresh.issuperset(pool) else {item.path: item for item in _known(root)}
+    reader = registry.load("formats", "rpm").Format()
+    return _site.gather(pool, built, known, reader.index)
+
+
+def _known(root: Path) -> Iterator[Built]:
+    """Packages of the old index whose files were not touched since."""
+    repomd = root / "repodata" / "repomd.xml"
+    if not repomd.is_file():
+        return
+    written = repomd.stat().st_mtime
+    primary, *more = ([*PACKAGE.findall(_data(root, kind))] for kind in HEADS)
+    for stanza, filelists, other in zip(primary, *more, strict=True):
+        item = _published(stanza)
+        path = root.parent / item.file
+        size = int(_attribute(stanza, "size", "package"))
+        if not path.is_file() or not _site.is_as_indexed(path, size, written):
+            continue
+        href = quoteattr(path.relative_to(root).as_posix())
+        stanza = stanza.replace(f"<location href={href}", '<location href="{href}"')
+        yield Built(
+            path=path,
+            size=size,
+            sha256=item.sha256,
+            name=item.name,
+            version=item.version,
+            architecture=item.architecture,
+            index={"primary": stanza, "filelists": filelists, "other": other},
+        )
+
+
+def _stanza(root: Path, item: Built, kind: str) -> str:
+    text = item.index[kind]
+    if kind == "primary":
+        text = text.replace("{href}", escape(item.path.relative_to(root).as_posix(), {'"': "&quot;"}), 1)
+    return text if text.endswith("\n") else f"{text}\n"
+
+
+def _published(stanza: str) -> Published:
+    epoch, version, release = (_attribute(stanza, "version", name) for name in ("epoch", "ver", "rel"))
+    architecture = _text(stanza, "arch")
+    return Published(
+        name=_text(stanza, "name"),
+        version=f"{epoch}:{version}-{release}" if epoch not in ("", "0") else f"{version}-{release}",
+        architecture=DEBIAN_NAMES.get(architecture, architecture),
+        provides=_entries(stanza, "provides"),
+        depends=_entries(stanza, "requires"),
+        file=f"yum/{_attribute(stanza, 'location', 'href')}",
+        sha256=_text(stanza, "checksum"),
+    )
+
+
+def _text(stanza: str, tag: str) -> str:
+    found = re.search(rf"<{tag}(?: [^>]*)?>([^<]*)</{tag}>", stanza)
+    return unescape(found[1]) if found else ""
+
+
+def _attribute(stanza: str, tag: str, name: str) -> str:
+    found = re.search(rf'<{tag} [^>]*?\b{name}="([^"]*)"', stanza)
+    return unescape(found[1]) if found else ""
+
+
+def _entries(stanza: str, tag: str) -> tuple[str, ...]:
+    found = re.search(rf"<rpm:{tag}>(.*?)</rpm:{tag}>", stanza, re.DOTALL)
+    return tuple(unescape(name) for name in re.findall(r'<rpm:entry name="([^"]*)"', found[1])) if found else ()
+
+
+def _data(root: Path, kind: str) -> str:
+    """The unpacked text of a part of the index, "" if there is none."""
+    import gzip
+
+    names = [name for name in _locations(_read(root / "repodata" / "repomd.xml")) if name.endswith(f"-{kind}.xml.gz")]
+    return gzip.decompress((root / "repodata" / names[0]).read_bytes()).decode() if names else ""
+
+
+def _locations(repomd: str) -> list[str]:
+    return re.findall(r'<location href="repodata/([A-Za-z0-9._-]+)"/>', repomd)
+
+
+def _revision(repomd: str) -> int:
+    found = re.search(r"<revision>(\d+)</revision>", repomd)
+    return int(found[1]) if found else 0
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
