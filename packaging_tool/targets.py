@@ -50,3 +50,10 @@ def default_compression(format_name: str, targets: Sequence[str]) -> str:
     wanted = [TARGETS[name] for name in targets if TARGETS[name].format == format_name]
     method = next(m for m in wanted[0].compressions if all(m in release.compressions for release in wanted))
     return f"{method}:{LEVELS[method]}"
+
+
+def key_kinds(targets: Sequence[str]) -> tuple[str, str]:
+    """Kinds of the repository key and of the manifest key that all these targets can check."""
+    wanted = [TARGETS[name] for name in targets]
+    repository = "rsa4096" if any(release.rsa_only for release in wanted) else "ed25519"
+    return repository, "ed25519" if all(release.ed25519 for release in wanted) else "ecdsa-p256"

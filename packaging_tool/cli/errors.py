@@ -14,7 +14,6 @@ from packaging_tool.errors import CommandError, MkpkgsError, ProjectError
 if TYPE_CHECKING:
     from packaging_tool.drivers.base import Failure
 
-REPORTS = "https://github.com/mkpkgs/mkpkgs/issues"
 # Lines of a failed program's output that are shown; the last ones say what went wrong.
 TAIL = 20
 
@@ -29,7 +28,9 @@ def report(error: BaseException, *, debug: bool = False) -> int:
         say("interrupted; the output directory is as it was")
         return 130
     if isinstance(error, click.ClickException):
-        error.show()
+        say(error.format_message())
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            click.echo(f"  hint: `{error.ctx.command_path} --help` shows what there is", err=True)
         return error.exit_code
     if isinstance(error, ProjectError):
         _problems(error)
@@ -44,8 +45,7 @@ def report(error: BaseException, *, debug: bool = False) -> int:
         return 1
     if not debug:
         traceback.print_exception(error, file=sys.stderr)
-    say("this is a bug in mkpkgs, not in your project")
-    click.echo(f"  please report it with the text above: {REPORTS}", err=True)
+    say("this is a bug in mkpkgs, not in your project; please report it with the text above")
     return 1
 
 
@@ -89,7 +89,8 @@ def _details(error: MkpkgsError) -> None:
                 click.echo(f"  | {line}", err=True)
     cause = error.__cause__
     while cause is not None:
-        click.echo(f"  because: {cause}", err=True)
+        if str(cause) and str(cause) not in error.message:
+            click.echo(f"  because: {cause}", err=True)
         cause = cause.__cause__
     if error.hint:
         click.echo(f"  hint: {error.hint}", err=True)

@@ -118,7 +118,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "flags": ("--keys",),
         "type": _PATH,
         "metavar": "DIR",
-        "help": "Directory of the signing keys.  [default: $XDG_CONFIG_HOME/mkpkgs]",
+        "help": "Directory of the signing keys.  [default: $MKPKGS_KEYS, else ~/.config/mkpkgs/keys/CORE]",
     },
     "quiet": {"flags": ("-q", "--quiet"), "is_flag": True, "help": "Say nothing but errors."},
     "verbose": {"flags": ("-v", "--verbose"), "is_flag": True, "help": "Say more."},

@@ -94,8 +94,8 @@ def command() -> click.Group:
     def mkpkgs(ctx: click.Context) -> int | None:
         if ctx.invoked_subcommand is not None:
             return None
-        from packaging_tool.cli.whole import everything
+        from packaging_tool.cli.whole import carry_out
 
-        return everything(ctx)
+        return carry_out(ctx, "everything")
 
     return mkpkgs

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -12,27 +11,23 @@ from packaging_tool.cli.options import given
 
 if TYPE_CHECKING:
     from packaging_tool.build import Report, Settings
-    from packaging_tool.listener import Listener
-    from packaging_tool.project.model import Project
-
-    Step = Callable[[Project, Settings, Listener], Report]
 
 
-def everything(ctx: click.Context) -> int:
-    """Lock, build, package, publish."""
-    from packaging_tool import build
+def carry_out(
+    ctx: click.Context, step: Literal["everything", "build", "publish"], plugins: tuple[str, ...] = ()
+) -> int:
+    """Run a function of `packaging_tool.build` on the project that the options name.
 
-    return carry_out(ctx, build.everything)
-
-
-def carry_out(ctx: click.Context, step: Step, plugins: tuple[str, ...] = ()) -> int:
-    """Run a step on the project that the options name. Gives the exit code: 1 if a plugin failed."""
+    Gives the exit code: 1 if a plugin failed.
+    """
     options = given(ctx)
     project = options.project()
+    from packaging_tool import build  # after the project file, whose problems then show at once
+
     settings = options.settings(plugins)
     console = options.console()
     try:
-        report = step(project, settings, console)
+        report: Report = getattr(build, step)(project, settings, console)
     finally:
         console.close()
     failures(report.failures)

@@ -51,7 +51,7 @@ def _all(project: Project, known: Faults) -> Iterator[Finding]:
 
 
 def _core(core: CoreSpec) -> Iterator[Finding]:
-    if core.name and not core.user and not _is_account(core.name):
+    if core.name and core.service and not core.user and not _is_account(core.name):
         yield (
             ("core", "user"),
             f"is missing: {core.name!r} cannot be the name of a user",
@@ -190,8 +190,10 @@ def _repository(project: Project) -> Iterator[Finding]:
 
 def _files(project: Project, known: Faults) -> Iterator[Finding]:
     """Sources that are missing, files that fit no rule together, and places that two packages claim."""
-    owners = {"root", project.core.user or project.core.name}
-    groups = {"root", "adm", project.core.user_group or project.core.user or project.core.name}
+    # Without a service there is no user of its own, unless the project names one.
+    user = project.core.user or (project.core.name if project.core.service else "root")
+    owners = {"root", user}
+    groups = {"root", "adm", project.core.user_group or user}
     taken: dict[str, tuple[str, Path]] = {}
     packages: list[tuple[str, Path, Sequence[FileSpec]]] = [("the core", ("core",), project.core.files)]
     packages += [(f"plugin {p.name}", ("plugin", p.name), p.files) for p in project.plugins]
@@ -300,6 +302,9 @@ def _reserved(core: CoreSpec, place: str, kind: str) -> str:
         f"/usr/share/{name}/abi",
         f"/usr/lib/sysusers.d/{name}.conf",
         f"/usr/lib/tmpfiles.d/{name}.conf",
+        f"/usr/share/bash-completion/completions/{name}-plugins",
+        f"/usr/share/man/man8/{name}-plugins.8",
+        f"/usr/share/man/man8/{name}-plugins.8.gz",
     }
     if core.service is not None:
         own.add(f"/usr/lib/systemd/system/{name}.service")

@@ -149,7 +149,8 @@ def dotted(path: lines.Path) -> str:
 def _located(file: str, text: str, faults: Faults, problems: list[Problem]) -> list[Problem]:
     """All problems with their lines; those of a driver are found by their keys."""
     found = lines.scan(text)
-    located = [Problem(file, lines.line_of(found, path), dotted(path), what, to) for path, what, to in faults.found]
+    written = [(_as_written(path, found), what, to) for path, what, to in faults.found]
+    located = [Problem(file, lines.line_of(found, path), dotted(path), what, to) for path, what, to in written]
     by_key = {dotted(path): line for path, line in found.items()}
     for problem in problems:
         line, key = problem.line, problem.key
@@ -158,6 +159,15 @@ def _located(file: str, text: str, faults: Faults, problems: list[Problem]) -> l
             key = re.sub(r"(\.?(\"[^\"]*\"|[^.\[\]\"]*)|\[\d+\])$", "", key) if not line else key
         located.append(Problem(file, line, problem.key, problem.what, problem.instead))
     return list(dict.fromkeys(located))
+
+
+def _as_written(path: lines.Path, found: dict[lines.Path, int]) -> lines.Path:
+    """The path with `file` for `files` where the project file says so."""
+    for at, part in enumerate(path[:-1]):
+        other = (*path[:at], "file", *path[at + 1 :])
+        if part == "files" and isinstance(path[at + 1], int) and other[: at + 2] in found:
+            return other
+    return path
 
 
 def _syntax(file: str, text: str, message: str) -> Problem:

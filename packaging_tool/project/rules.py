@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -288,6 +289,15 @@ def capability(text: str) -> None:
         raise RuleError(f"{text!r} is not a capability of Linux", f'did you mean "{meant}"?' if meant else "")
 
 
+def arguments(text: str) -> None:
+    """Arguments of a program, quoted as in a shell."""
+    one_line(text)
+    try:
+        shlex.split(text)
+    except ValueError as error:
+        raise RuleError(f"{text!r} cannot be split into arguments: {str(error).lower()}", "check the quotes") from None
+
+
 def environment(values: Mapping[str, str]) -> None:
     """Names that systemd.exec(5) takes in Environment=."""
     for name, value in values.items():
@@ -377,6 +387,9 @@ OF: dict[tuple[str, str], Callable[[Any], None]] = {
     ("CoreSpec", "user_group"): user_name,
     ("CoreSpec", "config_directory"): paths.config_directory,
     ("CoreSpec", "plugins_directory"): paths.destination,
+    ("ServiceSpec", "command"): arguments,
+    ("ServiceSpec", "reload"): arguments,
+    ("ServiceSpec", "check"): arguments,
     ("ServiceSpec", "capabilities"): capability,
     ("ServiceSpec", "environment"): environment,
     ("ServiceSpec", "home"): paths.home,

@@ -21,7 +21,6 @@ def command(ctx: click.Context, plugins: tuple[str, ...]) -> int:
       mkpkgs build
       mkpkgs build git cors --arch arm64
     """
-    from packaging_tool import build
     from packaging_tool.cli.whole import carry_out
 
-    return carry_out(ctx, build.build, plugins)
+    return carry_out(ctx, "build", plugins)

@@ -19,10 +19,10 @@ def command(ctx: click.Context) -> int:
     Example:
       mkpkgs lock && git diff mkpkgs.lock
     """
-    from packaging_tool import build
-
     options = given(ctx)
     project = options.project()
+    from packaging_tool import build
+
     console = options.console()
     try:
         changed = build.lock(project, options.settings(), console)

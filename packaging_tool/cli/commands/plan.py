@@ -1,0 +1,39 @@
+"""`mkpkgs plan`"""
+
+from __future__ import annotations
+
+import click
+
+from packaging_tool.cli.options import common, given
+
+
+@click.command(short_help="Show the packages to come, without building them.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; docs/reference.md describes it.")
+@common("file", "output", "arch", "jobs", "keys")
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> int:
+    """Show the packages to come as a tree: files with modes, owners and sizes, relations as each format spells them,
+    scripts and triggers. Nothing is built; a size that only the build knows is shown as `?`.
+
+    \b
+    Examples:
+      mkpkgs plan
+      mkpkgs plan --arch amd64 | less
+      mkpkgs plan --json | jq '.packages[].name'
+    """
+    options = given(ctx)
+    project = options.project()
+    from packaging_tool import build
+    from packaging_tool.cli import planned
+
+    console = options.console()
+    try:
+        packages = build.plan(project, options.settings(), console)
+    finally:
+        console.close()
+    if as_json:
+        click.echo(planned.as_json(packages))
+    else:
+        for line in planned.tree(packages, scripts=options.verbose):
+            click.echo(line)
+    return 0
