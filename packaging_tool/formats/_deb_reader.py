@@ -7,7 +7,8 @@ import io
 import lzma
 import stat
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
@@ -22,27 +23,47 @@ MAX_CONTROL = 16 << 20
 # A data archive that unpacks to more than this is not listed to its end.
 MAX_DATA = 64 << 30
 MAX_MEMORY = 256 << 20
+# Characters of a list of files; Debian's longest has 20 million.
+MAX_LIST = 64 << 20
 PIECE = 1 << 16
 
 
 def describe(path: Path) -> Description:
     """A page about a .deb. Raises InputError if it is none, or is damaged."""
+    with _reading(path) as file:
+        return _describe(path, file)
+
+
+def control(path: Path) -> str:
+    """The text of a .deb's control file. Raises InputError if it is none, or is damaged."""
+    with _reading(path) as file:
+        return _control_files(file, _members(file))["control"]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[BinaryIO]:
+    """The open file; whatever its content makes fail becomes an InputError."""
     try:
         with path.open("rb") as file:
-            return _describe(path, file)
+            yield file
     except InputError as error:
         raise InputError(f"{path} cannot be read as a .deb: {error.message}") from error
     except (EOFError, zlib.error, lzma.LZMAError, ValueError, OSError) as error:
         raise InputError(f"{path} cannot be read as a .deb: {error}") from error
 
 
-def _describe(path: Path, file: BinaryIO) -> Description:
+def _members(file: BinaryIO) -> dict[str, _ar.Member]:
     members = {member.name: member for member in _ar.members(file)}
     if next(iter(members), "") != "debian-binary":
         raise InputError("its first member is not debian-binary")
     file.seek(members["debian-binary"].start)
     if not file.read(min(members["debian-binary"].size, 16)).startswith(b"2."):
         raise InputError("it has another version of the format than 2")
+    return members
+
+
+def _control_files(file: BinaryIO, members: dict[str, _ar.Member]) -> dict[str, str]:
+    """The texts of the control archive by name; `control` is there."""
     texts: dict[str, str] = {}
     left = MAX_CONTROL
     for found, data in _tar.members(_open(file, members, "control.tar", MAX_CONTROL), limit=1000):
@@ -52,14 +73,30 @@ def _describe(path: Path, file: BinaryIO) -> Description:
         texts[found.name.removeprefix("./")] = data.take(found.size).decode("utf-8", "backslashreplace")
     if "control" not in texts:
         raise InputError("it has no control file")
+    return texts
+
+
+def _describe(path: Path, file: BinaryIO) -> Description:
+    members = _members(file)
+    texts = _control_files(file, members)
     fields = _fields(texts["control"])
-    data_name = next(name for name in members if name.startswith("data.tar"))
-    files = tuple(_line(found) for found, _ in _tar.members(_open(file, members, "data.tar", MAX_DATA)))
+    data = _open(file, members, "data.tar", MAX_DATA)
+    files = []
+    left = MAX_LIST
+    for found, _ in _tar.members(data):
+        files.append(_line(found))
+        left -= len(files[-1])
+        if left < 0:
+            raise InputError("its list of files is too long")
     known = dict(fields)
     return Description(
         title=_clean(f"{known.get('Package', path.name)} {known.get('Version', '')}".rstrip()),
-        fields=(*fields, ("Format", f"deb 2.0, {data_name}"), ("Size", f"{path.stat().st_size} bytes")),
-        files=files,
+        fields=(
+            *fields,
+            ("Format", f"deb 2.0, {_find(members, 'data.tar').name}"),
+            ("Size", f"{path.stat().st_size} bytes"),
+        ),
+        files=tuple(files),
         scripts=tuple((name, _clean(texts[name], keep="\n\t")) for name in SCRIPTS if name in texts),
     )
 
@@ -90,15 +127,20 @@ def _clean(text: str, keep: str = "") -> str:
     return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
 
 
-def _open(file: BinaryIO, members: dict[str, _ar.Member], base: str, limit: int) -> BinaryIO:
-    """The decompressed bytes of a tar member, whatever of dpkg's compressions it has."""
+def _find(members: dict[str, _ar.Member], base: str) -> _ar.Member:
     for name, member in members.items():
         if name.startswith(base):
-            opener = OPENERS.get(name.removeprefix(base))
-            if opener is None:
-                raise InputError(f"{name} has a compression that is not known")
-            return _Limited(opener(cast(BinaryIO, io.BufferedReader(_Window(file, member)))), limit)
+            return member
     raise InputError(f"it has no {base}")
+
+
+def _open(file: BinaryIO, members: dict[str, _ar.Member], base: str, limit: int) -> BinaryIO:
+    """The decompressed bytes of a tar member, whatever of dpkg's compressions it has."""
+    member = _find(members, base)
+    opener = OPENERS.get(member.name.removeprefix(base))
+    if opener is None:
+        raise InputError(f"{member.name} has a compression that is not known")
+    return _Limited(opener(cast(BinaryIO, io.BufferedReader(_Window(file, member)))), limit)
 
 
 class _Decompressor(Protocol):
@@ -170,11 +212,24 @@ def _gzip(file: BinaryIO) -> io.RawIOBase:
     return cast(io.RawIOBase, gzip.GzipFile(fileobj=file))
 
 
-def _zstd(file: BinaryIO) -> io.RawIOBase:
-    import zstandard
+class _Zstd(io.RawIOBase):
+    """Turns the library's error, which is an Exception of its own, into one that says wrong data everywhere else."""
 
-    reader = zstandard.ZstdDecompressor(max_window_size=MAX_MEMORY).stream_reader(file, read_across_frames=False)
-    return cast(io.RawIOBase, reader)
+    def __init__(self, file: BinaryIO) -> None:
+        import zstandard  # 22 ms that most packages do not need
+
+        decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_MEMORY)
+        self._error = zstandard.ZstdError
+        self._reader = decompressor.stream_reader(file, read_across_frames=False)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # io calls it with a memoryview
+        try:
+            return self._reader.readinto(buffer)
+        except self._error as error:
+            raise ValueError(str(error)) from error
 
 
 OPENERS: dict[str, Callable[[BinaryIO], io.RawIOBase]] = {
@@ -183,5 +238,5 @@ OPENERS: dict[str, Callable[[BinaryIO], io.RawIOBase]] = {
     ".xz": lambda file: _Pulled(file, lambda: lzma.LZMADecompressor(memlimit=MAX_MEMORY)),
     ".lzma": lambda file: _Pulled(file, lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=MAX_MEMORY)),
     ".bz2": lambda file: _Pulled(file, bz2.BZ2Decompressor),
-    ".zst": _zstd,
+    ".zst": _Zstd,
 }
