@@ -29,6 +29,7 @@ class Repository:
     """The apt repository in `dist/apt`."""
 
     name = "apt"
+    title = "Debian and Ubuntu (apt)"
     format = "deb"
 
     def pool(self, directory: Path, core: str) -> Path:

@@ -32,10 +32,11 @@ class Published:
 class Repository(Protocol):
     """A kind of repository below `dist/`.
 
-    name: `apt`, `yum`: also its folder. format: the package format that it serves.
+    name: `apt`, `yum`: also its folder. title: for administrators. format: the package format that it serves.
     """
 
     name: str
+    title: str
     format: str
 
     def pool(self, directory: Path, core: str) -> Path:

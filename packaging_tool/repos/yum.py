@@ -21,7 +21,7 @@ from packaging_tool.repos import _site
 from packaging_tool.repos.base import Published
 from packaging_tool.signing.base import Signer
 
-# gzip, because every dnf and yum reads it; zstd only from libsolv 0.7.7 and createrepo_c's zchunk friends on.
+# What dnf of every target reads, EL 8 too.
 COMPRESSION = "gzip:6"
 XMLNS = "http://linux.duke.edu/metadata"
 HEADS = {
@@ -39,6 +39,7 @@ class Repository:
     """The yum repository in `dist/yum`, for all architectures together: dnf takes what fits."""
 
     name = "yum"
+    title = "Fedora, Red Hat Enterprise Linux and relatives (dnf)"
     format = "rpm"
 
     def pool(self, directory: Path, core: str) -> Path:

@@ -1,0 +1,176 @@
+"""What must hold before a repository goes out, and the page that tells administrators how to use it.
+
+Publishing is all or nothing. Where a core with a new ABI comes without one of its plugins, `apt full-upgrade` removes
+that plugin from servers, and dnf stops to upgrade anything at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging_tool import lock
+from packaging_tool.errors import PublishError
+from packaging_tool.package import templates, versions
+from packaging_tool.package.model import Version
+from packaging_tool.project.model import Project
+from packaging_tool.repos.base import Published, Repository
+from packaging_tool.signing.base import Signer
+
+
+def check(project: Project, output: Path, staging: Path, repositories: Sequence[Repository]) -> None:
+    """Refuse what some installed system could not upgrade to.
+
+    output: `dist/` as it is published now, or nothing yet. staging: as it would be. Raises PublishError with all
+    reasons if a published file would change its bytes, the core would go back or lose an architecture, or a published
+    plugin has no package for the core's ABI and is not retired.
+    """
+    problems: list[str] = []
+    hints: list[str] = []
+    for kind in repositories:
+        comparison = _Comparison(project, kind.name, kind.published(output), kind.published(staging))
+        for reasons, hint in comparison.problems():
+            problems += reasons
+            if hint not in hints:
+                hints.append(hint)
+    if problems:
+        raise PublishError("\n".join(["nothing was published:", *problems]), hint="; ".join(hints))
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """One repository, before and after."""
+
+    project: Project
+    repository: str
+    before: Sequence[Published]
+    after: Sequence[Published]
+
+    @property
+    def core(self) -> str:
+        return self.project.core.name
+
+    def problems(self) -> Iterator[tuple[list[str], str]]:
+        """Reasons with the hint that goes with them."""
+        spec = self.project.core
+        version = str(Version(spec.version, spec.release, spec.epoch))
+        cores = {p.architecture: p for p in self.after if (p.name, p.version) == (self.core, version)}
+        checks = (
+            (self.replaced(), "raise the release; if nobody can have fetched the old file yet, delete it"),
+            (self.backwards(version), "raise the epoch if it has to go back"),
+            (
+                self.missing(cores, version),
+                f"build {self.core} for all architectures; to end one, delete its packages from the repository",
+            ),
+            (self.left_behind(cores), "build the plugins for this core, or name them in `repository.retired`"),
+        )
+        for reasons, hint in checks:
+            if found := [f"  {self.repository}: {reason}" for reason in reasons]:
+                yield found, hint
+
+    def replaced(self) -> Iterator[str]:
+        """Files whose bytes change: whoever has the old one never gets the new one, and mirrors break."""
+        now = {item.file: item.sha256 for item in self.after}
+        for item in self.before:
+            if now.get(item.file, item.sha256) != item.sha256:
+                yield f"{item.name} {item.version} ({item.architecture}) is published already, with other content"
+
+    def backwards(self, version: str) -> Iterator[str]:
+        known = {item.version for item in self.before if item.name == self.core}
+        newest = max(known, key=versions.key, default=version)
+        if versions.key(newest) > versions.key(version):
+            yield f"{self.core} {newest} is published already and is newer than {version}"
+
+    def missing(self, cores: Mapping[str, Published], version: str) -> Iterator[str]:
+        """Architectures that had a core and get no new one."""
+        had = {item.architecture for item in self.before if item.name == self.core}
+        if not cores and not had:
+            yield f"there is no package {self.core} {version}"
+        for architecture in sorted(had - set(cores)):
+            yield f"{self.core} {version} has no package for {architecture}, where an older one is published"
+
+    def left_behind(self, cores: Mapping[str, Published]) -> Iterator[str]:
+        """Plugins whose newest package does not fit the core: the newest is the only one that apt looks at."""
+        prefix = f"{self.core}-plugin-"
+        retired = {f"{prefix}{name}" for name in self.project.repository.retired}
+        for architecture, core in sorted(cores.items()):
+            abi = {name for name in core.provides if name.startswith(f"{self.core}-abi")}
+            fitting = {architecture, "all"}
+            plugins = [
+                item
+                for item in (*self.before, *self.after)
+                if item.name.startswith(prefix) and item.name != f"{prefix}kit" and item.architecture in fitting
+            ]
+            for name, newest in sorted(_newest(plugins).items()):
+                now = [item for item in self.after if item.name == name and item.architecture in fitting]
+                follows = any(item.version == newest.version and abi.intersection(item.depends) for item in now)
+                if follows or (name in retired and not any(abi.intersection(item.depends) for item in now)):
+                    continue
+                if any(abi.intersection(item.depends) for item in now):
+                    yield f"{name} {newest.version} ({architecture}) is newer than the package for {core.version}"
+                else:
+                    yield f"{name} ({architecture}) has no package for the ABI of {self.core} {core.version}"
+
+
+def _newest(packages: Iterable[Published]) -> dict[str, Published]:
+    found: dict[str, Published] = {}
+    for item in packages:
+        if item.name not in found or versions.key(found[item.name].version) < versions.key(item.version):
+            found[item.name] = item
+    return found
+
+
+def site(project: Project, staging: Path, repositories: Sequence[Repository], signer: Signer) -> dict[str, bytes]:
+    """Files that lie beside the repositories, by name relative to `dist/`: source files, key, lock, `index.html`."""
+    spec, core = project.repository, project.core.name
+    files: dict[str, bytes] = {}
+    for kind in repositories:
+        files |= kind.client_files(spec, core, signer)
+    locked = lock.path_of(project.file)
+    if locked.is_file():
+        files[f"{core}.lock"] = locked.read_bytes()
+    published = {kind.name: kind.published(staging) for kind in repositories}
+    everything = [item for items in published.values() for item in items]
+    names = {item.name for item in everything}
+    example = [plugin.name for plugin in project.plugins if f"{core}-plugin-{plugin.name}" in names][:2]
+    page = templates.render(
+        "repos/index.html.j2",
+        core=project.core,
+        rows=_rows(project, everything),
+        ways=[(kind.name, kind.title, kind.instructions(spec, core, example)) for kind in repositories],
+        files=sorted(files),
+        fingerprint=_grouped(signer.fingerprint),
+        label=spec.label or core,
+    )
+    return files | {"index.html": page.encode()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A package in the table of the page."""
+
+    name: str
+    summary: str
+    version: str
+    architectures: str
+
+
+def _rows(project: Project, published: Sequence[Published]) -> list[_Row]:
+    """The core first, then its plugins by name; each in its newest version."""
+    core = project.core.name
+    summaries = {core: project.core.summary, f"{core}-plugin-kit": f"Links plugins into {core}; comes by itself"}
+    summaries |= {f"{core}-plugin-{plugin.name}": plugin.summary for plugin in project.plugins}
+    retired = {f"{core}-plugin-{name}" for name in project.repository.retired}
+    rows = []
+    for name, newest in sorted(_newest(published).items()):
+        if name not in summaries or name in retired:
+            continue
+        same = {p.architecture for p in published if p.name == name and p.version == newest.version}
+        rows.append(_Row(name, summaries[name], newest.version, ", ".join(sorted(same))))
+    return rows
+
+
+def _grouped(fingerprint: str) -> str:
+    """A fingerprint in groups of four, as people compare it."""
+    return " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4))
