@@ -7,6 +7,7 @@ function refuse(reason) {
 }
 function go(to) { step = last[name] = to }
 function hex(text) { return length(text) == 64 && text !~ /[^0-9a-f]/ }
+BEGIN { VERSION = "^((0|[1-9][0-9]*):)?[A-Za-z0-9][A-Za-z0-9.+~]*-[A-Za-z0-9][A-Za-z0-9.+~]*$" }
 function begin() {
     name = FILENAME
     sub(/.*\//, "", name)
@@ -48,7 +49,7 @@ step == 5 {
         refuse(" line 5: is not: package NAME VERSION")
     package[name] = part[2]
     version[name] = part[3]
-    if (part[2] !~ /^[a-z0-9][a-z0-9.+-]*$/ || part[3] !~ /^([0-9]+:)?[0-9A-Za-z.+~^_-]+$/)
+    if (part[2] !~ /^[a-z0-9][a-z0-9.+-]*$/ || part[3] !~ VERSION)
         refuse(" line 5: is not: package NAME VERSION")
     order[name] = 0
     optional[name] = "no"
@@ -58,7 +59,7 @@ step == 5 {
 }
 step == 6 {
     order[name] = substr($0, 7)
-    if ($0 !~ /^order (0|-?[1-9][0-9]*)$/ || length(order[name]) > 9) refuse(" line 6: is not: order NUMBER")
+    if ($0 !~ /^order (0|[1-9][0-9]*)$/ || length(order[name]) > 9) refuse(" line 6: is not: order NUMBER")
     go(7)
     next
 }
@@ -77,7 +78,7 @@ step == 7 && $0 == "optional" { optional[name] = "yes"; go(8); next }
     sha = substr($0, 6, 64)
     path = substr($0, 72)
     if (substr($0, 70, 2) != "  " || !hex(sha) || path == "") refuse(" line " FNR ": is not: file HASH  PATH")
-    if (path ~ /[^A-Za-z0-9._+\/-]/ || ("/" path "/") ~ /\/\.?\.?\//) refuse(" line " FNR ": a path that leads elsewhere")
+    if (path ~ /^-|[^A-Za-z0-9._+\/-]/ || ("/" path "/") ~ /\/\.?\.?\//) refuse(" line " FNR ": a path that leads elsewhere")
     if (before != "" && "" path <= "" before) refuse(" line " FNR ": is not sorted or there twice")
     before = path
     file[name, ++files[name]] = sha "\t" (name == "kit" ? KIT : PLUGINS "/" name) "/" path

@@ -1,0 +1,58 @@
+"""Machines for the tests of what runs on the target."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.target.machine import Key, Machine, build_base
+
+SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"]}
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if os.geteuid() != 0:
+        pytest.skip("chroot needs root")
+    root = tmp_path_factory.mktemp("machine") / "base"
+    build_base(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Key:
+    return Key(tmp_path_factory.mktemp("keys"), "trusted")
+
+
+@pytest.fixture(params=["dash", "bash"])
+def shell(request: pytest.FixtureRequest) -> list[str]:
+    return SHELLS[request.param]
+
+
+@pytest.fixture
+def machine(base: Path, key: Key, tmp_path: Path) -> Iterator[Machine]:
+    """A machine whose tool runs under dash, as on Debian."""
+    yield from _machine(base, key, tmp_path, SHELLS["dash"])
+
+
+@pytest.fixture
+def any_machine(base: Path, key: Key, tmp_path: Path, shell: list[str]) -> Iterator[Machine]:
+    """A machine per shell: dash, and bash in POSIX mode."""
+    yield from _machine(base, key, tmp_path, shell)
+
+
+def _machine(base: Path, key: Key, directory: Path, shell: list[str]) -> Iterator[Machine]:
+    root = directory / "root"
+    # Programs are shared by hard links; directories, whose rights the tests change, are not.
+    subprocess.run(["cp", "-al", base, root], check=True)
+    for name in ("etc/passwd", "etc/group", "var/lib/dpkg/status"):
+        text = (root / name).read_bytes()
+        (root / name).unlink()
+        (root / name).write_bytes(text)
+    yield Machine(root, key, shell)
+    shutil.rmtree(root)

@@ -1,0 +1,243 @@
+"""A small installed machine: a directory with the programs that the target tool calls, entered by chroot.
+
+Its core is a shell script and its plugins are lines of shell; the assemble step joins them. Keys and signatures are
+made by signify-openbsd and openssl, so nothing here depends on our own signing code.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from packaging_tool.drivers.base import Target
+from packaging_tool.project.model import CoreSpec, Project, ServiceSpec
+from packaging_tool.target import runtime
+
+ABI = "ab" * 32
+PROGRAMS = """
+awk bash cat chmod chown chroot cp cut dash df dpkg-query env find flock grep head id ln ls mkdir mkfifo mknod mktemp mv
+nproc openssl prlimit rm sed setpriv sleep sort stat sync tail timeout touch tr true unshare xargs
+""".split()
+
+CORE = """#!/bin/sh
+# core
+case ${1-} in version) ;; *) exit 64 ;; esac
+echo core
+"""
+
+ASSEMBLE = """#!/bin/sh
+set -eu
+output=$1
+shift
+cat /usr/lib/fake/bin/fake-core >"$output"
+for name; do
+    if [ -e "$PLUGINS/$name/unlinkable" ]; then echo "symbol missing in $name" >&2; exit 1; fi
+    if [ -e "$PLUGINS/$name/slow" ]; then sleep 1; fi
+    cat "$PLUGINS/$name/code" >>"$output"
+done
+chmod 0755 "$output"
+"""
+
+
+def spec(check: str = "version") -> Project:
+    """The project of the fake server."""
+    core = CoreSpec(
+        name="fake",
+        version="1.0",
+        summary="Fake server",
+        license="MIT",
+        homepage="https://example.org/fake",
+        maintainer="Jo Doe <jo@example.org>",
+        service=ServiceSpec(command="run", check=check, capabilities=("CAP_NET_BIND_SERVICE",)),
+    )
+    return Project(root=Path("/"), file=Path("/mkpkgs.toml"), core=core)
+
+
+def build_base(root: Path) -> None:
+    """Programs, libraries and the few files that a machine needs, in root."""
+    copied: set[str] = set()
+    for program in PROGRAMS:
+        found = shutil.which(program, path="/usr/bin:/usr/sbin:/bin:/sbin")
+        assert found, program
+        real = os.path.realpath(found)
+        _copy(root, real, f"/usr/bin/{program}", copied)
+        for library in re.findall(r"(/\S+)", subprocess.run(["ldd", real], capture_output=True, text=True).stdout):
+            if library.startswith("/") and not library.endswith(":"):
+                _copy(root, os.path.realpath(library), library, copied)
+    for directory in ("dev", "etc", "run", "tmp", "var/lib/dpkg/info", "var/lib/dpkg/updates", "usr/lib", "usr/share"):
+        (root / directory).mkdir(parents=True, exist_ok=True)
+    for link in ("bin", "sbin"):
+        (root / link).symlink_to("usr/bin")
+    (root / "usr/bin/sh").symlink_to("dash")
+    (root / "tmp").chmod(0o1777)
+    os.mknod(root / "dev/null", 0o020666, os.makedev(1, 3))
+    (root / "dev/null").chmod(0o666)
+    (root / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\nfake:x:990:990::/:/bin/false\nvisitor:x:991:991::/:/bin/sh\n")
+    (root / "etc/group").write_text("root:x:0:\nfake:x:990:\nvisitor:x:991:\n")
+    (root / "var/lib/dpkg/status").touch()
+
+
+def _copy(root: Path, source: str, name: str, copied: set[str]) -> None:
+    if name in copied:
+        return
+    copied.add(name)
+    # A merged /usr, as on every release that packages are made for.
+    target = root / re.sub(r"^/(bin|sbin|lib|lib64)/", r"/usr/\1/", name).replace("/usr/sbin/", "/usr/bin/").lstrip("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)
+    for directory in ("lib", "lib64"):
+        link = root / directory
+        if name.startswith(f"/{directory}/") and not link.is_symlink():
+            link.symlink_to(f"usr/{directory}")
+
+
+class Key:
+    """A key pair of signify-openbsd (`Ed`) or openssl (`EC`)."""
+
+    def __init__(self, directory: Path, name: str, kind: str = "Ed") -> None:
+        self.kind = kind
+        self.public_file = directory / f"{name}.pub"
+        self.secret = directory / f"{name}.sec"
+        if kind == "Ed":
+            _run(["signify-openbsd", "-G", "-n", "-p", self.public_file, "-s", self.secret])
+        else:
+            _run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.secret])
+            der = _run(["openssl", "pkey", "-in", self.secret, "-pubout", "-outform", "DER"])
+            blob = b"EC" + hashlib.sha256(der).digest()[:8] + der[-65:]
+            self.public_file.write_text(f"untrusted comment: test\n{base64.b64encode(blob).decode()}\n")
+
+    @property
+    def public(self) -> bytes:
+        return self.public_file.read_bytes()
+
+    @property
+    def id(self) -> bytes:
+        return base64.b64decode(self.public.splitlines()[1])[2:10]
+
+    def sign(self, manifest: Path) -> None:
+        """Put the signature beside the manifest."""
+        signature = manifest.with_name(f"{manifest.name}.sig")
+        if self.kind == "Ed":
+            _run(["signify-openbsd", "-S", "-s", self.secret, "-m", manifest, "-x", signature])
+        else:
+            raw = _run(["openssl", "dgst", "-sha256", "-sign", self.secret, manifest])
+            blob = b"EC" + self.id + raw
+            signature.write_text(f"untrusted comment: test\n{base64.b64encode(blob).decode()}\n")
+
+
+class Machine:
+    """An installed machine with the core `fake` and no plugin."""
+
+    def __init__(self, root: Path, key: Key, shell: Sequence[str]) -> None:
+        self.root, self.key, self.shell = root, key, shell
+        self.bin = root / "usr/lib/fake/bin"
+        self.program, self.core = self.bin / "fake", self.bin / "fake-core"
+        self.plugins, self.share = root / "usr/lib/fake/plugins", root / "usr/share/fake"
+        self.working_set, self.failed_set = self.bin / "working-set", self.bin / "failed-set"
+        target = Target(assemble=ASSEMBLE)
+        for entry in sorted(runtime.core_entries(spec(), target, ABI, {"fake.pub": key.public}), key=lambda e: e.path):
+            path = root / entry.path.lstrip("/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if entry.type == "directory":
+                path.mkdir(exist_ok=True)
+            elif entry.type == "symlink":
+                path.symlink_to(entry.target)
+            elif entry.content is not None:
+                path.write_bytes(entry.content.read())
+            if entry.type in ("file", "directory"):
+                path.chmod(entry.mode)
+        os.chown(self.plugins, 0, 990)
+        self.core.write_text(CORE)
+        self.core.chmod(0o755)
+        self.record("fake", "1.0-1")
+
+    def record(self, package: str, version: str, status: str = "install ok installed") -> None:
+        """Write a package into dpkg's database, in place of what it said of it before."""
+        self.forget(package)
+        with (self.root / "var/lib/dpkg/status").open("a") as file:
+            file.write(
+                f"Package: {package}\nStatus: {status}\nArchitecture: all\nVersion: {version}\n"
+                "Maintainer: Jo Doe <jo@example.org>\nDescription: test\n\n"
+            )
+
+    def forget(self, package: str) -> None:
+        database = self.root / "var/lib/dpkg/status"
+        stanzas = [s for s in database.read_text().split("\n\n") if s and not s.startswith(f"Package: {package}\n")]
+        database.write_text("".join(f"{stanza}\n\n" for stanza in stanzas))
+
+    def install(
+        self,
+        name: str,
+        *,
+        files: dict[str, str] | None = None,
+        version: str = "1.0-1",
+        abi: str = ABI,
+        core: str = "fake",
+        order: int = 50,
+        optional: bool = False,
+        needs: Sequence[str] = (),
+        key: Key | None = None,
+        on_record: str | None = None,
+    ) -> None:
+        """Put a plugin onto the machine as its package would."""
+        payload = {"code": f"echo plugin {name}\n"} if files is None else files
+        base = self.plugins / name
+        for path, text in payload.items():
+            (base / path).parent.mkdir(parents=True, exist_ok=True)
+            (base / path).write_text(text)
+        lines = [
+            "mkpkgs-manifest 1",
+            f"core {core}",
+            f"abi {abi}",
+            f"plugin {name}",
+            f"package fake-plugin-{name} {version}",
+            f"order {order}",
+            *(["optional"] if optional else []),
+            *(f"needs {need}" for need in sorted(needs)),
+            *(f"file {hashlib.sha256(payload[path].encode()).hexdigest()}  {path}" for path in sorted(payload)),
+        ]
+        self.write_manifest(name, "".join(f"{line}\n" for line in lines), key)
+        self.record(f"fake-plugin-{name}", on_record or version)
+
+    def manifest(self, name: str) -> Path:
+        return self.share / "kit.manifest" if name == "kit" else self.share / f"plugins/{name}.manifest"
+
+    def write_manifest(self, name: str, text: str, key: Key | None = None) -> None:
+        """Write and sign any text as a plugin's manifest."""
+        self.manifest(name).write_bytes(text.encode("latin-1"))
+        (key or self.key).sign(self.manifest(name))
+
+    def remove(self, name: str) -> None:
+        shutil.rmtree(self.plugins / name)
+        for path in self.share.glob(f"plugins/{name}.manifest*"):
+            path.unlink()
+        self.forget(f"fake-plugin-{name}")
+
+    def command(self, *arguments: str, user: str = "root") -> list[str | Path]:
+        return ["chroot", f"--userspec={user}:{user}", self.root, *self.shell, "/usr/bin/fake-plugins", *arguments]
+
+    def tool(self, *arguments: str, user: str = "root") -> subprocess.CompletedProcess[str]:
+        """Call the target tool; stdout and stderr come back joined in stdout."""
+        return subprocess.run(
+            self.command(*arguments, user=user), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60
+        )
+
+    def serves(self) -> list[str]:
+        """What the working program prints: `core` and its plugins, in order."""
+        done = subprocess.run(["chroot", self.root, "/usr/bin/fake", "version"], capture_output=True, text=True)
+        return done.stdout.splitlines()
+
+    def leftovers(self) -> list[str]:
+        """Files of apply that should not have stayed."""
+        known = {"fake", "fake-core", "working-set", "failed-set"}
+        return [path.name for path in self.bin.iterdir() if path.name not in known]
+
+
+def _run(argv: Sequence[str | Path]) -> bytes:
+    return subprocess.run(argv, check=True, capture_output=True).stdout
