@@ -23,7 +23,8 @@ def check(project: Project, faults: Faults) -> list[Problem]:
     """
     known = Faults(list(faults.found))
     for path, what, instead in _all(project, known):
-        if not known.covers(*path):
+        alias = tuple("file" if part == "files" and len(path) > 2 else part for part in path)
+        if not known.covers(*path) and not known.covers(*alias):
             faults.add(path, what, instead)
     core = project.core
     broken = faults.covers("core", core.driver) or faults.covers("core", "driver") or faults.covers("core", "name")
@@ -201,9 +202,9 @@ def _files(project: Project, known: Faults) -> Iterator[Finding]:
         for index, spec in enumerate(specs):
             # The list has two names; the one in the file has a line.
             path = (*base, "files", index)
+            yield from _one_file(project, spec, path, owners, groups)
             if known.covers(*path, "path") or known.covers(*base, "file", index, "path"):
                 continue
-            yield from _one_file(project, spec, path, owners, groups)
             for place in _places(project, spec):
                 yield from _claim(project, package, place, spec, path, taken)
 

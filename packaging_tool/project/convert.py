@@ -28,12 +28,10 @@ class Converter:
     def table(self, cls: type[T], value: Any, path: Path, extra: Mapping[str, Any] | None = None) -> T:
         """One dataclass. extra: fields that the table does not say (a plugin's name)."""
         given: dict[str, Any] = dict(extra or {})
-        if not isinstance(value, dict):
+        is_table = isinstance(value, dict)
+        if not is_table:
             self._wrong_type(value, "a table", path, "")
             value = {}
-            known = True
-        else:
-            known = False
         kind: type = cls
         keys = schema.keys(kind)
         names = {name: key for key in keys.values() for name in (key.name, *key.aliases) if key.field not in given}
@@ -48,36 +46,36 @@ class Converter:
         for key in keys.values():
             if key.field in given:
                 continue
-            if key.required and not known:
+            if key.required and is_table:
                 self.faults.add((*path, key.name), "is missing", key.doc and f"write {key.doc.rstrip('.')}")
             given[key.field] = empty(key.hint) if key.required else key.default
         return cls(**given)
 
     def _field(self, cls: type, key: schema.Key, item: Any, path: Path) -> Any:
-        before = len(self.faults.found)
         value = self.value(key.hint, item, path, key.doc)
-        rule = rules.OF.get((cls.__name__, key.field))
-        if len(self.faults.found) == before and not (value in ("", None) and not key.required):
-            self._apply(rule, value, path)
+        if key.required or value not in ("", None):
+            self._apply(rules.OF.get((cls.__name__, key.field), rules.plain), value, path)
         return value
 
-    def _apply(self, rule: Callable[[Any], None] | None, value: Any, path: Path) -> None:
-        """Run a rule over a text, or over each item of a list or table."""
+    def _apply(self, rule: Callable[..., None], value: Any, path: Path) -> None:
+        """Run a rule over a text, over each item of a list, or over each name and text of a table."""
         if isinstance(value, tuple):
             for index, item in enumerate(value):
                 self._apply(rule, item, (*path, index))
-            return
-        if isinstance(value, Mapping) and rule is None:
+        elif isinstance(value, Mapping):
             for name, item in value.items():
-                self._apply(rules.one_line, item, (*path, name))
+                self._try(rule, (name, item), (*path, name))
+        else:
+            self._try(rule, (value,), path)
+
+    def _try(self, rule: Callable[..., None], arguments: tuple[Any, ...], path: Path) -> None:
+        """One mistake, one message: what already has the wrong type is not looked at again."""
+        if self.faults.covers(*path):
             return
         try:
-            if rule is not None:
-                rule(value)
-            elif isinstance(value, str):
-                rules.one_line(value)
+            rule(*arguments)
         except RuleError as error:
-            self.faults.add((*path, *error.below), error.what, error.instead)
+            self.faults.add(path, error.what, error.instead)
 
     def value(self, hint: Any, value: Any, path: Path, doc: str = "") -> Any:
         """One value of a type."""

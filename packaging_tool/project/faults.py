@@ -10,28 +10,40 @@ Path = tuple[str | int, ...]
 
 
 class RuleError(Exception):
-    """A value is wrong. what: the fault. instead: what to write. below: keys below the value where the fault is."""
+    """A value breaks a rule. what: the fault. instead: what to write, or ""."""
 
-    def __init__(self, what: str, instead: str = "", *, below: tuple[str | int, ...] = ()) -> None:
+    def __init__(self, what: str, instead: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.instead = instead
-        self.below = below
 
 
 @dataclass(slots=True)
 class Faults:
-    """What is wrong so far: (path, what, what to write instead)."""
+    """What is wrong so far.
+
+    found: (path, what, what to write instead). names: paths whose name alone is wrong; what is below still counts.
+    """
 
     found: list[tuple[Path, str, str]] = field(default_factory=list)
+    names: set[Path] = field(default_factory=set)
 
     def add(self, path: Path, what: str, instead: str = "") -> None:
         """Note one fault."""
         self.found.append((path, what, instead))
 
+    def add_name(self, path: Path, what: str, instead: str = "") -> None:
+        """Note that the name of a table is wrong."""
+        self.names.add(path)
+        self.add(path, what, instead)
+
     def covers(self, *path: str | int) -> bool:
         """Whether something at, below or around the path is already known to be wrong."""
-        return any(known[: len(path)] == path or path[: len(known)] == known for known, _, _ in self.found)
+        for known, _, _ in self.found:
+            around = path[: len(known)] == known and not (known in self.names and len(path) > len(known))
+            if around or known[: len(path)] == path:
+                return True
+        return False
 
 
 def similar(word: str, known: Iterable[str]) -> str:

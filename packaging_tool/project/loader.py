@@ -56,7 +56,7 @@ def _project(path: Path, raw: dict[str, Any], faults: Faults) -> Project:
     converter = Converter(faults)
     for name in raw:
         if name not in TABLES:
-            faults.add((name,), "unknown table" if isinstance(raw[name], dict) else "unknown key", _top(name))
+            faults.add_name((name,), "unknown table" if isinstance(raw[name], dict) else "unknown key", _top(name))
     core_raw = raw.get("core", {})
     driver = _driver(core_raw, faults)
     core_raw, core_options = _split(core_raw, driver)
@@ -93,7 +93,9 @@ def _plugins(raw: Any, driver: str, module: Any, converter: Converter) -> tuple[
         try:
             rules.plugin_name(name)
         except RuleError as error:
-            converter.faults.add(path, error.what, error.instead.replace('write "', "write [plugin.").replace('"', "]"))
+            converter.faults.add_name(
+                path, error.what, error.instead.replace('write "', "write [plugin.").replace('"', "]")
+            )
         own, settings = _split(table, driver)
         specs.append(converter.table(PluginSpec, own, path, {"name": name}))
         if module is not None:

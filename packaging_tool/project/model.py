@@ -41,9 +41,9 @@ class FileSpec:
     source: glob, relative to the project file; not for directory, symlink and ghost.
     path: where it goes; with a final `/` the source keeps its name below it.
     type: file, config (kept when the administrator changed it), doc, directory, symlink or ghost (owned, not shipped).
-    mode: octal text such as `"0640"`; the default is 0755 for directories and executable sources, else 0644.
-    owner: name of a user.
-    group: name of a group.
+    mode: octal text such as `"0640"`, without setuid, setgid and sticky bit, and not writable for all; the default is 0755 for directories and executable sources, else 0644.
+    owner: root or the service's user.
+    group: root, adm or the service's group.
     target: of a symlink.
     """
 
@@ -81,7 +81,7 @@ class ServiceSpec:
     type: systemd's `Type=`.
     check: arguments with which a new program must end with status 0 before it replaces the old one.
     capabilities: what the service keeps, e.g. `"CAP_NET_BIND_SERVICE"`.
-    environment: variables of the service.
+    environment: variables of the service, e.g. `{ XDG_DATA_HOME = "/var/lib" }`.
     home: home directory of the user and state directory of the service; default /var/lib/NAME.
     unit: lines of the [Service] section that replace or extend ours, e.g. `LimitNOFILE = "1048576"`.
     documentation: of the unit; default the homepage.
@@ -103,10 +103,11 @@ class CoreSpec:
     """The server's own package.
 
     name: of the package, the service, the user and the directories.
-    version: upstream version, without epoch and release.
+    version: upstream version without epoch and release, in what .deb and .rpm both carry: a digit, then letters,
+        digits, `.`, `+`, `~` (a pre-release is `2.12.0~beta.1`).
     release: of the packaging.
     epoch: raise it only when upstream's versions went backwards.
-    summary: one line, no final full stop.
+    summary: one line of at most 80 characters, no final full stop.
     description: some lines of plain text; blank lines part paragraphs.
     license: SPDX expression of the server, e.g. `"Apache-2.0"`.
     copyright: who holds the copyright, e.g. `"2015 Matthew Holt and The Caddy Authors"`.
@@ -118,13 +119,13 @@ class CoreSpec:
     priority: Debian's priority.
     architectures: Debian's names: amd64, arm64; `all` for a server without machine code.
     targets: distribution releases that must be able to install the packages.
-    driver: how plugins are built and get into the server.
+    driver: how plugins are built and get into the server; its own settings are in `[core.DRIVER]`.
     program: path of the core's own program relative to the project file, for drivers that do not build it.
-    user: that the service runs as.
+    user: that the service runs as; default NAME, without a service root.
     user_group: group of that user; default the user's name.
     config_directory: default /etc/NAME.
-    plugins_directory: default /usr/lib/NAME/plugins.
-    files: more files for the core package.
+    plugins_directory: only /usr/lib/NAME/plugins, the default, works so far.
+    files: more files for the core package; `[[core.file]]` where `[core.files]` is the driver's table.
     service: the systemd service.
     changelog: newest first; default one entry for this version.
     compression: per format, e.g. `{ deb = "xz", rpm = "zstd:19" }`; the default suits the targets.
@@ -173,7 +174,7 @@ class CoreSpec:
 class PluginSpec:
     """One plugin; the key in `[plugin.NAME]` is its name.
 
-    summary: one line, no final full stop.
+    summary: one line of at most 80 characters, no final full stop.
     description: default the summary.
     version: of its own; default the core's. The core's version and release then follow the plugin's release after a
         `+`, since the plugin built for another core is another package.
@@ -182,7 +183,7 @@ class PluginSpec:
     copyright: default the core's.
     homepage: default the core's.
     optional: true if the server may start without it when it fails.
-    order: plugins with lower numbers come first in the server.
+    order: 0 to 9999; plugins with lower numbers come first in the server.
     needs: names of plugins of this project that must be there too.
     clashes: names of plugins of this project that cannot be there at the same time.
     files: more files for the plugin's package.
@@ -218,7 +219,7 @@ class PluginSpec:
 class RepositorySpec:
     """The repositories in `dist/`.
 
-    url: where `dist/` will be served; the source files for clients carry it.
+    url: http or https address where `dist/` will be served; the source files for clients carry it.
     origin: Release's Origin; default the core's vendor. unattended-upgrades matches it: never change it.
     label: Release's Label; default the core's name.
     suite: Release's Suite and the folder below dists/.

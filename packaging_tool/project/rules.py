@@ -76,8 +76,6 @@ UNIT_FOREIGN = {"Description", "After", "Before", "Wants", "Requires", "Requisit
 
 def one_line(text: str) -> None:
     """A text for one line of a control field, unit or spec: no line ends, no other control characters."""
-    if not isinstance(text, str):
-        return
     if "\n" in text or "\r" in text:
         raise RuleError("has more than one line", "write it on one line")
     _printable(text)
@@ -298,33 +296,29 @@ def arguments(text: str) -> None:
         raise RuleError(f"{text!r} cannot be split into arguments: {str(error).lower()}", "check the quotes") from None
 
 
-def environment(values: Mapping[str, str]) -> None:
-    """Names that systemd.exec(5) takes in Environment=."""
-    for name, value in values.items():
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise RuleError(f"{name!r} is not a name of a variable: letters, digits, `_`", below=(name,))
-        _below(name, one_line, value)
+def variable(name: str, value: str) -> None:
+    """Environment= of systemd.exec(5)."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise RuleError(f"{name!r} is not a name of a variable: letters, digits, `_`")
+    one_line(value)
 
 
-def unit(values: Mapping[str, str]) -> None:
-    """Lines of [Service], systemd.service(5) and systemd.exec(5)."""
-    for name, value in values.items():
-        if name in UNIT_ELSEWHERE:
-            raise RuleError("has a key of its own", f"use {UNIT_ELSEWHERE[name]}", below=(name,))
-        if name in UNIT_FOREIGN:
-            raise RuleError("does not belong into [Service]", "use a drop-in file in `files` for it", below=(name,))
-        if not re.fullmatch(r"[A-Z][A-Za-z0-9]*", name):
-            raise RuleError(
-                f"{name!r} is not a word of a unit", 'write for example LimitNOFILE = "1048576"', below=(name,)
-            )
-        _below(name, one_line, value)
+def unit_line(name: str, value: str) -> None:
+    """A line of [Service], systemd.service(5) and systemd.exec(5)."""
+    if name in UNIT_ELSEWHERE:
+        raise RuleError("has a key of its own", f"use {UNIT_ELSEWHERE[name]}")
+    if name in UNIT_FOREIGN:
+        raise RuleError("does not belong into [Service]", "ship a drop-in file for it")
+    if not re.fullmatch(r"[A-Z][A-Za-z0-9]*", name):
+        raise RuleError(f"{name!r} is not a word of a unit", 'write for example LimitNOFILE = "1048576"')
+    one_line(value)
 
 
-def _below(name: str, rule: Callable[[str], None], value: str) -> None:
-    try:
-        rule(value)
-    except RuleError as error:
-        raise RuleError(error.what, error.instead, below=(name,)) from None
+def plain(*values: Any) -> None:
+    """What has no rule of its own: every text is one printable line."""
+    for value in values:
+        if isinstance(value, str):
+            one_line(value)
 
 
 def date(text: str) -> None:
@@ -366,8 +360,8 @@ _RELATION_FIELDS: dict[str, Callable[[str], None]] = {
     "replaces": single_relation,
     "provides": provided,
 }
-# (class, field): the rule for its value, or for each item of a list. Texts without a rule must be one printable line.
-OF: dict[tuple[str, str], Callable[[Any], None]] = {
+# (class, field): the rule for its value, for each item of a list, or for name and value of each item of a table.
+OF: dict[tuple[str, str], Callable[..., None]] = {
     ("CoreSpec", "name"): package_name,
     ("CoreSpec", "version"): upstream_version,
     ("CoreSpec", "release"): release,
@@ -391,9 +385,9 @@ OF: dict[tuple[str, str], Callable[[Any], None]] = {
     ("ServiceSpec", "reload"): arguments,
     ("ServiceSpec", "check"): arguments,
     ("ServiceSpec", "capabilities"): capability,
-    ("ServiceSpec", "environment"): environment,
+    ("ServiceSpec", "environment"): variable,
     ("ServiceSpec", "home"): paths.home,
-    ("ServiceSpec", "unit"): unit,
+    ("ServiceSpec", "unit"): unit_line,
     ("ServiceSpec", "documentation"): documentation,
     ("ChangeSpec", "version"): whole_version,
     ("ChangeSpec", "date"): date,
