@@ -73,7 +73,7 @@ def plan(project: Project, settings: Settings, listener: Listener) -> tuple[Pack
     run = _Run(project, settings, listener)
     with run.exclusive():
         locked = run.locked()
-        made = []
+        made: list[Package] = []
         for architecture in run.architectures:
             outline = run.driver.outline(project, locked.part, architecture, run.workdir)
             trust = planning.Trust(keys={}, sign=None)
@@ -203,6 +203,7 @@ class _Run:
             inputs = self._inputs(ring, locked)
             if packages and repositories and self._is_current(before, inputs):
                 return Report(unchanged=len(before.packages), seconds=time.monotonic() - began)
+            ring.unlock()
             staging = stack.enter_context(self._staging())
             after = state.State(packages=dict(before.packages), files=before.files)
             if packages:
