@@ -63,7 +63,7 @@ class CoreOptions:
 class PluginOptions:
     """Settings of `[plugin.NAME.go-link]`.
 
-    module: Go module of the plugin: `path@version` or `./folder`; default the core's module.
+    module: Go module of the plugin: `path` (at `v` and its version), `path@version`, or `./folder`; default the core's.
     packages: import paths that are linked in; default the module itself.
     lines: Go statements that are put at the line `//mkpkgs:register` of main, `{package}` stands for the first package.
     """
@@ -99,7 +99,7 @@ class Driver:
         for name, plugin in sorted(project.plugin_options.items()):
             key = f"plugin.{name}.go-link"
             if plugin.module:
-                problems.module(f"{key}.module", plugin.module, "")
+                problems.module(f"{key}.module", plugin.module, f"v{project.plugin(name).version}")
             elif not plugin.packages:
                 problems.add(key, "names neither module nor packages", 'write packages = ["import/path"]')
             problems.paths(f"{key}.packages", plugin.packages)
@@ -132,18 +132,18 @@ class Driver:
         core_paths, codes = building.parts_of(job, packages)
         built = job.lock.built.get(architecture)
         core, base = project.core.name, f"/usr/lib/{project.core.name}"
-        modules = building.modules_of(packages, core_paths)
+        modules = building.modules_of(job, packages, core_paths)
         roots = [item.path for item in hostmain.parse(job.lock.main.text()).imports]
         kit = _outline_names(core_paths, {*roots, "runtime"}) + _KIT_FILES
         plugins = {
             name: Payload(
                 _outline_entries(f"{base}/plugins/{name}", _outline_plugin(code)),
-                _modules(project, building.modules_of(packages, code.packages), job.toolchain, None),
+                _modules(project, building.modules_of(job, packages, code.packages), None),
             )
             for name, code in codes.items()
         }
         program = Entry(path=f"{base}/bin/{core}-core", mode=0o755)
-        described = _modules(project, modules, job.toolchain, None)
+        described = _modules(project, modules, None)
         return Outcome(
             built.abi if built else "0" * 64,
             Payload((program,), described),
@@ -166,12 +166,12 @@ class Driver:
         result = building.build(job)
         _compare(known, architecture, result.built, listener)
         core, base = project.core.name, f"/usr/lib/{project.core.name}"
-        modules = _modules(project, result.modules["core"], job.toolchain, listener)
+        modules = _modules(project, result.modules["core"], listener)
         program = Entry(path=f"{base}/bin/{core}-core", mode=0o755, content=Content(result.core))
         plugins = {
             name: Payload(
                 _entries(f"{base}/plugins/{name}", folder),
-                _modules(project, result.modules[f"plugin {name}"], job.toolchain, listener),
+                _modules(project, result.modules[f"plugin {name}"], listener),
             )
             for name, folder in result.plugins.items()
         }
@@ -379,14 +379,11 @@ def _failures(failed: Mapping[str, tuple[str, str]]) -> tuple[Failure, ...]:
     return tuple(Failure(name, package, message) for name, (package, message) in sorted(failed.items()))
 
 
-def _modules(
-    project: Project, modules: Iterable[GoModule], toolchain: Toolchain, listener: Listener | None
-) -> tuple[Module, ...]:
-    """With licenses, and with Go's standard library, which is compiled into every program."""
+def _modules(project: Project, modules: Iterable[GoModule], listener: Listener | None) -> tuple[Module, ...]:
+    """With licenses."""
     local = {wanted.path: name for name in project.plugin_options if (wanted := _plugin_module(project, name)).local}
-    standard = GoModule("std", toolchain.version.removeprefix("go"), "", toolchain.root)
     described = []
-    for module in (*modules, standard):
+    for module in modules:
         license_ = licenses.of_folder(module.dir) if module.dir is not None else licenses.License("", (), "")
         known, holders = license_.id, license_.copyright
         if module.path in local:

@@ -140,9 +140,14 @@ def parts_of(job: Job, packages: Mapping[str, GoPackage]) -> tuple[tuple[str, ..
     return parts.core, codes
 
 
-def modules_of(packages: Mapping[str, GoPackage], paths: Iterable[str]) -> tuple[GoModule, ...]:
-    """The modules that give these packages, sorted by path."""
-    found = {m.path: m for path in paths if (m := packages[path].module) is not None}
+def modules_of(job: Job, packages: Mapping[str, GoPackage], paths: Iterable[str]) -> tuple[GoModule, ...]:
+    """The modules that give these packages, sorted by path; Go's own library is the module `std`."""
+    found: dict[str, GoModule] = {}
+    for path in paths:
+        if (module := packages[path].module) is not None:
+            found[module.path] = module
+        elif packages[path].standard:
+            found["std"] = GoModule("std", job.toolchain.version.removeprefix("go"), "", job.toolchain.root)
     return tuple(found[path] for path in sorted(found))
 
 
@@ -169,8 +174,8 @@ def build(job: Job) -> Result:
     identity = abi.identity(
         job.core, job.architecture, job.lock, hashes, archives, (kit / "link.flags").read_text(), info
     )
-    modules = {"core": modules_of(packages, core_paths)}
-    modules |= {f"plugin {name}": modules_of(packages, code.packages) for name, code in codes.items()}
+    modules = {"core": modules_of(job, packages, core_paths)}
+    modules |= {f"plugin {name}": modules_of(job, packages, code.packages) for name, code in codes.items()}
     store.prune()
     return Result(
         core=job.folder / "core",
