@@ -37,8 +37,9 @@ class GpgSigner:
         older than its key. Raises SigningError if there is no such secret key.
     """
 
-    def __init__(self, home: Path | None, selector: str, time: int, passphrase: str | None) -> None:
+    def __init__(self, home: Path | None, selector: str, time: int, passphrase: str | None, name: str = "") -> None:
         self._home = home
+        self._name = name or f"the key {selector}"
         self._passphrase = passphrase
         listing = _gpg(home, None, ["--with-colons", "--list-secret-keys", selector], check=False).decode()
         found = _first_key(listing, "sec")
@@ -77,7 +78,7 @@ class GpgSigner:
         return self._gpg("--digest-algo", "SHA512", *moment, "--local-user", self.fingerprint, *options, stdin=data)
 
     def _gpg(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        return _gpg(self._home, self._passphrase, arguments, stdin=stdin)
+        return _gpg(self._home, self._passphrase, arguments, stdin=stdin, name=self._name)
 
 
 @contextmanager
@@ -88,10 +89,11 @@ def from_file(secret: bytes, time: int, passphrase: str | None, name: str = "key
     """
     with _private_home() as home:
         status = _gpg(home, passphrase, ["--status-fd", "1", "--import"], stdin=secret, name=name).decode()
-        imported = re.search(r"^\[GNUPG:\] IMPORT_OK \d+ ([0-9A-F]{40})", status, re.MULTILINE)
-        if imported is None:
+        imported = re.search(r"^\[GNUPG:\] IMPORT_OK (\d+) ([0-9A-F]{40})", status, re.MULTILINE)
+        # doc/DETAILS of gpg: bit 16 says that there is a secret key.
+        if imported is None or not int(imported[1]) & 16:
             raise SigningError(f"{name}: it holds no OpenPGP secret key")
-        signer = GpgSigner(home, imported[1], time, passphrase)
+        signer = GpgSigner(home, imported[2], time, passphrase, name)
         # Found out now, and not after an hour of building.
         signer.detached(b"")
         yield signer

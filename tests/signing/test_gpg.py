@@ -1,0 +1,163 @@
+"""OpenPGP signatures. Judges: gpg and gpgv with a keyring of their own, and rpmkeys."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from packaging_tool.errors import SigningError
+from packaging_tool.signing import gpg
+
+UID = "Test Archive <test@example.org>"
+TIME = 1_900_000_000
+DATA = b"Origin: test\n- dashes\nFrom here\n"
+
+
+@pytest.fixture(scope="module", params=["ed25519", "rsa4096"])
+def key(request: pytest.FixtureRequest) -> tuple[bytes, bytes, str]:
+    return gpg.generate(UID, request.param, "correct horse")
+
+
+@pytest.fixture
+def signer(key: tuple[bytes, bytes, str]) -> Iterator[gpg.GpgSigner]:
+    with gpg.from_file(key[0], TIME, "correct horse") as signer:
+        yield signer
+
+
+def keyring(signer: gpg.GpgSigner, directory: Path) -> Path:
+    path = directory / "ring.gpg"
+    subprocess.run(["gpg", "--dearmor", "-o", path], input=signer.public_key(), check=True)
+    return path
+
+
+def gpgv(ring: Path, *files: Path) -> tuple[int, str]:
+    done = subprocess.run(["gpgv", "--keyring", ring, *files], capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+def test_gpgv_accepts_detached_armored_and_clear_signatures(signer: gpg.GpgSigner, tmp_path: Path) -> None:
+    ring = keyring(signer, tmp_path)
+    data, signature = tmp_path / "data", tmp_path / "signature"
+    data.write_bytes(DATA)
+    for made in (signer.detached(DATA), signer.armored(DATA)):
+        signature.write_bytes(made)
+        assert gpgv(ring, signature, data)[0] == 0
+    signature.write_bytes(signer.clear(DATA))
+    assert gpgv(ring, signature)[0] == 0
+    signature.write_bytes(signer.clear(DATA).replace(b"Origin: test", b"Origin: best"))
+    assert gpgv(ring, signature)[0] == 1
+
+
+def test_detached_is_one_v4_signature_packet(signer: gpg.GpgSigner) -> None:
+    listed = subprocess.run(["gpg", "--list-packets"], input=signer.detached(b"x"), capture_output=True, check=True)
+    packets = [line for line in listed.stdout.decode().splitlines() if line.startswith("# off=")]
+    assert len(packets) == 1
+    assert b"version 4" in listed.stdout
+    assert signer.armored(b"x").startswith(b"-----BEGIN PGP SIGNATURE-----\n")
+
+
+def test_a_signature_carries_the_given_time_so_the_bytes_can_be_made_again(
+    key: tuple[bytes, bytes, str], tmp_path: Path
+) -> None:
+    made = set()
+    for _ in range(2):
+        with gpg.from_file(key[0], TIME, "correct horse") as signer:
+            made |= {(signer.detached(DATA), signer.armored(DATA), signer.clear(DATA))}
+    assert len(made) == 1
+    listed = subprocess.run(["gpg", "--list-packets"], input=made.pop()[0], capture_output=True, check=True)
+    assert f"created {TIME}".encode() in listed.stdout
+
+
+def test_a_signature_is_never_older_than_its_key(key: tuple[bytes, bytes, str], tmp_path: Path) -> None:
+    """With a SOURCE_DATE_EPOCH before the key was made, every verifier would refuse the signature."""
+    (tmp_path / "data").write_bytes(DATA)
+    with gpg.from_file(key[0], 1_000_000_000, "correct horse") as signer:
+        (tmp_path / "signature").write_bytes(signer.detached(DATA))
+        ring = keyring(signer, tmp_path)
+    code, said = gpgv(ring, tmp_path / "signature", tmp_path / "data")
+    assert code == 0
+    assert "newer than" not in said
+
+
+def test_many_threads_sign_at_once(signer: gpg.GpgSigner) -> None:
+    alone = [signer.detached(bytes([number])) for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(signer.detached, (bytes([number]) for number in range(8)))) == alone
+
+
+def test_rpm_takes_the_public_key(signer: gpg.GpgSigner, tmp_path: Path) -> None:
+    (tmp_path / "key.asc").write_bytes(signer.public_key())
+    database = f"--dbpath={tmp_path / 'db'}"
+    subprocess.run(["rpmkeys", database, "--import", "key.asc"], cwd=tmp_path, check=True, capture_output=True)
+    listed = subprocess.run(["rpm", database, "-q", "gpg-pubkey"], capture_output=True, text=True, check=True)
+    assert signer.fingerprint[-8:].lower() in listed.stdout
+
+
+def test_the_key_says_what_it_is(key: tuple[bytes, bytes, str], signer: gpg.GpgSigner) -> None:
+    assert (signer.key_kind, signer.fingerprint) == gpg.describe(key[1])
+    assert signer.fingerprint == key[2]
+
+
+@pytest.mark.parametrize("passphrase", [None, "battery"])
+def test_a_wrong_passphrase_is_told_at_once(key: tuple[bytes, bytes, str], passphrase: str | None) -> None:
+    with (
+        pytest.raises(SigningError, match=r"r\.key is locked, and the passphrase does not fit") as caught,
+        gpg.from_file(key[0], TIME, passphrase, "r.key"),
+    ):
+        pass
+    assert "MKPKGS_PASSPHRASE" in caught.value.hint
+
+
+def test_a_public_key_or_rubbish_cannot_sign(key: tuple[bytes, bytes, str]) -> None:
+    for text in (key[1], b"rubbish"):
+        with pytest.raises(SigningError, match=r"r\.key"), gpg.from_file(text, TIME, None, "r.key"):
+            pass
+    with pytest.raises(SigningError):
+        gpg.describe(b"rubbish")
+
+
+def test_the_private_keyring_is_gone_afterwards(
+    key: tuple[bytes, bytes, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with gpg.from_file(key[0], TIME, "correct horse"):
+        (home,) = tmp_path.iterdir()
+        assert home.stat().st_mode & 0o777 == 0o700
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_process_shows_the_passphrase(
+    key: tuple[bytes, bytes, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrapper around the real gpg notes its arguments and its environment."""
+    log = tmp_path / "log"
+    wrapper = tmp_path / "gpg"
+    wrapper.write_text(f'#!/bin/sh\n{{ echo "$@"; env; }} >>{log}\nexec /usr/bin/gpg "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with gpg.from_file(key[0], TIME, "correct horse") as signer:
+        signer.detached(DATA)
+    assert "--detach-sign" in log.read_text()
+    assert "correct horse" not in log.read_text()
+
+
+def test_a_key_in_the_users_own_keyring_signs_by_fingerprint(
+    key: tuple[bytes, bytes, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "gnupg"
+    home.mkdir(mode=0o700)
+    monkeypatch.setenv("GNUPGHOME", str(home))
+    subprocess.run(["gpg", "--batch", "--import"], input=key[0], check=True, capture_output=True)
+    try:
+        signer = gpg.GpgSigner(None, key[2], TIME, "correct horse")
+        (tmp_path / "data").write_bytes(DATA)
+        (tmp_path / "signature").write_bytes(signer.detached(DATA))
+        assert gpgv(keyring(signer, tmp_path), tmp_path / "signature", tmp_path / "data")[0] == 0
+        with pytest.raises(SigningError, match="no secret key"):
+            gpg.GpgSigner(None, "F" * 40, TIME, None)
+    finally:
+        subprocess.run(["gpgconf", "--kill", "all"], check=True)
