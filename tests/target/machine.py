@@ -20,10 +20,11 @@ from packaging_tool.project.model import CoreSpec, Project, ServiceSpec
 from packaging_tool.target import runtime
 
 ABI = "ab" * 32
-PROGRAMS = """
-awk bash cat chmod chown chroot cp cut dash df dpkg-query env find flock grep head id ln ls mkdir mkfifo mknod mktemp mv
-nproc openssl prlimit rm sed setpriv sleep sort stat sync tail timeout touch tr true unshare xargs
-""".split()
+PROGRAMS = (
+    *("awk", "bash", "cat", "chmod", "chown", "cp", "cut", "dash", "dd", "df", "dpkg-query", "env", "find", "flock"),
+    *("grep", "id", "ln", "mkdir", "mktemp", "mv", "nproc", "openssl", "prlimit", "rm", "sed", "setpriv", "sleep"),
+    *("sort", "stat", "sync", "timeout", "touch", "tr", "true", "unshare", "xargs"),
+)
 
 CORE = """#!/bin/sh
 # core
@@ -77,8 +78,12 @@ def build_base(root: Path) -> None:
     (root / "usr/bin/sh").symlink_to("dash")
     (root / "tmp").chmod(0o1777)
     os.mknod(root / "dev/null", 0o020666, os.makedev(1, 3))
-    (root / "dev/null").chmod(0o666)
-    (root / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\nfake:x:990:990::/:/bin/false\nvisitor:x:991:991::/:/bin/sh\n")
+    os.mknod(root / "dev/zero", 0o020666, os.makedev(1, 5))
+    for device in ("null", "zero"):
+        (root / "dev" / device).chmod(0o666)
+    (root / "etc/passwd").write_text(
+        "root:x:0:0::/:/bin/sh\nfake:x:990:990::/:/bin/false\nvisitor:x:991:991::/:/bin/sh\n"
+    )
     (root / "etc/group").write_text("root:x:0:\nfake:x:990:\nvisitor:x:991:\n")
     (root / "var/lib/dpkg/status").touch()
 

@@ -1,0 +1,164 @@
+"""A set that fails, a full disk and a kill at any instant leave the old program or the new one, never none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.target.machine import Machine
+
+OLD = ["core", "plugin git"]
+NEW = ["core", "plugin cors", "plugin git"]
+
+
+@pytest.fixture
+def serving(machine: Machine) -> Machine:
+    """A machine that serves with the plugin git."""
+    machine.install("git")
+    assert machine.tool("apply").returncode == 0
+    return machine
+
+
+def old_set_stays(machine: Machine, *reasons: str) -> None:
+    before = machine.program.read_bytes()
+    done = machine.tool("apply")
+    assert done.returncode == 1, done.stdout
+    for reason in (*reasons, "the old set goes on serving: fake with git 1.0-1"):
+        assert reason in done.stdout, done.stdout
+    assert machine.program.read_bytes() == before
+    assert machine.leftovers() == []
+    status = machine.tool("status")
+    assert status.returncode == 1
+    assert reasons[0] in status.stdout
+
+
+def test_a_plugin_that_does_not_link_is_named(serving: Machine) -> None:
+    serving.install("bad", files={"code": "", "unlinkable": ""})
+    old_set_stays(serving, "making fake with bad, git failed: symbol missing in bad")
+
+
+def test_a_plugin_that_crashes_is_refused(serving: Machine) -> None:
+    serving.install("bad", files={"code": "echo out of luck >&2; exit 3\n"})
+    old_set_stays(serving, "fake with bad, git ended with status 3 when it was tried: out of luck")
+
+
+def test_a_plugin_that_is_killed_by_a_signal_is_refused(serving: Machine) -> None:
+    serving.install("bad", files={"code": "sh -c 'kill -SEGV $$'; exit $?\n"})
+    old_set_stays(serving, "ended with status 139 when it was tried")
+
+
+@pytest.mark.acceptance
+def test_a_plugin_that_hangs_is_refused_and_leaves_no_process(serving: Machine) -> None:
+    serving.install("bad", files={"code": "trap '' TERM; sleep 4242 & sleep 4242\n"})
+    old_set_stays(serving, "did not end within 30 seconds when it was tried")
+    assert "4242" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+
+
+def test_control_characters_of_a_plugin_do_not_reach_the_terminal(serving: Machine) -> None:
+    serving.install("bad", files={"code": "printf '\\033[2Jgone\\007\\n' >&2; exit 1\n"})
+    old_set_stays(serving, "when it was tried: [2Jgone\n")
+
+
+def test_the_try_has_no_rights_no_network_and_an_empty_home(serving: Machine) -> None:
+    code = """
+[ "$(id -u):$(id -g):$(id -G)" = 990:990:990 ] || { echo "user $(id)" >&2; exit 1; }
+[ "$(env | sort | cut -d= -f1 | tr '\\n' ' ')" = "HOME LC_ALL PATH PWD TMPDIR " ] || { env >&2; exit 1; }
+touch "$HOME/file" "$TMPDIR/file" || exit 1
+if touch /usr/lib/fake/bin/x 2>/dev/null; then echo "it writes beside the program" >&2; exit 1; fi
+if unshare --net true 2>/dev/null; then echo "it has capabilities" >&2; exit 1; fi
+if dd if=/dev/zero of="$HOME/big" bs=1M count=40 2>/dev/null; then echo "it fills the disk" >&2; exit 1; fi
+"""
+    serving.install("curious", files={"code": code})
+    done = serving.tool("apply")
+    assert done.returncode == 0, done.stdout
+    assert serving.leftovers() == []
+
+
+def test_a_first_installation_with_a_bad_plugin_has_no_program(machine: Machine) -> None:
+    """The server must not start with less than what was installed."""
+    machine.install("auth", files={"code": "exit 1\n"})
+    done = machine.tool("apply")
+    assert done.returncode == 1
+    assert "there is no working program yet" in done.stdout
+    assert not machine.program.exists()
+
+
+def test_a_missing_user_is_told(serving: Machine) -> None:
+    passwd = serving.root / "etc/passwd"
+    passwd.write_text(passwd.read_text().replace("fake:x:990", "else:x:990"))
+    serving.install("cors")
+    old_set_stays(serving, "the user fake does not exist", "systemd-sysusers fake.conf")
+
+
+@pytest.mark.parametrize("kilobytes", [0, 8, 40, 60])
+def test_a_full_disk_keeps_the_old_program(serving: Machine, kilobytes: int) -> None:
+    """The directory of the program lies on a file system with hardly any room."""
+    old = serving.program.read_text()
+    program = f"{serving.core.read_text()}# {'x' * 100_000}\n"
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", str(serving.bin)]
+    kept = {path.name: path.read_bytes() for path in serving.bin.iterdir()}
+    if subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("this machine mounts no tmpfs")
+    try:
+        for name, data in {**kept, "fake-core": program.encode()}.items():
+            (serving.bin / name).write_bytes(data)
+            (serving.bin / name).chmod(0o755)
+        filler = serving.bin / ".filler"
+        filler.write_bytes(b"")
+        room = os.statvfs(serving.bin).f_bavail * 4096 - kilobytes * 1024
+        filler.write_bytes(b"\0" * room)
+        done = serving.tool("apply")
+        assert done.returncode == 1, done.stdout
+        assert "No space left on device" in done.stdout or " kB are free on " in done.stdout, done.stdout
+        assert serving.program.read_text() == old
+        assert [name for name in serving.leftovers() if name != ".filler"] == []
+        filler.unlink()
+        done = serving.tool("apply")
+        assert done.returncode == 0, done.stdout
+        assert serving.serves() == OLD
+    finally:
+        subprocess.run(["umount", serving.bin], check=True)
+
+
+def test_kill_at_any_instant_leaves_the_old_or_the_new_set(serving: Machine) -> None:
+    """The next apply always ends with the new one."""
+    seed = random.SystemRandom().randrange(1 << 32)
+    chance = random.Random(seed)  # noqa: S311 - no secret: it picks the moments, and a failure names its seed
+    started = time.monotonic()
+    assert serving.tool("verify").returncode == 0
+    length = 3 * (time.monotonic() - started)
+    killed = 0
+    for _ in range(25):
+        serving.install("cors")
+        process = subprocess.Popen(
+            serving.command("apply"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        time.sleep(chance.random() * length)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        assert serving.serves() in (OLD, NEW), f"seed {seed}"
+        done = serving.tool("apply")
+        assert done.returncode == 0, f"seed {seed}: {done.stdout}"
+        assert serving.serves() == NEW, f"seed {seed}"
+        assert serving.leftovers() == []
+        serving.remove("cors")
+        assert serving.tool("apply").returncode == 0
+        assert serving.serves() == OLD
+    assert killed, "no kill came in time: the test shows nothing"
+
+
+def test_two_at_once_take_turns(serving: Machine) -> None:
+    serving.install("cors", files={"code": "echo plugin cors\n", "slow": ""})
+    calls = [subprocess.Popen(serving.command("apply"), stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = sorted(call.communicate(timeout=60)[0] for call in calls)
+    assert [call.returncode for call in calls] == [0, 0]
+    assert "nothing to do" in said[0]
+    assert "verified and put into fake" in said[1]
+    assert serving.serves() == NEW

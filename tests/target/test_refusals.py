@@ -1,0 +1,397 @@
+"""Nothing unverified is used: each way to tamper has a reason of its own, and the old program goes on serving."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.target.machine import ABI, Key, Machine
+
+Tamper = Callable[[Machine], object]
+
+
+def edit(machine: Machine, name: str, old: str, new: str) -> None:
+    """Change a manifest and sign the change with the trusted key: so only the syntax or the facts are wrong."""
+    text = machine.manifest(name).read_text()
+    assert old in text
+    machine.write_manifest(name, text.replace(old, new, 1))
+
+
+def flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text() + text)
+
+
+def code(machine: Machine, name: str = "git") -> Path:
+    return machine.plugins / name / "code"
+
+
+def hard_link(machine: Machine) -> None:
+    os.link(code(machine), machine.root / "tmp/other")
+
+
+def swap_for_link(machine: Machine) -> None:
+    code(machine).rename(machine.root / "tmp/code")
+    code(machine).symlink_to("../../../../../tmp/code")
+
+
+def swap_directory_for_link(machine: Machine) -> None:
+    (machine.plugins / "git").rename(machine.root / "tmp/git")
+    (machine.plugins / "git").symlink_to("../../../../tmp/git")
+
+
+def other_signature(machine: Machine) -> None:
+    """A signature of another manifest by the same key."""
+    machine.install("other", order=60)
+    (machine.share / "plugins/other.manifest.sig").rename(machine.share / "plugins/git.manifest.sig")
+    machine.key.sign(machine.manifest("other"))
+
+
+def forge_key_id(machine: Machine) -> None:
+    """Sign with a key of ours, and put the id of the trusted key into the signature."""
+    stranger = Key(machine.root / "tmp", "stranger")
+    stranger.sign(machine.manifest("git"))
+    path = machine.manifest("git").with_suffix(".manifest.sig")
+    blob = base64.b64decode(path.read_text().splitlines()[1])
+    forged = base64.b64encode(blob[:2] + machine.key.id + blob[10:]).decode()
+    path.write_text(f"untrusted comment: forged\n{forged}\n")
+
+
+def unknown_algorithm(machine: Machine) -> None:
+    path = machine.manifest("git").with_suffix(".manifest.sig")
+    blob = base64.b64decode(path.read_text().splitlines()[1])
+    path.write_text(f"untrusted comment: x\n{base64.b64encode(b'Xx' + blob[2:]).decode()}\n")
+
+
+def revoke(machine: Machine) -> None:
+    (machine.root / "etc/fake/keys.d/revoked").write_text(f"# lost\n{machine.key.id.hex()}  # in the train\n")
+
+
+def stranger(machine: Machine) -> None:
+    machine.install("git", key=Key(machine.root / "tmp", "stranger"))
+
+
+def swap_plugins(machine: Machine) -> None:
+    """Manifest, signature and files of another plugin under this name."""
+    machine.install("other")
+    for suffix in ("", ".sig"):
+        (machine.share / f"plugins/other.manifest{suffix}").rename(machine.share / f"plugins/git.manifest{suffix}")
+    code(machine).unlink()
+    (machine.plugins / "other/code").rename(code(machine))
+    (machine.plugins / "other").rmdir()
+
+
+def key_for_others(machine: Machine) -> None:
+    (machine.root / "etc/fake/keys.d/mine.pub").write_bytes(machine.key.public)
+    (machine.root / "etc/fake").chmod(0o777)
+
+
+def special(machine: Machine) -> None:
+    os.mkfifo(machine.plugins / "git/pipe")
+
+
+def device(machine: Machine) -> None:
+    os.mknod(machine.plugins / "git/null", 0o020644, os.makedev(1, 3))
+
+
+def stray(machine: Machine) -> None:
+    (machine.plugins / "git/extra").write_text("x")
+
+
+def alien(machine: Machine) -> None:
+    (machine.plugins / "alien").mkdir()
+    (machine.plugins / "alien/code").write_text("echo alien\n")
+
+
+def huge_manifest(machine: Machine) -> None:
+    machine.write_manifest("git", machine.manifest("git").read_text() + "file x\n" * 100_000)
+
+
+SHA = hashlib.sha256(b"").hexdigest()
+
+TAMPERED: dict[str, tuple[Tamper, str]] = {
+    "a flipped bit in a file": (lambda m: flip(code(m), 3), "git/code is not what its manifest says: it was changed"),
+    "a truncated file": (lambda m: code(m).write_text("echo"), "git/code is not what its manifest says"),
+    "an empty file": (lambda m: code(m).write_text(""), "git/code is not what its manifest says"),
+    "a missing file": (lambda m: code(m).unlink(), "git/code is missing"),
+    "a stray file": (stray, "git/extra is not in its manifest"),
+    "a plugin without a manifest": (alien, "no manifest names /usr/lib/fake/plugins/alien/code"),
+    "a name with a newline": (lambda m: (m.plugins / "git/a\nb").write_text(""), "other characters than"),
+    "a name that is not ASCII": (lambda m: (m.plugins / "git/ä").write_text(""), "other characters than"),
+    "a symbolic link": (swap_for_link, "git/code is a symbolic link"),
+    "a link for a directory": (swap_directory_for_link, "plugins/git is a symbolic link"),
+    "a hard link": (hard_link, "git/code has another hard link"),
+    "a pipe": (special, "git/pipe is neither a file nor a directory"),
+    "a device": (device, "git/null is neither a file nor a directory"),
+    "setuid": (lambda m: code(m).chmod(0o4755), "git/code is setuid, setgid or sticky"),
+    "a file for others to write": (lambda m: code(m).chmod(0o646), "git/code can be written by others than root"),
+    "a file for a group to write": (lambda m: code(m).chmod(0o664), "git/code can be written by others than root"),
+    "a directory for others to write": (
+        lambda m: (m.plugins / "git").chmod(0o757),
+        "plugins/git can be written by others than root",
+    ),
+    "the plugins directory for others to write": (
+        lambda m: m.plugins.chmod(0o757),
+        "/usr/lib/fake/plugins can be written by others than root",
+    ),
+    "a parent for others to write": (
+        lambda m: (m.root / "usr/lib").chmod(0o777),
+        "/usr/lib can be written by others than root",
+    ),
+    "a parent of another user": (lambda m: os.chown(m.root / "usr", 990, 0), "/usr does not belong to root"),
+    "a file of another user": (lambda m: os.chown(code(m), 990, 0), "git/code does not belong to root"),
+    "a manifest of another user": (
+        lambda m: os.chown(m.manifest("git"), 990, 0),
+        "git.manifest does not belong to root",
+    ),
+    "a key of another user": (
+        lambda m: os.chown(m.share / "keys/fake.pub", 990, 0),
+        "fake.pub does not belong to root",
+    ),
+    "no signature": (
+        lambda m: m.manifest("git").with_suffix(".manifest.sig").unlink(),
+        "git.manifest.sig is missing: the manifest is not signed",
+    ),
+    "an empty signature": (
+        lambda m: m.manifest("git").with_suffix(".manifest.sig").write_text(""),
+        "its manifest is not signed",
+    ),
+    "a truncated signature": (
+        lambda m: m.manifest("git").with_suffix(".manifest.sig").write_text("untrusted comment: x\nRWQ=\n"),
+        "git.manifest.sig is of an unknown kind",
+    ),
+    "a signature that is no base64": (
+        lambda m: m.manifest("git").with_suffix(".manifest.sig").write_text("untrusted comment: x\nRWQ?\n"),
+        "git.manifest.sig line 2 is not base64",
+    ),
+    "a signature with more lines": (
+        lambda m: append(m.manifest("git").with_suffix(".manifest.sig"), "more\n"),
+        "git.manifest.sig does not have two lines",
+    ),
+    "a signature without a comment": (
+        lambda m: m.manifest("git").with_suffix(".manifest.sig").write_text("comment\nRWQ=\n"),
+        "git.manifest.sig line 1 is not: untrusted comment: TEXT",
+    ),
+    "an unknown algorithm": (unknown_algorithm, "git.manifest.sig is of an unknown kind"),
+    "a signature of another manifest": (other_signature, "the signature of its manifest does not fit"),
+    "a changed manifest": (lambda m: flip(m.manifest("git"), -3), "the signature of its manifest does not fit"),
+    "a foreign key": (stranger, "its manifest is signed by the unknown key"),
+    "a forged key id": (forge_key_id, "the signature of its manifest does not fit"),
+    "a revoked key": (revoke, "which is revoked"),
+    "a broken list of revoked keys": (
+        lambda m: (m.root / "etc/fake/keys.d/revoked").write_text("all of them\n"),
+        "revoked line 1 is not a key id of 16 hexadecimal digits",
+    ),
+    "a broken trusted key": (
+        lambda m: (m.root / "etc/fake/keys.d/mine.pub").write_text("no key\n"),
+        "mine.pub line 1 is not: untrusted comment: TEXT",
+    ),
+    "an administrator's key in a directory that others write": (
+        key_for_others,
+        "/etc/fake can be written by others than root",
+    ),
+    "an empty manifest": (lambda m: m.manifest("git").write_text(""), "git.manifest is empty"),
+    "no final newline": (
+        lambda m: m.write_manifest("git", m.manifest("git").read_text()[:-1]),
+        "does not end with a newline, or has a NUL byte",
+    ),
+    "a NUL byte": (lambda m: edit(m, "git", "order 50\n", "order 50\0\n"), "git.manifest"),
+    "a carriage return": (
+        lambda m: edit(m, "git", "order 50\n", "order 50\r\n"),
+        "line 6: has a byte that is not printable",
+    ),
+    "a Latin byte": (
+        lambda m: edit(m, "git", "order 50\n", "order 50\xe4\n"),
+        "line 6: has a byte that is not printable",
+    ),
+    "another manifest version": (
+        lambda m: edit(m, "git", "mkpkgs-manifest 1", "mkpkgs-manifest 2"),
+        "line 1: is not mkpkgs-manifest 1",
+    ),
+    "an unknown word": (lambda m: edit(m, "git", "order 50\n", "order 50\nrun me\n"), "line 7: does not belong there"),
+    "a double line": (lambda m: edit(m, "git", "order 50\n", "order 50\norder 50\n"), "line 7: does not belong there"),
+    "an order that is no number": (lambda m: edit(m, "git", "order 50", "order 0x5"), "line 6: is not: order NUMBER"),
+    "no order": (lambda m: edit(m, "git", "order 50\n", ""), "line 6: is not: order NUMBER"),
+    "an end too early": (lambda m: m.write_manifest("git", "mkpkgs-manifest 1\ncore fake\n"), "ends too early"),
+    "an ABI that is no hash": (lambda m: edit(m, "git", ABI, ABI.upper()), "line 3: is not: abi HASH"),
+    "another plugin's manifest": (swap_plugins, "line 4: names something else than git"),
+    "another package's name": (
+        lambda m: edit(m, "git", "fake-plugin-git", "fake-plugin-cors"),
+        "line 5: does not name the package fake-plugin-git",
+    ),
+    "a version that is none": (
+        lambda m: edit(m, "git", "git 1.0-1", "git 1.0"),
+        "line 5: is not: package NAME VERSION",
+    ),
+    "a path upwards": (
+        lambda m: edit(m, "git", "order 50\n", f"order 50\nfile {SHA}  ../../x\n"),
+        "line 7: a path that leads elsewhere",
+    ),
+    "an absolute path": (
+        lambda m: edit(m, "git", "order 50\n", f"order 50\nfile {SHA}  /etc/passwd\n"),
+        "line 7: a path that leads elsewhere",
+    ),
+    "a path with an empty part": (
+        lambda m: edit(m, "git", "order 50\n", f"order 50\nfile {SHA}  a//b\n"),
+        "line 7: a path that leads elsewhere",
+    ),
+    "a path with a space": (
+        lambda m: edit(m, "git", "order 50\n", f"order 50\nfile {SHA}  a b\n"),
+        "line 7: a path that leads elsewhere",
+    ),
+    "a path that is an option": (
+        lambda m: edit(m, "git", "order 50\n", f"order 50\nfile {SHA}  -rf\n"),
+        "line 7: a path that leads elsewhere",
+    ),
+    "a hash that is too short": (
+        lambda m: edit(m, "git", "order 50\n", "order 50\nfile abcd  a\n"),
+        "line 7: is not: file HASH  PATH",
+    ),
+    "files out of order": (
+        lambda m: m.write_manifest("git", m.manifest("git").read_text() + f"file {SHA}  a\n"),
+        "is not sorted or there twice",
+    ),
+    "a file twice": (
+        lambda m: m.write_manifest("git", m.manifest("git").read_text() + m.manifest("git").read_text()[-76:]),
+        "line 8: ",
+    ),
+    "a huge manifest": (huge_manifest, "line 8: is not: file HASH  PATH"),
+    "another core": (
+        lambda m: m.install("git", core="nginx"),
+        "its manifest is for the core nginx, not for fake",
+    ),
+    "another ABI": (lambda m: m.install("git", abi="cd" * 32), "it was built for another fake (ABI cdcd"),
+    "a replayed old version": (
+        lambda m: m.record("fake-plugin-git", "1.1-1"),
+        "its manifest is of version 1.0-1, on record is 1.1-1: a replay",
+    ),
+    "files that no package brought": (
+        lambda m: m.forget("fake-plugin-git"),
+        "the package fake-plugin-git is not on record",
+    ),
+    "a package that is only half installed": (
+        lambda m: m.record("fake-plugin-git", "1.0-1", "install reinstreq half-installed"),
+        "the package fake-plugin-git is not on record",
+    ),
+    "a plugin that it needs is missing": (
+        lambda m: m.install("git", needs=["base"]),
+        "it needs the plugin base, which is not there or refused",
+    ),
+}
+
+
+@pytest.fixture
+def serving(machine: Machine) -> Machine:
+    """A machine that serves with the plugin git."""
+    machine.install("git")
+    assert machine.tool("apply").returncode == 0
+    return machine
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_tampering_is_refused_with_its_own_reason(serving: Machine, what: str) -> None:
+    tamper, reason = TAMPERED[what]
+    before = serving.program.read_bytes()
+    # A new core, so that apply would make a new program if it did not refuse.
+    serving.core.write_text("#!/bin/sh\necho newer core\n")
+    tamper(serving)
+    done = serving.tool("apply")
+    assert done.returncode == 1, done.stdout
+    assert reason in done.stdout, done.stdout
+    assert "  repair: " in done.stdout
+    assert "the old set goes on serving: fake with git 1.0-1" in done.stdout
+    assert serving.program.read_bytes() == before
+    assert reason in serving.failed_set.read_text()
+    assert serving.leftovers() == []
+    status = serving.tool("status")
+    assert status.returncode == 1
+    assert reason in status.stdout
+
+
+@pytest.mark.parametrize("what", ["a flipped bit in a file", "a replayed old version", "a forged key id", "a NUL byte"])
+def test_bash_refuses_like_dash(serving: Machine, what: str) -> None:
+    serving.shell = ["bash", "--posix"]
+    tamper, reason = TAMPERED[what]
+    tamper(serving)
+    done = serving.tool("apply")
+    assert done.returncode == 1
+    assert reason in done.stdout
+
+
+def test_after_the_repair_the_set_serves_again(serving: Machine) -> None:
+    flip(code(serving), 3)
+    assert serving.tool("apply").returncode == 1
+    flip(code(serving), 3)
+    done = serving.tool("apply")
+    assert done.returncode == 0
+    assert "what is installed is what serves again" in done.stdout
+    assert not serving.failed_set.exists()
+    assert serving.tool("status").returncode == 0
+
+
+def test_an_administrators_key_is_trusted(machine: Machine) -> None:
+    mine = Key(machine.root / "tmp", "mine")
+    machine.install("git", key=mine)
+    assert machine.tool("apply").returncode == 1
+    (machine.root / "etc/fake/keys.d/mine.pub").write_bytes(mine.public)
+    done = machine.tool("apply")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_p256_key_is_trusted_and_its_forgeries_are_not(machine: Machine) -> None:
+    curve = Key(machine.root / "tmp", "curve", kind="EC")
+    (machine.share / "keys/curve.pub").write_bytes(curve.public)
+    machine.install("git", key=curve)
+    done = machine.tool("apply")
+    assert done.returncode == 0, done.stdout
+    flip(machine.manifest("git"), -3)
+    assert "the signature of its manifest does not fit" in machine.tool("apply").stdout
+
+
+def test_old_and_new_key_are_trusted_at_once(machine: Machine) -> None:
+    new = Key(machine.root / "tmp", "new")
+    (machine.share / "keys/new.pub").write_bytes(new.public)
+    machine.install("git")
+    machine.install("cors", key=new)
+    done = machine.tool("apply")
+    assert done.returncode == 0, done.stdout
+    assert machine.serves() == ["core", "plugin cors", "plugin git"]
+
+
+def test_an_optional_plugin_that_cannot_be_verified_is_left_out(machine: Machine) -> None:
+    machine.install("git")
+    machine.install("extra", optional=True)
+    flip(code(machine, "extra"), 3)
+    done = machine.tool("apply")
+    assert done.returncode == 0, done.stdout
+    assert "left out: the optional plugin extra" in done.stdout
+    assert machine.serves() == ["core", "plugin git"]
+    assert machine.tool("status").returncode == 1
+
+
+def test_optional_counts_only_in_a_manifest_with_a_good_signature(serving: Machine) -> None:
+    """Else an attacker could drop a plugin that guards the server by writing `optional` into its manifest."""
+    before = serving.program.read_bytes()
+    text = serving.manifest("git").read_text().replace("order 50\n", "order 50\noptional\n")
+    serving.manifest("git").write_text(text)
+    assert serving.tool("apply").returncode == 1
+    assert serving.program.read_bytes() == before
+
+
+def test_a_plugin_that_needs_a_left_out_one_stops_the_set(serving: Machine) -> None:
+    serving.install("base", optional=True)
+    serving.install("user", needs=["base"])
+    flip(code(serving, "base"), 3)
+    done = serving.tool("apply")
+    assert done.returncode == 1
+    assert "plugin user: it needs the plugin base" in done.stdout
