@@ -21,18 +21,14 @@ def check(project: Project, faults: Faults) -> list[Problem]:
 
     Values that faults already covers are left out: one mistake, one message.
     """
-    known = Faults(list(faults.found))
+    known = Faults(list(faults.found), set(faults.names))
     for path, what, instead in _all(project, known):
         alias = tuple("file" if part == "files" and len(path) > 2 else part for part in path)
         if not known.covers(*path) and not known.covers(*alias):
             faults.add(path, what, instead)
-    core = project.core
-    broken = faults.covers("core", core.driver) or faults.covers("core", "driver") or faults.covers("core", "name")
-    if project.core_options is None or broken or faults.covers("core", "architectures"):
+    if project.core_options is None or faults.covers("core", "architectures"):
         return []
-    if any(faults.covers("plugin", name, core.driver) for name in project.plugin_options):
-        return []
-    driver = cast(Driver, registry.load("drivers", core.driver).Driver())
+    driver = cast(Driver, registry.load("drivers", project.core.driver).Driver())
     return [problem for problem in driver.check(project) if not _covered(problem.key, faults)]
 
 
@@ -89,7 +85,7 @@ def _targets(core: CoreSpec) -> Iterator[Finding]:
     if not core.targets:
         yield ("core", "targets"), "is empty", 'write for example ["debian12", "el9"]'
     chosen = [name for name in core.targets if name in targets.TARGETS]
-    families = registry.names("formats") or sorted({release.format for release in targets.TARGETS.values()})
+    families = sorted({release.format for release in targets.TARGETS.values()})
     for family, text in core.compression.items():
         path = ("core", "compression", family)
         if family not in families:
@@ -250,7 +246,10 @@ def _sources(project: Project, spec: FileSpec, path: Path) -> Iterator[Finding]:
     try:
         found = contents.sources(project.root, spec.source)
     except MkpkgsError as error:
-        yield (*path, "source"), error.message, error.hint or "it is relative to the project file"
+        if error.hint:
+            yield (*path, "source"), error.message.replace(f"{project.root}/", ""), error.hint
+        else:
+            yield (*path, "source"), f"there is no file {spec.source!r}", "it is relative to the project file"
         return
     if len(found) > 1 and not spec.path.endswith("/"):
         what = f"{spec.source!r} finds {len(found)} files, which cannot all be {spec.path}"

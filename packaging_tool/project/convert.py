@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeVar
@@ -47,7 +48,8 @@ class Converter:
             if key.field in given:
                 continue
             if key.required and is_table:
-                self.faults.add((*path, key.name), "is missing", key.doc and f"write {key.doc.rstrip('.')}")
+                about = f" ({key.doc.rstrip('.')})" if key.doc else ""
+                self.faults.add((*path, key.name), "is missing", f"write {key.name} = {_placeholder(key.hint)}{about}")
             given[key.field] = empty(key.hint) if key.required else key.default
         return cls(**given)
 
@@ -92,13 +94,13 @@ class Converter:
         if hint is str and isinstance(value, datetime.date):
             return value.isoformat()
         if type(value) is not hint:
-            self._wrong_type(value, _NAMES[hint], path, _write(hint, value))
+            self._wrong_type(value, _NAMES[hint], path, _write(hint, value, path))
             return empty(hint)
         return value
 
     def _list(self, inner: Any, value: Any, path: Path, doc: str) -> tuple[Any, ...]:
         if not isinstance(value, list):
-            write = f"write [{_toml(value)}]" if isinstance(value, str) else doc and f"write {doc.rstrip('.')}"
+            write = f"write [{_toml(value)}]" if isinstance(value, str) else _example(doc)
             self._wrong_type(value, "a list", path, write)
             return ()
         return tuple(self.value(inner, item, (*path, index)) for index, item in enumerate(value))
@@ -111,7 +113,7 @@ class Converter:
 
     def _mapping(self, inner: Any, value: Any, path: Path, doc: str) -> Mapping[str, Any]:
         if not isinstance(value, dict):
-            self._wrong_type(value, "a table", path, doc and f"write {doc.rstrip('.')}")
+            self._wrong_type(value, "a table", path, _example(doc))
             return {}
         return {name: self.value(inner, item, (*path, name)) for name, item in value.items()}
 
@@ -123,7 +125,9 @@ class Converter:
         instead = f"did you mean `{close}`?" if close else ""
         if not close and (place := rules.elsewhere(name, cls)):
             instead = f"it belongs into {place}"
-        self.faults.add((*path, name), "unknown key", instead or f"known: {', '.join(sorted(known))}")
+        choice = sorted(known)
+        listed = f"known: {', '.join(choice)}" if len(choice) <= 12 else "docs/reference.md lists the keys"
+        self.faults.add((*path, name), "unknown key", instead or listed)
 
 
 def empty(hint: Any) -> Any:
@@ -145,8 +149,20 @@ def _near(value: Any, choices: tuple[str, ...]) -> str:
     return f'did you mean "{close}"?' if close else ""
 
 
-def _write(hint: type, value: Any) -> str:
+def _placeholder(hint: Any) -> str:
+    return '["…"]' if typing.get_origin(schema.optional(hint)) is tuple else '"…"'
+
+
+def _example(doc: str) -> str:
+    """The example in a key's text, as what to write."""
+    found = re.search(r"e\.g\. `(.*?)`", doc)
+    return f"write for example {found[1]}" if found else ""
+
+
+def _write(hint: type, value: Any, path: Path) -> str:
     """What to write instead of a value of the wrong type, where that is plain."""
+    if path[-1] == "mode" and type(value) is int:
+        return f'write "{value:04}"'
     if hint is str and isinstance(value, (int, float)):
         return f'write "{_toml(value)}"'
     if hint is int and isinstance(value, str) and value.strip().isdecimal():

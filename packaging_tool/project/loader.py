@@ -37,7 +37,7 @@ def load(path: Path) -> Project:
 
     problems = check.check(project, faults)
     if faults.found or problems:
-        raise ProjectError(_located(str(path), text, faults, problems))
+        raise ProjectError(_located(path, text, faults, problems))
     return project
 
 
@@ -59,13 +59,16 @@ def _project(path: Path, raw: dict[str, Any], faults: Faults) -> Project:
             faults.add_name((name,), "unknown table" if isinstance(raw[name], dict) else "unknown key", _top(name))
     core_raw = raw.get("core", {})
     driver = _driver(core_raw, faults)
-    core_raw, core_options = _split(core_raw, driver)
+    core_raw, core_options = _split(core_raw, driver, ("core",), faults)
     if "core" not in raw:
         faults.add(("core",), "is missing", "write a table [core] with name, version, summary, license, …")
         core = CoreSpec(name="", version="", summary="", license="", homepage="", maintainer="")
     else:
         core = converter.table(CoreSpec, core_raw, ("core",))
     module = registry.load("drivers", driver) if driver else None
+    if not isinstance(raw.get("core"), dict):
+        # Nothing is known of the driver then, so nothing of it can be missing.
+        module = None
     options = converter.table(module.CoreOptions, core_options, ("core", driver)) if module else None
     plugins, plugin_options = _plugins(raw.get("plugin", {}), driver, module, converter)
     repository = converter.table(RepositorySpec, raw.get("repository", {}), ("repository",))
@@ -96,9 +99,9 @@ def _plugins(raw: Any, driver: str, module: Any, converter: Converter) -> tuple[
             converter.faults.add_name(
                 path, error.what, error.instead.replace('write "', "write [plugin.").replace('"', "]")
             )
-        own, settings = _split(table, driver)
+        own, settings = _split(table, driver, path, converter.faults)
         specs.append(converter.table(PluginSpec, own, path, {"name": name}))
-        if module is not None:
+        if module is not None and isinstance(table, dict):
             options[name] = converter.table(module.PluginOptions, settings, (*path, driver))
     return tuple(specs), options
 
@@ -114,17 +117,22 @@ def _driver(core: Any, faults: Faults) -> str:
     return ""
 
 
-def _split(table: Any, driver: str) -> tuple[Any, Any]:
-    """The table without the driver's own table, and that table. A list under the same key is not the driver's."""
+def _split(table: Any, driver: str, path: lines.Path, faults: Faults) -> tuple[Any, Any]:
+    """The table without the drivers' own tables, and that of its driver.
+
+    A list under the name of the driver is the key `files`, not the driver's table.
+    """
     if not isinstance(table, dict):
         return table, {}
     rest, settings = {}, {}
+    others = {name for name in registry.names("drivers") if name not in schema.keys(CoreSpec)}
     for name, value in table.items():
         if name == driver and not isinstance(value, list):
             settings = value
-        elif not driver and isinstance(value, dict) and name not in schema.keys(CoreSpec):
+        elif name in others:
             # Without a known driver nobody can say what belongs into its table.
-            continue
+            if driver:
+                faults.add((*path, name), f"is for driver {name}; the driver is {driver}", "see `driver` in [core]")
         else:
             rest[name] = value
     return rest, settings
@@ -148,18 +156,20 @@ def dotted(path: lines.Path) -> str:
     return text
 
 
-def _located(file: str, text: str, faults: Faults, problems: list[Problem]) -> list[Problem]:
+def _located(path: Path, text: str, faults: Faults, problems: list[Problem]) -> list[Problem]:
     """All problems with their lines; those of a driver are found by their keys."""
+    file, root = str(path), path.absolute().parent
     found = lines.scan(text)
-    written = [(_as_written(path, found), what, to) for path, what, to in faults.found]
-    located = [Problem(file, lines.line_of(found, path), dotted(path), what, to) for path, what, to in written]
-    by_key = {dotted(path): line for path, line in found.items()}
+    written = [(_as_written(place, found), what, to) for place, what, to in faults.found]
+    located = [Problem(file, lines.line_of(found, place), dotted(place), what, to) for place, what, to in written]
+    by_key = {dotted(place): line for place, line in found.items()}
     for problem in problems:
         line, key = problem.line, problem.key
         while not line and key:
             line = by_key.get(key, 0)
             key = re.sub(r"(\.?(\"[^\"]*\"|[^.\[\]\"]*)|\[\d+\])$", "", key) if not line else key
-        located.append(Problem(file, line, problem.key, problem.what, problem.instead))
+        what = problem.what.replace(f"{root}/", "")
+        located.append(Problem(file, line, problem.key, what, problem.instead))
     return list(dict.fromkeys(located))
 
 
@@ -176,14 +186,29 @@ def _syntax(file: str, text: str, message: str) -> Problem:
     """A TOML error in our own words, with the place of the first where something is there twice."""
     where = re.search(r"\(at line (\d+), column (\d+)\)", message)
     what = message[: where.start()].strip() if where else message.replace("(at end of document)", "").strip()
-    line = int(where[1]) if where else text.count("\n") + 1
+    line = int(where[1]) if where else 0
     content = text.splitlines()[line - 1].strip() if where else ""
-    twice = re.match(r"Cannot (declare|overwrite|mutate|redefine)|Duplicate", what)
+    twice = re.match(r"Cannot (declare|overwrite|mutate|redefine)", what)
     if twice and (first := _first(text, line)):
         key, earlier = first
         return Problem(file, line, key, f"stands here for the second time; the first is in line {earlier}", "keep one")
-    column = f"column {where[2]}: " if where else "at the end of the file: "
-    return Problem(file, line, "", f"not TOML: {column}{what[:1].lower()}{what[1:]}", _toml_hint(content))
+    if double := re.match(r"Duplicate inline table key '?(.*?)'?$", what):
+        return Problem(file, line, "", f"the key {double[1]} stands twice in one table", "keep one")
+    if not where:
+        return _unfinished(file, text)
+    return Problem(file, line, "", f"not TOML: column {where[2]}: {what[:1].lower()}{what[1:]}", _toml_hint(content))
+
+
+def _unfinished(file: str, text: str) -> Problem:
+    """Something was opened and not closed: told at its begin, since the end of the file helps nobody."""
+    found = lines.scan(text)
+    last = max(found, key=lambda path: (found[path], len(path)), default=())
+    while last and isinstance(last[-1], int):
+        last = last[:-1]
+    begin = found.get(last, 0)
+    return Problem(
+        file, begin, dotted(last), "not TOML: the file ends before this is closed", "close the text, list or table"
+    )
 
 
 def _first(text: str, line: int) -> tuple[str, int] | None:
@@ -198,8 +223,8 @@ def _first(text: str, line: int) -> tuple[str, int] | None:
 
 def _toml_hint(content: str) -> str:
     value = content.partition("=")[2].strip()
-    if re.fullmatch(r"0[0-7]{3,4}", value):
-        return f'write "{value}"'
+    if octal := re.search(r"=\s*(0[0-7]{3,4})\b", content):
+        return f'write "{octal[1]}"'
     if re.fullmatch(r"[A-Za-z][^\"'\[{]*", value) and value not in ("true", "false"):
         return f'texts stand in quotes: write "{value}"'
     return ""

@@ -41,7 +41,8 @@ class FileSpec:
     source: glob, relative to the project file; not for directory, symlink and ghost.
     path: where it goes; with a final `/` the source keeps its name below it.
     type: file, config (kept when the administrator changed it), doc, directory, symlink or ghost (owned, not shipped).
-    mode: octal text such as `"0640"`, without setuid, setgid and sticky bit, and not writable for all; the default is 0755 for directories and executable sources, else 0644.
+    mode: octal text such as `"0640"`, without setuid, setgid and sticky bit, and not writable for all; the default is
+        0755 for directories and executable sources, else 0644.
     owner: root or the service's user.
     group: root, adm or the service's group.
     target: of a symlink.
@@ -103,11 +104,11 @@ class CoreSpec:
     """The server's own package.
 
     name: of the package, the service, the user and the directories.
-    version: upstream version without epoch and release, in what .deb and .rpm both carry: a digit, then letters,
-        digits, `.`, `+`, `~` (a pre-release is `2.12.0~beta.1`).
+    version: upstream version without epoch and release: a digit, then letters, digits, `.`, `+`, `~`, which is what
+        .deb and .rpm both carry, e.g. `"2.12.0~beta.1"`.
     release: of the packaging.
     epoch: raise it only when upstream's versions went backwards.
-    summary: one line of at most 80 characters, no final full stop.
+    summary: one line of at most 80 characters without a full stop at its end.
     description: some lines of plain text; blank lines part paragraphs.
     license: SPDX expression of the server, e.g. `"Apache-2.0"`.
     copyright: who holds the copyright, e.g. `"2015 Matthew Holt and The Caddy Authors"`.
@@ -174,7 +175,7 @@ class CoreSpec:
 class PluginSpec:
     """One plugin; the key in `[plugin.NAME]` is its name.
 
-    summary: one line of at most 80 characters, no final full stop.
+    summary: one line of at most 80 characters without a full stop at its end.
     description: default the summary.
     version: of its own; default the core's. The core's version and release then follow the plugin's release after a
         `+`, since the plugin built for another core is another package.

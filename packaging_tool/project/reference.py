@@ -14,17 +14,19 @@ RELATIONS = ("recommends", "suggests", "conflicts", "replaces", "provides")
 PLAN = """\
 ## Output of `mkpkgs plan --json`
 
-`mkpkgs-plan` is the version of this form: 1. It is raised when a key changes its meaning or goes away; new keys may come
-at any time. `packages` is a list, in the order in which `mkpkgs plan` shows them.
+`mkpkgs-plan` is the version of this form: 1. It is raised when a key changes its meaning or goes away; new keys may
+come at any time. `packages` is a list, in the order in which `mkpkgs plan` shows them.
 
 | key of a package | what |
 |---|---|
 | `kind` | `core`, `kit`, `plugin` or `retired` |
-| `name`, `source`, `version`, `architecture` | `version` as `[epoch:]version-release`, `architecture` in Debian's words |
+| `name`, `source`, `version`, `architecture` | version as `[epoch:]version-release`, architecture in Debian's words |
 | `summary`, `description`, `license`, `homepage`, `maintainer` | texts |
-| `files` | list: `path`, `type`, `mode` (octal text), `owner`, `group`, `size` (bytes, null if only the build knows), `target` |
-| `modules` | list of libraries that are compiled in: `path`, `version` |
-| `formats` | by format: `file` (name), `compression`, `relations` (lists as the format spells them), `scripts` (texts by name) |
+| `files` | list of `path`, `type`, `mode` (octal text), `owner`, `group`, `size` in bytes, `target` |
+| `modules` | list of `path` and `version` of the libraries that are compiled in |
+| `formats` | by format: `file` name, `compression`, `relations` as the format spells them, texts of `scripts` |
+
+`size` is null where only the build knows it, `target` where there is none.
 """
 
 

@@ -252,7 +252,7 @@ def user_name(text: str) -> None:
 def account(text: str) -> None:
     """A name of a user or group."""
     if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,30}", text):
-        raise RuleError(f"{text!r} is not a user name: a-z, 0-9, `_`, `-`, at most 31, the first a letter or `_`")
+        raise RuleError(f"{text!r} is not the name of a user or group: at most 31 of a-z, 0-9, `_`, `-`")
 
 
 def relation(text: str) -> None:
@@ -330,14 +330,20 @@ def date(text: str) -> None:
 
 
 def suite(text: str) -> None:
-    """A suite is also a folder below dists/."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", text):
-        raise RuleError(f"{text!r} is not the name of a suite: a-z, 0-9, `.`, `+`, `-`", 'write for example "stable"')
+    """The name of a suite is also a folder below dists/."""
+    _folder(text, "suite", "stable")
 
 
 def component(text: str) -> None:
-    """A component is also a folder below the suite's."""
-    suite(text)
+    """The name of a component is also a folder below the suite's."""
+    _folder(text, "component", "main")
+
+
+def _folder(text: str, what: str, example: str) -> None:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", text):
+        raise RuleError(
+            f"{text!r} is not the name of a {what}: a-z, 0-9, `.`, `+`, `-`", f'write for example "{example}"'
+        )
 
 
 def elsewhere(key: str, cls: type) -> str:
