@@ -89,11 +89,12 @@ def from_file(secret: bytes, time: int, passphrase: str | None, name: str = "key
     """
     with _private_home() as home:
         status = _gpg(home, passphrase, ["--status-fd", "1", "--import"], stdin=secret, name=name).decode()
-        imported = re.search(r"^\[GNUPG:\] IMPORT_OK (\d+) ([0-9A-F]{40})", status, re.MULTILINE)
-        # doc/DETAILS of gpg: bit 16 says that there is a secret key.
-        if imported is None or not int(imported[1]) & 16:
-            raise SigningError(f"{name}: it holds no OpenPGP secret key")
-        signer = GpgSigner(home, imported[2], time, passphrase, name)
+        imported = re.findall(r"^\[GNUPG:\] IMPORT_OK (\d+) ([0-9A-F]{40})", status, re.MULTILINE)
+        # doc/DETAILS of gpg: bit 16 says that there is a secret key; the same key comes once without it.
+        secret_keys = [fingerprint for flags, fingerprint in imported if int(flags) & 16]
+        if len(set(secret_keys)) != 1:
+            raise SigningError(f"{name}: it must hold one OpenPGP secret key, it has {len(set(secret_keys))}")
+        signer = GpgSigner(home, secret_keys[0], time, passphrase, name)
         # Found out now, and not after an hour of building.
         signer.detached(b"")
         yield signer
