@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import textwrap
@@ -50,6 +49,8 @@ FULL_TEXTS = (
     ),
 )
 EXPRESSION = re.compile(r"\s+(?:AND|OR|WITH)\s+|[()]")
+# How far down a license file says who holds the copyright; further down the word belongs to the terms.
+NOTICE_LINES = 15
 COPYRIGHT_LINE = re.compile(r"^\W*(?:portions\s+)?copyright\s+(?:\(c\)|©|\d{4}|the\b|by\b).*$", re.IGNORECASE)
 
 
@@ -103,7 +104,7 @@ def _copyright_file(
     groups: dict[tuple[tuple[str, ...], str], list[Module]] = {}
     for module in modules:
         name = licenses.add(module.license, module.license_text)
-        groups.setdefault((module.copyright, name), []).append(module)
+        groups.setdefault((module.copyright or _split_notice(module.license_text)[0], name), []).append(module)
     for (holders, name), members in groups.items():
         patterns = "".join(f" vendor/{module.path}/*\n" for module in members)
         listed = "".join(f" {module.path} {module.version}\n" for module in members)
@@ -177,7 +178,7 @@ class _Licenses:
         """Take a license and give the name that stands for it in the file."""
         license_ = license_ or "unknown"
         body = self._body(license_, text)
-        key = (license_, hashlib.sha256(_comparable(body).encode()).hexdigest())
+        key = (license_, " ".join(body.split()).lower())
         if key not in self._names:
             base = _dep5_name(license_)
             name, number = base, 1
@@ -199,6 +200,7 @@ class _Licenses:
             if license_ == "unknown":
                 return "The sources of these files name no license."
             return "\n".join(f"The text of {part} stands at https://spdx.org/licenses/{part}.html" for part in ids)
+        text = _split_notice(text)[1]
         if self._common:
             for name, pattern in FULL_TEXTS:
                 text = pattern.sub(_common(name), text)
@@ -227,10 +229,16 @@ def _dep5_name(license_: str) -> str:
     return re.sub(r"\s+(AND|OR|WITH)\s+", lambda match: f" {match[1].lower()} ", name)
 
 
-def _comparable(text: str) -> str:
-    """A license text without who holds the copyright and how it is wrapped: what is left makes two texts equal."""
-    kept = (line for line in text.splitlines() if not COPYRIGHT_LINE.match(line))
-    return " ".join(" ".join(kept).split()).lower()
+def _split_notice(text: str) -> tuple[tuple[str, ...], str]:
+    """Who holds the copyright, as a license file says it at its top, and the file without that.
+
+    Many modules have one license and differ only there, so the rest stands once and the holders beside their modules.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    head, rest = lines[:NOTICE_LINES], lines[NOTICE_LINES:]
+    holders = tuple(" ".join(line.split()) for line in head if COPYRIGHT_LINE.match(line))
+    kept = [line for line in head if not COPYRIGHT_LINE.match(line)]
+    return holders, "\n".join((*kept, *rest)).strip("\n")
 
 
 def _field(name: str, value: str) -> str:
