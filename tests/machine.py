@@ -44,7 +44,7 @@ class MachineError(Exception):
 class Machine:
     """One machine, as a context manager: made and booted on entry, stopped and removed on exit, whatever happens.
 
-    base: root directory to copy; it stays as it is. directory: where the copy goes; it must not exist. boot: False for
+    base: root directory to start from; it stays as it is. directory: the machine's root; it must not exist. boot: False for
     a chroot, as an image build has it: no systemd, no network of its own.
     """
 
@@ -56,13 +56,15 @@ class Machine:
         # Short: the kernel limits host names to 64 bytes, and it names the cgroup too.
         self.name = f"mkpkgs-{digest[:12]}"
         self.log = directory.with_name(f"{directory.name}.console")
+        self._layers = (directory.with_name(f"{directory.name}.upper"), directory.with_name(f"{directory.name}.work"))
+        self._mounted = False
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._servers: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
         self.root.parent.mkdir(parents=True, exist_ok=True)
         try:
-            subprocess.run(["cp", "-a", "--reflink=auto", str(self.base), str(self.root)], check=True)
+            self._copy()
             if self.booted:
                 self.start()
         except BaseException:
@@ -103,10 +105,7 @@ class Machine:
 
     def stop(self) -> None:
         """Power off and wait; the root stays. start() boots it again: that is how to test a reboot."""
-        for server in self._servers:
-            server.terminate()
-            server.wait()
-        self._servers.clear()
+        self.stop_serving()
         if self._nspawn is None:
             return
         if self._leader() is not None:
@@ -193,6 +192,29 @@ class Machine:
         )
         return address
 
+    def stop_serving(self) -> None:
+        """End what serve() began."""
+        for server in self._servers:
+            server.terminate()
+            server.wait()
+        self._servers.clear()
+
+    def _copy(self) -> None:
+        """Make the root: an overlay over the base where the kernel gives one, since that takes no time; else a copy."""
+        upper, work = self._layers
+        for path in (self.root, upper, work):
+            path.mkdir()
+        layers = f"lowerdir={self.base},upperdir={upper},workdir={work}"
+        if (
+            subprocess.run(
+                ["mount", "-t", "overlay", "-o", layers, "overlay", str(self.root)], capture_output=True
+            ).returncode
+            == 0
+        ):
+            self._mounted = True
+        else:
+            subprocess.run(["cp", "-a", "--reflink=auto", f"{self.base}/.", str(self.root)], check=True)
+
     def _into(self) -> list[str]:
         """The command prefix that gets inside."""
         if self._nspawn is None:
@@ -234,7 +256,10 @@ class Machine:
         try:
             self.stop()
         finally:
-            shutil.rmtree(self.root, ignore_errors=True)
+            if self._mounted:
+                subprocess.run(["umount", "--lazy", str(self.root)], check=True)
+            for path in (self.root, *self._layers):
+                shutil.rmtree(path, ignore_errors=True)
             self.log.unlink(missing_ok=True)
 
 

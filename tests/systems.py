@@ -34,6 +34,7 @@ class System(Machine, ABC):
     def use(self, dist: Path | None = None) -> None:
         """Serve the repository and make it the only source, with the files that mkpkgs made for administrators."""
         self.dist = dist or self.dist
+        self.stop_serving()
         self.configure(self.serve(self.dist).rstrip("/"))
 
     @abstractmethod

@@ -82,12 +82,13 @@ class Workspace:
             lines[found[0]] = f'{key} = "{value}"'
         path.write_text("\n".join(lines) + "\n")
 
-    def package(self, name: str, suffix: str) -> Path:
-        """The newest file of a package in dist; suffix `deb` or `rpm`."""
-        separator = "_" if suffix == "deb" else "-"
-        found = list(self.dist.rglob(f"{name}{separator}[0-9]*.{suffix}"))
-        assert found, f"no {name} .{suffix} in {self.dist}"
-        return max(found, key=lambda path: path.stat().st_mtime_ns)
+
+def newest(dist: Path, name: str, suffix: str) -> Path:
+    """The newest file of a package in `dist`; suffix `deb` or `rpm`."""
+    separator = "_" if suffix == "deb" else "-"
+    found = list(dist.rglob(f"{name}{separator}[0-9]*.{suffix}"))
+    assert found, f"no {name} .{suffix} in {dist}"
+    return max(found, key=lambda path: path.stat().st_mtime_ns)
 
 
 def tiny(directory: Path, *, keys: Path | None = None) -> Workspace:

@@ -97,21 +97,6 @@ def test_a_stopped_service_stays_stopped(
     assert answer(system) == ["greet 2.0 as greet", EVENING, MORNING]
 
 
-def test_a_configuration_that_was_changed_survives_an_upgrade(
-    machine: Callable[[Workspace, str], System], greet: Workspace, tmp_path: Path
-) -> None:
-    project = greet.copy(tmp_path / "copy")
-    system = machine(project, "greet")
-    install(system)
-    system.write("/etc/greet/greet.conf", "# mine\nport 8080\n")
-    (project.root / "etc/greet.conf").write_text("# theirs\nport 8081\n")
-    raise_tiny(project, "2.0", "2")
-    project.mkpkgs()
-    system.upgrade()
-    assert system.sh("cat /etc/greet/greet.conf") == "# mine\nport 8080\n"
-    assert answer(system) == ["greet 2.0 as greet"]
-
-
 def test_the_service_survives_a_reboot(system: System) -> None:
     install(system, "hello")
     system.stop()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.test_lifecycle import EVENING, MORNING, answer, install
 from tests.systems import System
-from tests.workspace import Workspace, raise_tiny, tiny
+from tests.workspace import Workspace, newest, raise_tiny, tiny
 
 pytestmark = pytest.mark.acceptance
 
@@ -58,11 +58,9 @@ def test_a_repository_signed_by_somebody_else_is_refused(
     foreign = tiny(tmp_path / "foreign")
     foreign.mkpkgs()
     copy = greet.copy(tmp_path / "copy")
-    for name in ("apt", "yum"):
-        shutil.rmtree(copy.dist / name)
-        shutil.copytree(foreign.dist / name, copy.dist / name)
-    system.stop()
-    system.start()
+    shutil.rmtree(copy.dist / system.folder)
+    shutil.copytree(foreign.dist / system.folder, copy.dist / system.folder)
+    system.stop_serving()
     system.serve(copy.dist)
     assert system.install("greet", check=False).returncode != 0
     assert system.installed() == {}
@@ -72,7 +70,7 @@ def test_a_package_changed_by_one_byte_is_refused(machine: MakeMachine, greet: W
     project = greet.copy(tmp_path / "copy")
     system = machine(project, "greet")
     install(system, "hello")
-    flip(project.package("greet-plugin-bye", system.suffix))
+    flip(newest(project.dist, "greet-plugin-bye", system.suffix))
     refused = system.install("greet-plugin-bye", check=False)
     assert refused.returncode != 0
     assert "greet-plugin-bye" not in system.installed()
@@ -96,7 +94,7 @@ def test_a_plugin_signed_by_somebody_else_is_refused(machine: MakeMachine, greet
     install(system, "hello")
     foreign = tiny(tmp_path / "foreign")
     foreign.mkpkgs()
-    done = system.force(foreign.package("greet-plugin-bye", system.suffix))
+    done = system.force(newest(foreign.dist, "greet-plugin-bye", system.suffix))
     assert_refused(system, done.stdout, "bye")
     system.remove("greet-plugin-bye")
     assert system.run("greet-plugins", "status").returncode == 0
@@ -109,7 +107,7 @@ def test_a_plugin_for_another_abi_is_refused(machine: MakeMachine, greet: Worksp
     newer = greet.copy(tmp_path / "copy")
     raise_tiny(newer, "2.0", "2")
     newer.mkpkgs()
-    package = newer.package("greet-plugin-bye", system.suffix)
+    package = newest(newer.dist, "greet-plugin-bye", system.suffix)
     if system.suffix == "deb":
         system.put(package, f"/root/{package.name}")
         refused = system.run("apt-get", "-y", "install", f"/root/{package.name}", check=False)
