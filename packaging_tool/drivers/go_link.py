@@ -288,6 +288,7 @@ def _request(project: Project, toolchain: Toolchain) -> Request:
         main=options.main or modules[0].path,
         modules=modules,
         plugins={name: _imports(project, name) for name in names},
+        lined=tuple(name for name in names if project.plugin_options[name].lines),
         without=options.without,
         architectures=tuple(sorted(project.core.architectures)),
         inputs="",
@@ -298,7 +299,7 @@ def _request(project: Project, toolchain: Toolchain) -> Request:
     # Release names of modules, not their folders, so that the lock is the same in every checkout.
     said = [lockfile.FORMAT, toolchain.version, [str(m) for m in modules], request.name, request.main]
     said += [request.plugins, request.without, request.architectures, request.settings, request.tags]
-    said += [request.link_flags]
+    said += [request.link_flags, request.lined]
     return replace(request, inputs=_hash(said))
 
 

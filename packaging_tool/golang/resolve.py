@@ -39,15 +39,17 @@ class Wanted:
 class Request:
     """What is to be resolved.
 
-    name: of the core. main: import path of upstream's main. modules: the core's first. plugins: import paths by
-    plugin name. without: import paths that the core must not have though no plugin brings them. architectures:
-    Debian's names. inputs, settings, tags: as in the lock. link_flags: beside those that every build has.
+    name: of the core. main: import path of upstream's main. modules: the core's first. plugins: import paths by plugin
+    name. lined: plugins with lines of main. without: import paths that the core must not have though no plugin brings
+    them. architectures: Debian's names. inputs, settings, tags: as in the lock. link_flags: beside those that every
+    build has.
     """
 
     name: str
     main: str
     modules: tuple[Wanted, ...]
     plugins: Mapping[str, tuple[str, ...]]
+    lined: tuple[str, ...]
     without: tuple[str, ...]
     architectures: tuple[str, ...]
     inputs: str
@@ -87,6 +89,12 @@ def resolve(request: Request, toolchain: Toolchain, workdir: Path, listener: Lis
     excluded = {path: f"plugin {name}" for name, paths in request.plugins.items() for path in paths}
     excluded |= dict.fromkeys(request.without, "without")
     main = hostmain.split(request.main, packages, excluded, f"{request.main} of {request.modules[0]}")
+    for name in request.lined:
+        if not main.mid.endswith(f"{hostmain.MARKER}\n"):
+            raise BuildError(
+                f"plugin {name} has lines, but {request.main} has no line {hostmain.MARKER}",
+                hint="write a main package of your own that has it, and name that as `main`",
+            )
     used = {
         package.module.path: f"{package.module.version} {package.module.sum}".strip()
         for package in packages.values()

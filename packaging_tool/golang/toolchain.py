@@ -130,7 +130,7 @@ class Toolchain:
 
         architecture: Debian's name. settings: GOAMD64 and the like. Raises CommandError (with check).
         """
-        env = {**self.env, **settings, "GOOS": "linux", "GOARCH": GOARCH[architecture], "CGO_ENABLED": "0"}
+        env = {**self.env, "GOOS": "linux", "GOARCH": GOARCH[architecture], "CGO_ENABLED": "0", **settings}
         done = run([self.go, *arguments], cwd=cwd, env=env, check=False)
         error = done.stderr.decode(errors="replace")
         if check and done.returncode != 0:

@@ -1,0 +1,384 @@
+"""The driver go-link on a tiny server; the judges are the go command, dash and shellcheck."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from packaging_tool.drivers.base import Lock, Outcome
+from packaging_tool.drivers.go_link import Driver
+from packaging_tool.errors import BuildError, ProjectError
+from packaging_tool.listener import Silent
+from packaging_tool.project.loader import load
+from packaging_tool.project.model import Project
+
+SAMPLE = Path(__file__).parent.parent / "samples" / "go-host"
+PLUGINS = ["named", "bell", "echo", "shout"]
+
+pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="no go here")
+
+
+class Ears(Silent):
+    """Collects warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+@dataclass
+class Bench:
+    """A copy of the sample to change, and a place to build it. Tests share the place: later runs find what is there."""
+
+    root: Path
+    workdir: Path
+
+    @property
+    def project(self) -> Project:
+        return load(self.root / "mkpkgs.toml")
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        text = (self.root / name).read_text()
+        assert old in text
+        (self.root / name).write_text(text.replace(old, new))
+
+    def lock(self, previous: Lock | None = None, ears: Ears | None = None) -> Lock:
+        return Driver().lock(self.project, previous, self.workdir, ears or Ears())
+
+    def build(self, lock: Lock | None = None, ears: Ears | None = None) -> tuple[Outcome, Lock]:
+        return Driver().build(self.project, lock or self.lock(), "amd64", self.workdir, ears or Ears())
+
+    def installed(self, outcome: Outcome) -> Path:
+        """The payloads as files below a root, with the assemble step beside them."""
+        base = self.root / "installed"
+        shutil.rmtree(base, ignore_errors=True)
+        for payload in (outcome.core, outcome.kit, *outcome.plugins.values()):
+            assert payload is not None
+            for entry in payload.entries:
+                assert entry.content is not None
+                target = base / entry.path.removeprefix("/usr/lib/host/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(entry.content.read())
+                target.chmod(entry.mode)
+        (base / "assemble").write_text(Driver().target(self.project).assemble)
+        return base
+
+    def assemble(self, base: Path, *names: str, output: Path | None = None) -> subprocess.CompletedProcess[str]:
+        scratch = base / "tmp"
+        scratch.mkdir(exist_ok=True)
+        env = {
+            "PATH": "/usr/bin:/bin",
+            "LC_ALL": "C",
+            "KIT": str(base / "kit"),
+            "PLUGINS": str(base / "plugins"),
+            "TMPDIR": str(scratch),
+            # What an administrator's environment could have.
+            "GOARCH": "mips",
+            "GOAMD64": "v4",
+            "GOFLAGS": "-nonsense",
+        }
+        program = output or base / "program"
+        argv = ["dash", str(base / "assemble"), str(program), *names]
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+        assert list(scratch.iterdir()) == [], "the step left files behind"
+        return done
+
+
+def hashes(outcome: Outcome, part: str) -> dict[str, str]:
+    payload = {"core": outcome.core, "kit": outcome.kit, **outcome.plugins}[part]
+    assert payload is not None
+    return {entry.path: entry.content.sha256 for entry in payload.entries if entry.content is not None}
+
+
+def run(*argv: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    return subprocess.run(argv, cwd=cwd, env=env, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("go-link")
+
+
+@pytest.fixture
+def bench(tmp_path: Path, workdir: Path) -> Bench:
+    shutil.copytree(SAMPLE, tmp_path / "project")
+    return Bench(tmp_path / "project", workdir)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, workdir: Path) -> Iterator[tuple[Bench, Outcome, Lock, Path]]:
+    """The unchanged sample, built and installed."""
+    root = tmp_path_factory.mktemp("whole")
+    shutil.copytree(SAMPLE, root / "project")
+    bench = Bench(root / "project", workdir)
+    outcome, lock = bench.build()
+    yield bench, outcome, lock, bench.installed(outcome)
+
+
+Whole = tuple[Bench, Outcome, Lock, Path]
+
+
+def test_program_linked_on_the_target_is_what_go_build_makes(whole: Whole, tmp_path: Path) -> None:
+    bench, _, lock, base = whole
+    assert bench.assemble(base, *PLUGINS).returncode == 0
+    locked = tomllib.loads(lock.text)["go-link"]
+    imports = "".join(f'\t_ "example.com/{name}"\n' for name in ("bell", "echo", "host/shout"))
+    imports = '\tplugin_named "example.com/named"\n' + imports
+    main = locked["main"]["head"] + imports + locked["main"]["mid"] + "\tregistry.Add(plugin_named.Name)\n"
+    (tmp_path / "main.go").write_text(main + locked["main"]["tail"])
+    (tmp_path / "go.mod").write_text(locked["go-mod"])
+    (tmp_path / "go.sum").write_text(locked["go-sum"])
+    flags = ["-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false"]
+    flags += ["-ldflags=-s -w -buildid= '-X=main.greeting=hello world'"]
+    proxy = (bench.workdir / "proxy").as_uri()
+    env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOPROXY": proxy, "GONOSUMDB": "example.com"}
+    run("go", "build", *flags, "-o", "judge", ".", cwd=tmp_path, env=env)
+    assert (base / "program").read_bytes() == (tmp_path / "judge").read_bytes()
+
+
+def test_program_has_exactly_the_plugins_that_are_there(whole: Whole) -> None:
+    bench, _, _, base = whole
+    for names, printed in (
+        ([], ["greet"]),
+        (["shout"], ["greet", "shout"]),
+        (["bell", "echo"], ["bell ding", "echo dingding", "greet"]),
+        (PLUGINS, ["bell ding", "echo dingding", "greet", "named", "shout"]),
+    ):
+        assert bench.assemble(base, *names).returncode == 0
+        assert run(base / "program").splitlines() == printed
+    assert run(base / "program", "version") == "host hello world\n"
+
+
+def test_link_without_plugins_gives_the_core_program(whole: Whole) -> None:
+    bench, _, _, base = whole
+    assert bench.assemble(base).returncode == 0
+    assert (base / "program").read_bytes() == (base / "bin/host-core").read_bytes()
+
+
+def test_go_version_shows_the_modules_of_plugins(whole: Whole) -> None:
+    bench, outcome, _, base = whole
+    assert bench.assemble(base, "bell").returncode == 0
+    shown = [line.split() for line in run("go", "version", "-m", base / "program").splitlines()]
+    modules = {module.path: module for module in outcome.plugins["bell"].modules}
+    assert ["dep", "example.com/bell", modules["example.com/bell"].version, modules["example.com/bell"].sum] in shown
+    assert "example.com/bell" not in run("go", "version", "-m", base / "bin/host-core")
+    assert modules["example.com/bell"].license == "MIT"
+    assert modules["example.com/bell"].copyright == ("Copyright (c) 2026 The Bell Authors",)
+
+
+def test_plugin_package_has_only_what_the_core_and_needed_plugins_lack(whole: Whole) -> None:
+    _, outcome, _, _ = whole
+    objects = [path for path in hashes(outcome, "echo") if "/object/" in path]
+    assert objects == ["/usr/lib/host/plugins/echo/object/example.com/echo.object"]
+
+
+def test_plan_names_the_files_that_the_build_makes(whole: Whole) -> None:
+    bench, outcome, lock, _ = whole
+    outline = Driver().outline(bench.project, lock, "amd64", bench.workdir)
+    assert outline.abi == outcome.abi
+    for part in ("core", "kit", *PLUGINS):
+        planned = {"core": outline.core, "kit": outline.kit, **outline.plugins}[part]
+        built = {"core": outcome.core, "kit": outcome.kit, **outcome.plugins}[part]
+        assert planned is not None and built is not None
+        assert [(e.path, e.mode) for e in planned.entries] == [(e.path, e.mode) for e in built.entries]
+        assert planned.modules == built.modules
+
+
+def test_lock_is_kept_byte_for_byte_while_it_fits(whole: Whole) -> None:
+    bench, _, lock, _ = whole
+    assert bench.lock(lock).text == lock.text
+    assert bench.build(lock)[1].text == lock.text
+
+
+def test_two_checkouts_give_the_same_bytes(whole: Whole, bench: Bench) -> None:
+    _, outcome, lock, base = whole
+    assert bench.root != whole[0].root
+    again, other = bench.build()
+    assert other.text == lock.text
+    assert again.abi == outcome.abi
+    for part in ("core", "kit", *PLUGINS):
+        for path, sha256 in hashes(again, part).items():
+            relative = path.removeprefix("/usr/lib/host/")
+            assert subprocess.check_output(["sha256sum", base / relative], text=True).split()[0] == sha256
+
+
+def test_core_with_another_function_body_has_another_abi(whole: Whole, bench: Bench) -> None:
+    # Go's own fingerprints are blind here: a body that is not inlined is no part of the export data.
+    bench.edit("server/registry/registry.go", "sort.Strings(names)\n", 'sort.Strings(names)\n\tprintln("x")\n')
+    outcome, _ = bench.build()
+    assert outcome.abi != whole[1].abi
+    assert len(outcome.abi) == 64
+
+
+def test_changed_plugin_changes_neither_the_abi_nor_other_plugins(whole: Whole, bench: Bench) -> None:
+    (bench.root / "bell/sound.txt").write_text("dong\n")
+    outcome, _ = bench.build()
+    assert outcome.abi == whole[1].abi
+    base = whole[3]
+    for part in ("named", "shout", "bell"):
+        same = all(
+            subprocess.check_output(["sha256sum", base / path.removeprefix("/usr/lib/host/")], text=True)[:64] == sha256
+            for path, sha256 in hashes(outcome, part).items()
+        )
+        assert same == (part != "bell")
+
+
+def test_changed_test_of_a_plugin_changes_nothing(whole: Whole, bench: Bench) -> None:
+    before = Driver().fingerprint(bench.project, "bell")
+    (bench.root / "bell/bell_test.go").write_text("package bell\n")
+    assert Driver().fingerprint(bench.project, "bell") == before
+    assert bench.lock(whole[2]).text == whole[2].text
+
+
+def test_plugin_that_does_not_compile_names_itself_and_the_line_while_others_build(bench: Bench) -> None:
+    bench.edit("bell/bell.go", "strings.TrimSpace(sound)", "strings.TrimSpace(loud)")
+    outcome, _ = bench.build()
+    assert sorted(outcome.plugins) == ["named", "shout"]
+    by_plugin = {failure.plugin: failure for failure in outcome.failures}
+    assert by_plugin["bell"].package == "example.com/bell"
+    assert "bell.go:15:" in by_plugin["bell"].message
+    assert "undefined: loud" in by_plugin["bell"].message
+    assert "needs plugin bell" in by_plugin["echo"].message or "undefined: loud" in by_plugin["echo"].message
+
+
+def test_plugin_with_cgo_is_refused_with_its_package(bench: Bench) -> None:
+    (bench.root / "named/named.go").write_text('package named\n\nimport "C"\n\nconst Name = "named"\n')
+    outcome, _ = bench.build()
+    assert [(f.plugin, f.package) for f in outcome.failures] == [("named", "example.com/named")]
+    assert "needs cgo (files [named.go])" in outcome.failures[0].message
+
+
+def test_plugin_that_breaks_the_start_is_found(bench: Bench) -> None:
+    bench.edit("server/shout/shout.go", 'registry.Add("shout")', 'registry.Add("shout"); panic("too loud")')
+    outcome, _ = bench.build()
+    assert [failure.plugin for failure in outcome.failures] == ["shout"]
+    assert "panic: too loud" in outcome.failures[0].message
+    assert sorted(outcome.plugins) == ["bell", "echo", "named"]
+
+
+def test_plugin_that_compiles_but_does_not_link_is_found(bench: Bench) -> None:
+    (bench.root / "named/named.go").write_text(
+        'package named\n\nimport _ "unsafe"\n\nconst Name = "named"\n\n'
+        "//go:linkname lock runtime.lockOSThread\nfunc lock()\n\nfunc init() { lock() }\n"
+    )
+    (bench.root / "named/empty.s").write_text("")
+    outcome, _ = bench.build()
+    assert [failure.plugin for failure in outcome.failures] == ["named"]
+    assert "invalid reference to runtime.lockOSThread" in outcome.failures[0].message
+
+
+def test_plugin_that_the_core_needs_is_refused_with_the_importer(bench: Bench) -> None:
+    bench.edit("server/greet/greet.go", "import ", 'import _ "example.com/host/shout"\nimport ')
+    with pytest.raises(
+        BuildError, match=r"plugin shout: example.com/host/shout is in the core anyway: .*host/greet imp"
+    ):
+        bench.lock()
+
+
+def test_need_that_the_project_file_does_not_say_is_refused(bench: Bench) -> None:
+    bench.edit("mkpkgs.toml", 'needs = ["bell"]\n', "")
+    with pytest.raises(BuildError, match=r"plugin echo imports example.com/bell, which is plugin bell") as refused:
+        bench.build()
+    assert refused.value.hint == 'write needs = ["bell"] in [plugin.echo]'
+
+
+def test_core_that_does_not_compile_stops_the_build(bench: Bench) -> None:
+    bench.edit("server/registry/registry.go", "return names", "return nomes")
+    with pytest.raises(
+        BuildError, match=r"(?s)package example.com/host/registry: .*registry.go:\d+:\d+: undefined: nomes"
+    ):
+        bench.build()
+
+
+def test_main_of_several_files_is_refused(bench: Bench) -> None:
+    (bench.root / "server/more.go").write_text("package main\n")
+    with pytest.raises(BuildError, match="has 2 Go files"):
+        bench.lock()
+
+
+def test_plugin_with_lines_needs_a_marker_in_main(bench: Bench) -> None:
+    bench.edit("server/main.go", "\t//mkpkgs:register\n", "")
+    with pytest.raises(BuildError, match=r"plugin named has lines, but .* no line //mkpkgs:register"):
+        bench.lock()
+
+
+def test_version_that_does_not_exist_names_its_plugin(bench: Bench) -> None:
+    bench.edit("mkpkgs.toml", 'go-link.module = "./named"', 'go-link.module = "example.com/bell@v9.9.9"')
+    with pytest.raises(BuildError, match=r"plugin named: go get: .*example.com/bell"):
+        bench.lock()
+
+
+def test_all_problems_of_the_settings_are_told_together(bench: Bench) -> None:
+    bench.edit("mkpkgs.toml", '"./bell"', '"./bells"')
+    bench.edit("mkpkgs.toml", '["example.com/host/shout"]', '["not a path"]')
+    bench.edit("mkpkgs.toml", "variables = {", 'settings = { GOOS = "plan9" }\nvariables = {')
+    with pytest.raises(ProjectError) as refused:
+        bench.project  # noqa: B018  # reading is the act
+    keys = {problem.key for problem in refused.value.problems}
+    assert {"plugin.bell.go-link.module", "plugin.shout.go-link.packages", "core.go-link.settings.GOOS"} <= keys
+
+
+def test_archive_of_another_build_is_refused_and_its_plugin_named(whole: Whole, bench: Bench) -> None:
+    base = whole[3].parent / "mixed"
+    shutil.copytree(whole[3], base)
+    # Another signature of what echo calls: built against a bell that is not the one installed.
+    bench.edit("bell/bell.go", "times int", "times int, loud ...bool")
+    echo = {entry.path: entry.content for entry in bench.build()[0].plugins["echo"].entries}
+    for path, content in echo.items():
+        assert content is not None
+        (base / path.removeprefix("/usr/lib/host/")).write_bytes(content.read())
+    (base / "program").write_text("the old program\n")
+    done = bench.assemble(base, "bell", "echo")
+    assert done.returncode == 1
+    assert "example.com/bell of plugin bell and example.com/echo of plugin echo" in done.stderr.splitlines()[-1]
+    assert (base / "program").read_text() == "the old program\n"
+
+
+def test_two_builds_of_one_package_in_two_plugins_are_refused(whole: Whole) -> None:
+    base = whole[3].parent / "doubled"
+    shutil.copytree(whole[3], base)
+    shutil.copytree(base / "plugins/bell", base / "plugins/gong")
+    assert whole[0].assemble(base, "bell", "gong").returncode == 0
+    config = base / "plugins/gong/link.cfg"
+    config.write_text(config.read_text().replace("plugins/bell", "plugins/gong"))
+    with (base / "plugins/gong/object/example.com/bell.object").open("ab") as file:
+        file.write(b"\n")
+    done = whole[0].assemble(base, "bell", "gong")
+    assert "different builds of example.com/bell" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["nope", "../bell", "", "bell;id", "$(id)"])
+def test_name_that_is_no_installed_plugin_is_refused(whole: Whole, name: str) -> None:
+    done = whole[0].assemble(whole[3], name)
+    assert done.returncode == 1
+    assert done.stderr.startswith("assemble: ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists() or os.geteuid() != 0, reason="mounting needs root")
+def test_full_disk_is_said_and_leaves_the_old_program(whole: Whole, tmp_path: Path) -> None:
+    bench, _, _, base = whole
+    script = f"mount -t tmpfs -o size=1m none {tmp_path} && echo old >{tmp_path}/program && TMPDIR={tmp_path} && "
+    script += f"KIT={base}/kit PLUGINS={base}/plugins TMPDIR={tmp_path} dash {base}/assemble {tmp_path}/program bell; "
+    script += f"echo status $?; ls -A {tmp_path}; cat {tmp_path}/program"
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
+    if "unshare" in done.stderr:
+        pytest.skip(done.stderr)
+    assert done.stdout.splitlines() == ["status 1", "program", "old"]
+    assert "no space left for" in done.stderr.splitlines()[-1]
+    assert bench
+
+
+def test_assemble_step_is_clean_shell(whole: Whole) -> None:
+    done = subprocess.run(
+        ["shellcheck", "-s", "sh", whole[3] / "assemble"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == ""

@@ -1,0 +1,4 @@
+package named
+
+// Name is what main registers.
+const Name = "named"
