@@ -171,7 +171,7 @@ class _Draft:
             name,
             version,
             summary=spec.summary,
-            description=spec.description or f"{spec.summary}.\n\nThis package adds the plugin {spec.name} to {core}.",
+            description=spec.description or f"This package adds the plugin {spec.name} to {core} ({self.spec.summary}).",
             entries=contents.merge(
                 name,
                 contents.owned_directories(payload.entries, (root,)),
