@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.target.machine import Key, Machine, build_base
+from tests.target.machine import ASSEMBLE, Key, Machine, build_base
 
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"]}
 
@@ -46,7 +46,13 @@ def any_machine(base: Path, key: Key, tmp_path: Path, shell: list[str]) -> Itera
     yield from _machine(base, key, tmp_path, shell)
 
 
-def _machine(base: Path, key: Key, directory: Path, shell: list[str]) -> Iterator[Machine]:
+@pytest.fixture
+def plain_machine(base: Path, key: Key, tmp_path: Path) -> Iterator[Machine]:
+    """A machine whose driver has no assemble step: the server opens the files of plugins itself."""
+    yield from _machine(base, key, tmp_path, SHELLS["dash"], assemble="")
+
+
+def _machine(base: Path, key: Key, directory: Path, shell: list[str], assemble: str = ASSEMBLE) -> Iterator[Machine]:
     root = directory / "root"
     # Programs are shared by hard links; directories, whose rights the tests change, are not.
     subprocess.run(["cp", "-al", base, root], check=True)
@@ -54,5 +60,5 @@ def _machine(base: Path, key: Key, directory: Path, shell: list[str]) -> Iterato
         text = (root / name).read_bytes()
         (root / name).unlink()
         (root / name).write_bytes(text)
-    yield Machine(root, key, shell)
+    yield Machine(root, key, shell, assemble)
     shutil.rmtree(root)

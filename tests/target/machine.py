@@ -22,7 +22,22 @@ from packaging_tool.target import runtime
 ABI = "ab" * 32
 PROGRAMS = (
     *("awk", "bash", "cat", "chmod", "chown", "cp", "cut", "dash", "dd", "df", "dpkg-query", "env", "find", "flock"),
-    *("grep", "id", "ln", "mkdir", "mktemp", "mv", "nproc", "openssl", "prlimit", "rm", "sed", "setpriv", "sleep"),
+    *(
+        "grep",
+        "head",
+        "id",
+        "ln",
+        "mkdir",
+        "mktemp",
+        "mv",
+        "nproc",
+        "openssl",
+        "prlimit",
+        "rm",
+        "sed",
+        "setpriv",
+        "sleep",
+    ),
     *("sort", "stat", "sync", "timeout", "touch", "tr", "true", "unshare", "xargs"),
 )
 
@@ -139,13 +154,13 @@ class Key:
 class Machine:
     """An installed machine with the core `fake` and no plugin."""
 
-    def __init__(self, root: Path, key: Key, shell: Sequence[str]) -> None:
+    def __init__(self, root: Path, key: Key, shell: Sequence[str], assemble: str = ASSEMBLE) -> None:
         self.root, self.key, self.shell = root, key, shell
         self.bin = root / "usr/lib/fake/bin"
         self.program, self.core = self.bin / "fake", self.bin / "fake-core"
         self.plugins, self.share = root / "usr/lib/fake/plugins", root / "usr/share/fake"
         self.working_set, self.failed_set = self.bin / "working-set", self.bin / "failed-set"
-        target = Target(assemble=ASSEMBLE)
+        target = Target(assemble=assemble)
         for entry in sorted(runtime.core_entries(spec(), target, ABI, {"fake.pub": key.public}), key=lambda e: e.path):
             path = root / entry.path.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)

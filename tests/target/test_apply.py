@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 
-from tests.target.machine import Machine
+from tests.target.machine import ABI, Machine
 
 
 def test_without_plugins_the_core_itself_serves(any_machine: Machine) -> None:
@@ -110,3 +111,38 @@ def test_nothing_depends_on_open_descriptors(any_machine: Machine) -> None:
     assert os.system(f"{command} <&- >&- 2>&-") == 0  # noqa: S605 - the shell closes the descriptors
     assert any_machine.serves() == ["core", "plugin git"]
     assert os.system(f"{' '.join(map(str, any_machine.command('status')))} | true") == 0  # noqa: S605
+
+
+def test_without_an_assemble_step_the_cores_program_stays(plain_machine: Machine) -> None:
+    for plugins in ((), ("git",), ("git", "cors")):
+        for name in plugins:
+            plain_machine.install(name)
+        done = plain_machine.tool("apply")
+        assert done.returncode == 0, done.stdout
+        assert plain_machine.program.stat().st_ino == plain_machine.core.stat().st_ino
+        assert plain_machine.leftovers() == []
+        assert plain_machine.tool("status").returncode == 0
+        assert [line.split()[-1] for line in plain_machine.tool("list").stdout.splitlines()] == ["serving"] * len(
+            plugins
+        )
+
+
+def test_a_kit_is_verified_when_a_plugin_needs_it(machine: Machine) -> None:
+    archive = machine.root / "usr/lib/fake/kit/pkg/fmt.a"
+    archive.parent.mkdir(parents=True)
+    archive.write_text("archive")
+    digest = hashlib.sha256(b"archive").hexdigest()
+    head = f"mkpkgs-manifest 1\ncore fake\nabi {ABI}\nkit\npackage fake-plugin-kit 1.0-1\n"
+    machine.write_manifest("kit", f"{head}file {digest}  pkg/fmt.a\n")
+    machine.record("fake-plugin-kit", "1.0-1")
+    machine.install("git")
+    assert machine.tool("apply").returncode == 0
+    archive.write_text("changed")
+    done = machine.tool("apply")
+    assert done.returncode == 1
+    assert "kit: /usr/lib/fake/kit/pkg/fmt.a is not what its manifest says" in done.stdout
+    assert "apt-get install --reinstall fake-plugin-kit" in done.stdout
+    assert machine.serves() == ["core", "plugin git"]
+    machine.remove("git")
+    assert machine.tool("apply").returncode == 0, "without a plugin nobody needs the kit"
+    assert machine.tool("verify").returncode == 1

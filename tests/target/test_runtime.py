@@ -1,0 +1,117 @@
+"""What the core package brings beside the server, and where."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from packaging_tool.drivers.base import Target
+from packaging_tool.package.model import Entry
+from packaging_tool.project.model import FileSpec, Project
+from packaging_tool.target import runtime
+from tests.target.machine import ABI, spec
+
+KEYS = {"fake-2026.pub": b"untrusted comment: key\nRWQ=\n"}
+
+
+def entries(project: Project, *, assemble: str = "#!/bin/sh\n") -> dict[str, Entry]:
+    return {e.path: e for e in runtime.core_entries(project, Target(assemble=assemble), ABI, KEYS)}
+
+
+def text(entry: Entry) -> str:
+    assert entry.content is not None
+    data = entry.content.read()
+    return (gzip.decompress(data) if entry.path.endswith(".gz") else data).decode()
+
+
+def test_the_layout_is_the_documented_one() -> None:
+    found = {path: f"{e.type} {e.mode:04o} {e.owner}:{e.group}" for path, e in entries(spec()).items()}
+    assert found == {
+        "/etc/fake": "directory 0755 root:root",
+        "/etc/fake/keys.d": "directory 0755 root:root",
+        "/usr/bin/fake": "symlink 0777 root:root",
+        "/usr/bin/fake-plugins": "file 0755 root:root",
+        "/usr/lib/fake": "directory 0755 root:root",
+        "/usr/lib/fake/assemble": "file 0755 root:root",
+        "/usr/lib/fake/bin": "directory 0755 root:root",
+        "/usr/lib/fake/bin/fake": "ghost 0755 root:root",
+        "/usr/lib/fake/bin/failed-set": "ghost 0644 root:root",
+        "/usr/lib/fake/bin/working-set": "ghost 0644 root:root",
+        "/usr/lib/fake/plugins": "directory 0750 root:fake",
+        "/usr/lib/systemd/system/fake.service": "file 0644 root:root",
+        "/usr/lib/sysusers.d/fake.conf": "file 0644 root:root",
+        "/usr/lib/tmpfiles.d/fake.conf": "file 0644 root:root",
+        "/usr/share/bash-completion/completions/fake-plugins": "file 0644 root:root",
+        "/usr/share/fake": "directory 0755 root:root",
+        "/usr/share/fake/abi": "file 0644 root:root",
+        "/usr/share/fake/keys": "directory 0755 root:root",
+        "/usr/share/fake/keys/fake-2026.pub": "file 0644 root:root",
+        "/usr/share/fake/plugins": "directory 0755 root:root",
+        "/usr/share/man/man8/fake-plugins.8.gz": "file 0644 root:root",
+        "/usr/share/man/man8/fake.8.gz": "file 0644 root:root",
+    }
+    assert entries(spec())["/usr/bin/fake"].target == "../lib/fake/bin/fake"
+    assert text(entries(spec())["/usr/share/fake/abi"]) == f"{ABI}\n"
+
+
+def test_the_user_gets_a_quotable_name_and_its_home() -> None:
+    base = spec()
+    core = replace(base.core, summary='Serves "the web": fast')
+    assert text(entries(replace(base, core=core))["/usr/lib/sysusers.d/fake.conf"]) == (
+        'u fake - "Serves  the web   fast" /var/lib/fake\n'
+    )
+    other = replace(core, user="www", user_group="web")
+    assert text(entries(replace(base, core=other))["/usr/lib/sysusers.d/fake.conf"]) == (
+        'g web -\nu www -:web "Serves  the web   fast" /var/lib/fake\n'
+    )
+
+
+def test_a_server_without_a_service_has_no_unit_and_no_user() -> None:
+    base = spec()
+    found = entries(replace(base, core=replace(base.core, service=None)), assemble="")
+    for path in ("/usr/lib/systemd/system/fake.service", "/usr/lib/sysusers.d/fake.conf", "/usr/lib/fake/assemble"):
+        assert path not in found
+    assert found["/usr/lib/fake/plugins"].group == "root"
+    assert "UNIT=''" in text(found["/usr/bin/fake-plugins"])
+
+
+def test_a_manual_page_of_the_project_takes_the_place_of_ours() -> None:
+    base = spec()
+    manual = FileSpec(path="/usr/share/man/man8/", source="fake.8.gz")
+    found = entries(replace(base, core=replace(base.core, files=(manual,))))
+    assert "/usr/share/man/man8/fake.8.gz" not in found
+
+
+def test_the_same_project_gives_the_same_bytes() -> None:
+    first, second = entries(spec()), entries(spec())
+    assert {p: e.content and e.content.sha256 for p, e in first.items()} == {
+        p: e.content and e.content.sha256 for p, e in second.items()
+    }
+
+
+@pytest.mark.skipif(not shutil.which("man"), reason="man is not installed")
+@pytest.mark.parametrize("name", ["fake", "fake-plugins"])
+def test_manual_pages_format_without_a_warning(tmp_path: Path, name: str) -> None:
+    page = tmp_path / f"{name}.8"
+    page.write_text(text(entries(spec())[f"/usr/share/man/man8/{name}.8.gz"]))
+    done = subprocess.run(
+        ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", page], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not shutil.which("systemd-sysusers"), reason="systemd-sysusers is not installed")
+def test_systemd_makes_the_user(tmp_path: Path) -> None:
+    directory = tmp_path / "usr/lib/sysusers.d"
+    directory.mkdir(parents=True)
+    (tmp_path / "etc").mkdir()
+    (directory / "fake.conf").write_text(text(entries(spec())["/usr/lib/sysusers.d/fake.conf"]))
+    subprocess.run(["systemd-sysusers", f"--root={tmp_path}", "fake.conf"], check=True, capture_output=True)
+    passwd = (tmp_path / "etc/passwd").read_text()
+    assert passwd.startswith("fake:x:")
+    assert ":Fake server:/var/lib/fake:" in passwd
