@@ -11,6 +11,9 @@ from packaging_tool import __version__
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line. argv: arguments without the program's name. Gives the exit code."""
+    if sys.stdout is None:
+        # Started with `>&-`: the work is still wanted, its report is not.
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 (open until the process ends)
     if list(argv) == ["--version"]:
         # Without click: package scripts and Makefiles ask for it often.
         sys.stdout.write(f"mkpkgs {__version__}\n")
@@ -20,12 +23,13 @@ def run(argv: Sequence[str]) -> int:
     try:
         code = root.command().main(args=list(argv), prog_name="mkpkgs", standalone_mode=False)
         sys.stdout.flush()
+    except SystemExit as left:
+        # click leaves so after a completion, and when the reader of a pipe (`| head`) went away: no error either.
+        return int(left.code or 0) if "_MKPKGS_COMPLETE" in os.environ else 0
     except BrokenPipeError:
-        # The reader (`| head`) went away: nothing to say, and nothing may be flushed into the pipe at exit.
+        # The same, found by our own flush. Python flushes once more at exit: into nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except BaseException as error:
-        if isinstance(error, SystemExit | GeneratorExit):
-            raise
+    except (Exception, KeyboardInterrupt) as error:
         return errors.report(error, debug="--debug" in argv)
     return code if isinstance(code, int) else 0

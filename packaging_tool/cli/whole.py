@@ -45,10 +45,10 @@ def summary(report: Report, settings: Settings) -> None:
     if not report.changed:
         click.echo(f"nothing to do: {settings.output} is up to date ({_packages(report.unchanged)}, {took})")
         return
-    parts = [f"{_packages(len(report.written))} written"]
+    parts = [f"{_packages(len(report.written))} written"] if report.written else []
     if report.unchanged:
         parts.append(f"{report.unchanged} unchanged")
-    click.echo(f"{settings.output}: {', '.join(parts)} in {took}")
+    click.echo(f"{settings.output}: {', '.join(parts) or 'repositories written'} in {took}")
 
 
 def _packages(number: int) -> str:

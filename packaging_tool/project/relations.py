@@ -11,7 +11,7 @@ OPERATORS = ("<", "<=", "=", ">=", ">")
 # Debian Policy 5.6.1; rpm takes more (capital letters, `_`, `foo(bar)`), so a format's own table may say those.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*(\([A-Za-z0-9+._:/-]+\))?")
 VERSION = re.compile(r"([0-9]+:)?[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?")
-_ITEM = re.compile(r"\s*(?P<name>[^\s<>=!]+)\s*((?P<operator>[<>=!]+)\s*(?P<version>\S+)\s*)?")
+_ITEM = re.compile(r"\s*(?P<name>[^\s<>=!]+)\s*((?P<operator>[<>=!]+)\s*(?P<version>[^\s<>=!]\S*)\s*)?")
 
 
 def parse(text: str) -> Alternatives:

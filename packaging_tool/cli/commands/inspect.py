@@ -61,15 +61,13 @@ def _describe(path: Path) -> Description:
     """The format that the file's name speaks of is asked first, then all others."""
     if not path.is_file():
         raise InputError(f"{path}: {'is a directory' if path.is_dir() else 'no such file'}")
-    formats = [cast(Format, registry.load("formats", name).Format()) for name in registry.names("formats")]
-    formats.sort(key=lambda format_: not path.name.endswith(format_.suffix))
+    names = sorted(registry.names("formats"), key=lambda name: path.suffix != f".{name}")
     reasons = []
-    for format_ in formats:
+    for name in names:
         try:
-            return format_.describe(path)
+            return cast(Format, registry.load("formats", name).Format()).describe(path)
         except InputError as error:
             reasons.append(error)
-    if path.name.endswith(formats[0].suffix):
+    if path.suffix == f".{names[0]}":
         raise reasons[0]
-    kinds = " nor ".join(f"{format_.suffix}" for format_ in formats)
-    raise InputError(f"{path} is neither {kinds}")
+    raise InputError(f"{path} is neither {' nor '.join(f'.{name}' for name in names)}")

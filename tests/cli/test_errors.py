@@ -1,0 +1,284 @@
+"""What a user sees when something is wrong: one clear message, an exit code, and nothing half-written."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from packaging_tool.cli import errors, main, root
+from packaging_tool.cli.options import MINIMAL
+from packaging_tool.cli.progress import Console
+from packaging_tool.drivers.base import Failure
+from packaging_tool.errors import BuildError, CommandError, InputError, Problem, ProjectError, SigningError
+from packaging_tool.project.loader import load
+from tests.cli.conftest import ROOT, Mkpkgs, environment
+
+
+def test_without_a_project_file_an_example_is_shown(mkpkgs: Mkpkgs, tmp_path: Path) -> None:
+    done = mkpkgs(cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("mkpkgs: error: there is no mkpkgs.toml in this directory\n")
+    assert '    name = "hello"\n' in done.stderr
+
+
+def test_the_example_that_is_shown_works(tmp_path: Path) -> None:
+    (tmp_path / "mkpkgs.toml").write_text(MINIMAL)
+    (tmp_path / "hello").write_text("#!/bin/sh\n")
+    (tmp_path / "german.txt").write_text("Guten Tag\n")
+    assert load(tmp_path / "mkpkgs.toml").core.name == "hello"
+
+
+def test_all_problems_of_a_project_file_are_shown_and_counted(mkpkgs: Mkpkgs) -> None:
+    done = mkpkgs("-f", "keys.toml", cwd=ROOT / "tests/samples/bad")
+    assert done.returncode == 2
+    expected = (ROOT / "tests/samples/bad/keys.expected").read_text()
+    count = len(expected.splitlines())
+    assert done.stderr == f"{expected}mkpkgs: error: {count} problems in keys.toml\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("pln",), "No such command 'pln'. Did you mean 'plan'?"),
+        (("plan", "--jsn"), "--json"),
+        (("--jobs", "0"), "Invalid value for '-j' / '--jobs'"),
+        (("inspect",), "Missing argument 'FILE...'"),
+        (("key", "nw"), "No such command 'nw'"),
+    ],
+)
+def test_a_wrong_command_line_is_told_like_other_errors(
+    mkpkgs: Mkpkgs, arguments: tuple[str, ...], message: str
+) -> None:
+    done = mkpkgs(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("mkpkgs: error: ")
+    assert message in done.stderr
+    assert "--help` shows" in done.stderr
+
+
+def report(error: BaseException, capsys: pytest.CaptureFixture[str], *, debug: bool = False) -> tuple[int, str]:
+    code = errors.report(error, debug=debug)
+    return code, capsys.readouterr().err
+
+
+def test_each_class_of_errors_has_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(InputError("x"), capsys)[0] == 2
+    assert report(ProjectError([Problem("f", 1, "k", "w")]), capsys)[0] == 2
+    assert report(BuildError("x"), capsys)[0] == 1
+    assert report(SigningError("x"), capsys)[0] == 1
+    assert report(OSError(28, "No space left on device", "/x"), capsys)[0] == 1
+    assert report(RuntimeError("x"), capsys)[0] == 1
+    assert report(KeyboardInterrupt(), capsys)[0] == 130
+    assert report(click.Abort(), capsys)[0] == 130
+
+
+def test_a_full_disk_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    text = report(OSError(28, "No space left on device", "/dist/x.deb"), capsys)[1]
+    assert text == "mkpkgs: error: /dist/x.deb: No space left on device\n"
+
+
+def test_a_known_error_has_hint_and_causes_but_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    error = BuildError("the core does not build", hint="install Go")
+    error.__cause__ = ValueError("the reason behind it")
+    assert report(error, capsys)[1] == (
+        "mkpkgs: error: the core does not build\n  because: the reason behind it\n  hint: install Go\n"
+    )
+
+
+def test_the_end_of_a_failed_programs_output_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    output = "".join(f"line {number}\n" for number in range(100))
+    text = report(CommandError("go failed with status 1: line 99", returncode=1, output=output), capsys)[1]
+    assert "  | line 99\n" in text
+    assert "line 50" not in text
+
+
+def test_an_unknown_error_has_a_traceback_and_asks_for_a_report(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise ZeroDivisionError("inside")
+    except ZeroDivisionError as error:
+        text = report(error, capsys)[1]
+    assert "Traceback" in text
+    assert text.endswith(
+        "mkpkgs: error: this is a bug in mkpkgs, not in your project; please report it with the text above\n"
+    )
+
+
+def test_debug_shows_the_traceback_of_every_error(mkpkgs: Mkpkgs, tmp_path: Path) -> None:
+    assert "Traceback" not in mkpkgs(cwd=tmp_path).stderr
+    assert "Traceback" in mkpkgs("--debug", cwd=tmp_path).stderr
+    assert "Traceback" in mkpkgs("plan", "--debug", cwd=tmp_path).stderr
+
+
+def test_plugins_that_fail_are_named_with_package_and_the_compilers_line(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "git.go:12:3: undefined: nothing"
+    errors.failures([Failure("git", "example.org/git", f"{line}\n"), Failure("cors", "", "no module\n")])
+    assert capsys.readouterr().err == (
+        "mkpkgs: error: plugin git does not build in example.org/git:\n"
+        f"  {line}\n"
+        "mkpkgs: error: plugin cors does not build:\n"
+        "  no module\n"
+        "mkpkgs: error: 2 plugins failed: cors, git; everything else was built\n"
+    )
+
+
+def test_quiet_says_nothing_but_errors(mkpkgs: Mkpkgs, project: Path) -> None:
+    done = mkpkgs("-q")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    (project / "greet").unlink()
+    done = mkpkgs("-q")
+    assert done.returncode == 2
+    assert "there is no file greet" in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(mkpkgs: Mkpkgs, project: Path, keys: Path) -> None:
+    argv = f"{sys.executable} -m packaging_tool plan; echo status $? >&2"
+    done = subprocess.run(
+        ["bash", "-c", f"({argv}) | head -c 1"],
+        cwd=project,
+        env=environment(MKPKGS_KEYS=str(keys)),
+        capture_output=True,
+        text=True,
+    )
+    assert "Traceback" not in done.stderr
+    assert "Broken" not in done.stderr
+    assert "status 0\n" in done.stderr
+
+
+def test_a_closed_stdout_is_no_error(project: Path, keys: Path) -> None:
+    for argv in ("--version", "plan"):
+        done = subprocess.run(
+            ["bash", "-c", f"exec {sys.executable} -m packaging_tool {argv} >&-"],
+            cwd=project,
+            env=environment(MKPKGS_KEYS=str(keys)),
+            capture_output=True,
+            text=True,
+        )
+        assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_is_one_line_and_leaves_the_output_as_it_was(project: Path, keys: Path) -> None:
+    (project / "plugins/moon/big").write_bytes(os.urandom(60 << 20))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "packaging_tool"],
+        cwd=project,
+        env=environment(MKPKGS_KEYS=str(keys)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == "build greet 1.0 for all\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert err.strip() == "mkpkgs: error: interrupted; the output directory is as it was"
+    assert not (project / "dist").exists()
+    assert list(project.glob(".dist.*")) == []
+
+
+def terminal(argv: list[str], cwd: Path, env: dict[str, str]) -> str:
+    """What a program shows on a terminal."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(argv, cwd=cwd, env=env, stdout=follower, stderr=follower, stdin=subprocess.DEVNULL)
+    os.close(follower)
+    shown = b""
+    while True:
+        ready, _, _ = select.select([leader], [], [], 60)
+        try:
+            piece = os.read(leader, 65536) if ready else b""
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    process.wait(timeout=60)
+    os.close(leader)
+    return shown.decode()
+
+
+@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_colour_is_for_terminals_that_want_it(tmp_path: Path, variables: dict[str, str], coloured: bool) -> None:
+    argv = [sys.executable, "-m", "packaging_tool"]
+    shown = terminal(argv, tmp_path, environment(**{"TERM": "xterm", **variables}))
+    assert "there is no mkpkgs.toml" in shown
+    assert ("\x1b[" in shown) is coloured
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_is_drawn_and_is_gone_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Terminal()
+    console = Console(stream=stream)
+    console.progress("write packages", 1, 4)
+    assert "write packages ██████░░░░░░░░░░░░░░░░░░ 1/4" in stream.getvalue()
+    time.sleep(0.1)
+    console.step("next step")
+    assert stream.getvalue().endswith("\r\x1b[Knext step\n")
+    console.progress("write packages", 2, 4)
+    console.progress("write packages", 4, 4)
+    assert stream.getvalue().endswith("\r\x1b[Kwrite packages: 4\n")
+
+
+def test_without_a_terminal_progress_is_one_plain_line() -> None:
+    stream = io.StringIO()
+    console = Console(stream=stream)
+    for done in range(1, 5):
+        console.progress("write packages", done, 4)
+    console.note("a detail")
+    console.warn("look out")
+    assert stream.getvalue() == "write packages: 4\nmkpkgs: warning: look out\n"
+
+
+def test_verbose_tells_details_and_quiet_nothing() -> None:
+    loud, silent = io.StringIO(), io.StringIO()
+    for console in (Console(stream=loud, verbose=True), Console(stream=silent, quiet=True)):
+        console.step("step")
+        console.note("note")
+        console.progress("task", 1, 1)
+    assert loud.getvalue() == "step\nnote\ntask: 1\n"
+    assert silent.getvalue() == ""
+
+
+def test_the_list_of_commands_says_what_the_commands_say() -> None:
+    group = root.command()
+    context = click.Context(group)
+    assert set(root.SUMMARIES) == set(group.list_commands(context))
+    for name, text in root.SUMMARIES.items():
+        found = group.get_command(context, name)
+        assert found is not None
+        assert found.short_help == text
+
+
+@pytest.mark.parametrize("name", ["", *sorted(root.SUMMARIES)])
+def test_every_help_has_an_example(name: str) -> None:
+    done = CliRunner().invoke(root.command(), [*([name] if name else []), "--help"])
+    assert done.exit_code == 0
+    assert "Example" in done.output
+    assert f"  mkpkgs{' ' if name else ''}{name}" in done.output
+    assert max(map(len, done.output.splitlines())) <= 110
+
+
+def test_run_gives_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["--version"]) == 0
+    assert main.run(["--help"]) == 0
+    assert main.run(["nothing"]) == 2

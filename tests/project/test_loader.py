@@ -1,0 +1,205 @@
+"""From a project file to typed values."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from packaging_tool.drivers.files import CoreOptions, PluginOptions
+from packaging_tool.errors import InputError, MkpkgsError, ProjectError
+from packaging_tool.project.loader import load
+from packaging_tool.project.model import FileSpec, Project
+
+SMALLEST = """\
+[core]
+name = "served"
+version = "1.0"
+summary = "Serves what plugins bring"
+license = "MIT"
+homepage = "https://served.example.org/"
+maintainer = "Jo Doe <jo@example.org>"
+driver = "files"
+program = "program"
+
+[core.files]
+format = "1"
+"""
+PLUGIN = """
+[plugin.hello]
+summary = "Says hello"
+files = { source = "program" }
+"""
+
+
+def write(directory: Path, text: str) -> Path:
+    path = directory / "mkpkgs.toml"
+    path.write_text(text, encoding="utf-8", newline="")
+    (directory / "program").write_text("#!/bin/sh\n")
+    return path
+
+
+def read(directory: Path, text: str) -> Project:
+    return load(write(directory, text))
+
+
+def problems(directory: Path, text: str) -> list[str]:
+    with pytest.raises(ProjectError) as caught:
+        read(directory, text)
+    return [f"{p.line} {p.key}: {p.what}" for p in caught.value.problems]
+
+
+def test_the_smallest_file_has_defaults_for_the_rest(tmp_path: Path) -> None:
+    project = read(tmp_path, SMALLEST)
+    assert project.root == tmp_path
+    assert project.core.release == "1"
+    assert project.core.architectures == ("amd64",)
+    assert project.core.targets == ("debian12", "el9")
+    assert project.core.service is None
+    assert project.plugins == ()
+    assert project.core_options == CoreOptions(format="1")
+
+
+def test_the_drivers_table_becomes_the_drivers_own_type(tmp_path: Path) -> None:
+    project = read(tmp_path, SMALLEST + PLUGIN)
+    assert project.plugin("hello").summary == "Says hello"
+    assert project.plugin_options == {"hello": PluginOptions(source="program")}
+
+
+def test_keys_with_a_hyphen_are_fields_with_an_underscore(tmp_path: Path) -> None:
+    project = read(tmp_path, SMALLEST.replace("[core.files]", 'config-directory = "/etc/other"\n[core.files]'))
+    assert project.core.config_directory == "/etc/other"
+
+
+def test_files_can_stand_beside_the_table_of_the_driver_of_that_name(tmp_path: Path) -> None:
+    text = SMALLEST + '\n[[core.file]]\nsource = "program"\npath = "/usr/share/served/"\n'
+    assert read(tmp_path, text).core.files == (FileSpec(source="program", path="/usr/share/served/"),)
+
+
+def test_a_key_under_both_of_its_names_is_refused(tmp_path: Path) -> None:
+    text = SMALLEST.partition("[core.files]")[0] + "files = []\nfile = []\n"
+    assert any("is given twice, also as `files`" in problem for problem in problems(tmp_path, text))
+
+
+def test_dates_need_no_quotes(tmp_path: Path) -> None:
+    text = SMALLEST + '\n[[core.changelog]]\nversion = "1.0-1"\ndate = 2026-11-20\nchanges = ["First"]\n'
+    assert read(tmp_path, text).core.changelog[0].date == "2026-11-20"
+
+
+def test_values_are_frozen(tmp_path: Path) -> None:
+    project = read(tmp_path, SMALLEST)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        project.core.name = "other"  # type: ignore[misc]  # what is tested
+
+
+@pytest.mark.parametrize("text", [SMALLEST.replace("\n", "\r\n"), "\ufeff" + SMALLEST])
+def test_files_from_other_systems_are_read_alike(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, text) == read(tmp_path, SMALLEST)
+
+
+def test_lines_are_right_in_files_from_other_systems(tmp_path: Path) -> None:
+    text = "\ufeff" + SMALLEST.replace('version = "1.0"', 'version = "v1.0"').replace("\n", "\r\n")
+    assert problems(tmp_path, text) == ["3 core.version: 'v1.0' begins with `v`"]
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mkpkgs.toml").write_bytes(b'[core]\nname = "\xff"\n')
+    with pytest.raises(InputError, match=r"not UTF-8 text.*byte 15"):
+        load(tmp_path / "mkpkgs.toml")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"there is no .*mkpkgs\.toml"):
+        load(tmp_path / "mkpkgs.toml")
+    with pytest.raises(InputError, match="directory"):
+        load(tmp_path)
+
+
+def test_deep_nesting_is_a_problem_of_the_file(tmp_path: Path) -> None:
+    assert problems(tmp_path, "a = " + "[" * 5000) != []
+
+
+def test_a_link_that_leads_out_of_the_project_is_no_source(tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "inside/link").symlink_to("../secret")
+    text = SMALLEST + '\n[[core.file]]\nsource = "link"\npath = "/usr/share/served/link"\n'
+    assert problems(tmp_path / "inside", text) == [
+        "15 core.file[0].source: link leads out of " + str(tmp_path / "inside")
+    ]
+
+
+def test_two_plugins_may_share_a_directory_but_not_a_file(tmp_path: Path) -> None:
+    plugins = "".join(
+        f'\n[plugin.{name}]\nsummary = "Says {name}"\nfiles.source = "program"\n'
+        f'[[plugin.{name}.file]]\ntype = "directory"\npath = "/usr/share/served/common"\n'
+        for name in ("hello", "bye")
+    )
+    assert len(read(tmp_path, SMALLEST + plugins).plugins) == 2
+
+
+def test_a_long_chain_of_needs_is_no_problem(tmp_path: Path) -> None:
+    chain = "".join(
+        f'\n[plugin.p{number}]\nsummary = "Number {number}"\nfiles.source = "program"\nneeds = ["p{number + 1}"]\n'
+        for number in range(3000)
+    )
+    last = '\n[plugin.p3000]\nsummary = "Number 3000"\nfiles.source = "program"\n'
+    assert len(read(tmp_path, SMALLEST + chain + last).plugins) == 3001
+
+
+def test_a_thousand_plugins_load_in_a_moment(tmp_path: Path) -> None:
+    many = "".join(
+        f'\n[plugin.p{n}]\nsummary = "Number {n}"\norder = {n}\nfiles.source = "program"\n' for n in range(1000)
+    )
+    path = write(tmp_path, SMALLEST + many)
+    began = time.process_time()
+    assert len(load(path).plugins) == 1000
+    assert time.process_time() - began < 1
+
+
+def test_a_thousand_problems_are_told_in_a_moment(tmp_path: Path) -> None:
+    many = "".join(f'\n[plugin.p{n}]\nsumary = "Number {n}"\nfiles.source = "program"\n' for n in range(500))
+    began = time.process_time()
+    assert len(problems(tmp_path, SMALLEST + many)) == 1000
+    assert time.process_time() - began < 2
+
+
+VALUES = [
+    "1",
+    "-1",
+    "1.5",
+    "true",
+    '""',
+    '"x"',
+    '"\\u0000"',
+    "[]",
+    "[[]]",
+    "{}",
+    '{ x = "y" }',
+    '["a", 1]',
+    "2026-01-01",
+]
+
+
+def test_whatever_stands_in_a_file_is_a_problem_of_the_file(tmp_path: Path) -> None:
+    """Values of every wrong type and shape in every place: never an error of ours."""
+    text = (Path(__file__).parent.parent / "samples/bad/files.toml").read_text() + PLUGIN
+    text += (
+        '\n[[core.changelog]]\nversion = "1.0-1"\ndate = 2026-11-20\nchanges = ["x"]\n[repository]\nurl = "http://x"\n'
+    )
+    rows = text.splitlines()
+    chance = random.Random(7)  # noqa: S311 (the same files in every run)
+    for _ in range(400):
+        changed = list(rows)
+        for _ in range(chance.randrange(1, 4)):
+            at = chance.randrange(len(changed))
+            key, equals, _ = changed[at].partition(" = ")
+            changed[at] = f"{key} = {chance.choice(VALUES)}" if equals and "{" not in key else ""
+        path = write(tmp_path, "\n".join(changed))
+        try:
+            load(path)
+        except MkpkgsError as error:
+            assert str(error)
