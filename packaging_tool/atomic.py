@@ -6,8 +6,10 @@ import ctypes
 import errno
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
@@ -34,6 +36,26 @@ def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         beside.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[BinaryIO]:
+    """A new file beside path, 0644, that takes its place once it is whole and on the disk.
+
+    The name in the directory is not synced: who writes many files does that once. Raises OSError; path is as it was
+    then, and also after an error within the block.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with part.open("x+b") as file:
+            os.fchmod(file.fileno(), 0o644)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def exchange(staging: Path, place: Path) -> None:

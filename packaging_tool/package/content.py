@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 
+from packaging_tool.errors import PackageError
+
 CHUNK = 1 << 20
 
 
@@ -44,6 +46,25 @@ class Content:
                 for start in range(0, len(mapped), CHUNK):
                     with memoryview(mapped)[start : start + CHUNK] as piece:
                         yield piece
+
+    def verified(self) -> Iterator[bytes | memoryview]:
+        """As chunks, but raises PackageError at the end if a file no longer has the size and SHA-256 it had before.
+
+        Manifests and package headers already say what the bytes are, so a file must not change meanwhile.
+        """
+        if isinstance(self.source, bytes):
+            yield from self.chunks()
+            return
+        seen = 0
+        digest = hashlib.sha256()
+        for piece in self.chunks():
+            seen += len(piece)
+            if seen > self.size:
+                break
+            digest.update(piece)
+            yield piece
+        if seen != self.size or digest.hexdigest() != self.sha256:
+            raise PackageError(f"{self.source} changed while it was packaged", hint="run again")
 
     def read(self) -> bytes:
         """All bytes at once; for small files."""

@@ -1,0 +1,174 @@
+"""The files of an .rpm: what the package gets beside its own entries, the header's file tags, the archive's members."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from packaging_tool.errors import PackageError
+from packaging_tool.formats import _cpio, _rpm_classes
+from packaging_tool.formats import _rpm_tags as t
+from packaging_tool.formats._rpm_header import Value
+from packaging_tool.package import manuals, texts
+from packaging_tool.package.content import Content
+from packaging_tool.package.model import Entry, Package
+
+LICENSES = "/usr/share/licenses"
+DOCS = "/usr/share/doc"
+# What rpmbuild marks as documentation by its place.
+DOC_ROOTS = (f"{DOCS}/", "/usr/share/man/", "/usr/share/info/")
+FLAGS = {"config": t.CONFIG | t.NOREPLACE, "doc": t.DOC, "ghost": t.GHOST}
+ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# rpm unpacks `NAME;HASH` beside the file, and file systems take 255 bytes.
+LONGEST_NAME = 255 - len(";12345678")
+LONGEST_PATH = 4095 - len(";12345678")
+PLAIN = re.compile(r"(?:/[A-Za-z0-9@_+%=,~-][A-Za-z0-9@_+%=,~.-]*)+")
+INT32 = 1 << 32
+
+
+def complete(package: Package) -> tuple[Entry, ...]:
+    """All that the .rpm holds, sorted: the package's entries, its license text and the list of compiled-in modules.
+
+    Raises PackageError for entries that an .rpm cannot carry.
+    """
+    entries = {}
+    for entry in map(manuals.compressed, package.entries):
+        _check(package.name, entry)
+        entries[entry.path] = entry
+    if len(entries) != len(package.entries):
+        raise PackageError(f"{package.name}: two files have the same path")
+    licenses, docs = f"{LICENSES}/{package.name}", f"{DOCS}/{package.name}"
+    entries.setdefault(licenses, Entry(path=licenses, type="directory", mode=0o755))
+    text = texts.copyright_file(package, common_licenses=False)
+    entries.setdefault(f"{licenses}/copyright", Entry(path=f"{licenses}/copyright", type="doc", content=_shared(text)))
+    if package.modules:
+        path = f"{docs}/modules.cdx.json"
+        entries.setdefault(docs, Entry(path=docs, type="directory", mode=0o755))
+        entries.setdefault(path, Entry(path=path, type="doc", content=Content(texts.module_list(package))))
+    return tuple(entries[path] for path in sorted(entries))
+
+
+@lru_cache(maxsize=64)
+def _shared(data: bytes) -> Content:
+    """The same text in many packages is hashed once."""
+    return Content(data)
+
+
+def _check(package: str, entry: Entry) -> None:
+    path = entry.path
+    if not (len(path) < LONGEST_NAME and PLAIN.fullmatch(path)):
+        _check_path(package, path)
+    if entry.mode & ~0o7777:
+        raise PackageError(f"{package}: {path} has mode {entry.mode:o}; only permission bits may be given")
+    for account in (entry.owner, entry.group):
+        if account != "root" and not ACCOUNT.fullmatch(account):
+            raise PackageError(f"{package}: {path} belongs to {account!r}, which is no name of a user or group")
+    if entry.type == "symlink":
+        if not entry.target:
+            raise PackageError(f"{package}: the link {path} leads nowhere")
+        if CONTROL.search(entry.target) or len(utf8(package, entry.target)) > 4095:
+            raise PackageError(f"{package}: the target of {path} is too long or has a control character")
+    elif entry.type in ("file", "config", "doc") and entry.content is None:
+        raise PackageError(f"{package}: {path} has not been built")
+
+
+def _check_path(package: str, path: str) -> None:
+    parts = path.split("/")
+    if parts[0] or len(parts) < 2 or any(part in ("", ".", "..") for part in parts[1:]):
+        raise PackageError(f"{package}: {path!r} is not an absolute, normalised path")
+    if CONTROL.search(path):
+        raise PackageError(f"{package}: {path!r} has a control character")
+    whole = utf8(package, path)
+    if len(whole) > LONGEST_PATH or max(map(len, whole.split(b"/"))) > LONGEST_NAME:
+        raise PackageError(f"{package}: {path} is too long: rpm takes names of {LONGEST_NAME} bytes")
+
+
+def utf8(package: str, text: str) -> bytes:
+    """The text as bytes. Raises PackageError for half characters, as a file system may hand them to Python."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise PackageError(f"{package}: {text!r} is no valid UTF-8") from None
+
+
+def members(entries: Sequence[Entry]) -> tuple[_cpio.Member, ...]:
+    """The archive's members; a ghost is in the header only."""
+    made = []
+    for index, entry in enumerate(entries):
+        if entry.type == "ghost":
+            continue
+        name = f".{entry.path}".encode()
+        mode = _mode(entry)
+        if entry.type == "symlink":
+            target = entry.target.encode()
+            made.append(_cpio.Member(index, name, mode, len(target), None, target))
+        elif entry.content is not None:
+            made.append(_cpio.Member(index, name, mode, entry.content.size, entry.content))
+        else:
+            made.append(_cpio.Member(index, name, mode))
+    return tuple(made)
+
+
+def _mode(entry: Entry) -> int:
+    if entry.type == "directory":
+        return stat.S_IFDIR | entry.mode
+    return stat.S_IFLNK | 0o777 if entry.type == "symlink" else stat.S_IFREG | entry.mode
+
+
+def _flags(entry: Entry) -> int:
+    if entry.path.startswith(f"{LICENSES}/") and entry.type in ("file", "doc"):
+        return t.LICENSE_FILE
+    if entry.type != "directory" and entry.path.startswith(DOC_ROOTS):
+        return FLAGS.get(entry.type, 0) | t.DOC
+    return FLAGS.get(entry.type, 0)
+
+
+def tags(entries: Sequence[Entry], time: int) -> dict[int, Value]:
+    """All file tags of the header, and the sum of the sizes."""
+    number = len(entries)
+    if not number:
+        return {t.SIZE: (0,)}
+    directories: dict[str, int] = {}
+    places, names = [], []
+    for entry in entries:
+        parent, _, name = entry.path.rpartition("/")
+        places.append(directories.setdefault(f"{parent}/", len(directories)))
+        names.append(name)
+    sizes = tuple([len(entry.target.encode()) if entry.content is None else entry.content.size for entry in entries])
+    made = _classes(entries)
+    if max(sizes) < INT32:
+        made[t.FILESIZES] = sizes
+    else:
+        made[t.LONGFILESIZES] = sizes
+    made[t.SIZE if sum(sizes) < INT32 else t.LONGSIZE] = (sum(sizes),)
+    return made | {
+        t.FILEMODES: tuple(map(_mode, entries)),
+        t.FILERDEVS: (0,) * number,
+        t.FILEMTIMES: (time,) * number,
+        t.FILEDIGESTS: tuple([entry.content.sha256 if entry.content else "" for entry in entries]),
+        t.FILELINKTOS: tuple([entry.target for entry in entries]),
+        t.FILEFLAGS: tuple(map(_flags, entries)),
+        t.FILEUSERNAME: tuple([entry.owner for entry in entries]),
+        t.FILEGROUPNAME: tuple([entry.group for entry in entries]),
+        t.FILEVERIFYFLAGS: tuple([t.VERIFY_GHOST if e.type == "ghost" else t.VERIFY_ALL for e in entries]),
+        t.FILEDEVICES: (1,) * number,
+        t.FILEINODES: tuple(range(1, number + 1)),
+        t.FILELANGS: ("",) * number,
+        t.DIRINDEXES: tuple(places),
+        t.BASENAMES: tuple(names),
+        t.DIRNAMES: tuple(directories),
+        t.FILEDIGESTALGO: (t.SHA256,),
+    }
+
+
+def _classes(entries: Iterable[Entry]) -> dict[int, Value]:
+    numbers: dict[str, int] = {}
+    classes, colors = [], []
+    for entry in entries:
+        text, color = _rpm_classes.classify(entry)
+        classes.append(numbers.setdefault(text, len(numbers)))
+        colors.append(color)
+    return {t.FILECLASS: tuple(classes), t.CLASSDICT: tuple(numbers), t.FILECOLORS: tuple(colors)}

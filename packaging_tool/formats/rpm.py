@@ -1,0 +1,180 @@
+"""rpm's package format, version 4, written without rpm's tools (RPM File Format; rpm's format_v4 manual)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import mmap
+import struct
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from packaging_tool import atomic
+from packaging_tool.formats import _cpio, _rpm_files, _rpm_header, _rpm_package, _rpm_relations, _rpm_xml
+from packaging_tool.formats import _rpm_tags as t
+from packaging_tool.formats.base import Built, Description
+from packaging_tool.package import compress
+from packaging_tool.package.model import Alternatives, Package
+from packaging_tool.signing.base import Signer
+
+LEAD = struct.Struct(">4sBBHH66sHH16x")
+LEAD_MAGIC = b"\xed\xab\xee\xdb"
+# Nothing reads these numbers any more (rpmrc's arch_canon); file(1) shows them.
+LEAD_ARCHITECTURES = {"x86_64": 1, "noarch": 1, "aarch64": 19}
+PIECE = 1 << 20
+# A package whose files have less than this is made in memory and written at once.
+SMALL = 4 << 20
+INT32 = 1 << 32
+
+
+class Format:
+    """The .rpm."""
+
+    name = "rpm"
+    suffix = ".rpm"
+
+    def file_name(self, package: Package) -> str:
+        """`NAME-VERSION-RELEASE.ARCHITECTURE.rpm`, without epoch."""
+        version = f"{package.version.upstream}-{package.version.release}"
+        return f"{package.name}-{version}.{_rpm_package.architecture(package)}.rpm"
+
+    def spell(self, alternatives: Alternatives) -> str:
+        """One relation, e.g. `a >= 1`, alternatives as `(a or b)`, a capability as `name(value)`."""
+        return _rpm_relations.spell(alternatives)
+
+    def scripts(self, package: Package) -> Mapping[str, str]:
+        """Scriptlets and file triggers by their heads in a spec file; only a package with a lifecycle has any."""
+        return _rpm_package.scripts(package)
+
+    def write(self, package: Package, directory: Path, signer: Signer | None) -> Built:
+        """Write the package. signer: signs the header, which has the digest of the payload; None leaves it unsigned.
+
+        `Built.index`: the stanzas `primary`, `filelists` and `other` of a yum repository, with `{href}` for the place.
+        Raises PackageError, SigningError, OSError; nothing is left behind then.
+        """
+        _rpm_package.check(package)
+        entries = _rpm_files.complete(package)
+        members = _rpm_files.members(entries)
+        large = any(member.size >= _cpio.LARGE for member in members)
+        tags = _rpm_package.tags(package, entries, large=large)
+        path = directory / self.file_name(package)
+        small = _cpio.length(members, large) < SMALL
+        # Without a name in the directory, so that not even a kill leaves it behind.
+        with io.BytesIO() if small else tempfile.TemporaryFile(dir=directory) as body:
+            payload = _write_payload(body, package, members, large)
+            tags |= payload.tags(package.compression.get("rpm", "gzip"))
+            header = _rpm_header.encode(t.HEADERIMMUTABLE, tags, t.TYPES)
+            before = _lead(package) + _signature(header, payload, body, signer)
+            digest = hashlib.sha256(before + header)
+            with atomic.beside(path) as file:
+                file.write(before + header)
+                for piece in _pieces(body):
+                    digest.update(piece)
+                    file.write(piece)
+        start, end = len(before), len(before) + len(header)
+        facts = _rpm_xml.Facts(digest.hexdigest(), (start, end), end + payload.size, payload.unpacked_size)
+        return Built(
+            path=path,
+            size=facts.size,
+            sha256=facts.sha256,
+            name=package.name,
+            version=str(package.version),
+            architecture=package.architecture,
+            index=_rpm_xml.stanzas(_rpm_header.Header(tags), facts),
+        )
+
+    def index(self, path: Path) -> Built:
+        """What `write` gave back for an .rpm that lies in a pool. Raises InputError if it is none, or is cut off."""
+        from packaging_tool.formats import _rpm_reader  # building packages needs no reader
+
+        return _rpm_reader.index(path)
+
+    def describe(self, path: Path) -> Description:
+        """Read any .rpm. Raises InputError if it is none."""
+        from packaging_tool.formats import _rpm_reader
+
+        return _rpm_reader.describe(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Payload:
+    """Size and SHA-256 of the archive: as it stands in the package, and unpacked."""
+
+    size: int
+    sha256: str
+    unpacked_size: int
+    unpacked_sha256: str
+
+    def tags(self, compression: str) -> dict[int, _rpm_header.Value]:
+        """What the main header says about it; no compressor means that it is not compressed, as rpmbuild has it."""
+        made: dict[int, _rpm_header.Value] = {
+            t.PAYLOADFORMAT: "cpio",
+            t.PAYLOADDIGEST: (self.sha256,),
+            t.PAYLOADDIGESTALGO: (t.SHA256,),
+            t.PAYLOADDIGESTALT: (self.unpacked_sha256,),
+        }
+        method, level = compress.parse(compression)
+        if method != "none":
+            made |= {t.PAYLOADCOMPRESSOR: method, t.PAYLOADFLAGS: str(level)}
+        return made
+
+
+def _write_payload(file: BinaryIO, package: Package, members: Sequence[_cpio.Member], large: bool) -> _Payload:
+    """Compress the archive into a file. The digests are made on the way."""
+    size = _cpio.length(members, large)
+    packer = compress.compressor(package.compression.get("rpm", "gzip"), size)
+    packed, unpacked = hashlib.sha256(), hashlib.sha256()
+    for piece in _cpio.stream(members, package.time, large):
+        unpacked.update(piece)
+        data = packer.update(piece)
+        packed.update(data)
+        file.write(data)
+    data = packer.finish()
+    packed.update(data)
+    file.write(data)
+    return _Payload(file.tell(), packed.hexdigest(), size, unpacked.hexdigest())
+
+
+def _pieces(file: BinaryIO) -> Iterator[memoryview]:
+    """All that was written into a temporary file."""
+    if isinstance(file, io.BytesIO):
+        with file.getbuffer() as view:
+            yield view
+        return
+    file.flush()
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
+        for start in range(0, len(view), PIECE):
+            with view[start : start + PIECE] as piece:
+                yield piece
+
+
+def _lead(package: Package) -> bytes:
+    """The lead. Only its magic counts today; the name is cut to the place that it has."""
+    name = f"{package.name}-{package.version}".encode()[:65]
+    number = LEAD_ARCHITECTURES.get(_rpm_package.architecture(package), 0)
+    return LEAD.pack(LEAD_MAGIC, 3, 0, 0, number, name, 1, 5)
+
+
+def _signature(header: bytes, payload: _Payload, body: BinaryIO, signer: Signer | None) -> bytes:
+    """The signature header, padded so that the main header begins at a multiple of 8.
+
+    SHA-1 and MD5 protect nothing: they are there for rpm before 4.14 and for tools that show them.
+    """
+    md5 = hashlib.md5(header, usedforsecurity=False)
+    for piece in _pieces(body):
+        md5.update(piece)
+    size = len(header) + payload.size
+    tags: dict[int, _rpm_header.Value] = {
+        t.SHA1HEADER: hashlib.sha1(header, usedforsecurity=False).hexdigest(),
+        t.SHA256HEADER: hashlib.sha256(header).hexdigest(),
+        t.SIGMD5: md5.digest(),
+        t.SIGSIZE if size < INT32 else t.LONGSIGSIZE: (size,),
+        t.SIGPAYLOADSIZE if payload.unpacked_size < INT32 else t.LONGARCHIVESIZE: (payload.unpacked_size,),
+    }
+    if signer is not None:
+        tags[t.RSAHEADER if signer.key_kind.startswith("rsa") else t.DSAHEADER] = signer.detached(header)
+    made = _rpm_header.encode(t.HEADERSIGNATURES, tags, t.SIGNATURE_TYPES)
+    return made + bytes(-len(made) % 8)
