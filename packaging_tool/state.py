@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,7 @@ def fingerprint(package: Package, more: Mapping[str, str]) -> str:
     return digest(parts)
 
 
+@cache
 def own_fingerprint() -> str:
     """Hash over this program's own files, by size and time: another mkpkgs builds everything anew."""
     here = Path(__file__).parent
