@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from packaging_tool.package.content import Content
@@ -63,13 +63,13 @@ def _of_changelog(package: Package) -> Iterator[Override]:
         yield Override("initial-upload-closes-no-bugs", "", FIRST_UPLOAD)
 
 
-def _of_entries(package: Package, entries: Iterable[Entry]) -> Iterator[Override]:
-    watched = package.lifecycle.watched if package.lifecycle else ""
+def _of_entries(package: Package, entries: Sequence[Entry]) -> Iterator[Override]:
+    filled = {posixpath.dirname(entry.path) for entry in entries}
     for entry in entries:
         if entry.type == "directory":
             if entry.mode != 0o755:
                 yield Override("non-standard-dir-perm", f"{entry.path}/", PRIVATE)
-            if entry.path == watched:
+            if package.kind == "core" and entry.path not in filled and not entry.path.startswith("/etc/"):
                 yield Override("package-contains-empty-directory", f"{entry.path}/", FILLED)
         elif entry.content is not None and entry.content.size >= SMALLEST:
             head = _head(entry.content)

@@ -5,13 +5,12 @@ Long names take a member of type L or K before the file, sizes of 8 GiB and more
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
-from packaging_tool.errors import InputError, PackageError
+from packaging_tool.errors import InputError
 from packaging_tool.package.content import Content
 
 BLOCK = 512
@@ -79,10 +78,10 @@ def stream(members: Sequence[Member], mtime: int) -> Iterator[bytes | memoryview
         if member.content is not None:
             if member.size > PIECE:
                 yield b"".join(waiting)
-                yield from _checked(member, member.content)
+                yield from member.content.verified()
                 waiting, size = [], 0
             else:
-                waiting += (bytes(piece) for piece in _checked(member, member.content))
+                waiting += (bytes(piece) for piece in member.content.verified())
                 size += member.size
             waiting.append(bytes(-member.size % BLOCK))
         if size > PIECE:
@@ -141,23 +140,6 @@ def _constant(kind: bytes, mode: int, mtime: int, owner: str, group: str) -> tup
     tail = b"ustar  \0" + names + bytes(BLOCK - 329)
     # The field of the sum itself counts as eight spaces.
     return before, after, tail, sum(before) + sum(after) + sum(kind) + sum(tail) + 8 * 32
-
-
-def _checked(member: Member, content: Content) -> Iterator[bytes | memoryview]:
-    """The content's bytes; a manifest or md5sums already says what they are, so a file must not change meanwhile."""
-    if isinstance(content.source, bytes):
-        yield content.source
-        return
-    seen = 0
-    digest = hashlib.sha256()
-    for piece in content.chunks():
-        seen += len(piece)
-        if seen > member.size:
-            break
-        digest.update(piece)
-        yield piece
-    if seen != member.size or digest.hexdigest() != content.sha256:
-        raise PackageError(f"{content.source} changed while it was packaged", hint="run again")
 
 
 def members(file: BinaryIO, limit: int = 1_000_000) -> Iterator[tuple[Found, Reader]]:
