@@ -344,10 +344,10 @@ class _Run:
                 self.epoch(locked),
                 ring.signer,
             )
-        publishing.check(self.project, self.settings.output, staging, tuple(self.repositories.values()))
-        for name, data in publishing.site(
-            self.project, staging, tuple(self.repositories.values()), ring.signer
-        ).items():
+        kinds = tuple(self.repositories.values())
+        for told in publishing.check(self.project, self.settings.output, staging, kinds):
+            self.listener.warn(told)
+        for name, data in publishing.site(self.project, staging, kinds, ring.signer).items():
             atomic.write(staging / name, data)
 
 

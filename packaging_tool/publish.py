@@ -19,23 +19,27 @@ from packaging_tool.repos.base import Published, Repository
 from packaging_tool.signing.base import Signer
 
 
-def check(project: Project, output: Path, staging: Path, repositories: Sequence[Repository]) -> None:
-    """Refuse what some installed system could not upgrade to.
+def check(project: Project, output: Path, staging: Path, repositories: Sequence[Repository]) -> tuple[str, ...]:
+    """Refuse what some installed system could not upgrade to; give back what the maintainer should know.
 
     output: `dist/` as it is published now, or nothing yet. staging: as it would be. Raises PublishError with all
-    reasons if a published file would change its bytes, the core would go back or lose an architecture, or a published
-    plugin has no package for the core's ABI and is not retired.
+    reasons if the core would go back or lose an architecture, or a published plugin has no package for the core's ABI
+    and is not retired. A file that changes its bytes under the same version is only told: nobody knows here whether
+    the old one was ever served, and a maintainer at work builds the same version many times.
     """
     problems: list[str] = []
+    told: list[str] = []
     hints: list[str] = []
     for kind in repositories:
         comparison = _Comparison(project, kind.name, kind.published(output), kind.published(staging))
+        told += comparison.replaced()
         for reasons, hint in comparison.problems():
             problems += reasons
             if hint not in hints:
                 hints.append(hint)
     if problems:
         raise PublishError("\n".join(["nothing was published:", *problems]), hint="; ".join(hints))
+    return tuple(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,6 @@ class _Comparison:
         version = str(Version(spec.version, spec.release, spec.epoch))
         cores = {p.architecture: p for p in self.after if (p.name, p.version) == (self.core, version)}
         checks = (
-            (self.replaced(), "raise the release; if nobody can have fetched the old file yet, delete it"),
             (self.backwards(version), "raise the epoch if it has to go back"),
             (
                 self.missing(cores, version),
@@ -74,7 +77,7 @@ class _Comparison:
         now = {item.file: item.sha256 for item in self.after}
         for item in self.before:
             if now.get(item.file, item.sha256) != item.sha256:
-                yield f"{item.name} {item.version} ({item.architecture}) is published already, with other content"
+                yield (f"{item.file} had other content before; raise the release if anybody may have the old one")
 
     def backwards(self, version: str) -> Iterator[str]:
         known = {item.version for item in self.before if item.name == self.core}
