@@ -1,0 +1,97 @@
+"""Real packages of a small server whose program is a shell script and whose assemble step joins shell scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from packaging_tool import plan, registry
+from packaging_tool.drivers.base import Outcome, Payload, Target
+from packaging_tool.package.content import Content
+from packaging_tool.package.model import Entry
+from packaging_tool.project.model import CoreSpec, PluginSpec, Project, ServiceSpec
+from tests.target.machine import ABI, Key
+
+PROGRAM = """#!/bin/sh
+# version VERSION
+plugins=
+case $1 in
+version) ;;
+run) ;;
+*) exit 64 ;;
+esac
+"""
+# The last lines come after those of the plugins.
+REST = """
+case $1 in
+version) echo "demo $plugins" ;;
+run)
+    echo "STARTED VERSION with:$plugins as $(id -un)"
+    systemd-notify --ready
+    exec sleep infinity
+    ;;
+esac
+"""
+ASSEMBLE = """#!/bin/sh
+set -eu
+output=$1
+shift
+{
+    sed '/^# end of the head$/q' /usr/lib/demo/bin/demo-core
+    for name; do cat "$PLUGINS/$name/code"; done
+    sed '1,/^# end of the head$/d' /usr/lib/demo/bin/demo-core
+} >"$output"
+chmod 0755 "$output"
+"""
+
+
+def project(version: str, plugins: Mapping[str, str], unit: Mapping[str, str]) -> Project:
+    core = CoreSpec(
+        name="demo",
+        version=version,
+        summary="Demonstration server",
+        license="MIT",
+        homepage="https://example.org/demo",
+        maintainer="Jo Doe <jo@example.org>",
+        architectures=("all",),
+        service=ServiceSpec(command="run", check="version", type="notify", unit={"NotifyAccess": "all", **unit}),
+    )
+    specs = tuple(PluginSpec(name=name, summary=f"Plugin {name}") for name in sorted(plugins))
+    return Project(root=Path("/"), file=Path("/mkpkgs.toml"), core=core, plugins=specs)
+
+
+def write(
+    directory: Path,
+    family: str,
+    key: Key,
+    *,
+    version: str = "1.0",
+    plugins: Mapping[str, str] | None = None,
+    unit: Mapping[str, str] | None = None,
+) -> dict[str, Path]:
+    """Package files by package name. plugins: lines of shell by name. unit: more lines of the unit."""
+    made = dict(plugins or {})
+    text = f"{PROGRAM}# end of the head\n{REST}".replace("VERSION", version)
+    core = Entry(path="/usr/lib/demo/bin/demo-core", mode=0o755, content=Content(text.encode()))
+    payloads = {
+        name: Payload((Entry(path=f"/usr/lib/demo/plugins/{name}/code", content=Content(code.encode())),))
+        for name, code in made.items()
+    }
+
+    def sign(manifest: bytes) -> bytes:
+        path = directory / "manifest"
+        path.write_bytes(manifest)
+        key.sign(path)
+        return path.with_name("manifest.sig").read_bytes()
+
+    directory.mkdir(parents=True, exist_ok=True)
+    built = plan.packages(
+        project(version, made, unit or {}),
+        Outcome(ABI, Payload((core,)), None, payloads),
+        "all",
+        Target(assemble=ASSEMBLE),
+        plan.Trust(keys={"demo.pub": key.public}, sign=sign),
+        1_700_000_000,
+    )
+    form = registry.load("formats", family).Format()
+    return {package.name: form.write(package, directory, None).path for package in built}

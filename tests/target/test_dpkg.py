@@ -1,0 +1,160 @@
+"""What the maintainer scripts and apply do together: a booted Debian, real dpkg, one start per transaction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import roots
+from tests.machine import Machine
+from tests.target import packages
+from tests.target.machine import Key
+
+pytestmark = pytest.mark.acceptance
+
+PLUGINS = {"git": 'plugins="$plugins git"\n', "cors": 'plugins="$plugins cors"\n'}
+
+
+class Server:
+    """A machine with dpkg and the server's packages."""
+
+    def __init__(self, machine: Machine, key: Key, directory: Path) -> None:
+        self.machine, self.key, self.directory = machine, key, directory
+        self.seen = 0
+
+    def build(self, **settings: object) -> dict[str, str]:
+        """Build packages and put them into the machine; returns their places there."""
+        self.seen += 1
+        built = packages.write(self.directory / str(self.seen), "deb", self.key, **settings)  # type: ignore[arg-type]  # passed on
+        for name, path in built.items():
+            self.machine.put(path, f"/srv/{self.seen}/{name}.deb")
+        return {name: f"/srv/{self.seen}/{name}.deb" for name in built}
+
+    def dpkg(self, *arguments: str) -> str:
+        return self.machine.run("dpkg", *arguments).stdout
+
+    def starts(self) -> list[str]:
+        """What each start so far said: version and plugins."""
+        self.machine.run("journalctl", "--sync")
+        journal = self.machine.run("journalctl", "-u", "demo", "-o", "cat").stdout
+        return re.findall(r"^STARTED (.*) as demo$", journal, re.MULTILINE)
+
+    def state(self) -> str:
+        return self.machine.run("systemctl", "is-active", "demo", check=False).stdout.strip()
+
+    def status(self) -> int:
+        return self.machine.run("demo-plugins", "status", check=False).returncode
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with Machine(roots.root("debian12-apt"), tmp_path / "root") as machine:
+        yield Server(machine, Key(tmp_path, "trusted"), tmp_path / "debs")
+
+
+def test_one_start_per_transaction_from_installation_to_purge(server: Server) -> None:
+    deb = server.build(plugins=PLUGINS)
+    before = server.machine.sh("find /etc /usr /opt /srv -xdev | sort")
+    out = server.dpkg("-i", *deb.values())
+    assert server.starts() == ["1.0 with: cors git"]
+    assert "demo-plugins: verified and put into demo: cors 1.0-1, git 1.0-1\n" in out
+    assert server.machine.sh("stat -c '%a %U:%G' /usr/lib/demo/plugins").strip() == "750 root:demo"
+    assert server.machine.sh("systemctl is-enabled demo").strip() == "enabled"
+    assert server.status() == 0
+    assert server.machine.sh("dpkg -V demo demo-plugin-git") == ""
+
+    out = server.dpkg("-r", "demo-plugin-git")
+    assert server.starts()[1:] == ["1.0 with: cors"]
+    assert "restarted demo.service" in out
+    server.dpkg("-P", "demo-plugin-cors")
+    assert server.starts()[2:] == ["1.0 with:"]
+    assert server.machine.sh("stat -c %h /usr/lib/demo/bin/demo").strip() == "2"
+
+    server.dpkg("-i", deb["demo-plugin-git"], deb["demo-plugin-cors"])
+    assert server.starts()[3:] == ["1.0 with: cors git"]
+    server.dpkg("-i", deb["demo"])
+    assert len(server.starts()) == 4, "the same core again changes nothing"
+
+    new = server.build(version="1.1", plugins=PLUGINS)
+    server.dpkg("-i", *new.values())
+    assert server.starts()[4:] == ["1.1 with: cors git"]
+    unit = server.build(version="1.1", plugins=PLUGINS, unit={"LimitNOFILE": "4096"})
+    server.dpkg("-i", unit["demo"])
+    assert server.starts()[5:] == ["1.1 with: cors git"]
+    assert server.machine.sh("systemctl show -P LimitNOFILE demo").strip() == "4096"
+
+    out = server.dpkg("-r", "demo-plugin-git", "demo-plugin-cors", "demo")
+    assert "not empty" not in out
+    assert server.state() == "inactive"
+    server.dpkg("-i", new["demo"])
+    assert server.starts()[6:] == ["1.1 with:"], "removed, not purged, and back: it starts"
+    server.dpkg("-P", "demo")
+    after = server.machine.sh("find /etc /usr /opt /srv -xdev ! -path '/srv/[23]*' | sort")
+    ignored = {"/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/.pwd.lock"}
+    assert set(after.splitlines()) - set(before.splitlines()) <= ignored
+    assert set(before.splitlines()) <= set(after.splitlines())
+
+
+def test_a_stopped_server_stays_stopped(server: Server) -> None:
+    deb = server.build(plugins=PLUGINS)
+    server.dpkg("-i", deb["demo"])
+    server.machine.run("systemctl", "stop", "demo")
+    server.dpkg("-i", deb["demo-plugin-git"])
+    server.dpkg("-i", *server.build(version="1.1", plugins=PLUGINS).values())
+    assert server.state() == "inactive"
+    assert len(server.starts()) == 1
+    assert server.status() == 0
+
+
+def test_a_plugin_that_fails_only_as_a_service_is_rolled_back(server: Server) -> None:
+    deb = server.build(plugins={**PLUGINS, "bad": 'if [ "$1" = run ]; then echo no luck; exit 1; fi\n'})
+    server.dpkg("-i", deb["demo"], deb["demo-plugin-git"])
+    out = server.dpkg("-i", deb["demo-plugin-bad"])
+    assert "demo.service does not start with bad, git" in out
+    assert "the old set goes on serving: demo with git 1.0-1" in out
+    assert server.state() == "active"
+    assert server.starts()[-1] == "1.0 with: git"
+    assert server.status() == 1
+    assert "does not start with bad" in server.machine.sh("journalctl -t demo-plugins -o cat")
+    out = server.dpkg("-P", "demo-plugin-bad")
+    assert "what is installed is what serves again" in out
+    assert server.status() == 0
+
+
+def test_a_broken_plugin_does_not_stop_dpkg_nor_the_server(server: Server) -> None:
+    deb = server.build(plugins={**PLUGINS, "bad": "echo no luck >&2; exit 1\n"})
+    server.dpkg("-i", deb["demo"], deb["demo-plugin-git"])
+    out = server.dpkg("-i", deb["demo-plugin-bad"])
+    assert "demo with bad, git ended with status 1 when it was tried: no luck" in out
+    assert len(server.starts()) == 1
+    assert server.state() == "active"
+    # The set that failed must not come alive by a restart of the machine either.
+    server.machine.stop()
+    server.machine.start()
+    assert server.starts()[-1] == "1.0 with: git"
+    server.dpkg("-i", *server.build(plugins={"bad": 'plugins="$plugins good"\n'}).values())
+    assert server.starts()[-1] == "1.0 with: good git"
+
+
+def test_policy_rc_d_is_asked(server: Server) -> None:
+    server.machine.write("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
+    deb = server.build(plugins=PLUGINS)
+    server.dpkg("-i", deb["demo"])
+    assert server.starts() == []
+    server.machine.run("systemctl", "start", "demo")
+    server.dpkg("-i", deb["demo-plugin-git"])
+    assert len(server.starts()) == 1
+    assert server.status() == 1, "an older program runs"
+    server.machine.run("systemctl", "restart", "demo")
+    assert server.starts()[-1] == "1.0 with: git"
+
+
+def test_an_image_build_without_systemd_makes_the_program(tmp_path: Path) -> None:
+    with Machine(roots.root("debian12-apt"), tmp_path / "root", boot=False) as machine:
+        server = Server(machine, Key(tmp_path, "trusted"), tmp_path / "debs")
+        server.dpkg("-i", *server.build(plugins=PLUGINS).values())
+        assert machine.sh("/usr/bin/demo version") == "demo  cors git\n"
+        assert server.status() == 0
