@@ -385,7 +385,9 @@ def _modules(project: Project, modules: Iterable[GoModule], listener: Listener |
     local = {wanted.path: name for name in project.plugin_options if (wanted := _plugin_module(project, name)).local}
     described = []
     for module in modules:
-        license_ = licenses.of_folder(module.dir) if module.dir is not None else licenses.License("", (), "")
+        license_ = (
+            licenses.of_module(module.dir, module.folders) if module.dir is not None else licenses.License("", (), "")
+        )
         known, holders = license_.id, license_.copyright
         if module.path in local:
             spec = project.plugin(local[module.path])

@@ -142,13 +142,17 @@ def parts_of(job: Job, packages: Mapping[str, GoPackage]) -> tuple[tuple[str, ..
 
 def modules_of(job: Job, packages: Mapping[str, GoPackage], paths: Iterable[str]) -> tuple[GoModule, ...]:
     """The modules that give these packages, sorted by path; Go's own library is the module `std`."""
-    found: dict[str, GoModule] = {}
+    standard = GoModule("std", job.toolchain.version.removeprefix("go"), "", job.toolchain.root)
+    found: dict[str, tuple[GoModule, list[Path]]] = {}
     for path in paths:
-        if (module := packages[path].module) is not None:
-            found[module.path] = module
-        elif packages[path].standard:
-            found["std"] = GoModule("std", job.toolchain.version.removeprefix("go"), "", job.toolchain.root)
-    return tuple(found[path] for path in sorted(found))
+        package = packages[path]
+        module = standard if package.standard else package.module
+        if module is not None:
+            found.setdefault(module.path, (module, []))[1].append(package.dir)
+    if "std" in found:
+        # Its own folders have a license of an object file that is only linked with GOEXPERIMENT=boringcrypto.
+        found["std"] = (standard, [])
+    return tuple(replace(module, folders=tuple(sorted(folders))) for _, (module, folders) in sorted(found.items()))
 
 
 def build(job: Job) -> Result:
@@ -157,34 +161,55 @@ def build(job: Job) -> Result:
     packages = listing(job, compiled=True)
     failed = failures(job, packages)
     job = _without(job, failed)
-    for path in ("plugin", "plugin/internal"):
-        for user in (p for p in packages.values() if path in p.imports and not p.standard):
-            job.listener.warn(f"{user.path} imports {path}: a static program cannot open Go plugins at run time")
+    _warn_of_plugin_opening(job, packages)
     store = Store(job.workdir / "store")
     tools = _build_tools(job)
-    failed |= _with_dependents(job, _prove_programs(job))
-    job = _without(job, failed)
     core_paths, codes = parts_of(job, packages)
     splits = {path: _split(store, packages[path]) for path in core_paths}
-    kit, plugins = _lay_out(job, store, packages, splits, codes, tools)
-    _self_test(job)
+    key = _key(job, packages, splits, codes)
+    stamp = job.folder / "stamp"
+    if not stamp.exists() or stamp.read_text() != key:
+        stamp.unlink(missing_ok=True)
+        if unproved := _with_dependents(job, _prove_programs(job)):
+            failed |= unproved
+            job = _without(job, failed)
+            core_paths, codes = parts_of(job, packages)
+        _lay_out(job, store, packages, splits, codes, tools)
+        _self_test(job)
+        if not unproved:
+            stamp.write_text(key)
     info = buildinfo.read(job.folder / "core")
     archives = {path: split.sha256 for path, split in splits.items()}
     hashes = {tool: hashlib.sha256((tools / tool).read_bytes()).hexdigest() for tool in ("compile", "link")}
     identity = abi.identity(
-        job.core, job.architecture, job.lock, hashes, archives, (kit / "link.flags").read_text(), info
+        job.core, job.architecture, job.lock, hashes, archives, (job.folder / "kit/link.flags").read_text(), info
     )
     modules = {"core": modules_of(job, packages, core_paths)}
     modules |= {f"plugin {name}": modules_of(job, packages, code.packages) for name, code in codes.items()}
     store.prune()
     return Result(
         core=job.folder / "core",
-        kit=kit,
-        plugins=plugins,
+        kit=job.folder / "kit",
+        plugins={name: job.folder / "plugins" / name for name in codes},
         modules=modules,
         failed=failed,
         built=Built(identity, hashes, archives),
     )
+
+
+def _warn_of_plugin_opening(job: Job, packages: Mapping[str, GoPackage]) -> None:
+    for package in packages.values():
+        if "plugin" in package.imports and not package.standard:
+            job.listener.warn(f"{package.path} imports plugin: a static program cannot open Go plugins at run time")
+
+
+def _key(
+    job: Job, packages: Mapping[str, GoPackage], core: Mapping[str, Split], codes: Mapping[str, PluginCode]
+) -> str:
+    """Hash of all that payloads and self-tests are made from."""
+    said = [replace(job.lock, built={}), job.tags, job.plugins, job.assemble, job.check, codes, sorted(core.items())]
+    said += [[str(packages[path].export) for path in code.packages] for code in codes.values()]
+    return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
 def _host(job: Job, name: str, plugins: Sequence[PluginJob]) -> Path:
@@ -267,7 +292,7 @@ def _lay_out(
     core: Mapping[str, Split],
     codes: Mapping[str, PluginCode],
     tools: Path,
-) -> tuple[Path, dict[str, Path]]:
+) -> None:
     """Write the payloads anew: they are hard links, so this costs milliseconds."""
     kit, plugins = job.folder / "kit", job.folder / "plugins"
     for folder in (kit, plugins):
@@ -276,12 +301,9 @@ def _lay_out(
     imports = [item.path for item in parse(job.lock.main.text()).imports]
     payload.write_kit(kit, job.lock, job.architecture, buildinfo.read(job.folder / "core"), core, imports, tools)
     info = buildinfo.read(job.folder / "all")
-    folders = {}
     for name, code in codes.items():
         splits = {path: _split(store, packages[path]) for path in code.packages}
         payload.write_plugin(plugins / name, code, info, splits)
-        folders[name] = plugins / name
-    return kit, folders
 
 
 def _self_test(job: Job) -> None:

@@ -7,13 +7,12 @@ know it calls "", and the caller says so; it never guesses.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 _NAMED = re.compile(r"(?i)((un)?licen[cs]e|copying|copyright|notice)([-._].*)?")
-_COPYRIGHT = re.compile(
-    r"(?i)^\W*(copyright\b.*\d{4}.*|copyright \(c\) \S.*|(©|\(c\)) ?\d{4}.*|portions copyright .*)$"
-)
+_COPYRIGHT = re.compile(r"((Portions )?(?i:copyright)(\s*(\([cC]\)|©))?,?:?\s+(\d{4}|[A-Z(])|(\([cC]\)|©)\s*\d{4}).*")
 # SPDX id: sentences that the text must have, with blanks and punctuation folded. The first that fits wins in a family.
 _FAMILIES: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = (
     (("Apache-2.0", ("apache license version 2 0",)),),
@@ -47,11 +46,6 @@ _FAMILIES: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = (
         ("BSD-3-Clause", ("redistribution and use in source and binary forms", "endorse or promote products")),
         ("BSD-2-Clause", ("redistribution and use in source and binary forms",)),
     ),
-    (
-        ("MPL-2.0", ("mozilla public license version 2 0",)),
-        ("MPL-2.0", ("mozilla public license v 2 0",)),
-    ),
-    (("EPL-2.0", ("eclipse public license v 2 0",)), ("EPL-2.0", ("eclipse public license version 2 0",))),
     (("Unlicense", ("free and unencumbered software released into the public domain",)),),
     (
         ("CC0-1.0", ("cc0 1 0 universal",)),
@@ -61,6 +55,12 @@ _FAMILIES: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = (
     (("Zlib", ("altered source versions must be plainly marked as such",)),),
     (("BSL-1.0", ("boost software license version 1 0",)),),
     (
+        # These two speak of the GNU licenses as others that may be taken too.
+        ("MPL-2.0", ("mozilla public license version 2 0",)),
+        ("MPL-2.0", ("mozilla public license v 2 0",)),
+        ("EPL-2.0", ("eclipse public license v 2 0",)),
+        ("EPL-2.0", ("eclipse public license version 2 0",)),
+        # "or later" stands in the sources and not in the text of the license, so it is not claimed here.
         ("AGPL-3.0-only", ("gnu affero general public license version 3",)),
         ("LGPL-3.0-only", ("gnu lesser general public license version 3",)),
         ("LGPL-2.1-only", ("gnu lesser general public license version 2 1",)),
@@ -79,15 +79,26 @@ class License:
     text: str
 
 
-def of_folder(folder: Path) -> License:
-    """The license of the module whose sources are here. Raises OSError."""
-    files = [path for path in sorted(folder.iterdir()) if _NAMED.fullmatch(path.name) and path.is_file()]
-    texts = [path.read_text(encoding="utf-8", errors="replace") for path in files]
-    ids = {found: None for text in texts for found in classify(text)}
+def of_module(root: Path, folders: Iterable[Path]) -> License:
+    """The license of a module. root: its sources. folders: of the packages that are used.
+
+    License files count that lie in the root or between it and a used package: copied code keeps its own there.
+    Raises OSError.
+    """
+    places = {root}
+    for folder in folders:
+        if folder.is_relative_to(root):
+            places.update(place for place in (folder, *folder.parents) if place.is_relative_to(root))
+    files = [
+        path
+        for place in sorted(places)
+        for path in sorted(place.iterdir())
+        if _NAMED.fullmatch(path.name) and path.suffix != ".go" and path.is_file()
+    ]
+    texts = list(dict.fromkeys(path.read_text(encoding="utf-8", errors="replace").strip("\n") for path in files))
+    ids = {found for text in texts for found in classify(text)}
     lines = dict.fromkeys(line for text in texts for line in copyright_lines(text))
-    return License(
-        " AND ".join(sorted(ids)), tuple(lines), "\n\n".join(text.strip("\n") for text in texts) + "\n" * bool(texts)
-    )
+    return License(" AND ".join(sorted(ids)), tuple(lines), "".join(f"{text}\n" for text in texts))
 
 
 def classify(text: str) -> list[str]:
@@ -106,7 +117,7 @@ def copyright_lines(text: str) -> list[str]:
     """The lines that say who holds the copyright, without those that are part of a license or a form to fill in."""
     lines = []
     for line in text.splitlines():
-        stripped = line.strip().strip("*/#").strip()
+        stripped = line.strip(" \t*/#>")
         if _COPYRIGHT.match(stripped) and not re.search(
             r"(?i)\[yyyy\]|<year>|\[year\]|notice|holder|license", stripped
         ):

@@ -62,6 +62,8 @@ def publish(module: LocalModule, proxy: Path) -> None:
     """Put the module into the folder of a file-system proxy. Raises OSError."""
     folder = proxy / _escaped(module.path) / "@v"
     folder.mkdir(parents=True, exist_ok=True)
+    # Without a list go asks the next proxy, and then the site itself, whether the version was retracted.
+    (folder / "list").write_text(f"{module.version}\n")
     archive = folder / f"{module.version}.zip"
     if archive.exists():
         return

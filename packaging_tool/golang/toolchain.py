@@ -45,12 +45,16 @@ _FIELDS = "ImportPath,Name,Dir,GoFiles,CgoFiles,EmbedFiles,Imports,ImportMap,Sta
 
 @dataclass(frozen=True, slots=True)
 class GoModule:
-    """A module as `go list` tells it. sum: `h1:…`; dir: its sources, None if they are not on this machine."""
+    """A module as `go list` tells it.
+
+    sum: `h1:…`. dir: its sources, None if they are not on this machine. folders: of those packages that are used.
+    """
 
     path: str
     version: str
     sum: str
     dir: Path | None
+    folders: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,13 @@ class Toolchain:
         env["GOPROXY"] = f"{proxy.as_uri()},{self.env.get('GOPROXY', 'off')}"
         env["GONOSUMDB"] = ",".join([*unsummed, *sorted(paths)])
         return Toolchain(self.go, self.version, self.root, self.tools, env)
+
+    def offline(self) -> Toolchain:
+        """The same toolchain that takes modules from folders and from the module cache only."""
+        folders = [place for place in self.env.get("GOPROXY", "").split(",") if place.startswith("file:")]
+        return Toolchain(
+            self.go, self.version, self.root, self.tools, {**self.env, "GOPROXY": ",".join([*folders, "off"])}
+        )
 
     def run(
         self, arguments: Sequence[str], *, cwd: Path, architecture: str, settings: Mapping[str, str], check: bool = True
