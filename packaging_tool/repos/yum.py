@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
 from packaging_tool import registry
 from packaging_tool.formats.base import Built
@@ -32,6 +32,7 @@ HEADS = {
 TAILS = {"primary": "</metadata>\n", "filelists": "</filelists>\n", "other": "</otherdata>\n"}
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 PACKAGE = re.compile(r"<package .*?</package>\n?", re.DOTALL)
+PLACE = '<location href="{href}"'
 DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64", "noarch": "all"}
 
 
@@ -152,8 +153,7 @@ def _known(root: Path) -> Iterator[Built]:
         size = int(_attribute(stanza, "size", "package"))
         if not path.is_file() or not _site.is_as_indexed(path, size, written):
             continue
-        href = quoteattr(path.relative_to(root).as_posix())
-        stanza = stanza.replace(f"<location href={href}", '<location href="{href}"')
+        stanza = stanza.replace(f"<location href={_href(root, path)}", PLACE, 1)
         yield Built(
             path=path,
             size=size,
@@ -168,8 +168,13 @@ def _known(root: Path) -> Iterator[Built]:
 def _stanza(root: Path, item: Built, kind: str) -> str:
     text = item.index[kind]
     if kind == "primary":
-        text = text.replace("{href}", escape(item.path.relative_to(root).as_posix(), {'"': "&quot;"}), 1)
+        # With its tag, as a description may hold the bare word; a `<` there is escaped.
+        text = text.replace(PLACE, f"<location href={_href(root, item.path)}", 1)
     return text if text.endswith("\n") else f"{text}\n"
+
+
+def _href(root: Path, path: Path) -> str:
+    return '"' + escape(path.relative_to(root).as_posix(), {'"': "&quot;"}) + '"'
 
 
 def _published(stanza: str) -> Published:
