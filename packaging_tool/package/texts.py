@@ -49,6 +49,7 @@ FULL_TEXTS = (
     ),
 )
 EXPRESSION = re.compile(r"\s+(?:AND|OR|WITH)\s+|[()]")
+TITLE = re.compile(r"^(?:the )?(?:mit|isc|bsd(?: [23] clause)?) licen[cs]e (?:mit |expat )?")
 # How far down a license file says who holds the copyright; further down the word belongs to the terms.
 NOTICE_LINES = 15
 COPYRIGHT_LINE = re.compile(r"^\W*(?:portions\s+)?copyright\s+(?:\(c\)|©|\d{4}|the\b|by\b).*$", re.IGNORECASE)
@@ -93,7 +94,8 @@ def _copyright_file(
     """Packages without modules of their own share the text, so it is made once for all of them."""
     licenses = _Licenses(common)
     own = next((m for m in modules if m.license == license_ and m.license_text), None)
-    name = licenses.add(license_, own.license_text if own else "")
+    # A text that is referred to is not needed, and a module's file might say more than the license.
+    name = licenses.add(license_, own.license_text if own and not (common and _common(license_)) else "")
     head = [_field("Format", DEP5), _field("Upstream-Name", source)]
     if homepage:
         head.append(_field("Source", homepage))
@@ -178,7 +180,7 @@ class _Licenses:
         """Take a license and give the name that stands for it in the file."""
         license_ = license_ or "unknown"
         body = self._body(license_, text)
-        key = (license_, " ".join(body.split()).lower())
+        key = (license_, _comparable(body))
         if key not in self._names:
             base = _dep5_name(license_)
             name, number = base, 1
@@ -195,7 +197,8 @@ class _Licenses:
     def _body(self, license_: str, text: str) -> str:
         ids = [part for part in re.split(EXPRESSION, license_) if part]
         if self._common and all(_common(part) for part in ids):
-            return "\n".join(reference for part in ids if (reference := _common(part)))
+            references = "\n".join(_common(part) for part in ids)
+            return "\n\n".join(filter(None, (references, _beside_apache(text) if ids == ["Apache-2.0"] else "")))
         if not text.strip():
             if license_ == "unknown":
                 return "The sources of these files name no license."
@@ -227,6 +230,17 @@ def _dep5_name(license_: str) -> str:
     """SPDX's words in DEP-5's spelling; only the operators differ."""
     name = license_.replace("(", "").replace(")", "")
     return re.sub(r"\s+(AND|OR|WITH)\s+", lambda match: f" {match[1].lower()} ", name)
+
+
+def _beside_apache(text: str) -> str:
+    """What a module says beside the license itself: section 4(d) wants its NOTICE passed on."""
+    rest, found = FULL_TEXTS[0][1].subn("", text)
+    return rest.strip() if found else ""
+
+
+def _comparable(text: str) -> str:
+    """A license text in the form in which two are equal: without case, punctuation, line breaks and its title."""
+    return TITLE.sub("", re.sub(r"[^a-z0-9]+", " ", text.lower()).strip())
 
 
 def _split_notice(text: str) -> tuple[tuple[str, ...], str]:

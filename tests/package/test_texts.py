@@ -81,6 +81,20 @@ def test_texts_that_debian_has_are_referred_to() -> None:
     assert "The end." in data
 
 
+def test_the_notice_of_an_apache_module_is_passed_on() -> None:
+    data, file = parsed((Module("example.org/n", "v1.0.0", "Apache-2.0", ("2021 N",), f"{APACHE}\nN\nIncludes M.\n"),))
+    licenses = {p.license.synopsis: p.license.text for p in file.all_license_paragraphs()}
+    assert "Definitions" not in data
+    assert "Includes M." not in licenses["Apache-2.0"]
+    assert licenses["Apache-2.0-2"].endswith("Apache-2.0.\n\nN\nIncludes M.")
+
+
+def test_a_title_makes_no_other_license() -> None:
+    with_title = Module("example.org/t", "v1.0.0", "MIT", ("T",), f"The MIT License (MIT)\n\n{samples.MIT}")
+    _, file = parsed((with_title, Module("example.org/u", "v1.0.0", "MIT", ("U",), samples.MIT.replace(",", ""))))
+    assert [p.license.synopsis for p in file.all_license_paragraphs()] == ["Apache-2.0", "MIT"]
+
+
 def test_elsewhere_the_whole_texts_stand_in_the_file() -> None:
     data, _ = parsed(common_licenses=False)
     assert "Definitions" in data
