@@ -27,6 +27,10 @@ def report(error: BaseException, *, debug: bool = False) -> int:
     if isinstance(error, KeyboardInterrupt | click.Abort):
         say("interrupted; the output directory is as it was")
         return 130
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+        # Only the name of a group of commands was given; before 8.2 click prints its help by itself.
+        click.echo(str(error), err=True)
+        return 2
     if isinstance(error, click.ClickException):
         say(error.format_message())
         if isinstance(error, click.UsageError) and error.ctx is not None:

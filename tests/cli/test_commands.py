@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Mkpkgs
+from tests.cli.conftest import ROOT, Mkpkgs
 
 DEB = "dist/apt/pool/main/g/greet/greet_1.0-1_all.deb"
 
@@ -18,24 +18,24 @@ DEB = "dist/apt/pool/main/g/greet/greet_1.0-1_all.deb"
 def test_alone_it_does_everything_and_the_second_run_nothing(mkpkgs: Mkpkgs, project: Path) -> None:
     first = mkpkgs()
     assert first.returncode == 0, first.stderr
-    assert first.stdout.startswith("dist: 4 packages written in ")
+    assert first.stdout.startswith("dist: 8 packages written in ")
     assert "build greet 1.0 for all\n" in first.stderr
     assert (project / DEB).is_file()
     assert (project / "dist/apt/dists/stable/InRelease").is_file()
     second = mkpkgs()
     assert second.returncode == 0
-    assert second.stdout.startswith("nothing to do: dist is up to date (4 packages, ")
+    assert second.stdout.startswith("nothing to do: dist is up to date (8 packages, ")
 
 
 def test_one_changed_plugin_is_one_package(mkpkgs: Mkpkgs, project: Path) -> None:
     assert mkpkgs().returncode == 0
     (project / "plugins/hello/greeting").write_text("changed\n")
     again = mkpkgs()
-    assert again.stdout.startswith("dist: 1 package written, 3 unchanged in ")
+    assert again.stdout.startswith("dist: 2 packages written, 6 unchanged in ")
     assert "raise the release" in again.stderr
     file = project / "mkpkgs.toml"
     file.write_text(file.read_text().replace("order = 10", 'order = 10\nrelease = "2"'))
-    assert mkpkgs().stdout.startswith("dist: 1 package written, 3 unchanged in ")
+    assert mkpkgs().stdout.startswith("dist: 2 packages written, 6 unchanged in ")
 
 
 def test_build_takes_names_of_plugins(mkpkgs: Mkpkgs, project: Path) -> None:
@@ -44,6 +44,7 @@ def test_build_takes_names_of_plugins(mkpkgs: Mkpkgs, project: Path) -> None:
     built = sorted(path.name for path in (project / "dist").rglob("*.deb"))
     assert built == ["greet-plugin-bye_1.0-1_all.deb", "greet-plugin-moon_1.0-1_all.deb"]
     assert all(name in done.stdout for name in built)
+    assert len(list((project / "dist").rglob("*.rpm"))) == 2
 
 
 def test_an_unknown_plugin_is_wrong_input(mkpkgs: Mkpkgs, project: Path) -> None:
@@ -74,6 +75,7 @@ def test_options_may_stand_before_and_after_the_command(mkpkgs: Mkpkgs, tmp_path
     assert done.returncode == 0, done.stderr
     assert (done.stdout, done.stderr) == ("", "")
     assert len(list((tmp_path / "out").rglob("*.deb"))) == 4
+    assert len(list((tmp_path / "out").rglob("*.rpm"))) == 4
 
 
 def test_the_output_lies_beside_the_project_file_by_default(mkpkgs: Mkpkgs, tmp_path: Path, project: Path) -> None:
@@ -162,9 +164,48 @@ def test_inspect_reads_packages_that_others_made(mkpkgs: Mkpkgs, tmp_path: Path)
     assert "\\x1b[2Jclears the screen" in page
 
 
+def test_inspect_shows_what_rpm_knows(mkpkgs: Mkpkgs, project: Path) -> None:
+    assert mkpkgs("build").returncode == 0
+    path = next((project / "dist").rglob("greet-1.0-1.noarch.rpm"))
+    page = mkpkgs("inspect", str(path)).stdout
+
+    def rpm(*query: str) -> list[str]:
+        done = subprocess.run(["rpm", "-qp", "--nosignature", *query, path], capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()
+
+    for tag in ("NAME", "VERSION", "RELEASE", "LICENSE", "URL", "SUMMARY"):
+        assert rpm("--qf", f"%{{{tag}}}")[0] in page
+    for file in rpm("-l"):
+        assert file in page
+    for line in rpm("--provides"):
+        assert line in page
+    assert rpm("--scripts")[1] in page
+
+
+def test_a_plugin_that_does_not_build_is_named_and_the_others_are_published(
+    mkpkgs: Mkpkgs, tmp_path: Path, keys: Path
+) -> None:
+    if shutil.which("go") is None:
+        pytest.skip("needs go")
+    place = tmp_path / "go-host"
+    shutil.copytree(ROOT / "tests/samples/go-host", place, ignore=shutil.ignore_patterns(".mkpkgs", "dist", "*.lock"))
+    with (place / "bell/bell.go").open("a") as file:
+        file.write('\nvar broken int = "text"\n')
+    done = mkpkgs(cwd=place)
+    assert done.returncode == 1
+    assert "mkpkgs: error: plugin bell does not build in example.com/bell:\n" in done.stderr
+    assert 'cannot use "text"' in done.stderr
+    # echo imports bell.
+    assert done.stderr.endswith("mkpkgs: error: 2 plugins failed: bell, echo; everything else was built\n")
+    index = next((place / "dist/apt").rglob("Packages")).read_text()
+    assert "Package: host-plugin-shout\n" in index
+    assert "Package: host-plugin-bell\n" not in index
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
+        ("x.rpm", b"\xed\xab\xee\xdb", "x.rpm"),
         ("x.deb", b"!<arch>\n", "cannot be read as a .deb"),
         ("x.txt", b"hello\n", "is neither .deb"),
         ("x.deb", None, "no such file"),
@@ -197,9 +238,10 @@ def test_key_new_makes_keys_that_only_their_owner_reads(mkpkgs: Mkpkgs, tmp_path
 
 def test_key_new_takes_kinds_that_the_oldest_target_reads(mkpkgs: Mkpkgs, project: Path, tmp_path: Path) -> None:
     file = project / "mkpkgs.toml"
-    file.write_text(file.read_text().replace('targets = ["debian12"]', 'targets = ["debian11"]'))
+    file.write_text(file.read_text().replace('"debian12", "el9"', '"debian11", "el8"'))
     done = mkpkgs("key", "new", "--keys", str(tmp_path / "old"))
     assert done.returncode == 0, done.stderr
+    assert "repository  rsa" in done.stdout
     assert "manifest    ecdsa-p256" in done.stdout
 
 

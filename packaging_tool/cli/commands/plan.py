@@ -14,6 +14,7 @@ from packaging_tool.cli.options import common, given
 def command(ctx: click.Context, as_json: bool) -> int:
     """Show the packages to come as a tree: files with modes, owners and sizes, relations as each format spells them,
     scripts and triggers. Nothing is built; a size that only the build knows is shown as `?`.
+    With -v the scripts are shown in full.
 
     \b
     Examples:
