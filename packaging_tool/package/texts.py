@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
+from importlib import resources
 
 from packaging_tool.package.model import Change, Module, Package
 
@@ -202,7 +203,7 @@ class _Licenses:
         if not text.strip():
             if license_ == "unknown":
                 return "The sources of these files name no license."
-            return "\n".join(f"The text of {part} stands at https://spdx.org/licenses/{part}.html" for part in ids)
+            return "\n\n".join(map(_standard, ids))
         text = _split_notice(text)[1]
         if self._common:
             for name, pattern in FULL_TEXTS:
@@ -224,6 +225,17 @@ def _common(license_: str) -> str:
         break_on_hyphens=False,
         break_long_words=False,
     )
+
+
+@lru_cache(maxsize=64)
+def _standard(license_: str) -> str:
+    """The text of a license whose words are always the same, else where to find it."""
+    if not re.fullmatch(r"[A-Za-z0-9.+-]+", license_):
+        return f"The sources name the license {license_}."
+    try:
+        return (resources.files("packaging_tool") / f"templates/licenses/{license_}.txt").read_text("utf-8")
+    except OSError:
+        return f"The text of {license_} stands at https://spdx.org/licenses/{license_}.html"
 
 
 def _dep5_name(license_: str) -> str:

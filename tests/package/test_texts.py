@@ -101,6 +101,18 @@ def test_elsewhere_the_whole_texts_stand_in_the_file() -> None:
     assert "common-licenses" not in data
 
 
+@pytest.mark.parametrize("name", ["MIT", "ISC", "BSD-2-Clause", "BSD-3-Clause"])
+def test_a_package_without_modules_has_its_own_license_whole(name: str) -> None:
+    text = texts.copyright_file(samples.plugin(license=name)).decode()
+    assert "AS IS" in text
+    assert "spdx.org" not in text
+
+
+def test_where_a_text_is_not_known_its_place_is_told() -> None:
+    text = texts.copyright_file(samples.plugin(license="Zlib OR ../../x")).decode()
+    assert "https://spdx.org/licenses/Zlib.html" in text
+
+
 def test_a_module_without_license_is_not_given_one() -> None:
     _, file = parsed()
     paragraph = next(p for p in file.all_files_paragraphs() if p.files == ("vendor/example.org/f/*",))
