@@ -36,6 +36,7 @@ def test_a_second_apply_does_nothing(any_machine: Machine) -> None:
     done = any_machine.tool("apply")
     assert (done.returncode, done.stdout) == (0, "fake-plugins: nothing to do: fake with git 1.0-1\n")
     assert any_machine.program.stat().st_ino == before.st_ino
+    assert any_machine.tool("apply", "--quiet").stdout == ""
 
 
 def test_the_last_plugin_leaves_and_the_plain_core_is_back(any_machine: Machine) -> None:
@@ -101,7 +102,7 @@ def test_a_visitor_sees_versions_and_is_told_what_he_cannot_check(machine: Machi
 def test_help_version_and_wrong_usage(any_machine: Machine) -> None:
     assert any_machine.tool("--version").stdout == "fake-plugins 1.0-1\n"
     assert any_machine.tool("--help").stdout.startswith("usage: fake-plugins ")
-    for wrong in ([], ["frob"], ["apply", "git"], ["--frob"]):
+    for wrong in ([], ["frob"], ["apply", "git"], ["--frob"], ["list", "--quiet"]):
         assert any_machine.tool(*wrong).returncode == 2
 
 

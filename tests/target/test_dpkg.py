@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,49 +9,16 @@ import pytest
 
 from tests import roots
 from tests.machine import Machine
-from tests.target import packages
 from tests.target.machine import Key
+from tests.target.server import PLUGINS, Server
 
 pytestmark = pytest.mark.acceptance
-
-PLUGINS = {"git": 'plugins="$plugins git"\n', "cors": 'plugins="$plugins cors"\n'}
-
-
-class Server:
-    """A machine with dpkg and the server's packages."""
-
-    def __init__(self, machine: Machine, key: Key, directory: Path) -> None:
-        self.machine, self.key, self.directory = machine, key, directory
-        self.seen = 0
-
-    def build(self, **settings: object) -> dict[str, str]:
-        """Build packages and put them into the machine; returns their places there."""
-        self.seen += 1
-        built = packages.write(self.directory / str(self.seen), "deb", self.key, **settings)  # type: ignore[arg-type]  # passed on
-        for name, path in built.items():
-            self.machine.put(path, f"/srv/{self.seen}/{name}.deb")
-        return {name: f"/srv/{self.seen}/{name}.deb" for name in built}
-
-    def dpkg(self, *arguments: str) -> str:
-        return self.machine.run("dpkg", *arguments).stdout
-
-    def starts(self) -> list[str]:
-        """What each start so far said: version and plugins."""
-        self.machine.run("journalctl", "--sync")
-        journal = self.machine.run("journalctl", "-u", "demo", "-o", "cat").stdout
-        return re.findall(r"^STARTED (.*) as demo$", journal, re.MULTILINE)
-
-    def state(self) -> str:
-        return self.machine.run("systemctl", "is-active", "demo", check=False).stdout.strip()
-
-    def status(self) -> int:
-        return self.machine.run("demo-plugins", "status", check=False).returncode
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     with Machine(roots.root("debian12-apt"), tmp_path / "root") as machine:
-        yield Server(machine, Key(tmp_path, "trusted"), tmp_path / "debs")
+        yield Server(machine, Key(tmp_path, "trusted"), tmp_path / "debs", "deb")
 
 
 def test_one_start_per_transaction_from_installation_to_purge(server: Server) -> None:
@@ -154,7 +120,7 @@ def test_policy_rc_d_is_asked(server: Server) -> None:
 
 def test_an_image_build_without_systemd_makes_the_program(tmp_path: Path) -> None:
     with Machine(roots.root("debian12-apt"), tmp_path / "root", boot=False) as machine:
-        server = Server(machine, Key(tmp_path, "trusted"), tmp_path / "debs")
+        server = Server(machine, Key(tmp_path, "trusted"), tmp_path / "debs", "deb")
         server.dpkg("-i", *server.build(plugins=PLUGINS).values())
         assert machine.sh("/usr/bin/demo version") == "demo  cors git\n"
         assert server.status() == 0

@@ -1,0 +1,52 @@
+"""A machine, booted or not, with the packages of `packages.py` on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.machine import Machine
+from tests.target import packages
+from tests.target.machine import Key
+
+PLUGINS = {"git": 'plugins="$plugins git"\n', "cors": 'plugins="$plugins cors"\n'}
+
+
+class Server:
+    """A machine with the server's packages. family: deb or rpm."""
+
+    def __init__(self, machine: Machine, key: Key, directory: Path, family: str) -> None:
+        self.machine, self.key, self.directory, self.family = machine, key, directory, family
+        self.seen = 0
+
+    def build(
+        self, *, version: str = "1.0", plugins: Mapping[str, str] | None = None, unit: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """Build packages and put them into the machine; returns their places there."""
+        self.seen += 1
+        built = packages.write(
+            self.directory / str(self.seen), self.family, self.key, version=version, plugins=plugins, unit=unit
+        )
+        places = {name: f"/srv/{self.seen}/{name}.{self.family}" for name in built}
+        for name, path in built.items():
+            self.machine.put(path, places[name])
+        return places
+
+    def dpkg(self, *arguments: str) -> str:
+        return self.machine.run("dpkg", *arguments).stdout
+
+    def rpm(self, *arguments: str) -> str:
+        return self.machine.run("rpm", "--nosignature", *arguments).stdout
+
+    def starts(self) -> list[str]:
+        """What each start so far said: version and plugins."""
+        self.machine.run("journalctl", "--sync")
+        journal = self.machine.run("journalctl", "-u", "demo", "-o", "cat").stdout
+        return re.findall(r"^STARTED (.*) as demo$", journal, re.MULTILINE)
+
+    def state(self) -> str:
+        return self.machine.run("systemctl", "is-active", "demo", check=False).stdout.strip()
+
+    def status(self) -> int:
+        return self.machine.run("demo-plugins", "status", check=False).returncode
