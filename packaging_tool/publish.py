@@ -105,15 +105,19 @@ class _Comparison:
                 for item in (*self.before, *self.after)
                 if item.name.startswith(prefix) and item.name != f"{prefix}kit" and item.architecture in fitting
             ]
-            for name, newest in sorted(_newest(plugins).items()):
-                now = [item for item in self.after if item.name == name and item.architecture in fitting]
-                follows = any(item.version == newest.version and abi.intersection(item.depends) for item in now)
-                if follows or (name in retired and not any(abi.intersection(item.depends) for item in now)):
-                    continue
-                if any(abi.intersection(item.depends) for item in now):
-                    yield f"{name} {newest.version} ({architecture}) is newer than the package for {core.version}"
-                else:
-                    yield f"{name} ({architecture}) has no package for the ABI of {self.core} {core.version}"
+            newest = _newest(plugins)
+            for name, item in sorted(newest.items()):
+                now = [other for other in self.after if other.name == name and other.architecture in fitting]
+                builds = [other.version for other in now if abi.intersection(other.depends)]
+                pins = [pin for pin in item.pins if pin[0] in newest and newest[pin[0]].version != pin[1]]
+                if not builds:
+                    if name not in retired:
+                        yield f"{name} ({architecture}) has no package for the ABI of {self.core} {core.version}"
+                elif item.version not in builds:
+                    yield f"{name} {item.version} ({architecture}) is newer than the package for {core.version}"
+                elif pins and name not in retired:
+                    needed, version = pins[0]
+                    yield f"{name} ({architecture}) needs {needed} {version}, which {newest[needed].version} replaces"
 
 
 def _newest(packages: Iterable[Published]) -> dict[str, Published]:

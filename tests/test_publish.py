@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html.parser
+import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -158,6 +159,17 @@ def test_a_plugin_package_that_an_older_one_hides_is_refused(shop: Shop) -> None
                 ("caddy-plugin-cors", "2.0-1", "amd64", NEW),
             ]
         )
+
+
+def test_a_plugin_that_stays_with_the_old_version_of_another_is_refused(shop: Shop) -> None:
+    """apt would remove it to upgrade the other one."""
+    pool = Repository().pool(shop.root / "before", "caddy")
+    Format().write(package("caddy-plugin-x", abi=OLD, needs=("caddy-plugin-git", "libfoo")), pool, None)
+    shutil.copytree(shop.write("before", BEFORE), shop.root / "after")
+    news: tuple[Listed, ...] = (("caddy", "2.0-1", "amd64", OLD), ("caddy-plugin-git", "2.0-1", "amd64", OLD))
+    with pytest.raises(PublishError, match=r"caddy-plugin-x \(amd64\) needs caddy-plugin-git 1\.0-1, which 2\.0-1 rep"):
+        shop.check(news)
+    shop.check(news, retired=("x",))
 
 
 def test_plugins_without_their_core_are_refused(shop: Shop) -> None:

@@ -24,6 +24,11 @@ from packaging_tool.signing.base import Signer
 COMPRESSIONS = {"": "none", ".gz": "gzip:6"}
 FIELD = re.compile(r"^([A-Za-z0-9-]+):[ \t]*(.*)$", re.MULTILINE)
 
+# One version of a package, and no alternative to it.
+PIN = re.compile(r"(?:^|, *)([a-z0-9][a-z0-9+.-]*) \(= *([^ )]+)\)(?= *(?:,|$))")
+# What an index adds to the fields of the control file.
+OURS = ("Filename:", "Size:", "MD5sum:", "SHA256:")
+
 
 class Repository:
     """The apt repository in `dist/apt`."""
@@ -50,6 +55,7 @@ class Repository:
                     architecture=fields["Architecture"],
                     provides=_names(fields.get("Provides", "")),
                     depends=_names(fields.get("Depends", "")),
+                    pins=tuple(PIN.findall(fields.get("Depends", ""))),
                     file=f"apt/{fields['Filename']}",
                     sha256=fields["SHA256"],
                 )
@@ -146,10 +152,6 @@ def _known(root: Path) -> dict[Path, Built]:
                 index={"control": "".join(lines), "md5": fields["MD5sum"]},
             )
     return found
-
-
-# What an index adds to the fields of the control file.
-OURS = ("Filename:", "Size:", "MD5sum:", "SHA256:")
 
 
 def _stanza(root: Path, item: Built) -> str:

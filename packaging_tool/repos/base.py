@@ -17,7 +17,8 @@ class Published:
     """A package that a repository lists: what the publish check (`publish.py`) must know of it.
 
     architecture: Debian's word for it. provides: names as the format spells them. depends: likewise, first alternative
-    only. file: relative to `dist/`. sha256: of the file, hex.
+    only. pins: name and version where it depends on exactly one version. file: relative to `dist/`. sha256: of the
+    file, hex.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Published:
     architecture: str
     provides: tuple[str, ...]
     depends: tuple[str, ...]
+    pins: tuple[tuple[str, str], ...]
     file: str
     sha256: str
 

@@ -32,6 +32,7 @@ HEADS = {
 TAILS = {"primary": "</metadata>\n", "filelists": "</filelists>\n", "other": "</otherdata>\n"}
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 PACKAGE = re.compile(r"<package .*?</package>\n?", re.DOTALL)
+EQUAL = 'flags="EQ"'
 PLACE = '<location href="{href}"'
 DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64", "noarch": "all"}
 
@@ -178,14 +179,17 @@ def _href(root: Path, path: Path) -> str:
 
 
 def _published(stanza: str) -> Published:
-    epoch, version, release = (_attribute(stanza, "version", name) for name in ("epoch", "ver", "rel"))
+    version = re.search(r"<version [^>]*>", stanza)
     architecture = _text(stanza, "arch")
     return Published(
         name=_text(stanza, "name"),
-        version=f"{epoch}:{version}-{release}" if epoch not in ("", "0") else f"{version}-{release}",
+        version=_evr(version[0] if version else ""),
         architecture=DEBIAN_NAMES.get(architecture, architecture),
-        provides=_entries(stanza, "provides"),
-        depends=_entries(stanza, "requires"),
+        provides=tuple(name for name, _ in _entries(stanza, "provides")),
+        depends=tuple(name for name, _ in _entries(stanza, "requires")),
+        pins=tuple(
+            (name, _evr(rest)) for name, rest in _entries(stanza, "requires") if ' rel="' in rest and EQUAL in rest
+        ),
         file=f"yum/{_attribute(stanza, 'location', 'href')}",
         sha256=_text(stanza, "checksum"),
     )
@@ -201,9 +205,18 @@ def _attribute(stanza: str, tag: str, name: str) -> str:
     return unescape(found[1]) if found else ""
 
 
-def _entries(stanza: str, tag: str) -> tuple[str, ...]:
+def _entries(stanza: str, tag: str) -> list[tuple[str, str]]:
+    """Names in a relation, each with the other attributes as they stand."""
     found = re.search(rf"<rpm:{tag}>(.*?)</rpm:{tag}>", stanza, re.DOTALL)
-    return tuple(unescape(name) for name in re.findall(r'<rpm:entry name="([^"]*)"', found[1])) if found else ()
+    entries = re.findall(r'<rpm:entry name="([^"]*)"([^>]*)>', found[1]) if found else []
+    return [(unescape(name), rest) for name, rest in entries]
+
+
+def _evr(attributes: str) -> str:
+    """`[epoch:]version-release` of the attributes epoch, ver, rel."""
+    said = dict(re.findall(r'\b(epoch|ver|rel)="([^"]*)"', attributes))
+    epoch = said.get("epoch", "0")
+    return f"{'' if epoch == '0' else epoch + ':'}{said.get('ver', '')}-{said.get('rel', '')}"
 
 
 def _data(root: Path, kind: str) -> str:

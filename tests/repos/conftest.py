@@ -35,18 +35,19 @@ def package(
     needs: tuple[str, ...] = (),
 ) -> Package:
     """The core `caddy` or a plugin of it, of one file."""
-    upstream, _, release = version.partition("-")
+    epoch, _, rest = version.rpartition(":")
+    upstream, _, release = rest.partition("-")
     lock = ((Capability("caddy-abi", abi),),)
     relations = (
         Relations(provides=lock)
         if name == "caddy"
-        else Relations(depends=(*lock, *((Relation(need, ">=", "1.0"),) for need in needs)))
+        else Relations(depends=(*lock, *((Relation(need, "=", version),) for need in needs)))
     )
     return Package(
         kind="core" if name == "caddy" else "plugin",
         name=name,
         source="caddy",
-        version=Version(upstream, release),
+        version=Version(upstream, release, int(epoch or 0)),
         architecture=architecture,
         summary=f"Test of {name} & <more>",
         description="First paragraph.\n\nSecond paragraph, with 'quotes' & <brackets>.",

@@ -47,6 +47,11 @@ class Dist:
         pool.mkdir(parents=True, exist_ok=True)
         return Format().write(package(name, version, architecture, text=text), pool, self.signer if signed else None)
 
+    def pinned(self) -> Built:
+        """A plugin that needs one version of another."""
+        pool = Repository().pool(self.root, "caddy")
+        return Format().write(package("caddy-plugin-x", "2:1.0-1", needs=("caddy-plugin-git",)), pool, self.signer)
+
     def publish(self, built: Sequence[Built] = (), time: int = TIME) -> None:
         Repository().write(self.root, built, self.spec, "caddy", time, self.signer)
         for name, data in Repository().client_files(self.spec, "caddy", self.signer).items():
@@ -250,6 +255,13 @@ def test_published_reads_the_index_and_leaves_out_deleted_files(published: Dist)
     assert found["caddy"].sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     file.unlink()
     assert {item.name for item in Repository().published(published.root)} == set(PLUGINS)
+
+
+def test_published_tells_exact_versions_that_a_package_needs(published: Dist) -> None:
+    published.publish([published.pinned()])
+    (found,) = (item for item in Repository().published(published.root) if item.name == "caddy-plugin-x")
+    assert found.pins == (("caddy-plugin-git", "2:1.0-1"),)
+    assert found.version == "2:1.0-1"
 
 
 def test_nothing_is_published_where_there_is_no_repository(tmp_path: Path) -> None:
