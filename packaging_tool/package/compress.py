@@ -25,6 +25,8 @@ SUFFIXES = {"gzip": ".gz", "xz": ".xz", "zstd": ".zst", "none": ""}
 BLOCK = 1 << 20
 # Deflate looks back this far: what a block needs of the one before it (RFC 1951, 3.2).
 WINDOW = 1 << 15
+# Dictionary of each level of xz(1); a block of three times that is what `xz -T` takes too.
+XZ_DICTIONARIES = tuple(size << 10 for size in (256, 1024, 2048, 4096, 4096, 8192, 8192, 16384, 32768, 65536))
 # zstd makes other bytes with worker threads than without, so the length of the data chooses, never the machine.
 ZSTD_THREADS_FROM = 16 << 20
 
@@ -56,14 +58,14 @@ def parse(spec: str) -> tuple[str, int]:
 def compressor(spec: str, size: int | None = None) -> Compressor:
     """A new stream for `method` or `method:level`.
 
-    size: length of the data in bytes where it is known; zstd then needs less memory for little data, and fails if the
-    data has another length. Raises PackageError.
+    size: length of the data in bytes where it is known; xz and zstd then need less memory for little data, and zstd
+    fails if the data has another length. Raises PackageError.
     """
     method, level = parse(spec)
     if method == "gzip":
         return _Gzip(level)
     if method == "xz":
-        return _Xz(level)
+        return _Xz(level, size)
     if method == "zstd":
         return _zstd(level, size)
     return _Stored()
@@ -84,17 +86,6 @@ class _Stored:
         return b""
 
 
-class _Xz:
-    def __init__(self, level: int) -> None:
-        self._packer = lzma.LZMACompressor(preset=level)
-
-    def update(self, data: Bytes) -> bytes:
-        return self._packer.compress(data)
-
-    def finish(self) -> bytes:
-        return self._packer.flush()
-
-
 class _Zstd:
     """Only renames: `zstandard` calls the end `flush`."""
 
@@ -112,7 +103,48 @@ def _zstd(level: int, size: int | None) -> Compressor:
     return _Zstd(stream.compress, stream.flush)
 
 
-class _Gzip:
+class _Blocks:
+    """Cuts the data into blocks of one size and packs them side by side; the parts come out in order."""
+
+    def __init__(self, size: int, waiting: int) -> None:
+        self._block = size
+        # So many blocks may wait, so that memory stays small when the data comes faster than it is packed.
+        self._waiting = waiting
+        self._pending = bytearray()
+        self._jobs: deque[Future[bytes]] = deque()
+
+    def update(self, data: Bytes) -> bytes:
+        self._pending += data
+        ready = []
+        # The last block is held back: only the end of the stream tells that it is the last.
+        while len(self._pending) > self._block:
+            with memoryview(self._pending) as view:
+                block = bytes(view[: self._block])
+            del self._pending[: self._block]
+            self._jobs.append(self._submit(block))
+            if len(self._jobs) > self._waiting:
+                ready.append(self._part(self._jobs.popleft().result()))
+        while self._jobs and self._jobs[0].done():
+            ready.append(self._part(self._jobs.popleft().result()))
+        return b"".join(ready)
+
+    def finish(self) -> bytes:
+        parts = [self._part(job.result()) for job in self._jobs]
+        return b"".join((*parts, self._end(bytes(self._pending))))
+
+    def _submit(self, block: bytes) -> Future[bytes]:
+        raise NotImplementedError
+
+    def _part(self, packed: bytes) -> bytes:
+        """What goes into the stream for a packed block."""
+        raise NotImplementedError
+
+    def _end(self, block: bytes) -> bytes:
+        """What goes into the stream for the last block, packed or not, and for its end."""
+        raise NotImplementedError
+
+
+class _Gzip(_Blocks):
     """One gzip member (RFC 1952) made of blocks that are deflated side by side, as pigz does it.
 
     Each block but the last ends with a sync flush on a byte boundary and starts with the data before it as
@@ -120,43 +152,93 @@ class _Gzip:
     """
 
     def __init__(self, level: int) -> None:
+        super().__init__(BLOCK, 2 * _cores())
         self._level = level
         self._crc = 0
         self._size = 0
-        self._pending = bytearray()
         self._window = b""
-        self._jobs: deque[Future[bytes]] = deque()
         extra = {1: b"\x04", 9: b"\x02"}.get(level, b"\x00")
         self._head = b"\x1f\x8b\x08\x00\x00\x00\x00\x00" + extra + b"\x03"
 
     def update(self, data: Bytes) -> bytes:
         self._crc = zlib.crc32(data, self._crc)
         self._size += len(data)
-        self._pending += data
-        ready = []
-        # The last block is held back: only the end of the stream tells that it is the last.
-        while len(self._pending) > BLOCK:
-            block = bytes(memoryview(self._pending)[:BLOCK])
-            del self._pending[:BLOCK]
-            self._jobs.append(_pool().submit(_deflate, block, self._window, self._level, False))
-            self._window = block[-WINDOW:]
-            # Memory stays small when the data comes faster than it is compressed.
-            if len(self._jobs) > 2 * _cores():
-                ready.append(self._jobs.popleft().result())
-        while self._jobs and self._jobs[0].done():
-            ready.append(self._jobs.popleft().result())
-        return self._with_head(b"".join(ready))
+        return super().update(data)
 
-    def finish(self) -> bytes:
-        last = _deflate(bytes(self._pending), self._window, self._level, True)
-        parts = [job.result() for job in self._jobs]
+    def _submit(self, block: bytes) -> Future[bytes]:
+        job = _pool().submit(_deflate, block, self._window, self._level, False)
+        self._window = block[-WINDOW:]
+        return job
+
+    def _part(self, packed: bytes) -> bytes:
+        head, self._head = self._head, b""
+        return head + packed
+
+    def _end(self, block: bytes) -> bytes:
         trailer = struct.pack("<II", self._crc, self._size & 0xFFFFFFFF)
-        return self._with_head(b"".join((*parts, last, trailer)))
+        return self._part(_deflate(block, self._window, self._level, True)) + trailer
 
-    def _with_head(self, data: bytes) -> bytes:
-        if data and self._head:
-            data, self._head = self._head + data, b""
-        return data
+
+class _Xz(_Blocks):
+    """One xz stream of several blocks, as `xz -T` makes it, since dpkg and rpm unpack only the first of many streams.
+
+    liblzma packs each block as a stream of its own, whose header, index and footer are then replaced by common ones
+    (The .xz File Format 1.2.1, sections 2 to 4).
+    """
+
+    def __init__(self, level: int, size: int | None) -> None:
+        dictionary = XZ_DICTIONARIES[level]
+        super().__init__(3 * dictionary, _cores())
+        if size is not None:
+            # A dictionary longer than the data only costs memory and the time to clear it.
+            dictionary = min(dictionary, max(1 << 16, 1 << size.bit_length()))
+        self._filters = [{"id": lzma.FILTER_LZMA2, "preset": level, "dict_size": dictionary}]
+        self._head = b""
+        self._records: list[bytes] = []
+
+    def _submit(self, block: bytes) -> Future[bytes]:
+        return _pool().submit(_xz, block, self._filters)
+
+    def _part(self, packed: bytes) -> bytes:
+        head = b"" if self._head else packed[:12]
+        self._head = packed[:12]
+        # Backward Size in the footer: length of the index, in units of four bytes, less one.
+        start = len(packed) - 12 - 4 * (int.from_bytes(packed[-8:-4], "little") + 1)
+        # Indicator and number of records are one byte each; padding and a check sum of four bytes follow the record.
+        if packed[start + 1] == 1:
+            self._records.append(_numbers(packed[start + 2 : -16], 2))
+        return head + packed[12:start]
+
+    def _end(self, block: bytes) -> bytes:
+        part = self._part(_xz(block, self._filters)) if block or not self._head else b""
+        index = b"\0" + _number(len(self._records)) + b"".join(self._records)
+        index += bytes(-len(index) % 4)
+        index += struct.pack("<I", zlib.crc32(index))
+        footer = struct.pack("<I", len(index) // 4 - 1) + self._head[6:8]
+        return part + index + struct.pack("<I", zlib.crc32(footer)) + footer + b"YZ"
+
+
+def _xz(block: bytes, filters: list[dict[str, int]]) -> bytes:
+    return lzma.compress(block, filters=filters)
+
+
+def _number(value: int) -> bytes:
+    """A multibyte integer of the xz format (section 1.2): seven bits a byte, lowest first."""
+    made = bytearray()
+    while value >= 0x80:
+        made.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes((*made, value))
+
+
+def _numbers(data: bytes, count: int) -> bytes:
+    """The first multibyte integers in data, as they stand there."""
+    end = 0
+    for _ in range(count):
+        while data[end] & 0x80:
+            end += 1
+        end += 1
+    return data[:end]
 
 
 def _deflate(block: bytes, window: bytes, level: int, last: bool) -> bytes:

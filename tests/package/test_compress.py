@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
 import random
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -49,13 +51,25 @@ def test_the_usual_program_reads_it_back(spec: str, length: int) -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.skipif(shutil.which("xz") is None, reason="xz is not installed")
+@pytest.mark.parametrize("length", [0, 1, 767 << 10, 768 << 10, (768 << 10) + 1, 5_000_000])
+def test_xz_finds_one_stream_of_whole_blocks(length: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.xz"
+    path.write_bytes(packed("xz:0", sample(length)))
+    listed = subprocess.run(["xz", "--robot", "-l", path], capture_output=True, check=True).stdout.decode()
+    streams, blocks, _, uncompressed = listed.splitlines()[1].split("\t")[1:5]
+    assert (streams, blocks, uncompressed) == ("1", str(-(-length // (768 << 10))), str(length))
+    subprocess.run(["xz", "-t", path], check=True)
+    assert lzma.decompress(path.read_bytes()) == sample(length)
+
+
 @pytest.mark.parametrize("spec", ["gzip:6", "xz:0", "zstd:3", "none"])
 def test_bytes_do_not_depend_on_the_pieces(spec: str) -> None:
     data = sample(3 * compress.BLOCK + 7)
     assert packed(spec, data, 1000, len(data)) == packed(spec, data, 1 << 22, len(data))
 
 
-@pytest.mark.parametrize("spec", ["gzip:6", "zstd:3"])
+@pytest.mark.parametrize("spec", ["gzip:6", "xz:0", "zstd:3"])
 def test_bytes_do_not_depend_on_the_number_of_threads(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = sample(compress.ZSTD_THREADS_FROM + 5)
     made = set()
