@@ -312,6 +312,10 @@ class _Run:
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+        try:
+            atomic.sync_files(staging / path.relative_to(self.settings.output) for path in self.written)
+        except OSError as failed:
+            raise BuildError(f"cannot write the packages: {failed.strerror}") from failed
 
     def _write_one(self, staging: Path, package: Package, family: str, ring: keys.Ring, after: state.State) -> None:
         writer = self.formats[family]

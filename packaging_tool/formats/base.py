@@ -60,7 +60,7 @@ class Format(Protocol):
         ...
 
     def write(self, package: Package, directory: Path, signer: Signer | None) -> Built:
-        """Write the package into directory under its file name: beside, fsync, rename.
+        """Write the package into directory under its file name: beside, then rename. The caller syncs it.
 
         Raises PackageError if the format cannot carry the package; nothing is left behind then.
         """

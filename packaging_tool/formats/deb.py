@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
+from packaging_tool import atomic
 from packaging_tool.errors import PackageError
 from packaging_tool.formats import _ar, _deb_control, _deb_lintian, _tar
 from packaging_tool.formats.base import Built, Description
@@ -68,7 +66,7 @@ class Format:
         control = _deb_control.control(package, relations, _deb_control.installed_size(entries, extra))
         spec = package.compression.get("deb", "gzip")
         path = directory / self.file_name(package)
-        with _beside(path) as file:
+        with atomic.beside(path) as file:
             archive = io.BytesIO() if _tar.length(members) < SMALL else file
             archive.write(_ar.MAGIC)
             _add(archive, "debian-binary", b"2.0\n", package.time)
@@ -228,19 +226,3 @@ def _digests(file: BinaryIO) -> tuple[str, str]:
         md5.update(data)
         sha256.update(data)
     return md5.hexdigest(), sha256.hexdigest()
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[BinaryIO]:
-    """A new file beside path that takes its place once it is whole and on the disk."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with part.open("x+b") as file:
-            os.fchmod(file.fileno(), 0o644)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import mmap
 import struct
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -144,11 +143,10 @@ def _pieces(file: BinaryIO) -> Iterator[memoryview]:
         with file.getbuffer() as view:
             yield view
         return
-    file.flush()
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
-        for start in range(0, len(view), PIECE):
-            with view[start : start + PIECE] as piece:
-                yield piece
+    file.seek(0)
+    with memoryview(bytearray(PIECE)) as buffer:
+        while count := file.readinto(buffer):  # type: ignore[attr-defined] # files have it, BinaryIO does not say so
+            yield buffer[:count]
 
 
 def _lead(package: Package) -> bytes:

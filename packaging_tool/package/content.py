@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 import threading
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -17,7 +16,7 @@ CHUNK = 1 << 20
 class Content:
     """Bytes in memory or in a file, with their digests.
 
-    A file is mapped, not read into memory; both formats and all digests go over the same pages. The digests are
+    A file is never in memory as a whole. The digests are
     lower-case hex and computed together, once, by the first thread that asks. Raises OSError.
     """
 
@@ -37,15 +36,15 @@ class Content:
             if self.source:
                 yield self.source
             return
-        with self.source.open("rb") as file:
+        with self.source.open("rb", buffering=0) as file:
             if self.size <= CHUNK:
                 if data := file.read():
                     yield data
                 return
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                for start in range(0, len(mapped), CHUNK):
-                    with memoryview(mapped)[start : start + CHUNK] as piece:
-                        yield piece
+            # Read, not mapped: the pages of a map count as ours, and a file cut off meanwhile would kill the process.
+            with memoryview(bytearray(CHUNK)) as buffer:
+                while count := file.readinto(buffer):
+                    yield buffer[:count]
 
     def verified(self) -> Iterator[bytes | memoryview]:
         """As chunks, but raises PackageError at the end if a file no longer has the size and SHA-256 it had before.
