@@ -42,6 +42,8 @@ class Store:
         """Split one archive. Raises BuildError if it is not one of Go's, OSError."""
         if (named := _CACHED.fullmatch(archive.name)) is not None and self._at(named[1]).object.exists():
             return self._at(named[1])
+        if archive.stat().st_size <= len(_MAGIC) + _HEADER:
+            raise BuildError(f"{archive}: not an archive of a Go package")
         with archive.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             split = self._at(hashlib.sha256(data).hexdigest())
             if split.object.exists():

@@ -15,6 +15,7 @@ import pytest
 from packaging_tool.drivers.base import Lock, Outcome
 from packaging_tool.drivers.go_link import Driver
 from packaging_tool.errors import BuildError, ProjectError
+from packaging_tool.golang.localmodule import LocalModule, publish
 from packaging_tool.listener import Silent
 from packaging_tool.project.loader import load
 from packaging_tool.project.model import Project
@@ -315,6 +316,31 @@ def test_version_that_does_not_exist_names_its_plugin(bench: Bench) -> None:
     bench.edit("mkpkgs.toml", 'go-link.module = "./named"', 'go-link.module = "example.com/bell@v9.9.9"')
     with pytest.raises(BuildError, match=r"plugin named: go get: .*example.com/bell"):
         bench.lock()
+
+
+def test_module_of_the_core_that_a_plugin_raises_is_told_with_the_way_to_it(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A proxy of the user's own with two versions of a library.
+    for version in ("v1.0.0", "v1.1.0"):
+        folder = tmp_path / version
+        folder.mkdir()
+        (folder / "go.mod").write_text("module example.com/lib\n\ngo 1.21\n")
+        (folder / "lib.go").write_text(f'package lib\n\nconst Version = "{version}"\n')
+        publish(LocalModule(folder, "example.com/lib", version, ("go.mod", "lib.go")), tmp_path / "proxy")
+    monkeypatch.setenv("GOPROXY", (tmp_path / "proxy").as_uri())
+    monkeypatch.setenv("GONOSUMDB", "example.com/lib")
+    monkeypatch.setenv("GOMODCACHE", str(bench.workdir / "modules"))
+    for module, version in (("server", "v1.0.0"), ("named", "v1.1.0")):
+        with (bench.root / module / "go.mod").open("a") as file:
+            file.write(f"\nrequire example.com/lib {version}\n")
+    bench.edit("server/registry/registry.go", 'import "sort"', 'import "sort"\nimport _ "example.com/lib"')
+    ears = Ears()
+    lock = bench.lock(ears=ears)
+    assert len(ears.warnings) == 1
+    assert ears.warnings[0].startswith("the core gets example.com/lib v1.1.0 instead of v1.0.0: plugin named (")
+    assert ears.warnings[0].endswith(" needs example.com/lib@v1.1.0)")
+    assert tomllib.loads(lock.text)["go-link"]["modules"]["example.com/lib"].startswith("v1.1.0 h1:")
 
 
 def test_all_problems_of_the_settings_are_told_together(bench: Bench) -> None:
