@@ -68,10 +68,18 @@ class Options:
         return load(self.file)
 
     def settings(self, plugins: tuple[str, ...] = ()) -> Settings:
-        """The same for `packaging_tool.build`. The output directory is beside the project file by default."""
+        """The same for `packaging_tool.build`. The output directory is beside the project file by default.
+
+        Raises InputError for a place that cannot be an output directory.
+        """
         from packaging_tool.build import Settings
 
         output = self.output if self.output is not None else self.file.parent / "dist"
+        # The output directory is exchanged as a whole, so nothing else may live in it.
+        if self.file.absolute().parent.resolve().is_relative_to(output.resolve()):
+            raise InputError(f"{output} holds the project itself", hint="name a directory of its own with -o")
+        if output.exists() and not output.is_dir():
+            raise InputError(f"{output} is not a directory")
         return Settings(output=output, architectures=self.arch, jobs=self.jobs, plugins=plugins, keys=self.keys)
 
     def console(self) -> Console:

@@ -189,6 +189,60 @@ def test_ctrl_c_is_one_line_and_leaves_the_output_as_it_was(project: Path, keys:
     assert list(project.glob(".dist.*")) == []
 
 
+@pytest.mark.parametrize("output", [".", "..", "/", "mkpkgs.toml"])
+def test_an_output_directory_around_the_project_is_refused(mkpkgs: Mkpkgs, project: Path, output: str) -> None:
+    before = sorted(project.rglob("*"))
+    done = mkpkgs("-o", output)
+    assert done.returncode == 2
+    assert f"{output} {'is not a directory' if '.toml' in output else 'holds the project itself'}" in done.stderr
+    assert sorted(project.rglob("*")) == before
+
+
+def test_after_a_kill_the_output_is_as_it_was_and_the_next_run_works(project: Path, keys: Path, mkpkgs: Mkpkgs) -> None:
+    assert mkpkgs().returncode == 0
+    before = {path: path.read_bytes() for path in (project / "dist").rglob("*") if path.is_file()}
+    (project / "plugins/moon/big").write_bytes(os.urandom(30 << 20))
+    file = project / "mkpkgs.toml"
+    file.write_text(file.read_text().replace('needs = ["bye"]', 'needs = ["bye"]\nrelease = "2"'))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "packaging_tool"],
+        cwd=project,
+        env=environment(MKPKGS_KEYS=str(keys)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == "build greet 1.0 for all\n"
+    time.sleep(0.2)
+    process.kill()
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert {path: path.read_bytes() for path in (project / "dist").rglob("*") if path.is_file()} == before
+    done = mkpkgs()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("dist: 2 packages written, 6 unchanged in ")
+    assert list(project.glob(".dist.*")) == []
+
+
+def test_a_disk_that_fills_up_is_one_clear_message(project: Path, keys: Path) -> None:
+    """A limit on the size of files stands for the disk: writing fails in the middle of a package."""
+    (project / "plugins/moon/big").write_bytes(os.urandom(8 << 20))
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 2000; exec {sys.executable} -m packaging_tool"],
+        cwd=project,
+        env=environment(MKPKGS_KEYS=str(keys)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    (message,) = [line for line in done.stderr.splitlines() if line.startswith("mkpkgs: error: ")]
+    assert "File too large" in message
+    assert "Traceback" not in done.stderr
+    assert not (project / "dist").exists()
+    assert list(project.glob(".dist.*")) == []
+
+
 def terminal(argv: list[str], cwd: Path, env: dict[str, str]) -> str:
     """What a program shows on a terminal."""
     leader, follower = pty.openpty()
