@@ -19,6 +19,8 @@ LICENSES = "/usr/share/licenses"
 DOCS = "/usr/share/doc"
 # What rpmbuild marks as documentation by its place.
 DOC_ROOTS = (f"{DOCS}/", "/usr/share/man/", "/usr/share/info/")
+TRANSLATED = ("/usr/share/locale/", "/usr/share/man/")
+LANGUAGE = re.compile(r"/usr/share/(?:locale|man)/([a-z]{2,3}(?:_[A-Z]{2})?(?:[.@][\w-]+)?)/")
 FLAGS = {"config": t.CONFIG | t.NOREPLACE, "doc": t.DOC, "ghost": t.GHOST}
 ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -126,6 +128,12 @@ def _flags(entry: Entry) -> int:
     return FLAGS.get(entry.type, 0)
 
 
+def _language(path: str) -> str:
+    """What `%lang` says of a translation: who installs without that language does not get it."""
+    found = LANGUAGE.match(path) if path.startswith(TRANSLATED) else None
+    return found[1] if found else ""
+
+
 def tags(entries: Sequence[Entry], time: int) -> dict[int, Value]:
     """All file tags of the header, and the sum of the sizes."""
     number = len(entries)
@@ -156,7 +164,7 @@ def tags(entries: Sequence[Entry], time: int) -> dict[int, Value]:
         t.FILEVERIFYFLAGS: tuple([t.VERIFY_GHOST if e.type == "ghost" else t.VERIFY_ALL for e in entries]),
         t.FILEDEVICES: (1,) * number,
         t.FILEINODES: tuple(range(1, number + 1)),
-        t.FILELANGS: ("",) * number,
+        t.FILELANGS: tuple([_language(entry.path) for entry in entries]),
         t.DIRINDEXES: tuple(places),
         t.BASENAMES: tuple(names),
         t.DIRNAMES: tuple(directories),

@@ -126,15 +126,20 @@ class Header:
 
     def texts(self, tag: int) -> tuple[str, ...]:
         """All texts of a tag."""
-        value = self.tags.get(tag, ())
+        value = self.tags.get(tag)
         if isinstance(value, str):
             return (value,)
-        return tuple(item for item in value if isinstance(item, str)) if isinstance(value, tuple) else ()
+        # All items of a tag are of one type.
+        if isinstance(value, tuple) and value and isinstance(value[0], str):
+            return value
+        return ()
 
     def numbers(self, tag: int) -> tuple[int, ...]:
         """All numbers of a tag."""
-        value = self.tags.get(tag, ())
-        return tuple(item for item in value if isinstance(item, int)) if isinstance(value, tuple) else ()
+        value = self.tags.get(tag)
+        if isinstance(value, tuple) and value and isinstance(value[0], int):
+            return value
+        return ()
 
     def number(self, *tags: int) -> int:
         """The first number of the first of these tags that has one, else 0."""

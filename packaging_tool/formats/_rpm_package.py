@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -34,6 +35,7 @@ ARCHITECTURE = re.compile(r"[a-z0-9_]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # In texts of several lines.
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+PARAGRAPHS = re.compile(r"\n\s*\n")
 DAY = 86400
 
 
@@ -96,7 +98,7 @@ def tags(package: Package, entries: Sequence[Entry], *, large: bool) -> dict[int
         t.VERSION: package.version.upstream,
         t.RELEASE: package.version.release,
         t.SUMMARY: (package.summary.strip(),),
-        t.DESCRIPTION: (FORBIDDEN.sub("", package.description).strip(),),
+        t.DESCRIPTION: (_description(package.description),),
         t.BUILDTIME: (package.time,),
         t.BUILDHOST: BUILD_HOST,
         t.LICENSE: package.license,
@@ -119,6 +121,19 @@ def tags(package: Package, entries: Sequence[Entry], *, large: bool) -> dict[int
     if life is not None:
         made |= _lifecycle(life)
     return made
+
+
+@lru_cache(maxsize=64)
+def _description(text: str) -> str:
+    """The paragraphs, wrapped, since rpm shows them as they are; one with list or indented lines stays as it is."""
+    made = []
+    for paragraph in PARAGRAPHS.split(FORBIDDEN.sub("", text.expandtabs(4)).strip("\n")):
+        lines = [line.rstrip() for line in paragraph.split("\n")]
+        if any(line.startswith((" ", "* ", "- ")) for line in lines):
+            made.append("\n".join(lines))
+        else:
+            made.append(textwrap.fill(" ".join(lines), 79, break_long_words=False, break_on_hyphens=False))
+    return "\n\n".join(made)
 
 
 def _lifecycle(life: Lifecycle) -> dict[int, Value]:
