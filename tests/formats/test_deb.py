@@ -31,6 +31,7 @@ from packaging_tool.package.model import (
 )
 from tests.formats import samples
 
+PATH = {"PATH": os.environ["PATH"]}
 COMPRESSIONS = ["gzip", "gzip:1", "xz:1", "zstd:3", "none"]
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg is not installed")
 needs_lintian = pytest.mark.skipif(shutil.which("lintian") is None, reason="lintian is not installed")
@@ -100,6 +101,31 @@ def test_digests_and_size_are_those_of_the_file(tmp_path: Path) -> None:
         assert built.size == len(whole)
         assert built.sha256 == hashlib.sha256(whole).hexdigest()
         assert built.index["md5"] == hashlib.md5(whole, usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.skipif(shutil.which("ar") is None, reason="binutils is not installed")
+@pytest.mark.parametrize(("spec", "suffix"), [("gzip", ".gz"), ("xz:0", ".xz"), ("zstd", ".zst"), ("none", "")])
+def test_ar_and_tar_read_it(spec: str, suffix: str, tmp_path: Path) -> None:
+    built = build(samples.git_plugin(compression={"deb": spec}), tmp_path)
+    assert output("ar", "t", built.path).split() == ["debian-binary", "control.tar.gz", f"data.tar{suffix}"]
+    output("ar", "x", built.path, cwd=tmp_path)
+    assert (tmp_path / "debian-binary").read_bytes() == b"2.0\n"
+    listed = output("tar", "-tvf", f"data.tar{suffix}", "--numeric-owner", cwd=tmp_path).splitlines()
+    assert {line.split()[1] for line in listed} == {"0/0"}
+    assert listed[0].endswith(" ./")
+
+
+@needs_dpkg
+@pytest.mark.skipif(shutil.which("apt-get") is None, reason="apt is not installed")
+def test_apt_reads_its_relations(tmp_path: Path) -> None:
+    built = build(samples.core(Content(b"x")), tmp_path)
+    nothing = ["-o", "Dir::State::status=/dev/null", "-o", "Debug::NoLocking=1", "-o", f"Dir::State={tmp_path}"]
+    done = subprocess.run(
+        ["apt-get", "-s", *nothing, "install", built.path], capture_output=True, check=False, env={"LC_ALL": "C"} | PATH
+    )
+    said = (done.stdout + done.stderr).decode()
+    assert "tiny : Depends: openssl (>= 3.0)" in said
+    assert "Depends: systemd" in said
 
 
 def test_python_debian_finds_control_and_md5sums_right(tmp_path: Path) -> None:
