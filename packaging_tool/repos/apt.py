@@ -23,7 +23,9 @@ from packaging_tool.signing.base import Signer
 # Every apt reads gzip. No xz beside it: most of an index is digests and it came out no smaller (1,000 packages).
 COMPRESSIONS = {"": "none", ".gz": "gzip:6"}
 FIELD = re.compile(r"^([A-Za-z0-9-]+):[ \t]*(.*)$", re.MULTILINE)
-
+# Where a repository has only `all` packages. With a bare binary-all, `apt update` would talk each time of an index for
+# the machine's architecture that it does not find.
+EVERY = ["amd64", "arm64", "armhf", "i386", "ppc64el", "riscv64", "s390x"]
 # One version of a package, and no alternative to it.
 PIN = re.compile(r"(?:^|, *)([a-z0-9][a-z0-9+.-]*) \(= *([^ )]+)\)(?= *(?:,|$))")
 # What an index adds to the fields of the control file.
@@ -81,7 +83,7 @@ class Repository:
         before = _read(suite / "Release")
         packages = _packages(root, built)
         files: dict[str, bytes] = {}
-        architectures = sorted({item.architecture for item in packages} - {"all"}) or ["all"]
+        architectures = sorted({item.architecture for item in packages} - {"all"}) or EVERY
         for architecture in architectures:
             text = "".join(_stanza(root, item) for item in packages if item.architecture in (architecture, "all"))
             packed = _compressed(text.encode())
