@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.target.machine import ASSEMBLE, Key, Machine, build_base
+from tests.target.machine import ASSEMBLE, AWKS, Key, Machine, build_base
 
-SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"]}
+# As Debian has them, and as EL and Fedora have them.
+SHELLS = {"dash and mawk": ["dash"], "bash and gawk": ["bash", "--posix"]}
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +30,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Key:
     return Key(tmp_path_factory.mktemp("keys"), "trusted")
 
 
-@pytest.fixture(params=["dash", "bash"])
+@pytest.fixture(params=SHELLS)
 def shell(request: pytest.FixtureRequest) -> list[str]:
     return SHELLS[request.param]
 
@@ -37,19 +38,19 @@ def shell(request: pytest.FixtureRequest) -> list[str]:
 @pytest.fixture
 def machine(base: Path, key: Key, tmp_path: Path) -> Iterator[Machine]:
     """A machine whose tool runs under dash, as on Debian."""
-    yield from _machine(base, key, tmp_path, SHELLS["dash"])
+    yield from _machine(base, key, tmp_path, SHELLS["dash and mawk"])
 
 
 @pytest.fixture
 def any_machine(base: Path, key: Key, tmp_path: Path, shell: list[str]) -> Iterator[Machine]:
-    """A machine per shell: dash, and bash in POSIX mode."""
+    """Two machines, one after the other: dash and mawk, then bash in POSIX mode and (if it is installed) gawk."""
     yield from _machine(base, key, tmp_path, shell)
 
 
 @pytest.fixture
 def plain_machine(base: Path, key: Key, tmp_path: Path) -> Iterator[Machine]:
     """A machine whose driver has no assemble step: the server opens the files of plugins itself."""
-    yield from _machine(base, key, tmp_path, SHELLS["dash"], assemble="")
+    yield from _machine(base, key, tmp_path, SHELLS["dash and mawk"], assemble="")
 
 
 def _machine(base: Path, key: Key, directory: Path, shell: list[str], assemble: str = ASSEMBLE) -> Iterator[Machine]:
@@ -60,5 +61,8 @@ def _machine(base: Path, key: Key, directory: Path, shell: list[str], assemble: 
         text = (root / name).read_bytes()
         (root / name).unlink()
         (root / name).write_bytes(text)
+    if shell[0] == "bash":
+        (root / "usr/bin/awk").unlink()
+        (root / "usr/bin/awk").symlink_to(AWKS[-1])
     yield Machine(root, key, shell, assemble)
     shutil.rmtree(root)

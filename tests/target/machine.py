@@ -21,7 +21,7 @@ from packaging_tool.target import runtime
 
 ABI = "ab" * 32
 PROGRAMS = (
-    *("awk", "bash", "cat", "chmod", "chown", "cp", "cut", "dash", "dd", "df", "dpkg-query", "env", "find", "flock"),
+    *("bash", "cat", "chmod", "chown", "cp", "cut", "dash", "dd", "df", "dpkg-query", "env", "find", "flock"),
     *(
         "grep",
         "head",
@@ -40,6 +40,9 @@ PROGRAMS = (
     ),
     *("sort", "stat", "sync", "timeout", "touch", "tr", "true", "unshare", "xargs"),
 )
+PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
+# Debian's and that of EL and Fedora.
+AWKS = [awk for awk in ("mawk", "gawk") if shutil.which(awk, path=PATH)]
 
 CORE = """#!/bin/sh
 # core
@@ -78,8 +81,8 @@ def spec(check: str = "version") -> Project:
 def build_base(root: Path) -> None:
     """Programs, libraries and the few files that a machine needs, in root."""
     copied: set[str] = set()
-    for program in PROGRAMS:
-        found = shutil.which(program, path="/usr/bin:/usr/sbin:/bin:/sbin")
+    for program in (*PROGRAMS, *AWKS):
+        found = shutil.which(program, path=PATH)
         assert found, program
         real = os.path.realpath(found)
         _copy(root, real, f"/usr/bin/{program}", copied)
@@ -91,6 +94,7 @@ def build_base(root: Path) -> None:
     for link in ("bin", "sbin"):
         (root / link).symlink_to("usr/bin")
     (root / "usr/bin/sh").symlink_to("dash")
+    (root / "usr/bin/awk").symlink_to(AWKS[0])
     (root / "tmp").chmod(0o1777)
     os.mknod(root / "dev/null", 0o020666, os.makedev(1, 3))
     os.mknod(root / "dev/zero", 0o020666, os.makedev(1, 5))

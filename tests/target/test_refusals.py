@@ -318,12 +318,15 @@ def test_tampering_is_refused_with_its_own_reason(serving: Machine, what: str) -
     assert reason in status.stdout
 
 
-@pytest.mark.parametrize("what", ["a flipped bit in a file", "a replayed old version", "a forged key id", "a NUL byte"])
-def test_bash_refuses_like_dash(serving: Machine, what: str) -> None:
-    serving.shell = ["bash", "--posix"]
+@pytest.mark.acceptance
+@pytest.mark.parametrize("what", TAMPERED)
+def test_bash_and_gawk_refuse_alike(any_machine: Machine, what: str) -> None:
+    """All of them, but only before a release: dash and mawk have shown them above."""
+    any_machine.install("git")
+    assert any_machine.tool("apply").returncode == 0
     tamper, reason = TAMPERED[what]
-    tamper(serving)
-    done = serving.tool("apply")
+    tamper(any_machine)
+    done = any_machine.tool("apply")
     assert done.returncode == 1
     assert reason in done.stdout
 
