@@ -82,10 +82,10 @@ class Apt:
             'APT::Update::Error-Mode "any";\n'
         )
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: str, program: str = "apt-get") -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C"}
         return subprocess.run(
-            ["apt-get", *arguments], cwd=self.root / "tmp", env=environment, capture_output=True, text=True
+            [program, *arguments], cwd=self.root / "tmp", env=environment, capture_output=True, text=True
         )
 
     def candidate(self, name: str) -> str:
@@ -209,10 +209,10 @@ def test_a_repository_of_all_packages_only_serves_every_architecture(
 ) -> None:
     dist.publish([dist.add("caddy", architecture="all")])
     apt = Apt(tmp_path / "client", dist, architecture)
-    updated = apt("--audit", "update")
+    updated = apt("-q=0", "update", program="apt")
     assert updated.returncode == 0
-    # Not even a notice.
-    assert updated.stderr == ""
+    # apt prints notices, apt-get does not; -q=0 because it sees no terminal.
+    assert "N: " not in updated.stdout + updated.stderr
     assert apt.candidate("caddy") == "1.0-1"
 
 
