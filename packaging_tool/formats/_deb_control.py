@@ -176,28 +176,39 @@ def control(package: Package, relations: Relations, size: int) -> str:
         # What has no machine code serves packages of every architecture (deb-control(5)).
         "Multi-Arch": "foreign" if package.architecture == "all" else "",
         "Homepage": package.homepage,
-        "Description": description(package.summary, package.description),
+        "Description": description(package),
     }
     return "".join(f"{name}: {value}\n" for name, value in fields.items() if value)
 
 
-def description(summary: str, text: str) -> str:
-    """The value of Description (Policy 5.6.13): synopsis, then the paragraphs, wrapped.
+def description(package: Package) -> str:
+    """The value of Description (Policy 5.6.13 and 3.4): synopsis, then the paragraphs, wrapped.
 
-    Lines that begin with a space or a bullet stand as they are.
+    Lines that begin with a space or a bullet stand as they are. Policy wants more than the synopsis and not the
+    synopsis again, which is what a project gives that says nothing else.
     """
-    lines = [summary.strip()]
+    synopsis = package.summary.strip()
     paragraphs: list[list[str]] = [[]]
-    for line in text.expandtabs(4).strip("\n").split("\n"):
+    for line in package.description.expandtabs(4).strip("\n").split("\n"):
         if line.strip():
             paragraphs[-1].append(CONTROL.sub("", line.rstrip()))
         elif paragraphs[-1]:
             paragraphs.append([])
-    for number, paragraph in enumerate(filter(None, paragraphs)):
+    said = [paragraph for paragraph in paragraphs if paragraph]
+    if said and _plain(" ".join(said[0])) == _plain(synopsis):
+        del said[0]
+    if not said:
+        said = [[f"This package brings {package.name} {package.version.upstream}."]]
+    lines = [synopsis]
+    for number, paragraph in enumerate(said):
         if number:
             lines.append(" .")
         lines += _paragraph(paragraph)
     return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split()).rstrip(".")
 
 
 def _paragraph(paragraph: Sequence[str]) -> list[str]:

@@ -258,6 +258,31 @@ def test_a_config_file_survives_upgrade_and_removal_but_not_purge(tmp_path: Path
     assert not config.exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", ["This package brings tiny-plugin-git 1.2.0."]),
+        ("\n\n", ["This package brings tiny-plugin-git 1.2.0."]),
+        ("Keeps a checked-out\nrepository up to date.", ["This package brings tiny-plugin-git 1.2.0."]),
+        ("Keeps a checked-out repository up to date.\n\nMore.", ["More."]),
+        ("one\nparagraph\n\n\n\nand\ttwo", ["one paragraph", ".", "and two"]),
+        ("Features:\n * one\n - two", ["Features:", " * one", " - two"]),
+        (".dot first\n\n. alone", [" .dot first", ".", " . alone"]),
+        ("ends\r\nlike Windows", ["ends like Windows"]),
+        ("Evil: field\n\nPackage: other", ["Evil: field", ".", "Package: other"]),
+        ("bell\x07 and\u2028separator", ["bell and separator"]),
+        ("w" * 200, ["w" * 200]),
+    ],
+)
+def test_a_description_keeps_its_paragraphs_and_stays_one_field(text: str, lines: list[str], tmp_path: Path) -> None:
+    found = fields(samples.plugin(description=text), tmp_path)
+    synopsis, *rest = found["Description"].split("\n")
+    assert synopsis == "keeps a checked-out repository up to date"
+    assert [line[1:] for line in rest] == lines
+    assert "Evil" not in found
+    assert found["Package"] == "tiny-plugin-git"
+
+
 def test_source_is_only_named_where_it_differs(tmp_path: Path) -> None:
     assert "Source" not in fields(samples.core(Content(b"x")), tmp_path)
     assert fields(samples.git_plugin(), tmp_path)["Source"] == "tiny"
