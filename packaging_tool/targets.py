@@ -13,26 +13,28 @@ class Release:
     format: package format. compressions: methods that its package manager unpacks, best default first.
     ed25519: its openssl (3.0 and later: `pkeyutl -rawin`) checks Ed25519 from a shell script.
     rsa_only: its rpm reads no EdDSA in OpenPGP signatures (before 4.16 with libgcrypt).
+    systemd: version; Type=notify-reload needs 253.
     """
 
     format: str
     compressions: tuple[str, ...]
     ed25519: bool = True
     rsa_only: bool = False
+    systemd: int = 252
 
 
 # lintian 2.116 calls every .deb with zstd malformed, also for Ubuntu, so gzip stands first although all releases but
 # Debian 11 read zstd (dpkg 1.21.18, apt 2.1.9). rpm reads zstd since 4.14.
 TARGETS: Mapping[str, Release] = {
-    "debian11": Release("deb", ("gzip", "xz", "none"), ed25519=False),
+    "debian11": Release("deb", ("gzip", "xz", "none"), ed25519=False, systemd=247),
     "debian12": Release("deb", ("gzip", "xz", "zstd", "none")),
-    "debian13": Release("deb", ("gzip", "xz", "zstd", "none")),
-    "ubuntu22.04": Release("deb", ("gzip", "xz", "zstd", "none")),
-    "ubuntu24.04": Release("deb", ("gzip", "xz", "zstd", "none")),
-    "el8": Release("rpm", ("zstd", "xz", "gzip", "none"), ed25519=False, rsa_only=True),
+    "debian13": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=257),
+    "ubuntu22.04": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=249),
+    "ubuntu24.04": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=255),
+    "el8": Release("rpm", ("zstd", "xz", "gzip", "none"), ed25519=False, rsa_only=True, systemd=239),
     "el9": Release("rpm", ("zstd", "xz", "gzip", "none")),
-    "el10": Release("rpm", ("zstd", "xz", "gzip", "none")),
-    "fedora": Release("rpm", ("zstd", "xz", "gzip", "none")),
+    "el10": Release("rpm", ("zstd", "xz", "gzip", "none"), systemd=257),
+    "fedora": Release("rpm", ("zstd", "xz", "gzip", "none"), systemd=256),
 }
 
 # A level where a method has no level in the project file: small enough to publish, fast enough for every build.

@@ -84,7 +84,7 @@ def _targets(core: CoreSpec) -> Iterator[Finding]:
     """Each target must be able to carry what is asked."""
     if not core.targets:
         yield ("core", "targets"), "is empty", 'write for example ["debian12", "el9"]'
-    chosen = [name for name in core.targets if name in targets.TARGETS]
+    chosen = list(dict.fromkeys(name for name in core.targets if name in targets.TARGETS))
     families = sorted({release.format for release in targets.TARGETS.values()})
     for family, text in core.compression.items():
         path = ("core", "compression", family)
@@ -106,6 +106,9 @@ def _targets(core: CoreSpec) -> Iterator[Finding]:
             release = targets.TARGETS[name]
             if release.format == family and method not in release.compressions:
                 yield path, f"{name} cannot read {method}", f'write "{release.compressions[0]}"'
+    old = [name for name in chosen if targets.TARGETS[name].systemd < 253]
+    if core.service is not None and core.service.type == "notify-reload" and old:
+        yield ("core", "service", "type"), f"{', '.join(old)} cannot read it (systemd before 253)", 'write "notify"'
     for family in ("deb", "rpm"):
         asked = getattr(core, family) is not None
         if asked and chosen and all(targets.TARGETS[name].format != family for name in chosen):
@@ -156,7 +159,7 @@ def _cycles(needs: dict[str, list[str]]) -> Iterator[Finding]:
 
 def _contradictions(plugins: Sequence[PluginSpec], needs: dict[str, list[str]]) -> Iterator[Finding]:
     """A plugin that can never be installed, because something it needs clashes with it or with something else."""
-    clashes = {(a.name, b) for a in plugins for b in a.clashes} | {(b, a.name) for a in plugins for b in a.clashes}
+    clashes = sorted({(min(one.name, other), max(one.name, other)) for one in plugins for other in one.clashes})
     if not clashes:
         return
     for plugin in plugins:
@@ -166,15 +169,10 @@ def _contradictions(plugins: Sequence[PluginSpec], needs: dict[str, list[str]]) 
             found = [name for name in needs[waiting.pop()] if name not in together]
             together.update(found)
             waiting += found
-        for one in sorted(together):
-            for other in sorted(together):
-                if one < other and (one, other) in clashes:
-                    what = f"can never be met: {plugin.name} comes with {one} and {other}, which clash"
-                    yield (
-                        ("plugin", plugin.name, "needs" if plugin.needs else "clashes"),
-                        what,
-                        "change needs or clashes",
-                    )
+        for one, other in clashes:
+            if one in together and other in together:
+                what = f"can never be met: {plugin.name} comes with {one} and {other}, which clash"
+                yield ("plugin", plugin.name, "needs" if plugin.needs else "clashes"), what, "change needs or clashes"
 
 
 def _repository(project: Project) -> Iterator[Finding]:

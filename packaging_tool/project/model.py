@@ -79,7 +79,7 @@ class ServiceSpec:
 
     command: arguments of the program, e.g. `"run --config /etc/caddy/Caddyfile"`.
     reload: arguments of the program for `systemctl reload`; "" if it cannot.
-    type: systemd's `Type=`.
+    type: systemd's `Type=`; notify-reload needs systemd 253 on every target.
     check: arguments with which a new program must end with status 0 before it replaces the old one.
     capabilities: what the service keeps, e.g. `"CAP_NET_BIND_SERVICE"`.
     environment: variables of the service, e.g. `{ XDG_DATA_HOME = "/var/lib" }`.

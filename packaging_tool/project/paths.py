@@ -77,7 +77,7 @@ def config_directory(text: str) -> None:
 def home(text: str) -> None:
     """A directory of the service's own below /var/lib, so that systemd's StateDirectory= can make it."""
     _clean(text)
-    if not re.fullmatch(r"/var/lib/[^/]+(/[^/]+)*", text) or text.startswith(("/var/lib/dpkg", "/var/lib/rpm")):
+    if not re.fullmatch(r"/var/lib/(?!(dpkg|rpm)(/|$))[^/]+(/[^/]+)*", text):
         raise RuleError(f"{text!r} is not a directory below /var/lib", 'write for example "/var/lib/NAME"')
 
 
