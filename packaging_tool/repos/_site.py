@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -40,9 +41,18 @@ def replace_files(directory: Path, files: Mapping[str, bytes], keep: Collection[
 
 
 def write_changed(path: Path, data: bytes) -> None:
-    """Write a file, but leave one that is the same already: its time stamp tells clients that nothing changed."""
-    if not path.is_file() or path.is_symlink() or path.stat().st_size != len(data) or path.read_bytes() != data:
-        atomic.write(path, data)
+    """Write a file, but leave one that is the same already: its time stamp tells clients that nothing changed.
+
+    A file that changes twice within a second gets a stamp of the next one, since apt asks a server for what is newer
+    than its own copy, to the second.
+    """
+    before = path.lstat() if path.is_file() else None
+    if before is not None and not path.is_symlink() and before.st_size == len(data) and path.read_bytes() == data:
+        return
+    atomic.write(path, data)
+    if before is not None and int(path.stat().st_mtime) <= int(before.st_mtime):
+        later = int(before.st_mtime) + 1
+        os.utime(path, (later, later))
 
 
 def key_file(core: str) -> str:

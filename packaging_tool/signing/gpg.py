@@ -143,7 +143,9 @@ def _first_key(listing: str, row: str) -> _Listed | None:
 
 @contextmanager
 def _private_home() -> Iterator[Path]:
-    home = Path(tempfile.mkdtemp(prefix="mkpkgs-"))
+    # The agent's socket is in there, and its path must fit into 108 bytes (unix(7)).
+    short = None if len(os.fsencode(tempfile.gettempdir())) < 70 else "/tmp"  # noqa: S108 # mkdtemp makes it private
+    home = Path(tempfile.mkdtemp(prefix="mkpkgs-", dir=short))
     try:
         (home / "gpg-agent.conf").write_text(AGENT)
         yield home
@@ -163,7 +165,17 @@ def _gpg(
 ) -> bytes:
     """Run gpg. passphrase: None leaves it to the agent, which may ask on the terminal (the user's own keyring only)."""
     own = ["--homedir", str(home), "--no-permission-warning"] if home is not None else []
-    base = ["gpg", *own, "--batch", "--no-tty", "--quiet", "--yes", "--no-auto-key-locate", "--no-auto-check-trustdb"]
+    base = [
+        "gpg",
+        *own,
+        "--no-options",
+        "--batch",
+        "--no-tty",
+        "--quiet",
+        "--yes",
+        "--no-auto-key-locate",
+        "--no-auto-check-trustdb",
+    ]
     environment = {**os.environ, "LC_ALL": "C"}
     if passphrase is None and home is not None:
         passphrase = ""

@@ -130,6 +130,16 @@ def test_the_private_keyring_is_gone_afterwards(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_long_name_of_the_temporary_directory_is_no_obstacle(
+    key: tuple[bytes, bytes, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / ("long" * 25)
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    with gpg.from_file(key[0], TIME, "correct horse") as signer:
+        assert signer.fingerprint == key[2]
+
+
 def test_no_process_shows_the_passphrase(
     key: tuple[bytes, bytes, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +160,8 @@ def test_a_key_in_the_users_own_keyring_signs_by_fingerprint(
 ) -> None:
     home = tmp_path / "gnupg"
     home.mkdir(mode=0o700)
+    # What the user likes elsewhere does not shape the packages.
+    (home / "gpg.conf").write_text("comment hello\nthrow-keyids\npersonal-digest-preferences SHA1\n")
     monkeypatch.setenv("GNUPGHOME", str(home))
     subprocess.run(["gpg", "--batch", "--import"], input=key[0], check=True, capture_output=True)
     try:
@@ -157,6 +169,7 @@ def test_a_key_in_the_users_own_keyring_signs_by_fingerprint(
         (tmp_path / "data").write_bytes(DATA)
         (tmp_path / "signature").write_bytes(signer.detached(DATA))
         assert gpgv(keyring(signer, tmp_path), tmp_path / "signature", tmp_path / "data")[0] == 0
+        assert b"hello" not in signer.armored(DATA)
         with pytest.raises(SigningError, match="no secret key"):
             gpg.GpgSigner(None, "F" * 40, TIME, None)
     finally:
