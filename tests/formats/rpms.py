@@ -102,9 +102,9 @@ def new_signer(kind: str) -> Iterator[tuple[Signer, bytes]]:
 
 
 class Root:
-    """A directory that rpm installs into, with a shell and cat in it and no distribution around them."""
+    """A directory that rpm installs into, with what scriptlets call in it and no distribution around them."""
 
-    PROGRAMS = ("sh", "cat")
+    PROGRAMS = ("sh", "cat", "rm")
 
     def __init__(self, directory: Path) -> None:
         self.path = directory

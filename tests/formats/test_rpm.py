@@ -36,7 +36,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="rpm --root needs chro
 def payload(tmp_path: Path) -> tuple[Entry, ...]:
     """Files, directories and links of every size and kind."""
     big = tmp_path / "big"
-    big.write_bytes(os.urandom(3_000_000) + bytes(2_000_001))
+    big.write_bytes(os.urandom(300_000) + bytes(5_000_001))
     return (
         samples.directory("/usr/lib/x"),
         samples.file("/usr/lib/x/empty", b""),
@@ -112,9 +112,11 @@ def test_apply_runs_once_when_plugins_come_or_go(tmp_path: Path) -> None:
     assert calls("-i", "--nodeps", server, git) == ["apply", "apply"]
     assert calls("-i", "--nodeps", cors) == ["apply"]
     assert calls("-e", "--nodeps", "tiny-plugin-git", "tiny-plugin-cors") == ["apply"]
-    (root.path / "usr/lib/tiny/bin/tiny").write_text("the working program")
+    made = [root.path / path[1:] for path in samples.LIFECYCLE.made]
+    for path in made:
+        path.write_text("apply made this")
     assert calls("-e", "--nodeps", "tiny") == []
-    assert not (root.path / "usr/lib/tiny").exists(), "%preun removes what apply made"
+    assert not any(path.exists() for path in made)
 
 
 @needs_root
