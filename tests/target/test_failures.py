@@ -126,6 +126,34 @@ def test_a_full_disk_keeps_the_old_program(serving: Machine, kilobytes: int) -> 
         subprocess.run(["umount", serving.bin], check=True)
 
 
+def test_a_read_only_usr_is_told_and_the_way_out(serving: Machine) -> None:
+    serving.install("cors")
+    kept = {path.name: path.read_bytes() for path in serving.bin.iterdir()}
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", serving.bin], check=False).returncode != 0:
+        pytest.skip("this machine mounts no tmpfs")
+    try:
+        for name, data in kept.items():
+            (serving.bin / name).write_bytes(data)
+            (serving.bin / name).chmod(0o755)
+        subprocess.run(["mount", "-o", "remount,ro", serving.bin], check=True)
+        done = serving.tool("apply")
+        assert done.returncode == 1
+        assert "is the disk full, or /usr read-only?\n" in done.stdout
+        assert "repair: make room or remount it writable, then fake-plugins apply" in done.stdout
+        assert serving.tool("status").returncode == 1
+        assert serving.serves() == OLD
+    finally:
+        subprocess.run(["umount", serving.bin], check=True)
+
+
+def test_without_capabilities_the_try_still_leaves_root_behind(serving: Machine) -> None:
+    """A container that builds an image may neither make namespaces nor drop capabilities from the bounding set."""
+    serving.install("who", files={"code": '[ "$(id -u)" = 990 ] || exit 1\n'})
+    few = ["setpriv", "--bounding-set", "-setpcap,-sys_admin,-net_admin"]
+    done = subprocess.run([*few, *serving.command("apply")], stdout=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 def test_kill_at_any_instant_leaves_the_old_or_the_new_set(serving: Machine) -> None:
     """The next apply always ends with the new one."""
     seed = random.SystemRandom().randrange(1 << 32)
