@@ -8,12 +8,14 @@ data gives the same bytes.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +26,7 @@ from packaging_tool.run import run
 KINDS = {"ed25519": "ed25519", "rsa4096": "rsa4096"}
 # gpg's numbers for public key algorithms (RFC 4880, 9.1, and RFC 9580): 1 RSA, 17 DSA, 19 ECDSA, 22 EdDSA.
 ALGORITHMS = {"1": "rsa", "17": "dsa", "19": "ecdsa", "22": "ed25519"}
+PREFIX = "mkpkgs-keyring-"
 # The private keyring lives for minutes in a directory of our own, and its agent would count to 100 ms for each of
 # hundreds of signatures.
 AGENT = "s2k-count 65536\nallow-loopback-pinentry\n"
@@ -144,14 +147,36 @@ def _first_key(listing: str, row: str) -> _Listed | None:
 @contextmanager
 def _private_home() -> Iterator[Path]:
     # The agent's socket is in there, and its path must fit into 108 bytes (unix(7)).
-    short = None if len(os.fsencode(tempfile.gettempdir())) < 70 else "/tmp"  # noqa: S108 # mkdtemp makes it private
-    home = Path(tempfile.mkdtemp(prefix="mkpkgs-", dir=short))
-    try:
-        (home / "gpg-agent.conf").write_text(AGENT)
-        yield home
-    finally:
-        run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
-        shutil.rmtree(home, ignore_errors=True)
+    usual = tempfile.gettempdir()
+    place = Path(usual if len(os.fsencode(usual)) < 70 else "/tmp")  # noqa: S108 # mkdtemp makes it private
+    _sweep(place)
+    home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+    # Only this process has the lock, and a kill releases it; programs that it starts do not get the descriptor.
+    with (home / "busy").open("w") as busy:
+        fcntl.flock(busy, fcntl.LOCK_EX)
+        try:
+            (home / "gpg-agent.conf").write_text(AGENT)
+            yield home
+        finally:
+            _remove(home)
+
+
+def _sweep(place: Path) -> None:
+    """Remove the keyrings of runs that were killed."""
+    for home in place.glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            found = home.lstat()
+            # A new one may not have its lock yet.
+            if found.st_uid != os.geteuid() or time.time() - found.st_mtime < 60:
+                continue
+            with (home / "busy").open() as busy:
+                fcntl.flock(busy, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(home)
+
+
+def _remove(home: Path) -> None:
+    run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def _gpg(

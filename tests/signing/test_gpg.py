@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from packaging_tool.errors import SigningError
 from packaging_tool.signing import gpg
 
+ROOT = Path(__file__).parent.parent.parent
 UID = "Test Archive <test@example.org>"
 TIME = 1_900_000_000
 DATA = b"Origin: test\n- dashes\nFrom here\n"
@@ -130,6 +133,25 @@ def test_the_private_keyring_is_gone_afterwards(
     assert not list(tmp_path.iterdir())
 
 
+def test_the_next_run_sweeps_the_keyring_of_one_that_was_killed(
+    key: tuple[bytes, bytes, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "import sys, os, signal, tempfile; from packaging_tool.signing import gpg; tempfile.tempdir = sys.argv[1]\n"
+        "with gpg.from_file(sys.stdin.buffer.read(), 0, 'correct horse'): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, tmp_path], input=key[0], cwd=ROOT)
+    assert killed.returncode == -9
+    (home,) = tmp_path.iterdir()
+    os.utime(home, (0, 0))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with gpg.from_file(key[0], TIME, "correct horse") as working:
+        (left,) = tmp_path.iterdir()
+        with gpg.from_file(key[0], TIME, "correct horse"):
+            assert left in tmp_path.iterdir()
+            working.detached(b"still there")
+
+
 def test_a_long_name_of_the_temporary_directory_is_no_obstacle(
     key: tuple[bytes, bytes, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +183,7 @@ def test_a_key_in_the_users_own_keyring_signs_by_fingerprint(
     home = tmp_path / "gnupg"
     home.mkdir(mode=0o700)
     # What the user likes elsewhere does not shape the packages.
+    (home / "gpg-agent.conf").write_text(gpg.AGENT)
     (home / "gpg.conf").write_text("comment hello\nthrow-keyids\npersonal-digest-preferences SHA1\n")
     monkeypatch.setenv("GNUPGHOME", str(home))
     subprocess.run(["gpg", "--batch", "--import"], input=key[0], check=True, capture_output=True)
