@@ -44,8 +44,8 @@ class MachineError(Exception):
 class Machine:
     """One machine, as a context manager: made and booted on entry, stopped and removed on exit, whatever happens.
 
-    base: root directory to start from; it stays as it is. directory: the machine's root; it must not exist. boot: False for
-    a chroot, as an image build has it: no systemd, no network of its own.
+    base: root directory to start from; it stays as it is. directory: the machine's root; it must not exist. boot:
+    False for a chroot, as an image build has it: no systemd, no network of its own.
     """
 
     def __init__(self, base: Path, directory: Path, *, boot: bool = True) -> None:

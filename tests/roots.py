@@ -19,15 +19,23 @@ COMMON = ("systemd", "systemd-sysv", "dbus", "curl", "ca-certificates", "openssl
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What is in a root. packages: from Debian. capabilities: what a stub rpm stands for, empty for none."""
+    """What is in a root.
+
+    packages: from Debian. capabilities: what a stub rpm stands for, empty for none. files, directories: more of them.
+    """
 
     packages: tuple[str, ...]
     capabilities: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    directories: tuple[str, ...] = ()
+
+
+# Every installed Debian has it; a bare root has not, and servers look up localhost.
+HOSTS = {"etc/hosts": "127.0.0.1 localhost\n::1 localhost\n"}
 
 
 DEFINITIONS: Mapping[str, Definition] = {
-    "debian12-apt": Definition((*COMMON, "debsums")),
+    "debian12-apt": Definition((*COMMON, "debsums"), files=HOSTS),
     # dnf and rpm run on Debian's system. rpm's database knows none of it, so a stub provides what is really there.
     "debian12-dnf": Definition(
         (*COMMON, "dnf", "rpm"),
@@ -52,6 +60,7 @@ DEFINITIONS: Mapping[str, Definition] = {
             "util-linux-core",
         ),
         {
+            **HOSTS,
             # Debian's rpm keeps its database in the home directory; a system that lives on rpm does not.
             "etc/rpm/macros": "%_dbpath /var/lib/rpm\n",
             # As Fedora and EL have it. Debian's own file says best=False and goes on without a broken repository.
@@ -60,6 +69,8 @@ DEFINITIONS: Mapping[str, Definition] = {
                 "skip_if_unavailable=False\n"
             ),
         },
+        # Of the package `filesystem` there, so no package of ours owns them.
+        ("usr/share/licenses", "usr/share/man/man8"),
     ),
 }
 
@@ -87,6 +98,8 @@ def root(name: str) -> Path:
         # The name says what kind of thing it is, so that a half-made one is swept by the line above next time.
         making = cache / f"{name}-making"
         _bootstrap(making, definition, sources)
+        for relative in definition.directories:
+            (making / relative).mkdir(parents=True, exist_ok=True)
         for relative, text in definition.files.items():
             (making / relative).parent.mkdir(parents=True, exist_ok=True)
             (making / relative).write_text(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests import roots
+from tests.acceptance.caddy import Caddy
 from tests.machine import why_no_boot
 from tests.systems import SYSTEMS, System
 from tests.workspace import Workspace, tiny
 
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 NOT_SHOWN = "not shown: "
 
 
@@ -42,6 +45,38 @@ def greet(shared: Path) -> Workspace:
         project.mkpkgs()
         (shared / "greet-making").rename(shared / "greet")
         return Workspace.at(shared / "greet")
+
+
+@pytest.fixture(scope="session")
+def caddy(shared: Path) -> Caddy:
+    """The Caddy example, built as 2.11.8 and then upgraded to 2.11.9 by the same keys.
+
+    MKPKGS_TEST_CADDY names a directory to keep it in from run to run, for those who work on the tests.
+    """
+    place = Path(os.environ.get("MKPKGS_TEST_CADDY") or shared / "caddy")
+    found = Caddy(older=place / "dist-2.11.8", newer=place / "project/dist")
+    with roots.locked(shared / "caddy.lock"):
+        if not (place / "done").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            project = Workspace.create(EXAMPLES / "caddy", place)
+            project.replace("mkpkgs.toml", version="2.11.8")
+            project.mkpkgs("--arch", "amd64")
+            shutil.copytree(project.dist, found.older)
+            project.replace("mkpkgs.toml", version="2.11.9")
+            project.mkpkgs()
+            (place / "done").touch()
+    return found
+
+
+@pytest.fixture(scope="class")
+def life(
+    request: pytest.FixtureRequest, bootable: None, caddy: Caddy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[System]:
+    """One machine for a whole class of tests, at first with the repository of the older Caddy."""
+    kind: type[System] = request.cls.kind
+    with kind(caddy.older, tmp_path_factory.mktemp("life") / "machine", "caddy") as system:
+        system.use()
+        yield system
 
 
 @pytest.fixture(params=sorted(SYSTEMS))

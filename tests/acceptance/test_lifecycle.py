@@ -22,9 +22,11 @@ def answer(system: Machine) -> list[str]:
 
 
 def install(system: System, *plugins: str) -> None:
+    """Install, and wait until the server has read its plugins."""
     system.install("greet", *system.plugin(*plugins))
     if not system.is_active():
         system.enable()
+    answer(system)
 
 
 def test_core_and_plugins_in_one_transaction_are_one_start(system: System) -> None:

@@ -1,0 +1,74 @@
+"""All packages of the Caddy example, judged by lintian, rpmlint, dpkg-deb and rpm."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.caddy import MODULES, Caddy
+
+pytestmark = pytest.mark.acceptance
+
+NAMES = {"caddy", "caddy-plugin-kit", *(f"caddy-plugin-{name}" for name in MODULES)}
+# What rpmlint says in Debian about any package, with the reason.
+RPMLINT = """
+Filters = [
+    # Debian's rpmlint has an empty list of licenses.
+    "invalid-license",
+    # The key of this test is in no database.
+    "unknown-key",
+]
+"""
+
+
+def packages(dist: Path, pattern: str) -> list[Path]:
+    found = sorted(dist.rglob(pattern))
+    assert len(found) == len(NAMES), found
+    return found
+
+
+def run(command: Sequence[str | Path]) -> str:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+def test_lintian_has_no_error_and_no_warning(caddy: Caddy, architecture: str) -> None:
+    said = run(
+        [
+            "lintian",
+            "--fail-on",
+            "error,warning",
+            "--tag-display-limit",
+            "0",
+            *packages(caddy.newer, f"*_{architecture}.deb"),
+        ]
+    )
+    assert not [line for line in said.splitlines() if line.startswith(("E:", "W:"))]
+
+
+@pytest.mark.parametrize("architecture", ["x86_64", "aarch64"])
+def test_rpmlint_has_no_error_and_no_warning(caddy: Caddy, architecture: str, tmp_path: Path) -> None:
+    (tmp_path / "rpmlint.toml").write_text(RPMLINT)
+    said = run(["rpmlint", "-c", tmp_path / "rpmlint.toml", *packages(caddy.newer, f"*.{architecture}.rpm")])
+    assert " 0 errors, 0 warnings" in said, said
+
+
+def test_both_architectures_have_all_packages_in_both_formats(caddy: Caddy) -> None:
+    for pattern in ("*_amd64.deb", "*_arm64.deb"):
+        found = {run(["dpkg-deb", "-f", str(path), "Package"]).strip() for path in packages(caddy.newer, pattern)}
+        assert found == NAMES
+    for pattern in ("*.x86_64.rpm", "*.aarch64.rpm"):
+        query = ["rpm", "-qp", "--nosignature", "--qf", "%{NAME}\n"]
+        assert set(run([*query, *packages(caddy.newer, pattern)]).split()) & NAMES == NAMES
+
+
+def test_the_arm64_program_runs(caddy: Caddy, tmp_path: Path) -> None:
+    (package,) = [path for path in packages(caddy.newer, "*_arm64.deb") if path.name.startswith("caddy_")]
+    run(["dpkg-deb", "-x", package, tmp_path])
+    program = tmp_path / "usr/lib/caddy/bin/caddy-core"
+    assert run(["qemu-aarch64-static", program, "version"]).startswith("v2.11.9")
