@@ -119,6 +119,15 @@ def test_dnf_installs_with_both_checks_on(published: Dist, tmp_path: Path) -> No
         assert (dnf.root / "root/usr/lib/caddy" / name / "f").read_text() == "text"
 
 
+def test_dnf_takes_rsa_keys_too(tmp_path: Path) -> None:
+    secret, _, _ = gpg.generate("Test <test@example.org>", "rsa4096", None)
+    with gpg.from_file(secret, TIME, None) as signer:
+        dist = Dist(tmp_path / "dist", signer)
+        dist.publish([dist.add("caddy")])
+    done = Dnf(tmp_path / "client", dist)("install", "caddy")
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_index_says_what_createrepo_c_says(published: Dist, tmp_path: Path, kind: str) -> None:
     theirs = createrepo(published.root / "yum", tmp_path / "theirs")
