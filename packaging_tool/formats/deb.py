@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +13,7 @@ from packaging_tool import atomic
 from packaging_tool.errors import PackageError
 from packaging_tool.formats import _ar, _deb_control, _deb_lintian, _tar
 from packaging_tool.formats.base import Built, Description
-from packaging_tool.package import compress, templates, texts
+from packaging_tool.package import compress, manuals, templates, texts
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives, Change, Entry, Package, Relations
 from packaging_tool.signing.base import Signer
@@ -132,7 +131,7 @@ class Format:
 
 def _complete(package: Package) -> tuple[Entry, ...]:
     """All that the .deb holds, sorted: the package's entries, and documents that it does not bring itself."""
-    entries = {entry.path: entry for entry in map(_manual, package.entries) if entry.type != "ghost"}
+    entries = {entry.path: entry for entry in map(manuals.compressed, package.entries) if entry.type != "ghost"}
     if len(entries) + sum(entry.type == "ghost" for entry in package.entries) != len(package.entries):
         raise PackageError(f"{package.name}: two files have the same path")
     docs = f"/usr/share/doc/{package.name}"
@@ -153,18 +152,6 @@ def _complete(package: Package) -> tuple[Entry, ...]:
 def _changelog(source: str, changes: tuple[Change, ...]) -> bytes:
     """The compressed changelog, which all packages of a release share."""
     return compress.gzip(texts.debian_changelog(source, changes))
-
-
-def _manual(entry: Entry) -> Entry:
-    """A manual page, compressed as Policy 12.1 wants it; any other entry as it is."""
-    if not entry.path.startswith("/usr/share/man/") or entry.path.endswith(".gz"):
-        return entry
-    if entry.type == "symlink":
-        target = entry.target if entry.target.endswith(".gz") else f"{entry.target}.gz"
-        return replace(entry, path=f"{entry.path}.gz", target=target)
-    if entry.content is None:
-        return entry
-    return replace(entry, path=f"{entry.path}.gz", content=Content(compress.gzip(entry.content.read())))
 
 
 def _members(entries: Iterable[Entry]) -> Iterator[_tar.Member]:
