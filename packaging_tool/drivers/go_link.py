@@ -25,7 +25,7 @@ from packaging_tool.golang.lockfile import GoLock
 from packaging_tool.golang.payload import PluginCode
 from packaging_tool.golang.resolve import Request, Wanted
 from packaging_tool.golang.toolchain import GOARCH, GoModule, Toolchain
-from packaging_tool.listener import Listener
+from packaging_tool.listener import Listener, Silent
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Entry, Module
 from packaging_tool.package.templates import render
@@ -125,7 +125,10 @@ class Driver:
 
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
         """The payloads to come; the ABI is all zeros where nothing was built yet."""
-        job = _job(project, lockfile.read(lock.text), architecture, workdir, _Quiet())
+        toolchain = Toolchain.find(project.core_options.go, workdir)
+        request = _request(project, toolchain)
+        job = _job(project, request, toolchain, lockfile.read(lock.text), architecture, workdir, Silent())
+        describe = _Describer(project, request, Silent())
         packages = building.listing(job, compiled=False)
         failed = building.failures(job, packages)
         job = replace(job, plugins=tuple(p for p in job.plugins if p.name not in failed))
@@ -138,12 +141,12 @@ class Driver:
         plugins = {
             name: Payload(
                 _outline_entries(f"{base}/plugins/{name}", _outline_plugin(code)),
-                _modules(project, building.modules_of(job, packages, code.packages), None),
+                describe(building.modules_of(job, packages, code.packages)),
             )
             for name, code in codes.items()
         }
         program = Entry(path=f"{base}/bin/{core}-core", mode=0o755)
-        described = _modules(project, modules, None)
+        described = describe(modules)
         return Outcome(
             built.abi if built else "0" * 64,
             Payload((program,), described),
@@ -157,21 +160,23 @@ class Driver:
     ) -> tuple[Outcome, Lock]:
         """Compile core and plugins, and link them as the target does."""
         known = lockfile.read(lock.text)
-        job = _job(project, known, architecture, workdir, listener)
-        if job.toolchain.version != known.go:
+        toolchain = Toolchain.find(project.core_options.go, workdir)
+        request = _request(project, toolchain)
+        if toolchain.version != known.go:
             raise BuildError(
-                f"the lock is for {known.go}, but Go is {job.toolchain.version}",
+                f"the lock is for {known.go}, but Go is {toolchain.version}",
                 hint=f'write go = "{known.go.removeprefix("go")}" in [core.go-link], or lock anew',
             )
-        result = building.build(job)
+        result = building.build(_job(project, request, toolchain, known, architecture, workdir, listener))
+        describe = _Describer(project, request, listener)
         _compare(known, architecture, result.built, listener)
         core, base = project.core.name, f"/usr/lib/{project.core.name}"
-        modules = _modules(project, result.modules["core"], listener)
+        modules = describe(result.modules["core"])
         program = Entry(path=f"{base}/bin/{core}-core", mode=0o755, content=Content(result.core))
         plugins = {
             name: Payload(
                 _entries(f"{base}/plugins/{name}", folder),
-                _modules(project, result.modules[f"plugin {name}"], listener),
+                describe(result.modules[f"plugin {name}"]),
             )
             for name, folder in result.plugins.items()
         }
@@ -206,18 +211,6 @@ _KIT_FILES = (
     "main.tail",
     "modules",
 )
-
-
-class _Quiet:
-    """Planning says nothing: the build will."""
-
-    def step(self, text: str) -> None: ...
-
-    def progress(self, task: str, done: int, total: int) -> None: ...
-
-    def note(self, text: str) -> None: ...
-
-    def warn(self, text: str) -> None: ...
 
 
 class _Problems:
@@ -270,11 +263,6 @@ def _plugin_module(project: Project, name: str) -> Wanted:
     return _wanted(project, f"plugin {name}", options.module, project.plugin(name).version)
 
 
-def _imports(project: Project, name: str) -> tuple[str, ...]:
-    options: PluginOptions = project.plugin_options[name]
-    return options.packages or (_plugin_module(project, name).path,)
-
-
 def _settings(project: Project) -> dict[str, str]:
     return {**_SETTINGS, **project.core_options.settings}
 
@@ -282,12 +270,13 @@ def _settings(project: Project) -> dict[str, str]:
 def _request(project: Project, toolchain: Toolchain) -> Request:
     options: CoreOptions = project.core_options
     names = sorted(plugin.name for plugin in project.plugins)
-    modules = (_core_module(project), *(_plugin_module(project, name) for name in names))
+    of_plugins = {name: _plugin_module(project, name) for name in names}
+    modules = (_core_module(project), *of_plugins.values())
     request = Request(
         name=project.core.name,
         main=options.main or modules[0].path,
         modules=modules,
-        plugins={name: _imports(project, name) for name in names},
+        plugins={name: project.plugin_options[name].packages or (of_plugins[name].path,) for name in names},
         lined=tuple(name for name in names if project.plugin_options[name].lines),
         without=options.without,
         architectures=tuple(sorted(project.core.architectures)),
@@ -303,9 +292,15 @@ def _request(project: Project, toolchain: Toolchain) -> Request:
     return replace(request, inputs=_hash(said))
 
 
-def _job(project: Project, lock: GoLock, architecture: str, workdir: Path, listener: Listener) -> Job:
-    toolchain = Toolchain.find(project.core_options.go, workdir)
-    request = _request(project, toolchain)
+def _job(
+    project: Project,
+    request: Request,
+    toolchain: Toolchain,
+    lock: GoLock,
+    architecture: str,
+    workdir: Path,
+    listener: Listener,
+) -> Job:
     ordered = sorted(project.plugins, key=lambda plugin: (plugin.order, plugin.name))
     return Job(
         core=project.core.name,
@@ -380,20 +375,34 @@ def _failures(failed: Mapping[str, tuple[str, str]]) -> tuple[Failure, ...]:
     return tuple(Failure(name, package, message) for name, (package, message) in sorted(failed.items()))
 
 
-def _modules(project: Project, modules: Iterable[GoModule], listener: Listener | None) -> tuple[Module, ...]:
-    """With licenses."""
-    local = {wanted.path: name for name in project.plugin_options if (wanted := _plugin_module(project, name)).local}
-    described = []
-    for module in modules:
-        license_ = (
-            licenses.of_module(module.dir, module.folders) if module.dir is not None else licenses.License("", (), "")
-        )
-        known, holders = license_.id, license_.copyright
-        if module.path in local:
-            spec = project.plugin(local[module.path])
-            known = known or spec.license or project.core.license
-            holders = holders or tuple(filter(None, (spec.copyright or project.core.copyright,)))
-        if not known and listener is not None:
-            listener.warn(f"{module.path} {module.version}: its license is not one that mkpkgs knows")
-        described.append(Module(module.path, module.version, known, holders, license_.text, module.sum))
-    return tuple(described)
+class _Describer:
+    """Modules with their licenses. A local module without a license file has the license of what it belongs to."""
+
+    def __init__(self, project: Project, request: Request, listener: Listener) -> None:
+        self.listener = listener
+        self.known: dict[str, Module] = {}
+        self.local: dict[str, tuple[str, str]] = {}
+        for name, wanted in zip(("", *sorted(request.plugins)), request.modules, strict=True):
+            if wanted.local is not None and wanted.path not in self.local:
+                spec = project.plugin(name) if name else project.core
+                self.local[wanted.path] = (
+                    spec.license or project.core.license,
+                    spec.copyright or project.core.copyright,
+                )
+
+    def __call__(self, modules: Iterable[GoModule]) -> tuple[Module, ...]:
+        return tuple(self._describe(module) for module in modules)
+
+    def _describe(self, module: GoModule) -> Module:
+        # What is copied beside one package may not be beside another: the same module, other folders, other licenses.
+        key = f"{module.path} {module.folders}"
+        if key not in self.known:
+            found = licenses.License("", (), "")
+            if module.dir is not None:
+                found = licenses.of_module(module.dir, module.folders)
+            license_, holder = self.local.get(module.path, ("", ""))
+            license_, holders = found.id or license_, found.copyright or ((holder,) if holder else ())
+            if not license_:
+                self.listener.warn(f"{module.path} {module.version}: its license is not one that mkpkgs knows")
+            self.known[key] = Module(module.path, module.version, license_, holders, found.text, module.sum)
+        return self.known[key]

@@ -59,7 +59,10 @@ class Store:
     def prune(self) -> None:
         """Remove what no payload uses: payloads are hard links to these files."""
         for path in self.folder.glob("*/*"):
-            if path.suffix == ".object" and path.stat().st_nlink == 1:
+            if path.suffix not in (".object", ".export"):
+                # Left by a run that was killed.
+                path.unlink()
+            elif path.suffix == ".object" and path.stat().st_nlink == 1:
                 path.unlink()
                 path.with_suffix(".export").unlink(missing_ok=True)
 

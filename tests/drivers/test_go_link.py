@@ -14,7 +14,7 @@ import pytest
 
 from packaging_tool.drivers.base import Lock, Outcome
 from packaging_tool.drivers.go_link import Driver
-from packaging_tool.errors import BuildError, ProjectError
+from packaging_tool.errors import BuildError, CommandError, ProjectError
 from packaging_tool.golang.localmodule import LocalModule, publish
 from packaging_tool.listener import Silent
 from packaging_tool.project.loader import load
@@ -341,6 +341,57 @@ def test_module_of_the_core_that_a_plugin_raises_is_told_with_the_way_to_it(
     assert ears.warnings[0].startswith("the core gets example.com/lib v1.1.0 instead of v1.0.0: plugin named (")
     assert ears.warnings[0].endswith(" needs example.com/lib@v1.1.0)")
     assert tomllib.loads(lock.text)["go-link"]["modules"]["example.com/lib"].startswith("v1.1.0 h1:")
+
+
+def test_library_of_two_plugins_is_in_both(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "lib"
+    folder.mkdir()
+    (folder / "go.mod").write_text("module example.com/lib\n\ngo 1.21\n")
+    (folder / "lib.go").write_text('package lib\n\nconst Version = "v1"\n')
+    publish(LocalModule(folder, "example.com/lib", "v1.0.0", ("go.mod", "lib.go")), tmp_path / "proxy")
+    monkeypatch.setenv("GOPROXY", (tmp_path / "proxy").as_uri())
+    monkeypatch.setenv("GONOSUMDB", "example.com/lib")
+    monkeypatch.setenv("GOMODCACHE", str(bench.workdir / "modules"))
+    for name in ("bell", "named"):
+        with (bench.root / name / "go.mod").open("a") as file:
+            file.write("\nrequire example.com/lib v1.0.0\n")
+        bench.edit(f"{name}/{name}.go", f"package {name}\n", f'package {name}\n\nimport _ "example.com/lib"\n')
+    ears = Ears()
+    outcome, _ = bench.build(ears=ears)
+    base = bench.installed(outcome)
+    for names in (["named"], ["bell"], ["named", "bell"]):
+        assert bench.assemble(base, *names).returncode == 0
+    for name in ("bell", "named"):
+        assert f"/usr/lib/host/plugins/{name}/object/example.com/lib.object" in hashes(outcome, name)
+    assert "example.com/lib v1.0.0: its license is not one that mkpkgs knows" in ears.warnings
+
+
+def test_module_that_is_not_the_locked_one_is_refused(whole: Whole, bench: Bench) -> None:
+    lock = whole[2].text
+    locked = tomllib.loads(lock)["go-link"]["modules"]["example.com/named"].split()[1]
+    tampered = Lock(lock.replace(locked, "h1:" + "A" * 43 + "="))
+    with pytest.raises(CommandError, match=r"verifying example.com/named@.*: checksum mismatch"):
+        bench.build(tampered)
+
+
+def test_plugin_that_wants_to_open_go_plugins_is_told_of(bench: Bench) -> None:
+    bench.edit("named/named.go", "package named\n", 'package named\n\nimport _ "plugin"\n')
+    ears = Ears()
+    bench.build(ears=ears)
+    assert any(warning.startswith("example.com/named imports plugin") for warning in ears.warnings)
+
+
+def test_core_can_leave_out_what_no_plugin_brings(bench: Bench) -> None:
+    bench.edit("mkpkgs.toml", "variables = {", 'without = ["example.com/host/greet"]\nvariables = {')
+    base = bench.installed(bench.build()[0])
+    assert run(base / "bin/host-core") == ""
+
+
+def test_go_that_is_missing_is_said_with_what_to_install(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(CommandError, match="go: not found") as missing:
+        bench.lock()
+    assert "golang-go" in missing.value.hint
 
 
 def test_all_problems_of_the_settings_are_told_together(bench: Bench) -> None:
