@@ -6,6 +6,7 @@ import lzma
 import random
 import shutil
 import subprocess
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -105,3 +106,13 @@ def test_a_method_or_level_that_does_not_exist_is_refused(spec: str) -> None:
 def test_the_default_level_of_a_method_is_used() -> None:
     data = sample(1000)
     assert packed("gzip", data) == packed("gzip:6", data)
+
+
+def test_gzip_stores_noise_between_text() -> None:
+    text = sample(500_000)
+    noise = random.Random(1).randbytes(300_000)  # noqa: S311 - the same bytes in every run
+    data = noise + text + noise[:100_001] + text + noise
+    made = packed("gzip:6", data)
+    assert subprocess.run(READERS["gzip"], input=made, capture_output=True, check=True).stdout == data
+    assert len(made) < 1.01 * len(zlib.compress(data, 6))
+    assert noise[compress.PART : 2 * compress.PART] in made

@@ -1,0 +1,84 @@
+"""A file that goes into packages is hashed once, and may not change afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from packaging_tool.errors import PackageError
+from packaging_tool.package.content import CHUNK, Content
+
+SIZES = [0, 1, CHUNK, CHUNK + 1, 3 * CHUNK]
+LONG_AGO = 1_000_000_000
+
+
+def made(path: Path, size: int, *, old: bool) -> Content:
+    """A file of this size. old: written so long ago that its time tells every later change."""
+    path.write_bytes(bytes(range(251)) * (size // 251) + bytes(size % 251))
+    content = Content(path)
+    if old:
+        os.utime(path, (LONG_AGO, LONG_AGO))
+        # The time of the last change cannot be set; wait until it is no longer fresh.
+        content = Waited(path)
+    return content
+
+
+class Waited(Content):
+    """Content that takes its file for one that was not changed for a while."""
+
+    def _stamped(self) -> tuple[int, int, int, int, int] | None:
+        stamp = super()._stamped()
+        return stamp and (*stamp[:4], stamp[3])
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+def test_pieces_are_the_file(size: int, old: bool, tmp_path: Path) -> None:
+    content = made(tmp_path / "f", size, old=old)
+    data = (tmp_path / "f").read_bytes()
+    assert b"".join(map(bytes, content.chunks())) == data
+    assert b"".join(map(bytes, content.verified())) == data
+    assert content.sha256 == hashlib.sha256(data).hexdigest()
+    assert content.md5 == hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("size", SIZES[1:])
+def test_a_change_of_the_same_size_is_noticed(size: int, old: bool, tmp_path: Path) -> None:
+    content = made(tmp_path / "f", size, old=old)
+    assert content.sha256
+    with (tmp_path / "f").open("r+b") as file:
+        file.seek(size - 1)
+        file.write(b"!")
+    with pytest.raises(PackageError, match="changed while it was packaged"):
+        list(content.verified())
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_change_while_it_is_read_is_noticed(old: bool, tmp_path: Path) -> None:
+    content = made(tmp_path / "f", 3 * CHUNK, old=old)
+    assert content.sha256
+    with pytest.raises(PackageError, match="changed while it was packaged"):
+        for number, _ in enumerate(content.verified()):
+            if number == 0:
+                with (tmp_path / "f").open("r+b") as file:
+                    file.seek(2 * CHUNK)
+                    file.write(b"!")
+
+
+def test_a_file_that_was_only_touched_is_the_same(tmp_path: Path) -> None:
+    content = made(tmp_path / "f", CHUNK + 1, old=True)
+    assert content.sha256
+    os.utime(tmp_path / "f", (LONG_AGO + 1, LONG_AGO + 1))
+    assert sum(map(len, content.verified())) == CHUNK + 1
+
+
+def test_a_file_that_was_cut_off_is_noticed(tmp_path: Path) -> None:
+    content = made(tmp_path / "f", CHUNK + 1, old=False)
+    assert content.sha256
+    os.truncate(tmp_path / "f", CHUNK)
+    with pytest.raises(PackageError, match="changed while it was packaged"):
+        list(content.verified())
