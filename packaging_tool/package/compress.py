@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from itertools import groupby
 from typing import Protocol
 
 from packaging_tool import targets
@@ -34,6 +35,9 @@ ZSTD_THREADS_FROM_LEVEL = 10
 # Data that a sample calls noise (images, compressed files) is stored: deflate takes as long for it as for text.
 PART = 1 << 15
 SAMPLE = 1 << 10
+PROBE = 1 << 12
+# So many of the 256 bytes at least are in a sample of noise; 251 is what to expect.
+DIVERSE = 236
 
 
 class Compressor(Protocol):
@@ -250,43 +254,38 @@ def _numbers(data: bytes, count: int) -> bytes:
 def _deflate(block: bytes, window: bytes, level: int, last: bool) -> bytes:
     """Raw deflate data for a block; window is the data before it. Stretches of noise become stored blocks."""
     made = []
-    start, finished = 0, False
-    while start < len(block) or (last and not finished):
-        end, noise = _stretch(block, start)
+    kinds = [_is_noise(block, start) for start in range(0, len(block), PART)] or [False]
+    if last and kinds[-1]:
+        kinds.append(False)  # an empty end, since that is how deflate says that it ends
+    start = 0
+    for noise, parts in groupby(kinds):
+        end = min(start + PART * len(list(parts)), len(block))
         if noise:
-            for at in range(start, end, PART):
-                part = block[at : min(at + PART, end)]
-                made.append(struct.pack("<BHH", 0, len(part), len(part) ^ 0xFFFF) + part)
+            made += (_stored(block[at : min(at + PART, end)]) for at in range(start, end, PART))
+            # No text is found again in noise.
+            window = b""
         else:
-            finished = last and end == len(block)
+            mode = zlib.Z_FINISH if last and end == len(block) else zlib.Z_SYNC_FLUSH
             arguments = (level, zlib.DEFLATED, -15, 8, zlib.Z_DEFAULT_STRATEGY)
             packer = zlib.compressobj(*arguments, window) if window else zlib.compressobj(*arguments)
-            made += (packer.compress(block[start:end]), packer.flush(zlib.Z_FINISH if finished else zlib.Z_SYNC_FLUSH))
-        window = block[max(0, end - WINDOW) : end]
+            made += (packer.compress(block[start:end]), packer.flush(mode))
         start = end
     return b"".join(made)
 
 
-def _stretch(block: bytes, start: int) -> tuple[int, bool]:
-    """Where data of the same kind as at start ends, and whether it is noise."""
-    noise = _is_noise(block, start)
-    end = start + PART
-    while end < len(block) and _is_noise(block, end) == noise:
-        end += PART
-    return min(end, len(block)), noise
+def _stored(data: bytes) -> bytes:
+    """A stored block that begins at a byte (RFC 1951, 3.2.4)."""
+    return struct.pack("<BHH", 0, len(data), len(data) ^ 0xFFFF) + data
 
 
 def _is_noise(block: bytes, start: int) -> bool:
-    """Whether a part of a block looks as if it cannot be compressed, by samples of its beginning, middle and end."""
-    with memoryview(block) as view:
-        for at in (start, start + PART // 2, start + PART - SAMPLE):
-            sample = view[at : at + SAMPLE]
-            if len(sample) < SAMPLE:
-                return False
-            packer = zlib.compressobj(1, zlib.DEFLATED, -10, 1)
-            if len(packer.compress(sample)) + len(packer.flush()) < SAMPLE:
-                return False
-    return True
+    """Whether a part of a block looks as if it cannot be compressed: nearly all bytes occur, and a sample stays."""
+    sample = block[start : start + SAMPLE]
+    if len(sample) < SAMPLE or len(set(sample)) < DIVERSE:
+        return False
+    middle = block[start + PART // 2 : start + PART // 2 + PROBE]
+    packer = zlib.compressobj(1, zlib.DEFLATED, -12, 4)
+    return len(middle) == PROBE and len(packer.compress(middle)) + len(packer.flush()) >= PROBE
 
 
 @cache
