@@ -53,14 +53,42 @@ def plain_machine(base: Path, key: Key, tmp_path: Path) -> Iterator[Machine]:
     yield from _machine(base, key, tmp_path, SHELLS["dash and mawk"], assemble="")
 
 
+@pytest.fixture(scope="session")
+def served(base: Path, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("served") / "root"
+    _copy(base, root)
+    machine = Machine(root, key, SHELLS["dash and mawk"])
+    machine.install("git")
+    done = machine.tool("apply")
+    assert done.returncode == 0, done.stdout
+    return root
+
+
+@pytest.fixture
+def serving(served: Path, key: Key, tmp_path: Path) -> Iterator[Machine]:
+    """A machine that serves with the plugin git, under dash."""
+    root = tmp_path / "root"
+    _copy(served, root)
+    yield Machine(root, key, SHELLS["dash and mawk"], installed=True)
+    shutil.rmtree(root)
+
+
+# What the tests change or the tool judges: true copies, since a second link of a file is a reason to refuse it.
+OWN = ("etc", "var", "usr/lib/fake", "usr/share/fake")
+
+
+def _copy(base: Path, root: Path) -> None:
+    """A machine like base. Programs are shared by hard links."""
+    subprocess.run(["cp", "-al", base, root], check=True)
+    for name in OWN:
+        if (root / name).is_dir():
+            shutil.rmtree(root / name)
+            subprocess.run(["cp", "-a", base / name, root / name], check=True)
+
+
 def _machine(base: Path, key: Key, directory: Path, shell: list[str], assemble: str = ASSEMBLE) -> Iterator[Machine]:
     root = directory / "root"
-    # Programs are shared by hard links; directories, whose rights the tests change, are not.
-    subprocess.run(["cp", "-al", base, root], check=True)
-    for name in ("etc/passwd", "etc/group", "var/lib/dpkg/status"):
-        text = (root / name).read_bytes()
-        (root / name).unlink()
-        (root / name).write_bytes(text)
+    _copy(base, root)
     if shell[0] == "bash":
         (root / "usr/bin/awk").unlink()
         (root / "usr/bin/awk").symlink_to(AWKS[-1])

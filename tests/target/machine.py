@@ -156,17 +156,23 @@ class Key:
 
 
 class Machine:
-    """An installed machine with the core `fake` and no plugin."""
+    """An installed machine with the core `fake` and no plugin; installed: root has the core already."""
 
-    def __init__(self, root: Path, key: Key, shell: Sequence[str], assemble: str = ASSEMBLE) -> None:
+    def __init__(
+        self, root: Path, key: Key, shell: Sequence[str], assemble: str = ASSEMBLE, *, installed: bool = False
+    ) -> None:
         self.root, self.key, self.shell = root, key, shell
         self.bin = root / "usr/lib/fake/bin"
         self.program, self.core = self.bin / "fake", self.bin / "fake-core"
         self.plugins, self.share = root / "usr/lib/fake/plugins", root / "usr/share/fake"
         self.working_set, self.failed_set = self.bin / "working-set", self.bin / "failed-set"
-        target = Target(assemble=assemble)
-        for entry in sorted(runtime.core_entries(spec(), target, ABI, {"fake.pub": key.public}), key=lambda e: e.path):
-            path = root / entry.path.lstrip("/")
+        if not installed:
+            self._install_core(Target(assemble=assemble))
+
+    def _install_core(self, target: Target) -> None:
+        keys = {"fake.pub": self.key.public}
+        for entry in sorted(runtime.core_entries(spec(), target, ABI, keys), key=lambda e: e.path):
+            path = self.root / entry.path.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
             if entry.type == "directory":
                 path.mkdir(exist_ok=True)

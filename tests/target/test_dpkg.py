@@ -105,6 +105,18 @@ def test_a_broken_plugin_does_not_stop_dpkg_nor_the_server(server: Server) -> No
     assert server.starts()[-1] == "1.0 with: good git"
 
 
+def test_a_removal_that_dpkg_takes_back_leaves_the_server_running(server: Server) -> None:
+    """dpkg calls the scripts like this when prerm, or another package of the run, fails (Debian Policy 6.7)."""
+    deb = server.build(plugins=PLUGINS)
+    server.dpkg("-i", deb["demo"], deb["demo-plugin-git"])
+    server.machine.sh("DPKG_MAINTSCRIPT_PACKAGE=demo /var/lib/dpkg/info/demo.prerm remove")
+    assert server.state() == "inactive"
+    server.machine.sh("DPKG_MAINTSCRIPT_PACKAGE=demo /var/lib/dpkg/info/demo.postinst abort-remove")
+    assert server.state() == "active"
+    assert server.starts()[-1] == "1.0 with: git"
+    assert server.status() == 0
+
+
 def test_policy_rc_d_is_asked(server: Server) -> None:
     server.machine.write("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
     deb = server.build(plugins=PLUGINS)
