@@ -237,7 +237,13 @@ def _build_tools(job: Job) -> Path:
     folder = job.folder / "tools"
     folder.mkdir(parents=True, exist_ok=True)
     flags = ["-trimpath", "-buildvcs=false", "-pgo=off", "-ldflags=-s -w"]
-    job.go(["build", *flags, "-o", f"{folder}/", "cmd/compile", "cmd/link"], _host(job, "host", ()))
+    # Without the settings of the server: a compile that is itself built with GOEXPERIMENT has another version.
+    job.toolchain.run(
+        ["build", *flags, "-o", f"{folder}/", "cmd/compile", "cmd/link"],
+        cwd=_host(job, "host", ()),
+        architecture=job.architecture,
+        settings={},
+    )
     return folder
 
 

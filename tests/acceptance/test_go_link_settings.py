@@ -1,0 +1,63 @@
+"""Settings of the go command reach every step: otherwise compile, link and archives would not fit together.
+
+Each build compares what is linked as on the target with what `go build` makes; here with other settings than usual.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from packaging_tool.drivers.go_link import Driver
+from packaging_tool.listener import Silent
+from packaging_tool.project.loader import load
+
+SAMPLE = Path(__file__).parent.parent / "samples" / "go-host"
+
+pytestmark = pytest.mark.acceptance
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        ('GOAMD64 = "v2", GOEXPERIMENT = "jsonv2"', ["GOAMD64=v2", "GOEXPERIMENT=jsonv2"]),
+        ('GOFIPS140 = "latest"', ["GOFIPS140=latest"]),
+    ],
+)
+def test_program_is_that_of_go_build_with_other_settings(settings: str, shown: list[str], tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(SAMPLE, root)
+    file = root / "mkpkgs.toml"
+    file.write_text(file.read_text().replace("variables = {", f"settings = {{ {settings} }}\nvariables = {{"))
+    project, driver = load(file), Driver()
+    lock = driver.lock(project, None, tmp_path / "work", Silent())
+    outcome, _ = driver.build(project, lock, "amd64", tmp_path / "work", Silent())
+    assert outcome.failures == ()
+    program = tmp_path / "work/amd64/all"
+    told = subprocess.run(["go", "version", "-m", program], capture_output=True, text=True, check=True).stdout
+    for setting in shown:
+        assert setting in told
+    printed = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    assert printed.split("\n")[:3] == ["bell ding", "echo dingding", "greet"]
+
+
+def test_another_version_of_go_has_another_abi_and_is_told(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(SAMPLE, root)
+    driver, told = Driver(), []
+
+    class Ears(Silent):
+        def warn(self, text: str) -> None:
+            told.append(text)
+
+    project = load(root / "mkpkgs.toml")
+    lock = driver.lock(project, None, tmp_path / "work", Silent())
+    before = lock.text
+    older = lock.text.replace('go = "go', 'go = "go0.')
+    again = driver.lock(project, type(lock)(older.replace('inputs = "', 'inputs = "0')), tmp_path / "work", Ears())
+    assert again.text == before
+    assert len(told) == 1
+    assert "the ABI changes" in told[0]
