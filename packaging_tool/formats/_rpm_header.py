@@ -122,7 +122,8 @@ class Header:
 
     def text(self, tag: int) -> str:
         """A text; the first of several (translations begin with the one of the C locale)."""
-        return next(iter(self.texts(tag)), "")
+        value = self.tags.get(tag, "")
+        return value if isinstance(value, str) else "".join(self.texts(tag)[:1])
 
     def texts(self, tag: int) -> tuple[str, ...]:
         """All texts of a tag."""

@@ -98,7 +98,7 @@ def tags(package: Package, entries: Sequence[Entry], *, large: bool) -> dict[int
         t.VERSION: package.version.upstream,
         t.RELEASE: package.version.release,
         t.SUMMARY: (package.summary.strip(),),
-        t.DESCRIPTION: (_description(package.description),),
+        t.DESCRIPTION: (_description(package.description or package.summary),),
         t.BUILDTIME: (package.time,),
         t.BUILDHOST: BUILD_HOST,
         t.LICENSE: package.license,

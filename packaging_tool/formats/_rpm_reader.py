@@ -184,12 +184,43 @@ def _fields(found: Parsed) -> Iterator[tuple[str, str]]:
     yield "Description", header.text(t.DESCRIPTION)
     if built := header.number(t.BUILDTIME):
         yield "Built", f"{_time(built)} on {header.text(t.BUILDHOST)}".removesuffix(" on ")
-    signatures = [f"{text}, not checked" for tag, text in SIGNATURES if tag in found.signature]
+    signatures = [
+        f"{text}, {_key_id(found.signature.tags[tag])}, not checked"
+        for tag, text in SIGNATURES
+        if tag in found.signature
+    ]
     yield "Signature", "\n".join(signatures) or "none"
     compressor = " ".join((header.text(t.PAYLOADCOMPRESSOR) or "none", header.text(t.PAYLOADFLAGS))).rstrip()
     yield "Format", f"rpm, {header.text(t.PAYLOADFORMAT) or 'cpio'}, {compressor}"
     yield "Installed-Size", f"{header.number(t.SIZE, t.LONGSIZE)} bytes"
     yield "Size", f"{found.size} bytes"
+
+
+def _key_id(value: object) -> str:
+    """The key that an OpenPGP signature names, for people to read; nothing is checked (RFC 4880, 4.2 and 5.2.3)."""
+    data = value if isinstance(value, bytes) else b""
+    if len(data) < 8 or not data[0] & 0x80:
+        return "key unknown"
+    # The packet's length takes one to four bytes in the old form, one, two or five in the new one.
+    size = 1 << (data[0] & 3) if not data[0] & 0x40 else 1 if data[1] < 192 else 2 if data[1] < 255 else 5
+    body = data[1 + size :]
+    position = 4
+    while body[:1] == b"\x04" and position + 2 <= len(body):
+        length = int.from_bytes(body[position : position + 2], "big")
+        for kind, text in _subpackets(body[position + 2 : position + 2 + length]):
+            # Issuer, or the fingerprint of the issuer, whose end is the same.
+            if kind in (16, 33) and len(text) >= 8:
+                return f"key {text[-8:].hex()}"
+        # After the hashed subpackets the others follow, and nothing that looks like these.
+        position = position + 2 + length if position == 4 else len(body)
+    return "key unknown"
+
+
+def _subpackets(area: bytes) -> Iterator[tuple[int, bytes]]:
+    """Types and bodies of signature subpackets (RFC 4880, 5.2.3.1); those longer than 191 bytes end the list."""
+    while len(area) >= 2 and 1 <= area[0] < 192:
+        yield area[1] & 0x7F, area[2 : 1 + area[0]]
+        area = area[1 + area[0] :]
 
 
 def _relation(name: str, flags: int, version: str) -> str:

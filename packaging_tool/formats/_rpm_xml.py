@@ -150,6 +150,8 @@ def _relations(header: Header, files: set[str]) -> str:
     made = []
     provided: set[tuple[str, int, str]] = set()
     for kind, names, flags, versions in RELATIONS:
+        if names not in header:
+            continue
         entries = list(dependencies(header, names, flags, versions))
         if kind == "provides":
             provided = {(name, flag & 0xF, version) for name, flag, version in entries}

@@ -397,3 +397,34 @@ def test_an_interrupted_write_leaves_nothing(size: int, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         build(plugin(entries=(samples.file("/usr/lib/x", os.urandom(size)),)), tmp_path, Unwilling())
     assert list(tmp_path.iterdir()) == []
+
+
+FULL_DISK = """
+import os, resource, sys, pathlib
+sys.path.insert(0, sys.argv[1])
+from tests.formats import rpms, samples
+package = rpms.plugin(entries=(samples.file("/usr/lib/x", os.urandom(int(sys.argv[3]))),))
+resource.setrlimit(resource.RLIMIT_FSIZE, (64_000, 64_000))
+try:
+    rpms.build(package, pathlib.Path(sys.argv[2]))
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+@pytest.mark.parametrize("size", ["1000000", "6000000"])
+def test_a_disk_that_is_full_leaves_nothing(size: str, tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk: the kernel stops the write in the same way."""
+    shown = output(sys.executable, "-c", FULL_DISK, str(ROOT), str(tmp_path), size)
+    assert shown.strip() == "File too large"
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs("rpmsign")
+def test_rpmsign_can_take_our_signature_off(tmp_path: Path) -> None:
+    """So the signature header is one that rpm itself can write anew."""
+    with new_signer("ed25519") as (signer, _):
+        path = build(plugin(), tmp_path, signer).path
+    output("rpmsign", "--delsign", path)
+    assert output("rpm", "-K", path).strip() == f"{path}: digests OK"
+    assert query(path, "--qf", "%{SIGMD5} %{RSAHEADER} %{DSAHEADER}")[0].endswith("(none) (none)")
