@@ -26,7 +26,7 @@ from packaging_tool.run import run
 KINDS = {"ed25519": "ed25519", "rsa4096": "rsa4096"}
 # gpg's numbers for public key algorithms (RFC 4880, 9.1, and RFC 9580): 1 RSA, 17 DSA, 19 ECDSA, 22 EdDSA.
 ALGORITHMS = {"1": "rsa", "17": "dsa", "19": "ecdsa", "22": "ed25519"}
-PREFIX = "mkpkgs-keyring-"
+PREFIX = "mkpkgs-gpg-"
 # The private keyring lives for minutes in a directory of our own, and its agent would count to 100 ms for each of
 # hundreds of signatures.
 AGENT = "s2k-count 65536\nallow-loopback-pinentry\n"
@@ -146,9 +146,9 @@ def _first_key(listing: str, row: str) -> _Listed | None:
 
 @contextmanager
 def _private_home() -> Iterator[Path]:
-    # The agent's socket is in there, and its path must fit into 108 bytes (unix(7)).
+    # Its agent's sockets lie in it, the longest name is S.gpg-agent.browser, and 108 bytes are all there are (unix(7)).
     usual = tempfile.gettempdir()
-    place = Path(usual if len(os.fsencode(usual)) < 70 else "/tmp")  # noqa: S108 # mkdtemp makes it private
+    place = Path(usual if len(os.fsencode(usual)) < 64 else "/tmp")  # noqa: S108 # mkdtemp makes it private
     _sweep(place)
     home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
     # Only this process has the lock, and a kill releases it; programs that it starts do not get the descriptor.

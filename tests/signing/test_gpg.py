@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +30,13 @@ def key(request: pytest.FixtureRequest) -> tuple[bytes, bytes, str]:
 def signer(key: tuple[bytes, bytes, str]) -> Iterator[gpg.GpgSigner]:
     with gpg.from_file(key[0], TIME, "correct horse") as signer:
         yield signer
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A temporary directory whose name is short enough for the sockets in a keyring."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as name:  # noqa: S108 # it is private
+        yield Path(name)
 
 
 def keyring(signer: gpg.GpgSigner, directory: Path) -> Path:
@@ -124,31 +132,31 @@ def test_a_public_key_or_rubbish_cannot_sign(key: tuple[bytes, bytes, str]) -> N
 
 
 def test_the_private_keyring_is_gone_afterwards(
-    key: tuple[bytes, bytes, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    key: tuple[bytes, bytes, str], short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(short))
     with gpg.from_file(key[0], TIME, "correct horse"):
-        (home,) = tmp_path.iterdir()
+        (home,) = short.iterdir()
         assert home.stat().st_mode & 0o777 == 0o700
-    assert not list(tmp_path.iterdir())
+    assert not list(short.iterdir())
 
 
 def test_the_next_run_sweeps_the_keyring_of_one_that_was_killed(
-    key: tuple[bytes, bytes, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    key: tuple[bytes, bytes, str], short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = (
         "import sys, os, signal, tempfile; from packaging_tool.signing import gpg; tempfile.tempdir = sys.argv[1]\n"
         "with gpg.from_file(sys.stdin.buffer.read(), 0, 'correct horse'): os.kill(os.getpid(), signal.SIGKILL)"
     )
-    killed = subprocess.run([sys.executable, "-c", code, tmp_path], input=key[0], cwd=ROOT)
+    killed = subprocess.run([sys.executable, "-c", code, short], input=key[0], cwd=ROOT)
     assert killed.returncode == -9
-    (home,) = tmp_path.iterdir()
+    (home,) = short.iterdir()
     os.utime(home, (0, 0))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(short))
     with gpg.from_file(key[0], TIME, "correct horse") as working:
-        (left,) = tmp_path.iterdir()
+        (left,) = short.iterdir()
         with gpg.from_file(key[0], TIME, "correct horse"):
-            assert left in tmp_path.iterdir()
+            assert left in short.iterdir()
             working.detached(b"still there")
 
 
