@@ -35,7 +35,7 @@ def signer(key: tuple[bytes, bytes, str]) -> Iterator[gpg.GpgSigner]:
 @pytest.fixture
 def short() -> Iterator[Path]:
     """A temporary directory whose name is short enough for the sockets in a keyring."""
-    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as name:  # noqa: S108 # it is private
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as name:
         yield Path(name)
 
 
