@@ -110,7 +110,7 @@ class Driver:
         toolchain = Toolchain.find(project.core_options.go, workdir)
         request = _request(project, toolchain)
         if previous is not None and (known := lockfile.parse(previous.text)) is not None:
-            if known.inputs == request.inputs:
+            if known.inputs == request.inputs and not known.unresolved:
                 return previous
             if known.go != toolchain.version:
                 listener.warn(f"Go is {toolchain.version}, not {known.go} as in the lock: the ABI changes")
@@ -129,9 +129,7 @@ class Driver:
         request = _request(project, toolchain)
         job = _job(project, request, toolchain, lockfile.read(lock.text), architecture, workdir, Silent())
         describe = _Describer(project, request, Silent())
-        packages = building.listing(job, compiled=False)
-        failed = building.failures(job, packages)
-        job = replace(job, plugins=tuple(p for p in job.plugins if p.name not in failed))
+        job, packages, failed = building.begin(job, compiled=False)
         core_paths, codes = building.parts_of(job, packages)
         built = job.lock.built.get(architecture)
         core, base = project.core.name, f"/usr/lib/{project.core.name}"
@@ -321,6 +319,7 @@ def _job(
         toolchain=resolve.serve_local(toolchain, request.modules, workdir / "proxy"),
         workdir=workdir,
         listener=listener,
+        local={wanted.local.cached: wanted.local.folder for wanted in request.modules if wanted.local is not None},
     )
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import filecmp
 import hashlib
+import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool.errors import BuildError, CommandError
@@ -46,7 +47,8 @@ class Job:
     """One build.
 
     core: its name. assemble: text of the assemble step. check: arguments with which the program must end well, empty
-    if it is not to be started. workdir: lasts from run to run.
+    if it is not to be started. workdir: lasts from run to run. local: folders of local modules, by `path@version` as
+    the module cache spells it.
     """
 
     core: str
@@ -59,6 +61,7 @@ class Job:
     toolchain: Toolchain
     workdir: Path
     listener: Listener
+    local: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -94,8 +97,23 @@ class Result:
     built: Built
 
 
-def listing(job: Job, *, compiled: bool) -> dict[str, GoPackage]:
-    """All packages of core and plugins. compiled: with their archives. Raises BuildError if one of the core's fails."""
+def begin(job: Job, *, compiled: bool) -> tuple[Job, dict[str, GoPackage], dict[str, tuple[str, str]]]:
+    """List all packages and set aside the plugins that cannot be built.
+
+    compiled: compile them too. Gives the job without those plugins, the packages, and plugin name to (package,
+    message). Raises BuildError if a package of the core fails.
+    """
+    unresolved = {
+        p.name: (p.imports[0], job.lock.unresolved[p.name]) for p in job.plugins if p.name in job.lock.unresolved
+    }
+    failed = _with_dependents(job, unresolved)
+    job = _without(job, failed)
+    packages = _listing(job, compiled=compiled)
+    failed |= _failures(job, packages)
+    return _without(job, failed), packages, failed
+
+
+def _listing(job: Job, *, compiled: bool) -> dict[str, GoPackage]:
     host = _host(job, "host", ())
     roots = sorted({path for plugin in job.plugins for path in plugin.imports})
     packages = job.toolchain.list(
@@ -110,8 +128,7 @@ def listing(job: Job, *, compiled: bool) -> dict[str, GoPackage]:
     return packages
 
 
-def failures(job: Job, packages: Mapping[str, GoPackage]) -> dict[str, tuple[str, str]]:
-    """Plugins that cannot be built: name to (package, message)."""
+def _failures(job: Job, packages: Mapping[str, GoPackage]) -> dict[str, tuple[str, str]]:
     failed: dict[str, tuple[str, str]] = {}
     for plugin in job.plugins:
         broken = [p for p in closure(packages, plugin.imports).values() if p.error]
@@ -158,9 +175,7 @@ def modules_of(job: Job, packages: Mapping[str, GoPackage], paths: Iterable[str]
 def build(job: Job) -> Result:
     """Build everything. Raises BuildError if the core fails, CommandError, OSError."""
     job.listener.step(f"compile {job.core} and its plugins for {job.architecture}")
-    packages = listing(job, compiled=True)
-    failed = failures(job, packages)
-    job = _without(job, failed)
+    job, packages, failed = begin(job, compiled=True)
     _warn_of_plugin_opening(job, packages)
     store = Store(job.workdir / "store")
     tools = _build_tools(job)
@@ -356,7 +371,12 @@ def _message(job: Job, package: GoPackage) -> str:
         )
         if output.strip("[]\n "):
             lines = [f"needs cgo (files {output.strip()}), but programs linked on the target are static and pure Go"]
-    return "\n".join(lines).strip()
+    text = "\n".join(lines).strip()
+    # What is compiled is the copy in the module cache; what is to be mended is the original.
+    for cached, folder in job.local.items():
+        original = str(folder).replace("\\", "\\\\")
+        text = re.sub(rf"\S*{re.escape(cached)}(?=[/\s]|$)", original, text)
+    return text
 
 
 def _absent(path: str) -> GoPackage:

@@ -30,6 +30,11 @@ class LocalModule:
     version: str
     files: tuple[str, ...]
 
+    @property
+    def cached(self) -> str:
+        """Its place below GOMODCACHE."""
+        return f"{_escaped(self.path)}@{self.version}"
+
 
 def module_path(folder: Path) -> str:
     """The module path that go.mod of this folder names. Raises BuildError."""

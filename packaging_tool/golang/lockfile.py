@@ -26,7 +26,8 @@ class Built:
 class GoLock:
     """inputs: hash of what the project file says and of local sources; go: version of the toolchain; settings:
     GOAMD64 and the like; flags of compile and link; main: the host main; go_mod, go_sum: of the joint build list;
-    modules: those that give packages, path to `version sum`; built: by architecture."""
+    modules: those that give packages, path to `version sum`; unresolved: plugins without a place in that list, with the
+    reason; built: by architecture."""
 
     inputs: str
     go: str
@@ -37,6 +38,7 @@ class GoLock:
     go_mod: str
     go_sum: str
     modules: Mapping[str, str]
+    unresolved: Mapping[str, str] = field(default_factory=dict)
     built: Mapping[str, Built] = field(default_factory=dict)
 
     def with_built(self, architecture: str, built: Built) -> GoLock:
@@ -62,6 +64,7 @@ def render(lock: GoLock) -> str:
         f"mid = {_text(lock.main.mid)}",
         f"tail = {_text(lock.main.tail)}",
         *_table("go-link.modules", lock.modules),
+        *(_table("go-link.unresolved", lock.unresolved) if lock.unresolved else []),
     ]
     for architecture, built in lock.built.items():
         lines += ["", f"[go-link.built.{architecture}]", f"abi = {_string(built.abi)}"]
@@ -86,6 +89,7 @@ def parse(text: str) -> GoLock | None:
             go_mod=raw["go-mod"],
             go_sum=raw["go-sum"],
             modules=raw["modules"],
+            unresolved=raw.get("unresolved", {}),
             built={name: Built(**built) for name, built in raw.get("built", {}).items()},
         )
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError):

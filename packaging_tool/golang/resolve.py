@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import shutil
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging_tool.errors import BuildError, CommandError
@@ -75,10 +75,8 @@ def resolve(request: Request, toolchain: Toolchain, workdir: Path, listener: Lis
     """Make a new lock. Raises BuildError, CommandError, OSError."""
     go = serve_local(toolchain, request.modules, workdir / "proxy")
     folder = workdir / "resolve"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    (folder / "go.mod").write_text(f"module {module_name(request.name)}\n\ngo 1.21\n")
-    _get(go, folder, request, request.modules)
+    unresolved = _get_all(go, workdir, request)
+    request = _without(request, unresolved)
     roots = [request.main, *(path for paths in request.plugins.values() for path in paths)]
     tags = [f"-tags={','.join(request.tags)}"] if request.tags else []
     packages: dict[str, GoPackage] = {}
@@ -129,10 +127,54 @@ def resolve(request: Request, toolchain: Toolchain, workdir: Path, listener: Lis
         go_mod=go_mod,
         go_sum=(folder / "go.sum").read_text() if (folder / "go.sum").exists() else "",
         modules=used,
+        unresolved=unresolved,
+    )
+
+
+def _get_all(go: Toolchain, workdir: Path, request: Request) -> dict[str, str]:
+    """Make one build list of all modules.
+
+    Gives the plugins that have no place in it, with the reason. Raises BuildError if it is the core that has none.
+    """
+    folder = workdir / "resolve"
+    try:
+        _get(go, folder, request, request.modules)
+    except BuildError:
+        good, left = [request.modules[0]], list(request.modules[1:])
+        _get(go, folder, request, good)
+        reasons: dict[str, str] = {}
+        # One after the other, and again as long as that helps: a plugin may need the module of another one.
+        while left:
+            refused = []
+            for module in left:
+                try:
+                    _get(go, folder, request, [*good, module])
+                    good.append(module)
+                except BuildError as error:
+                    refused.append(module)
+                    reasons[module.owner.removeprefix("plugin ")] = error.message
+            if len(refused) == len(left):
+                break
+            left = refused
+        _get(go, folder, request, good)
+        return {name: reasons[name] for name in (module.owner.removeprefix("plugin ") for module in left)}
+    return {}
+
+
+def _without(request: Request, plugins: Collection[str]) -> Request:
+    return replace(
+        request,
+        modules=tuple(m for m in request.modules if m.owner.removeprefix("plugin ") not in plugins),
+        plugins={name: paths for name, paths in request.plugins.items() if name not in plugins},
+        lined=tuple(name for name in request.lined if name not in plugins),
     )
 
 
 def _get(go: Toolchain, folder: Path, request: Request, modules: Sequence[Wanted]) -> None:
+    """Begin a new module in the folder that requires these."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "go.mod").write_text(f"module {module_name(request.name)}\n\ngo 1.21\n")
     arguments = ["get", *sorted({str(module) for module in modules})]
     architecture, settings = request.architectures[0], request.settings
     # With the network, go also looks for newer versions to tell of retractions: seconds, for nothing that is used here.
@@ -177,9 +219,6 @@ def _report_raises(
     if len({module.path for module in request.modules}) == 1:
         return
     alone = workdir / "alone"
-    shutil.rmtree(alone, ignore_errors=True)
-    alone.mkdir()
-    (alone / "go.mod").write_text(f"module {module_name(request.name)}\n\ngo 1.21\n")
     _get(go, alone, request, own)
     first, settings = request.architectures[0], request.settings
     # Not `go list -m all` of the joint list against this one: most modules there give no package to the core.
