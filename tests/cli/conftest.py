@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-SAMPLE = ROOT / "tests/samples/greet"
+SAMPLE = ROOT / "tests/samples/tiny"
 Mkpkgs = Callable[..., subprocess.CompletedProcess[str]]
 
 
