@@ -1,0 +1,92 @@
+"""Our side of a measurement, as a process of its own: `python -m tests.bench.child write|index ARGUMENT…`."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import time
+from pathlib import Path
+from typing import cast
+
+from packaging_tool import build, registry
+from packaging_tool.listener import Silent
+from packaging_tool.package.model import Package
+from packaging_tool.project.model import CoreSpec, Project, RepositorySpec
+from packaging_tool.repos.base import Repository
+from packaging_tool.signing.base import Signer
+from packaging_tool.signing.keys import Ring
+from packaging_tool.state import State
+from tests.bench import workload
+
+
+class Unsigned:
+    """Stands in for a signer where the peers do not sign either."""
+
+    fingerprint = ""
+    key_kind = ""
+
+    def detached(self, data: bytes) -> bytes:
+        """No signature."""
+        return b""
+
+    def armored(self, data: bytes) -> bytes:
+        """No signature."""
+        return b""
+
+    def clear(self, text: bytes) -> bytes:
+        """The text, not signed."""
+        return text
+
+    def public_key(self) -> bytes:
+        """No key."""
+        return b""
+
+
+class UnsignedRing:
+    """A ring without keys; the formats leave the signature away."""
+
+    fingerprint = ""
+    signer = None
+
+
+def project(root: Path) -> Project:
+    """A project of which only the core's name and the targets matter."""
+    core = CoreSpec(
+        name="bench",
+        version="1.0.0",
+        summary="-",
+        license="MIT",
+        homepage="https://example.org",
+        maintainer=workload.MAINTAINER,
+    )
+    return Project(root=root, file=root / "mkpkgs.toml", core=core)
+
+
+def write(items: Path, compression: str, output: Path, built: Path | None = None) -> None:
+    """Write all packages as a build does. items: pickled. built: where the writers' answers go, pickled."""
+    packages: list[Package] = workload.packages(pickle.loads(items.read_bytes()), compression)  # noqa: S301 - ours
+    run = build._Run(project(output), build.Settings(output=output, jobs=2), Silent())
+    run._write(output, packages, cast(Ring, UnsignedRing()), State())
+    if built is not None:
+        built.write_bytes(pickle.dumps(run.built))
+
+
+def index(kind: str, built: Path, output: Path) -> None:
+    """Write the index of one repository kind from what the writers said of its packages."""
+    repository = cast(Repository, registry.load("repos", kind).Repository())
+    made = pickle.loads(built.read_bytes())[repository.format]  # noqa: S301 - ours
+    began = time.perf_counter()
+    repository.write(output, made, RepositorySpec(), "bench", workload.TIME, cast(Signer, Unsigned()))
+    print(f"{time.perf_counter() - began:.4f}")
+
+
+def main(arguments: list[str]) -> None:
+    """Run one of the functions above."""
+    if arguments[0] == "write":
+        write(Path(arguments[1]), arguments[2], Path(arguments[3]), *map(Path, arguments[4:]))
+    else:
+        index(arguments[1], Path(arguments[2]), Path(arguments[3]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
