@@ -253,7 +253,7 @@ def _numbers(data: bytes, count: int) -> bytes:
 
 def _deflate(block: bytes, window: bytes, level: int, last: bool) -> bytes:
     """Raw deflate data for a block; window is the data before it. Stretches of noise become stored blocks."""
-    made = []
+    made: list[bytes] = []
     kinds = [_is_noise(block, start) for start in range(0, len(block), PART)] or [False]
     if last and kinds[-1]:
         kinds.append(False)  # an empty end, since that is how deflate says that it ends

@@ -102,9 +102,8 @@ class Repository:
         for gone in set(suite.glob("*/binary-*")) - {suite / name.rpartition("/")[0] for name in files}:
             shutil.rmtree(gone)
         release = _release(spec, core, max(time, _date(before)), architectures, files, hashes).encode()
-        _site.write_changed(suite / "Release", release)
-        _site.write_changed(suite / "Release.gpg", signer.armored(release))
-        _site.write_changed(suite / "InRelease", signer.clear(release))
+        signed = {"Release.gpg": signer.armored(release), "InRelease": signer.clear(release)}
+        _site.write_changed(suite, {"Release": release} | signed)
 
     def client_files(self, spec: RepositorySpec, core: str, signer: Signer) -> dict[str, bytes]:
         """`CORE.sources` (deb822, sources.list(5)) and `CORE.asc`."""
@@ -126,7 +125,7 @@ class Repository:
 
 def _packages(root: Path, built: Sequence[Built]) -> list[Built]:
     """All packages of the pool, sorted by file."""
-    pool = [path for path in (root / "pool").rglob("*.deb") if path.is_file()]
+    pool = list(_site.files(root / "pool", ".deb"))
     fresh = {item.path for item in built}
     known = {} if fresh.issuperset(pool) else _known(root)
     reader = registry.load("formats", "deb").Format()
@@ -157,7 +156,7 @@ def _known(root: Path) -> dict[Path, Built]:
 
 
 def _stanza(root: Path, item: Built) -> str:
-    name = item.path.relative_to(root).as_posix()
+    name = _site.below(root, item.path)
     digests = f"MD5sum: {item.index['md5']}\nSHA256: {item.sha256}\n"
     return f"{item.index['control']}Filename: {name}\nSize: {item.size}\n{digests}\n"
 

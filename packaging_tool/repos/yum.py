@@ -134,7 +134,7 @@ class _Data:
 
 def _packages(root: Path, built: Sequence[Built]) -> list[Built]:
     """All packages of the folder, sorted by file."""
-    pool = [path for path in (root / "packages").rglob("*.rpm") if path.is_file()]
+    pool = list(_site.files(root / "packages", ".rpm"))
     fresh = {item.path for item in built}
     known = {} if fresh.issuperset(pool) else {item.path: item for item in _known(root)}
     reader = registry.load("formats", "rpm").Format()
@@ -175,7 +175,7 @@ def _stanza(root: Path, item: Built, kind: str) -> str:
 
 
 def _href(root: Path, path: Path) -> str:
-    return '"' + escape(path.relative_to(root).as_posix(), {'"': "&quot;"}) + '"'
+    return '"' + escape(_site.below(root, path), {'"': "&quot;"}) + '"'
 
 
 def _published(stanza: str) -> Published:

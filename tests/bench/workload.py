@@ -40,7 +40,10 @@ def _text(kind: str) -> bytes:
     letters = "etaoinshrdlucmfwygpbvk"
     words = ["".join(source.choices(letters, k=source.randint(2, 11))) for _ in range(4000)]
     weights = [1 / rank for rank in range(1, len(words) + 1)]
-    return " ".join(source.choices(words, weights, k=800_000)).encode()[: 4 << 20]
+    text = bytearray()
+    while len(text) < 4 << 20:
+        text += f"{' '.join(source.choices(words, weights, k=10_000))} ".encode()
+    return bytes(text[: 4 << 20])
 
 
 def _parts(seed: str, size: int, kind: str) -> Iterator[bytes]:
