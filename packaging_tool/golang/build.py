@@ -181,9 +181,11 @@ def build(job: Job) -> Result:
     tools = _build_tools(job)
     core_paths, codes = parts_of(job, packages)
     splits = {path: _split(store, packages[path]) for path in core_paths}
-    key = _key(job, packages, splits, codes)
+    hashes = {tool: hashlib.sha256((tools / tool).read_bytes()).hexdigest() for tool in ("compile", "link")}
+    key = f"{_key(job, packages, splits, codes)} {hashes}"
     stamp = job.folder / "stamp"
-    if not stamp.exists() or stamp.read_text() != key:
+    places = [job.folder / "core", job.folder / "kit", *(job.folder / "plugins" / name for name in codes)]
+    if not stamp.exists() or stamp.read_text() != key or not all(place.exists() for place in places):
         stamp.unlink(missing_ok=True)
         if unproved := _with_dependents(job, _prove_programs(job)):
             failed |= unproved
@@ -195,7 +197,6 @@ def build(job: Job) -> Result:
             stamp.write_text(key)
     info = buildinfo.read(job.folder / "core")
     archives = {path: split.sha256 for path, split in splits.items()}
-    hashes = {tool: hashlib.sha256((tools / tool).read_bytes()).hexdigest() for tool in ("compile", "link")}
     identity = abi.identity(
         job.core, job.architecture, job.lock, hashes, archives, (job.folder / "kit/link.flags").read_text(), info
     )
