@@ -16,14 +16,27 @@ ca-certificates /etc/ssl/certs/ca-certificates.crt downloads
 createrepo-c /usr/bin/createrepo_c peer of our yum repository
 curl /usr/bin/curl asks the servers under test
 dash /usr/bin/dash runs the scripts of packages
+debhelper /usr/bin/dh builds our own .deb
+dh-python /usr/bin/dh_python3 builds our own .deb
 dnf /usr/bin/dnf judge of yum repositories
 dpkg-dev /usr/bin/dpkg-scanpackages judge of .deb files
+gawk /usr/bin/gawk the awk of rpm systems
 git /usr/bin/git the git plugin of the example
 gnupg /usr/bin/gpg signs repositories
 lintian /usr/bin/lintian judge of .deb files
 mmdebstrap /usr/bin/mmdebstrap makes the systems to install into
 openssl /usr/bin/openssl judge of signatures
+pybuild-plugin-pyproject /usr/share/doc/pybuild-plugin-pyproject builds our own .deb
 python3 /usr/bin/python3 runs mkpkgs
+python3-all /usr/share/doc/python3-all builds our own .deb
+python3-build /usr/lib/python3/dist-packages/build builds our own .rpm
+python3-click /usr/lib/python3/dist-packages/click runs our own packages
+python3-cryptography /usr/lib/python3/dist-packages/cryptography runs our own packages
+python3-installer /usr/lib/python3/dist-packages/installer builds our own .rpm
+python3-jinja2 /usr/lib/python3/dist-packages/jinja2 runs our own packages
+python3-setuptools /usr/lib/python3/dist-packages/setuptools builds our own packages
+python3-wheel /usr/lib/python3/dist-packages/wheel builds our own .rpm
+python3-zstandard /usr/lib/python3/dist-packages/zstandard runs our own packages
 qemu-user-static /usr/bin/qemu-aarch64-static runs arm64 programs
 rpm /usr/bin/rpmbuild judge of .rpm files
 rpmlint /usr/bin/rpmlint judge of .rpm files
