@@ -45,9 +45,9 @@ class Plan:
     smalls: int = 1000
     kit: int = 460 * measure.MIB
     kit_files: int = 960
-    runs: int = 5
-    small_runs: int = 3
-    kit_runs: int = 2
+    runs: int = 3
+    small_runs: int = 2
+    kit_runs: int = 1
     index_runs: int = 9
     start_runs: int = 21
     link_runs: int = 5
