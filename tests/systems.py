@@ -67,7 +67,7 @@ class System(Machine, ABC):
 
     @abstractmethod
     def verify(self) -> str:
-        """What differs on disk from what the packages of the core brought; "" if nothing."""
+        """What differs on disk from what the packages of the core brought, but for configuration; "" if nothing."""
 
     def plugin(self, *names: str) -> list[str]:
         """Package names of plugins."""
@@ -149,8 +149,9 @@ class Apt(System):
 
     def verify(self) -> str:
         names = sorted(self.installed())
-        return (
-            self.run("dpkg", "-V", *names, check=False).stdout + self.run("debsums", "-s", *names, check=False).stdout
+        return "".join(
+            _without_configuration(self.run(*command, *names, check=False).stdout)
+            for command in (("dpkg", "-V"), ("debsums", "-s"))
         )
 
 
@@ -196,7 +197,12 @@ class Dnf(System):
         return dict(re.findall(r"(?m)^(\S+) (\S+)$", shown))
 
     def verify(self) -> str:
-        return self.run("rpm", "-V", *sorted(self.installed()), check=False).stdout
+        return _without_configuration(self.run("rpm", "-V", *sorted(self.installed()), check=False).stdout)
+
+
+def _without_configuration(said: str) -> str:
+    """Lines of `dpkg -V` or `rpm -V`, without files that are marked as configuration: people change those."""
+    return "".join(line for line in said.splitlines(keepends=True) if " c /" not in line)
 
 
 SYSTEMS: dict[str, type[System]] = {"apt": Apt, "dnf": Dnf}

@@ -171,9 +171,18 @@ class CaddyLife:
         assert life.run("caddy-plugins", "status").returncode == 0
         assert life.verify() == ""
 
+    def test_a_plugin_that_the_configuration_needs_serves_on_after_its_removal(self, life: System) -> None:
+        done = life.remove(*life.plugin("cors"))
+        assert "does not start" in done.stdout
+        assert "2 + 3 = 5" in get(life)
+        assert plugins(life) == set(MODULES)
+        assert life.run("caddy-plugins", "status", check=False).returncode == 1
+        life.install(*life.plugin("cors"))
+        assert life.run("caddy-plugins", "status").returncode == 0
+
     def test_a_changed_archive_is_refused_while_the_server_serves(self, life: System) -> None:
-        life.remove(*life.plugin("cors", "l4"))
         configure(life, PLAIN)
+        life.remove(*life.plugin("cors", "l4"))
         archive = life.sh("find /usr/lib/caddy/plugins/files -type f -size +1k | sort | head -1").strip()
         life.sh(f"cp -p {archive} /root/kept; printf x | dd of={archive} bs=1 seek=200 conv=notrunc status=none")
         done = life.install(*life.plugin("cors"))
