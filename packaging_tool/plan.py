@@ -56,10 +56,8 @@ def packages(
 
 def plugin_version(core: CoreSpec, plugin: PluginSpec) -> Version:
     """Version of a plugin's package; see `PluginSpec.version`."""
-    release = plugin.release or (core.release if not plugin.version else "1")
-    if plugin.version:
-        return Version(plugin.version, f"{release}+{core.version}.{core.release}", core.epoch)
-    return Version(core.version, release, core.epoch)
+    upstream = f"{plugin.version}+{core.version}" if plugin.version else core.version
+    return Version(upstream, plugin.release or core.release, core.epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +143,7 @@ class _Draft:
         core = self.spec.name
         name = f"{core}-plugin-{spec.name}"
         version = plugin_version(self.spec, spec)
-        root = f"/usr/lib/{core}/plugins/{spec.name}"
+        root = f"{self.project.plugins_directory}/{spec.name}"
         manifest = Manifest(
             core=core,
             abi=self.outcome.abi,
@@ -171,7 +169,8 @@ class _Draft:
             name,
             version,
             summary=spec.summary,
-            description=spec.description or f"This package adds the plugin {spec.name} to {core} ({self.spec.summary}).",
+            description=spec.description
+            or f"This package adds the plugin {spec.name} to {core} ({self.spec.summary}).",
             entries=contents.merge(
                 name,
                 contents.owned_directories(payload.entries, (root,)),

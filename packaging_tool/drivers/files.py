@@ -117,7 +117,7 @@ def _sources(source: Path) -> list[tuple[str, Path]]:
 
 
 def _entries(project: Project, plugin: str, source: str) -> tuple[Entry, ...]:
-    root = f"/usr/lib/{project.core.name}/plugins/{plugin}"
+    root = f"{project.plugins_directory}/{plugin}"
     entries = []
     for name, path in _sources(project.root / source):
         # A link could point to anything on the machine that builds; its bytes must not end in a package unseen.

@@ -138,7 +138,7 @@ class Driver:
         kit = _outline_names(core_paths, {*roots, "runtime"}) + _KIT_FILES
         plugins = {
             name: Payload(
-                _outline_entries(f"{base}/plugins/{name}", _outline_plugin(code)),
+                _outline_entries(f"{project.plugins_directory}/{name}", _outline_plugin(code)),
                 describe(building.modules_of(job, packages, code.packages)),
             )
             for name, code in codes.items()
@@ -173,7 +173,7 @@ class Driver:
         program = Entry(path=f"{base}/bin/{core}-core", mode=0o755, content=Content(result.core))
         plugins = {
             name: Payload(
-                _entries(f"{base}/plugins/{name}", folder),
+                _entries(f"{project.plugins_directory}/{name}", folder),
                 describe(result.modules[f"plugin {name}"]),
             )
             for name, folder in result.plugins.items()
@@ -324,7 +324,7 @@ def _job(
 
 
 def _assemble(project: Project) -> str:
-    return render("go-link/assemble.sh.j2", core=project.core.name)
+    return render("go-link/assemble.sh.j2", core=project.core.name, plugins=project.plugins_directory)
 
 
 def _hash(said: object) -> str:

@@ -16,6 +16,10 @@ from packaging_tool.project.model import CoreSpec, FileSpec, PluginSpec, Project
 RELATIONS = ("depends", "recommends", "suggests", "conflicts", "replaces", "provides")
 
 
+# Names below /usr/lib/NAME that mkpkgs uses for itself.
+OWN_FOLDERS = ("", "bin", "kit", "assemble")
+
+
 def check(project: Project, faults: Faults) -> list[Problem]:
     """Note what does not fit in faults; gives the driver's own problems, which have keys but no lines.
 
@@ -54,9 +58,10 @@ def _core(core: CoreSpec) -> Iterator[Finding]:
             f"is missing: {core.name!r} cannot be the name of a user",
             "write for example user = " + (f'"{core.name.replace(".", "-").replace("+", "-")[:31]}"'),
         )
-    standard = f"/usr/lib/{core.name}/plugins"
-    if core.plugins_directory and core.name and core.plugins_directory != standard:
-        yield ("core", "plugins-directory"), f"can only be {standard}", "leave it out"
+    parent, _, last = core.plugins_directory.rpartition("/")
+    if core.plugins_directory and core.name and (parent != f"/usr/lib/{core.name}" or last in OWN_FOLDERS):
+        what = f"is not a free place directly below /usr/lib/{core.name}"
+        yield ("core", "plugins-directory"), what, f'write for example "/usr/lib/{core.name}/modules"'
     if not core.architectures:
         yield ("core", "architectures"), "is empty", 'write ["amd64"]'
     if "all" in core.architectures and len(core.architectures) > 1:
@@ -283,7 +288,7 @@ def _claim(
 def _reserved(core: CoreSpec, place: str, kind: str) -> str:
     """Whose a place is where mkpkgs puts files of its own, or ""."""
     name = core.name
-    if place.startswith(f"/usr/lib/{name}/plugins/"):
+    if place.startswith(f"{core.plugins_directory or f'/usr/lib/{name}/plugins'}/"):
         return "in the plugins directory, where only the driver puts files"
     for root in (
         f"/usr/lib/{name}/bin",

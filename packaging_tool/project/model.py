@@ -125,7 +125,7 @@ class CoreSpec:
     user: that the service runs as; default NAME, without a service root.
     user_group: group of that user; default the user's name.
     config_directory: default /etc/NAME.
-    plugins_directory: only /usr/lib/NAME/plugins, the default, works so far.
+    plugins_directory: directly below /usr/lib/NAME; default /usr/lib/NAME/plugins.
     files: more files for the core package; `[[core.file]]` where `[core.files]` is the driver's table.
     service: the systemd service.
     changelog: newest first; default one entry for this version.
@@ -177,8 +177,8 @@ class PluginSpec:
 
     summary: one line of at most 80 characters without a full stop at its end.
     description: default the summary.
-    version: of its own; default the core's. The core's version and release then follow the plugin's release after a
-        `+`, since the plugin built for another core is another package.
+    version: of its own; default the core's. The core's version then follows after a `+` in the package's version, since
+        the plugin built for another core is another package.
     release: of its packaging; default the core's release.
     license: SPDX expression; default the core's.
     copyright: default the core's.
@@ -253,6 +253,11 @@ class Project:
     repository: RepositorySpec = RepositorySpec()
     core_options: Any = None
     plugin_options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def plugins_directory(self) -> str:
+        """Where plugins lie on the target."""
+        return self.core.plugins_directory or f"/usr/lib/{self.core.name}/plugins"
 
     def plugin(self, name: str) -> PluginSpec:
         """The plugin of this name; KeyError if there is none."""

@@ -20,7 +20,7 @@ from packaging_tool.target import unit
 # util-linux). The alternatives are those of dh_installsysusers.
 DEPENDS: Mapping[str, tuple[str, ...]] = {
     "deb": ("openssl", "systemd | systemd-standalone-sysusers | systemd-sysusers"),
-    "rpm": ("coreutils", "findutils", "gawk", "openssl", "shadow-utils", "systemd", "util-linux"),
+    "rpm": ("coreutils", "findutils", "gawk", "openssl", "sed", "shadow-utils", "systemd", "util-linux"),
 }
 
 
@@ -36,7 +36,7 @@ def lifecycle(project: Project) -> Lifecycle:
         user=user,
         group=core.user_group or user,
         home=(service.home if service else "") or f"/var/lib/{core.name}",
-        watched=core.plugins_directory or f"/usr/lib/{core.name}/plugins",
+        watched=project.plugins_directory,
         tool=f"/usr/bin/{core.name}-plugins",
         program=f"{directory}/{core.name}",
         made=(f"{directory}/{core.name}", f"{directory}/working-set", f"{directory}/failed-set"),

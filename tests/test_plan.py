@@ -1,0 +1,140 @@
+"""The plan: which packages a project comes to, and what stands in them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from packaging_tool import plan
+from packaging_tool.drivers.files import Driver
+from packaging_tool.listener import Silent
+from packaging_tool.package.model import Capability, Package, Relation
+from packaging_tool.project.loader import load
+from packaging_tool.project.model import PluginSpec, Project
+from packaging_tool.signing import signify
+
+SAMPLE = Path(__file__).parent / "samples" / "tiny"
+KEY = signify.generate("ed25519")
+TRUST = plan.Trust(
+    keys={"manifest.pub": KEY.public.render("test")}, sign=lambda text: KEY.sign(text, "verify with key.pub")
+)
+Planned = dict[str, Package]
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Callable[..., Planned]:
+    """Plan the sample after some lines of its project file were replaced."""
+
+    def make(*changes: tuple[str, str]) -> Planned:
+        root = tmp_path / "tiny"
+        shutil.copytree(SAMPLE, root, dirs_exist_ok=True)
+        file = root / "mkpkgs.toml"
+        text = file.read_text()
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new, 1)
+        file.write_text(text)
+        return {package.name: package for package in packages(load(file))}
+
+    return make
+
+
+def packages(project: Project) -> tuple[Package, ...]:
+    driver = Driver()
+    outcome = driver.outline(project, driver.lock(project, None, project.root, Silent()), "all", project.root)
+    return plan.packages(project, outcome, "all", driver.target(project), TRUST, 1_790_000_000)
+
+
+def content(package: Package, path: str) -> bytes:
+    (entry,) = (entry for entry in package.entries if entry.path == path)
+    assert entry.content is not None
+    return entry.content.read()
+
+
+def test_there_is_one_core_and_one_package_per_plugin(planned: Callable[..., Planned]) -> None:
+    found = planned()
+    assert {name: package.kind for name, package in found.items()} == {
+        "greet": "core",
+        "greet-plugin-hello": "plugin",
+        "greet-plugin-bye": "plugin",
+        "greet-plugin-moon": "plugin",
+    }
+    assert {package.source for package in found.values()} == {"greet"}
+    assert [name for name, package in found.items() if package.lifecycle] == ["greet"]
+
+
+def test_core_and_plugins_are_in_lockstep_by_the_abi(planned: Callable[..., Planned]) -> None:
+    found = planned()
+    for family in ("deb", "rpm"):
+        (provided,) = (items for items in found["greet"].relations[family].provides)
+        assert isinstance(provided[0], Capability)
+        assert provided[0].name == "greet-abi"
+        assert content(found["greet"], "/usr/share/greet/abi").decode() == f"{provided[0].value}\n"
+        assert provided in found["greet-plugin-hello"].relations[family].depends
+
+
+def test_a_plugin_that_needs_another_wants_the_very_version(planned: Callable[..., Planned]) -> None:
+    depends = planned()["greet-plugin-moon"].relations["deb"].depends
+    assert (Relation("greet-plugin-bye", "=", "1.0-1"),) in depends
+
+
+def test_the_manifest_names_every_file_and_signify_accepts_it(planned: Callable[..., Planned], tmp_path: Path) -> None:
+    found = planned()
+    (tmp_path / "key.pub").write_bytes(TRUST.keys["manifest.pub"])
+    for name in ("hello", "bye", "moon"):
+        package = found[f"greet-plugin-{name}"]
+        manifest = content(package, f"/usr/share/greet/plugins/{name}.manifest")
+        (tmp_path / "m").write_bytes(manifest)
+        (tmp_path / "m.sig").write_bytes(content(package, f"/usr/share/greet/plugins/{name}.manifest.sig"))
+        subprocess.run(["signify-openbsd", "-V", "-q", "-p", "key.pub", "-m", "m"], cwd=tmp_path, check=True)
+        payload = [e.path for e in package.entries if e.content and "/plugins/" in e.path and "/share/" not in e.path]
+        named = [line.split("  ")[1] for line in manifest.decode().splitlines() if line.startswith("file ")]
+        assert payload == [f"/usr/lib/greet/plugins/{name}/{path}" for path in named]
+
+
+def test_a_plugin_with_a_version_of_its_own_names_the_core_behind_it(planned: Callable[..., Planned]) -> None:
+    """Built for another core it is another package, so apt and dnf must see another version."""
+    found = planned(("order = 10", 'order = 10\nversion = "0.3"'))
+    assert str(found["greet-plugin-hello"].version) == "0.3+1.0-1"
+
+
+def test_every_package_lists_the_plugins_directory_closed_to_others(planned: Callable[..., Planned]) -> None:
+    for package in planned().values():
+        (entry,) = (entry for entry in package.entries if entry.path == "/usr/lib/greet/plugins")
+        assert (entry.type, entry.mode, entry.owner, entry.group) == ("directory", 0o750, "root", "greet")
+
+
+def test_the_plugins_directory_can_lie_elsewhere(planned: Callable[..., Planned]) -> None:
+    found = planned(('program = "greet"', 'program = "greet"\nplugins-directory = "/usr/lib/greet/modules"'))
+    assert content(found["greet-plugin-hello"], "/usr/lib/greet/modules/hello/greeting")
+    assert found["greet"].lifecycle is not None
+    assert found["greet"].lifecycle.watched == "/usr/lib/greet/modules"
+    assert b"PLUGINS=/usr/lib/greet/modules\n" in content(found["greet"], "/usr/bin/greet-plugins")
+
+
+def test_a_retired_plugin_is_an_empty_deb_and_obsolete_in_rpm(planned: Callable[..., Planned]) -> None:
+    found = planned(("[repository]", '[repository]\nretired = ["old"]'))
+    empty = found["greet-plugin-old"]
+    assert (empty.kind, empty.entries, list(empty.relations)) == ("retired", (), ["deb"])
+    assert (Relation("greet-plugin-old", "<", "1.0-1"),) in found["greet"].relations["rpm"].replaces
+    assert found["greet"].relations["deb"].replaces == ()
+
+
+def test_relations_of_one_format_replace_those_for_both(planned: Callable[..., Planned]) -> None:
+    change = ("order = 10", 'order = 10\ndepends = ["git"]\nrpm.depends = ["git-core"]')
+    depends = {f: r.depends for f, r in planned(change)["greet-plugin-hello"].relations.items()}
+    assert (Relation("git"),) in depends["deb"]
+    assert (Relation("git-core"),) in depends["rpm"]
+    assert (Relation("git"),) not in depends["rpm"]
+
+
+def test_versions_sort_as_the_core_does() -> None:
+    core = load(SAMPLE / "mkpkgs.toml").core
+    plugin = PluginSpec(name="x", summary="x", version="2.0")
+    texts = [str(plan.plugin_version(replace(core, version=version), plugin)) for version in ("1.9", "1.10")]
+    assert subprocess.run(["dpkg", "--compare-versions", texts[0], "lt", texts[1]]).returncode == 0
