@@ -117,6 +117,7 @@ class _Run:
     written: list[Path] = field(default_factory=list)
     built: dict[str, list[Built]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    fingerprints: dict[tuple[str, str], str] = field(default_factory=dict)
     unchanged: int = 0
 
     @cached_property
@@ -320,10 +321,8 @@ class _Run:
     def _write_one(self, staging: Path, package: Package, family: str, ring: keys.Ring, after: state.State) -> None:
         writer = self.formats[family]
         pool = self.repositories[family].pool(staging, self.project.core.name)
-        relative = (pool / writer.file_name(package)).relative_to(staging).as_posix()
-        mark = state.fingerprint(
-            package, {"format": family, "key": ring.fingerprint, "program": state.own_fingerprint()}
-        )
+        relative = os.path.relpath(pool / writer.file_name(package), staging)
+        mark = state.digest([family, ring.fingerprint, state.own_fingerprint(), self._fingerprint(package)])
         kept = after.reusable(self.settings.output, relative, mark)
         if kept is not None:
             self.built.setdefault(family, []).append(replace(kept, path=staging / relative))
@@ -336,6 +335,13 @@ class _Run:
         self.built.setdefault(family, []).append(made)
         self.written.append(self.settings.output / relative)
         after.packages[relative] = (mark, replace(made, path=Path(relative)))
+
+    def _fingerprint(self, package: Package) -> str:
+        """The package's fingerprint; two threads that write one package in two formats may both compute it."""
+        key = (package.name, package.architecture)
+        if key not in self.fingerprints:
+            self.fingerprints[key] = state.fingerprint(package)
+        return self.fingerprints[key]
 
     def _publish(self, staging: Path, ring: keys.Ring, locked: locking.LockFile) -> None:
         for family, kind in self.repositories.items():

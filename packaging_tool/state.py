@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -91,9 +91,9 @@ def digest(parts: Iterable[str]) -> str:
     return hashed.hexdigest()
 
 
-def fingerprint(package: Package, more: Mapping[str, str]) -> str:
-    """Hash of all that stands in a package, and of more: what else shapes the file (format, key, program version)."""
-    parts = [f"{key}={more[key]}" for key in sorted(more)]
+def fingerprint(package: Package) -> str:
+    """Hash of all that stands in a package; format, key and program version shape the file too."""
+    parts = []
     for name in (slot for slot in package.__slots__ if slot != "entries"):
         parts.append(f"{name}={getattr(package, name)!r}")
     for entry in package.entries:
