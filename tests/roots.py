@@ -8,12 +8,15 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 SUITE = "bookworm"
+# After this many seconds without use a root is swept when another one is made.
+UNUSED = 7 * 86400
 COMMON = ("systemd", "systemd-sysv", "dbus", "curl", "ca-certificates", "openssl", "git", "util-linux")
 
 
@@ -69,8 +72,8 @@ DEFINITIONS: Mapping[str, Definition] = {
                 "skip_if_unavailable=False\n"
             ),
         },
-        # Of the package `filesystem` there, so no package of ours owns them.
-        ("usr/share/licenses", "usr/share/man/man8"),
+        # Of packages that every such system has, so no package of ours owns them.
+        ("usr/share/licenses", "usr/share/man/man8", "etc/yum.repos.d"),
     ),
 }
 
@@ -92,10 +95,12 @@ def root(name: str) -> Path:
     path = cache / f"{name}-{mark}"
     with locked(cache / f"{name}.lock"):
         if path.exists():
+            os.utime(path)
             return path
         for old in cache.glob(f"{name}-*"):
-            shutil.rmtree(old)
-        # The name says what kind of thing it is, so that a half-made one is swept by the line above next time.
+            # Another checkout may use another definition at the same time.
+            if old.name.endswith("-making") or time.time() - old.stat().st_mtime > UNUSED:
+                shutil.rmtree(old)
         making = cache / f"{name}-making"
         _bootstrap(making, definition, sources)
         for relative in definition.directories:
@@ -106,6 +111,7 @@ def root(name: str) -> Path:
         if definition.capabilities:
             _install_stub(making, definition.capabilities)
         making.rename(path)
+        os.utime(path)
     return path
 
 
