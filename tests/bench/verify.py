@@ -55,7 +55,7 @@ def _unpack_rpm(package: Path, target: Path) -> None:
 def _compare(target: Path, item: Item, package: Path) -> None:
     for path, source in item.files:
         unpacked = target / path.lstrip("/")
-        if not unpacked.is_file() or _sha256(unpacked) != _sha256(source):
+        if not unpacked.is_file() or sha256(unpacked) != sha256(source):
             raise BenchError(f"{package}: {path} is not the file that went in")
 
 
@@ -84,6 +84,7 @@ def _run(argv: Sequence[str | Path]) -> bytes:
     return done.stdout
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hex; it is not in memory as a whole."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
