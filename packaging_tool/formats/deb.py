@@ -53,7 +53,7 @@ class Format:
     def write(self, package: Package, directory: Path, signer: Signer | None) -> Built:
         """Write the package. A .deb has no signature of its own that apt would look at, so signer is not used.
 
-        `Built.index`: `control`, the text of the control file; `md5` of the whole file.
+        `Built.index`: `control`, the text of the control file.
         Raises PackageError, OSError; nothing is left behind then.
         """
         _deb_control.check(package)
@@ -72,7 +72,7 @@ class Format:
             _add(archive, "control.tar.gz", self._control(package, control, entries), package.time)
             _add_data(archive, spec, members, package.time)
             size = archive.tell()
-            md5, sha256 = _digests(archive)
+            sha256 = _digest(archive)
             if isinstance(archive, io.BytesIO):
                 file.write(archive.getbuffer())
         return Built(
@@ -82,7 +82,7 @@ class Format:
             name=package.name,
             version=str(package.version),
             architecture=package.architecture,
-            index={"control": control, "md5": md5},
+            index={"control": control},
         )
 
     def index(self, path: Path) -> Built:
@@ -92,7 +92,7 @@ class Format:
         control = _deb_reader.control(path)
         fields = dict(line.split(": ", 1) for line in control.splitlines() if line[:1].isalpha() and ": " in line)
         with path.open("rb") as file:
-            md5, sha256 = _digests(file)
+            sha256 = _digest(file)
         return Built(
             path=path,
             size=path.stat().st_size,
@@ -100,7 +100,7 @@ class Format:
             name=fields.get("Package", ""),
             version=fields.get("Version", ""),
             architecture=fields.get("Architecture", ""),
-            index={"control": control, "md5": md5},
+            index={"control": control},
         )
 
     def describe(self, path: Path) -> Description:
@@ -205,11 +205,10 @@ def _add_data(file: BinaryIO, spec: str, members: Sequence[_tar.Member], time: i
     file.write(b"\n" * (size % 2))
 
 
-def _digests(file: BinaryIO) -> tuple[str, str]:
-    """MD5 and SHA-256 of the whole file, whose pages are still in memory."""
-    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+def _digest(file: BinaryIO) -> str:
+    """SHA-256 of the whole file, whose pages are still in memory."""
+    sha256 = hashlib.sha256()
     file.seek(0)
     while data := file.read(PIECE):
-        md5.update(data)
         sha256.update(data)
-    return md5.hexdigest(), sha256.hexdigest()
+    return sha256.hexdigest()

@@ -66,7 +66,7 @@ class Format:
             payload = _write_payload(body, package, members, large)
             tags |= payload.tags(package.compression.get("rpm", "gzip"))
             header = _rpm_header.encode(t.HEADERIMMUTABLE, tags, t.TYPES)
-            before = _lead(package) + _signature(header, payload, body, signer)
+            before = _lead(package) + _signature(header, payload, signer)
             digest = hashlib.sha256(before + header)
             with atomic.beside(path) as file:
                 file.write(before + header)
@@ -100,12 +100,11 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class _Payload:
-    """Size and SHA-256 of the archive: as it stands in the package, and unpacked."""
+    """Size and SHA-256 of the archive as it stands in the package, and its size unpacked."""
 
     size: int
     sha256: str
     unpacked_size: int
-    unpacked_sha256: str
 
     def tags(self, compression: str) -> dict[int, _rpm_header.Value]:
         """What the main header says about it; no compressor means that it is not compressed, as rpmbuild has it."""
@@ -113,7 +112,6 @@ class _Payload:
             t.PAYLOADFORMAT: "cpio",
             t.PAYLOADDIGEST: (self.sha256,),
             t.PAYLOADDIGESTALGO: (t.SHA256,),
-            t.PAYLOADDIGESTALT: (self.unpacked_sha256,),
         }
         method, level = compress.parse(compression)
         if method != "none":
@@ -122,19 +120,18 @@ class _Payload:
 
 
 def _write_payload(file: BinaryIO, package: Package, members: Sequence[_cpio.Member], large: bool) -> _Payload:
-    """Compress the archive into a file. The digests are made on the way."""
+    """Compress the archive into a file. The digest is made on the way."""
     size = _cpio.length(members, large)
     packer = compress.compressor(package.compression.get("rpm", "gzip"), size)
-    packed, unpacked = hashlib.sha256(), hashlib.sha256()
+    packed = hashlib.sha256()
     for piece in _cpio.stream(members, package.time, large):
-        unpacked.update(piece)
         data = packer.update(piece)
         packed.update(data)
         file.write(data)
     data = packer.finish()
     packed.update(data)
     file.write(data)
-    return _Payload(file.tell(), packed.hexdigest(), size, unpacked.hexdigest())
+    return _Payload(file.tell(), packed.hexdigest(), size)
 
 
 def _pieces(file: BinaryIO) -> Iterator[memoryview]:
@@ -156,19 +153,16 @@ def _lead(package: Package) -> bytes:
     return LEAD.pack(LEAD_MAGIC, 3, 0, 0, number, name, 1, 5)
 
 
-def _signature(header: bytes, payload: _Payload, body: BinaryIO, signer: Signer | None) -> bytes:
+def _signature(header: bytes, payload: _Payload, signer: Signer | None) -> bytes:
     """The signature header, padded so that the main header begins at a multiple of 8.
 
-    SHA-1 and MD5 protect nothing: they are there for rpm before 4.14 and for tools that show them.
+    No MD5 over header and payload: rpm since 4.14 goes by the digests of the two, and it would cost as much as all
+    other digests together. SHA-1 of the header is there for tools that show it.
     """
-    md5 = hashlib.md5(header, usedforsecurity=False)
-    for piece in _pieces(body):
-        md5.update(piece)
     size = len(header) + payload.size
     tags: dict[int, _rpm_header.Value] = {
         t.SHA1HEADER: hashlib.sha1(header, usedforsecurity=False).hexdigest(),
         t.SHA256HEADER: hashlib.sha256(header).hexdigest(),
-        t.SIGMD5: md5.digest(),
         t.SIGSIZE if size < INT32 else t.LONGSIGSIZE: (size,),
         t.SIGPAYLOADSIZE if payload.unpacked_size < INT32 else t.LONGARCHIVESIZE: (payload.unpacked_size,),
     }

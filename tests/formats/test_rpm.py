@@ -427,4 +427,4 @@ def test_rpmsign_can_take_our_signature_off(tmp_path: Path) -> None:
         path = build(plugin(), tmp_path, signer).path
     output("rpmsign", "--delsign", path)
     assert output("rpm", "-K", path).strip() == f"{path}: digests OK"
-    assert query(path, "--qf", "%{SIGMD5} %{RSAHEADER} %{DSAHEADER}")[0].endswith("(none) (none)")
+    assert query(path, "--qf", "%{RSAHEADER} %{DSAHEADER}") == ["(none) (none)"]
