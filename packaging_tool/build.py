@@ -8,9 +8,11 @@ the output as it was; the next run sweeps the leftovers.
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -35,6 +37,10 @@ from packaging_tool.repos.base import Repository
 from packaging_tool.signing import keys
 
 CACHE = ".mkpkgs"
+# Bytes of content below which a package is small: compressing them takes less time than all else.
+SMALL = 128 << 10
+
+_Task = tuple[Package, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,22 +307,45 @@ class _Run:
         tasks.sort(key=lambda task: (-_size(task[0]), task[0].name, task[0].architecture, task[1]))
         for family in self.formats:
             self.repositories[family].pool(staging, self.project.core.name).mkdir(parents=True, exist_ok=True)
-        done = 0
+        stop = threading.Event()
+        done = itertools.count(1)
+
+        def write(batch: Sequence[_Task]) -> None:
+            for package, family in batch:
+                if stop.is_set():
+                    return
+                self._write_one(staging, package, family, ring, after)
+                self.listener.progress("write packages", next(done), len(tasks))
+
         jobs = self.settings.jobs or len(os.sched_getaffinity(0))
         with ThreadPoolExecutor(jobs) as pool:
-            waiting = {pool.submit(self._write_one, staging, *task, ring, after): task for task in tasks}
+            waiting = [pool.submit(write, batch) for batch in self._batches(tasks, ring)]
             try:
                 for future in as_completed(waiting):
                     future.result()
-                    done += 1
-                    self.listener.progress("write packages", done, len(tasks))
             except BaseException:
+                stop.set()
                 pool.shutdown(cancel_futures=True)
                 raise
         try:
             atomic.sync_files(staging / path.relative_to(self.settings.output) for path in self.written)
         except OSError as failed:
             raise BuildError(f"cannot write the packages: {failed.strerror}") from failed
+
+    def _batches(self, tasks: Sequence[_Task], ring: keys.Ring) -> Iterator[Sequence[_Task]]:
+        """What one thread does in a row.
+
+        A small package is nearly all Python, of which one thread runs at a time: two would only wait for each other.
+        Where a signature is made, there is a wait to fill.
+        """
+        row = []
+        for package, family in tasks:
+            if _size(package) < SMALL and not (ring.signer and self.formats[family].signs):
+                row.append((package, family))
+            else:
+                yield [(package, family)]
+        if row:
+            yield row
 
     def _write_one(self, staging: Path, package: Package, family: str, ring: keys.Ring, after: state.State) -> None:
         writer = self.formats[family]

@@ -42,10 +42,14 @@ class Description:
 
 
 class Format(Protocol):
-    """A package format."""
+    """A package format.
+
+    suffix: of file names. signs: whether a package file carries a signature of its own.
+    """
 
     name: str
     suffix: str
+    signs: bool
 
     def file_name(self, package: Package) -> str:
         """The usual name of the package's file (Debian Policy 5.6.x; rpm's NVRA)."""

@@ -31,6 +31,7 @@ class Format:
 
     name = "deb"
     suffix = ".deb"
+    signs = False
 
     def file_name(self, package: Package) -> str:
         """`NAME_VERSION_ARCHITECTURE.deb`, the version without epoch."""

@@ -34,6 +34,7 @@ class Format:
 
     name = "rpm"
     suffix = ".rpm"
+    signs = True
 
     def file_name(self, package: Package) -> str:
         """`NAME-VERSION-RELEASE.ARCHITECTURE.rpm`, without epoch."""
