@@ -30,8 +30,8 @@ from packaging_tool.drivers.base import Driver, Failure, Outcome
 from packaging_tool.errors import BuildError, InputError
 from packaging_tool.formats.base import Built, Format
 from packaging_tool.listener import Listener
-from packaging_tool.package import contents
 from packaging_tool.package.model import Package
+from packaging_tool.project import contents
 from packaging_tool.project.model import Project
 from packaging_tool.repos.base import Repository
 from packaging_tool.signing import keys

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from packaging_tool import targets
 from packaging_tool.drivers.base import Outcome, Payload, Target
-from packaging_tool.package import contents
 from packaging_tool.package.content import Content
 from packaging_tool.package.manifest import File, Manifest
 from packaging_tool.package.model import (
@@ -23,7 +22,7 @@ from packaging_tool.package.model import (
     Relations,
     Version,
 )
-from packaging_tool.project import relations
+from packaging_tool.project import contents, relations
 from packaging_tool.project.model import CoreSpec, PluginSpec, Project
 from packaging_tool.target import runtime
 

@@ -20,7 +20,9 @@ LAYERS = (
     {"plan", "publish", "state", "lock"},
     {"formats", "drivers", "repos", "target"},
     {"golang", "signing"},
-    {"package", "project", "targets"},
+    {"project"},
+    {"package"},
+    {"targets"},
     {"registry", "errors", "run", "listener", "atomic", "templates", "__init__"},
 )
 # The loader asks a driver for the types of its settings, through the registry and drivers/base.

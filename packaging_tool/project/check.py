@@ -9,7 +9,7 @@ from typing import cast
 from packaging_tool import registry, targets
 from packaging_tool.drivers.base import Driver
 from packaging_tool.errors import MkpkgsError, Problem
-from packaging_tool.package import contents
+from packaging_tool.project import contents
 from packaging_tool.project.faults import Faults, Path, did_you_mean, similar
 from packaging_tool.project.model import CoreSpec, FileSpec, PluginSpec, Project
 
