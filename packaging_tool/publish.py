@@ -145,7 +145,10 @@ def site(project: Project, staging: Path, repositories: Sequence[Repository], si
         "repos/index.html.j2",
         core=project.core,
         rows=_rows(project, everything),
-        ways=[(kind.name, kind.title, kind.instructions(spec, core, example)) for kind in repositories],
+        ways=[
+            (kind.name, kind.title, kind.instructions(spec, core, example, core if project.core.service else ""))
+            for kind in repositories
+        ],
         files=sorted(files),
         fingerprint=_grouped(signer.fingerprint),
         label=spec.label or core,

@@ -110,7 +110,7 @@ class Repository:
         sources = templates.render("repos/sources.j2", spec=spec, core=core, url=spec.url.rstrip("/"))
         return {f"{core}.sources": sources.encode(), _site.key_file(core): signer.public_key()}
 
-    def instructions(self, spec: RepositorySpec, core: str, plugins: Sequence[str]) -> str:
+    def instructions(self, spec: RepositorySpec, core: str, plugins: Sequence[str], unit: str) -> str:
         """Shell commands for root."""
         url = spec.url.rstrip("/")
         packages = " ".join([core, *(f"{core}-plugin-{name}" for name in plugins)])

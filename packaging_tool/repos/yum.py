@@ -99,10 +99,14 @@ class Repository:
         text = templates.render("repos/repo.j2", core=core, url=url, label=spec.label or core, key=key)
         return {f"{core}.repo": text.encode(), _site.key_file(core): signer.public_key()}
 
-    def instructions(self, spec: RepositorySpec, core: str, plugins: Sequence[str]) -> str:
+    def instructions(self, spec: RepositorySpec, core: str, plugins: Sequence[str], unit: str) -> str:
         """Shell commands for root."""
         packages = " ".join([core, *(f"{core}-plugin-{name}" for name in plugins)])
-        return f"curl -fsSo /etc/yum.repos.d/{core}.repo {spec.url.rstrip('/')}/{core}.repo\ndnf install {packages}\n"
+        commands = (
+            f"curl -fsSo /etc/yum.repos.d/{core}.repo {spec.url.rstrip('/')}/{core}.repo\ndnf install {packages}\n"
+        )
+        # On these systems no package starts its service by itself.
+        return commands + (f"systemctl enable --now {unit}\n" if unit else "")
 
 
 @dataclass(frozen=True, slots=True)

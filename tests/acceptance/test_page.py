@@ -29,8 +29,6 @@ def test_the_commands_on_the_page_install_the_server(
         installer = {"deb": "apt install", "rpm": "dnf install"}[system.suffix]
         (commands,) = [block for block in blocks if installer in block]
         system.sh(commands)
-        if not system.is_active():
-            system.enable()
         assert answer(system)[0] == "greet 1.0 as greet"
         assert MORNING in answer(system)
         assert system.verify() == ""
