@@ -8,6 +8,7 @@ the output as it was; the next run sweeps the leftovers.
 from __future__ import annotations
 
 import fcntl
+import glob
 import itertools
 import os
 import shutil
@@ -16,7 +17,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +28,7 @@ from packaging_tool import lock as locking
 from packaging_tool import plan as planning
 from packaging_tool import publish as publishing
 from packaging_tool.drivers.base import Driver, Failure, Outcome
-from packaging_tool.errors import BuildError, InputError
+from packaging_tool.errors import BuildError, InputError, PublishError, SigningError
 from packaging_tool.formats.base import Built, Format
 from packaging_tool.listener import Listener
 from packaging_tool.package.model import Package
@@ -211,12 +212,14 @@ class _Run:
             if packages and repositories and self._is_current(before, inputs):
                 return Report(unchanged=len(before.packages), seconds=time.monotonic() - began)
             ring.unlock()
+            self._fitting(ring)
             staging = stack.enter_context(self._staging())
             after = state.State(packages=dict(before.packages), files=before.files)
             if packages:
                 self._packages(staging, locked, ring, after)
             if repositories:
                 self._publish(staging, ring, locked)
+            self._open_new_directories(staging)
             atomic.exchange(staging, self.settings.output)
             after.files = state.stamps(self.settings.output)
             after.packages = {name: kept for name, kept in after.packages.items() if name in after.files}
@@ -233,6 +236,15 @@ class _Run:
             changed=True,
             seconds=time.monotonic() - began,
         )
+
+    def _fitting(self, ring: keys.Ring) -> None:
+        """Refuse keys that some target cannot check: there, every plugin or the whole repository would be refused."""
+        chosen = self.project.core.targets
+        if unfit := targets.unfit_keys(chosen, ring.signer.key_kind, ring.manifest_kind):
+            raise SigningError(
+                f"the keys in {ring.directory} do not fit the targets: {'; '.join(unfit)}",
+                hint="make others in a new directory (mkpkgs key new --keys DIR), or leave the target out",
+            )
 
     def _is_current(self, before: state.State, inputs: str) -> bool:
         return before.inputs == inputs and before.files == state.stamps(self.settings.output)
@@ -262,17 +274,43 @@ class _Run:
         """A copy of the output directory beside it, removed at the end: by then it is the old output, or a failure."""
         output = self.settings.output.absolute()
         output.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".{output.name}."
-        for left in output.parent.glob(f"{prefix}*.staging"):
-            shutil.rmtree(left, ignore_errors=True)
-        staging = Path(tempfile.mkdtemp(prefix=prefix, suffix=".staging", dir=output.parent))
-        staging.chmod(0o755)
+        with self._turn(output.parent):
+            prefix = f".{output.name}."
+            for left in output.parent.glob(f"{glob.escape(prefix)}*.staging"):
+                shutil.rmtree(left, ignore_errors=True)
+            staging = Path(tempfile.mkdtemp(prefix=prefix, suffix=".staging", dir=output.parent))
+            staging.chmod(0o755)
+            try:
+                if output.exists():
+                    shutil.copytree(output, staging, dirs_exist_ok=True, copy_function=os.link)
+                yield staging
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+
+    @contextmanager
+    def _turn(self, place: Path) -> Iterator[None]:
+        """Wait until no other project writes an output directory in place: it may be the same one.
+
+        Of two runs at once, the second exchange would put back what was there before the first.
+        """
+        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            if output.exists():
-                shutil.copytree(output, staging, dirs_exist_ok=True, copy_function=os.link)
-            yield staging
+            # NFS locks only what is open for writing, which no directory can be.
+            with suppress(OSError):
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    self.listener.step(f"wait for another mkpkgs that writes in {place}")
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            os.close(descriptor)
+
+    def _open_new_directories(self, staging: Path) -> None:
+        """Whatever the umask, a web server has to read what is new; what was there keeps the mode that it has."""
+        for name, _, _ in os.walk(staging):
+            if not (self.settings.output / os.path.relpath(name, staging)).is_dir():
+                Path(name).chmod(0o755)
 
     def _packages(self, staging: Path, locked: locking.LockFile, ring: keys.Ring, after: state.State) -> None:
         made: list[Package] = []
@@ -384,8 +422,13 @@ class _Run:
                 ring.signer,
             )
         kinds = tuple(self.repositories.values())
-        for told in publishing.check(self.project, self.settings.output, staging, kinds):
-            self.listener.warn(told)
+        try:
+            told = publishing.check(self.project, self.settings.output, staging, kinds)
+        except PublishError as refused:
+            # Most often a plugin is missing because it does not build.
+            raise refused from (BuildError("\n".join(map(str, self.failures))) if self.failures else None)
+        for line in told:
+            self.listener.warn(line)
         for name, data in publishing.site(self.project, staging, kinds, ring.signer).items():
             atomic.write(staging / name, data)
 

@@ -54,6 +54,19 @@ def default_compression(format_name: str, targets: Sequence[str]) -> str:
     return f"{method}:{LEVELS[method]}"
 
 
+def unfit_keys(targets: Sequence[str], repository: str, manifest: str) -> list[str]:
+    """What these targets cannot check, a phrase each. repository, manifest: kinds of the keys; empty if all fits."""
+    wanted = {name: TARGETS[name] for name in targets}
+    old = [name for name, release in wanted.items() if release.rsa_only]
+    older = [name for name, release in wanted.items() if not release.ed25519]
+    found = []
+    if old and not repository.startswith("rsa"):
+        found.append(f"rpm of {', '.join(old)} reads no repository key of kind {repository}, only rsa4096")
+    if older and manifest == "ed25519":
+        found.append(f"openssl of {', '.join(older)} checks no manifest key of kind {manifest}, only ecdsa-p256")
+    return found
+
+
 def key_kinds(targets: Sequence[str]) -> tuple[str, str]:
     """Kinds of the repository key and of the manifest key that all these targets can check."""
     wanted = [TARGETS[name] for name in targets]

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -57,7 +56,7 @@ class Workspace:
         done = subprocess.run(
             [sys.executable, "-m", "packaging_tool", *arguments],
             cwd=self.root,
-            env=self._environment(),
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -68,7 +67,8 @@ class Workspace:
             assert done.returncode == 0, f"mkpkgs {' '.join(arguments)}: status {done.returncode}\n{done.stdout}"
         return done
 
-    def _environment(self) -> Mapping[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Ours without what a user may have set for mkpkgs, and with the keys of this workspace."""
         keep = {key: value for key, value in os.environ.items() if not key.startswith(("MKPKGS_", "SOURCE_DATE_"))}
         return {**keep, "MKPKGS_KEYS": str(self.keys), "PYTHONPATH": str(Path(__file__).parent.parent)}
 

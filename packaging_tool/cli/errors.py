@@ -68,10 +68,7 @@ def colour() -> bool | None:
 def failures(found: Sequence[Failure]) -> None:
     """Plugins that did not build: each with the package that failed and the compiler's own lines."""
     for failure in found:
-        package = f" in {failure.package}" if failure.package else ""
-        say(f"plugin {failure.plugin} does not build{package}:")
-        for line in failure.message.rstrip().splitlines():
-            click.echo(f"  {line}", err=True)
+        say(str(failure))
     if found:
         names = ", ".join(sorted({failure.plugin for failure in found}))
         say(f"{_count(len({f.plugin for f in found}), 'plugin')} failed: {names}; everything else was built")
@@ -94,7 +91,7 @@ def _details(error: MkpkgsError) -> None:
     cause = error.__cause__
     while cause is not None:
         if str(cause) and str(cause) not in error.message:
-            click.echo(f"  because: {cause}", err=True)
+            click.echo("  because: " + str(cause).replace("\n", "\n  "), err=True)
         cause = cause.__cause__
     if error.hint:
         click.echo(f"  hint: {error.hint}", err=True)

@@ -34,6 +34,11 @@ class Failure:
     package: str
     message: str
 
+    def __str__(self) -> str:
+        package = f" in {self.package}" if self.package else ""
+        lines = "".join(f"\n  {line}" for line in self.message.rstrip().splitlines())
+        return f"plugin {self.plugin} does not build{package}:{lines}"
+
 
 @dataclass(frozen=True, slots=True)
 class Lock:

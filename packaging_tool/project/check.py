@@ -13,9 +13,6 @@ from packaging_tool.project import contents
 from packaging_tool.project.faults import Faults, Path, did_you_mean, similar
 from packaging_tool.project.model import CoreSpec, FileSpec, PluginSpec, Project
 
-RELATIONS = ("depends", "recommends", "suggests", "conflicts", "replaces", "provides")
-
-
 # Names below /usr/lib/NAME that mkpkgs uses for itself.
 OWN_FOLDERS = ("", "bin", "kit", "assemble")
 

@@ -35,9 +35,9 @@ AGENT = "s2k-count 65536\nallow-loopback-pinentry\n"
 class GpgSigner:
     """A signer over one key. Methods may be called from several threads; gpg's agent does the queueing.
 
-        home: the keyring's directory, None for the user's own. selector: fingerprint of the key. time: of signatures,
+    home: the keyring's directory, None for the user's own. selector: fingerprint of the key. time: of signatures,
     seconds since 1970; where the key is younger, its creation is taken, since no verifier accepts a signature that is
-        older than its key. Raises SigningError if there is no such secret key.
+    older than its key. Raises SigningError if there is no such secret key.
     """
 
     def __init__(self, home: Path | None, selector: str, time: int, passphrase: str | None, name: str = "") -> None:
@@ -67,10 +67,6 @@ class GpgSigner:
     def public_key(self) -> bytes:
         """The armored public key, without other people's signatures on it."""
         return self._gpg("--armor", "--export-options", "export-minimal", "--export", self.fingerprint)
-
-    def public_ring(self) -> bytes:
-        """The same, binary: what apt's `Signed-By` wants in a `.gpg` file."""
-        return self._gpg("--export-options", "export-minimal", "--export", self.fingerprint)
 
     def secret_key(self) -> bytes:
         """The armored secret key, as locked as it is in the keyring."""

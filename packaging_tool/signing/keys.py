@@ -61,6 +61,11 @@ class Ring:
         self._stack = stack
         self._lock = threading.RLock()
 
+    @property
+    def manifest_kind(self) -> str:
+        """Kind of the manifest key, a word of signify.ALGORITHMS."""
+        return signify.parse_public(self.manifest_public_keys["manifest.pub"], "manifest.pub").kind
+
     def unlock(self) -> None:
         """Try both keys now, so that a wrong passphrase shows before the long work. Raises SigningError."""
         with self._lock:

@@ -45,16 +45,20 @@ def command() -> None:
 def new(ctx: click.Context, repository_kind: str, manifest_kind: str) -> int:
     """Make both keys of the project. Keys that are there are never overwritten."""
     from packaging_tool import targets
+    from packaging_tool.errors import InputError
     from packaging_tool.signing import keys
 
     options = given(ctx)
     project = options.project()
     fit = targets.key_kinds(project.core.targets)
+    kinds = repository_kind or fit[0], manifest_kind or fit[1]
+    if unfit := targets.unfit_keys(project.core.targets, *kinds):
+        raise InputError("; ".join(unfit), hint="leave the kind out: the default is what all targets read")
     made = keys.new(
         project.core.name,
         project.core.maintainer,
         directory=options.keys,
-        kinds=(repository_kind or fit[0], manifest_kind or fit[1]),
+        kinds=kinds,
         outside=project.root,
     )
     if not options.quiet:
