@@ -31,6 +31,7 @@ from packaging_tool.drivers.base import Driver, Failure, Outcome
 from packaging_tool.errors import BuildError, InputError, PublishError, SigningError
 from packaging_tool.formats.base import Built, Format
 from packaging_tool.listener import Listener
+from packaging_tool.package import bodies
 from packaging_tool.package.model import Package
 from packaging_tool.project import contents
 from packaging_tool.project.model import Project
@@ -354,6 +355,8 @@ class _Run:
                     return
                 self._write_one(staging, package, family, ring, after)
                 self.listener.progress("write packages", next(done), len(tasks))
+            for package, _ in batch:
+                bodies.forget(package)
 
         jobs = self.settings.jobs or len(os.sched_getaffinity(0))
         with ThreadPoolExecutor(jobs) as pool:
@@ -374,14 +377,20 @@ class _Run:
         """What one thread does in a row.
 
         A small package is nearly all Python, of which one thread runs at a time: two would only wait for each other.
-        Where a signature is made, there is a wait to fill.
+        Where a signature is made, there is a wait to fill. A package whose formats share compressed files goes through
+        all formats in one thread, so that the other one has its own work meanwhile.
         """
         row = []
-        for package, family in tasks:
-            if _size(package) < SMALL and not (ring.signer and self.formats[family].signs):
-                row.append((package, family))
-            else:
-                yield [(package, family)]
+        for _, group in itertools.groupby(tasks, key=lambda task: id(task[0])):
+            same = list(group)
+            if bodies.shared(same[0][0]) and _size(same[0][0]) >= SMALL:
+                yield same
+                continue
+            for package, family in same:
+                if _size(package) < SMALL and not (ring.signer and self.formats[family].signs):
+                    row.append((package, family))
+                else:
+                    yield [(package, family)]
         if row:
             yield row
 

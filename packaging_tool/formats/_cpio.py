@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from packaging_tool.package import bodies
 from packaging_tool.package.content import Content
 
 # Small files travel with their headers in pieces of about this size, which saves calls of the compressor.
@@ -41,8 +42,8 @@ def length(members: Sequence[Member], large: bool) -> int:
     return total
 
 
-def stream(members: Sequence[Member], mtime: int, large: bool) -> Iterator[bytes | memoryview]:
-    """The archive in pieces; one is valid until the next is asked for. Raises PackageError if a file changed."""
+def stream(members: Sequence[Member], mtime: int, large: bool) -> Iterator[bytes | Content]:
+    """The archive as stretches and bodies (see `bodies`). Raises PackageError if a file changed."""
     waiting: list[bytes] = []
     size = 0
     for member in members:
@@ -51,10 +52,10 @@ def stream(members: Sequence[Member], mtime: int, large: bool) -> Iterator[bytes
         content = member.content
         if content is None:
             waiting.append(member.data)
-        elif member.size > PIECE:
+        elif bodies.is_body(content):
             yield b"".join(waiting)
+            yield content
             waiting, size = [], 0
-            yield from content.verified()
         else:
             waiting += map(bytes, content.verified())
             size += member.size

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
 from packaging_tool.errors import InputError
+from packaging_tool.package import bodies
 from packaging_tool.package.content import Content
 
 BLOCK = 512
@@ -64,8 +65,8 @@ def length(members: Sequence[Member]) -> int:
     return total
 
 
-def stream(members: Sequence[Member], mtime: int) -> Iterator[bytes | memoryview]:
-    """The archive in pieces; a piece is valid until the next one is asked for.
+def stream(members: Sequence[Member], mtime: int) -> Iterator[bytes | Content]:
+    """The archive as stretches and bodies (see `bodies`).
 
     Raises PackageError for a file that is not any more what it was when its digest was taken.
     """
@@ -76,9 +77,9 @@ def stream(members: Sequence[Member], mtime: int) -> Iterator[bytes | memoryview
         waiting.append(head)
         size += len(head)
         if member.content is not None:
-            if member.size > PIECE:
+            if bodies.is_body(member.content):
                 yield b"".join(waiting)
-                yield from member.content.verified()
+                yield member.content
                 waiting, size = [], 0
             else:
                 waiting += (bytes(piece) for piece in member.content.verified())

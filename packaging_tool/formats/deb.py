@@ -13,7 +13,7 @@ from packaging_tool import atomic
 from packaging_tool.errors import PackageError
 from packaging_tool.formats import _ar, _deb_control, _deb_lintian, _tar
 from packaging_tool.formats.base import Built, Description
-from packaging_tool.package import compress, manuals, templates, texts
+from packaging_tool.package import bodies, compress, manuals, templates, texts
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives, Change, Entry, Package, Relations
 from packaging_tool.signing.base import Signer
@@ -60,18 +60,19 @@ class Format:
         _deb_control.check(package)
         entries = _complete(package)
         members = tuple(_members(entries))
+        if bodies.shared(package):
+            members = tuple(sorted(members, key=lambda member: bodies.is_body(member.content)))
         relations = package.relations.get("deb", Relations())
         extra = sum(member.kind == _tar.DIRECTORY for member in members)
         extra -= sum(entry.type == "directory" for entry in entries)
         control = _deb_control.control(package, relations, _deb_control.installed_size(entries, extra))
-        spec = package.compression.get("deb", "gzip")
         path = directory / self.file_name(package)
         with atomic.beside(path) as file:
             archive = io.BytesIO() if _tar.length(members) < SMALL else file
             archive.write(_ar.MAGIC)
             _add(archive, "debian-binary", b"2.0\n", package.time)
             _add(archive, "control.tar.gz", self._control(package, control, entries), package.time)
-            _add_data(archive, spec, members, package.time)
+            _add_data(archive, package, members, directory)
             size = archive.tell()
             sha256 = _digest(archive)
             if isinstance(archive, io.BytesIO):
@@ -125,9 +126,7 @@ class Format:
         for name, (text, mode) in sorted(files.items()):
             content = Content(text.encode())
             members.append(_tar.Member(f"./{name}".encode(), _tar.FILE, mode, size=content.size, content=content))
-        stream = compress.compressor(CONTROL_COMPRESSION)
-        parts = [stream.update(piece) for piece in _tar.stream(members, package.time)]
-        return b"".join((*parts, stream.finish()))
+        return b"".join(bodies.plain(_tar.stream(members, package.time), CONTROL_COMPRESSION))
 
 
 def _complete(package: Package) -> tuple[Entry, ...]:
@@ -189,15 +188,14 @@ def _add(file: BinaryIO, name: str, data: bytes, time: int) -> None:
     file.write(_ar.header(name, len(data), time) + data + bytes(b"\n" * (len(data) % 2)))
 
 
-def _add_data(file: BinaryIO, spec: str, members: Sequence[_tar.Member], time: int) -> None:
+def _add_data(file: BinaryIO, package: Package, members: Sequence[_tar.Member], directory: Path) -> None:
     """The data archive, compressed on the way to the file; its size is put into the header at the end."""
+    spec, time = package.compression.get("deb", "gzip"), package.time
     name = "data.tar" + compress.SUFFIXES[compress.parse(spec)[0]]
     start = file.tell()
     file.write(_ar.header(name, 0, time))
-    stream = compress.compressor(spec, _tar.length(members))
-    for piece in _tar.stream(members, time):
-        file.write(stream.update(piece))
-    file.write(stream.finish())
+    for data in bodies.pack(_tar.stream(members, time), package, "deb", directory, _tar.length(members)):
+        file.write(data)
     end = file.tell()
     size = end - start - _ar.HEADER
     file.seek(start)

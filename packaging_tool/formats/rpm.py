@@ -15,7 +15,7 @@ from packaging_tool import atomic
 from packaging_tool.formats import _cpio, _rpm_files, _rpm_header, _rpm_package, _rpm_relations, _rpm_xml
 from packaging_tool.formats import _rpm_tags as t
 from packaging_tool.formats.base import Built, Description
-from packaging_tool.package import compress
+from packaging_tool.package import bodies, compress
 from packaging_tool.package.model import Alternatives, Package
 from packaging_tool.signing.base import Signer
 
@@ -58,13 +58,15 @@ class Format:
         _rpm_package.check(package)
         entries = _rpm_files.complete(package)
         members = _rpm_files.members(entries)
+        if bodies.shared(package):
+            members = tuple(sorted(members, key=lambda member: bodies.is_body(member.content)))
         large = any(member.size >= _cpio.LARGE for member in members)
         tags = _rpm_package.tags(package, entries, large=large)
         path = directory / self.file_name(package)
         small = _cpio.length(members, large) < SMALL
         # Without a name in the directory, so that not even a kill leaves it behind.
         with io.BytesIO() if small else tempfile.TemporaryFile(dir=directory) as body:
-            payload = _write_payload(body, package, members, large)
+            payload = _write_payload(body, package, members, large, directory)
             tags |= payload.tags(package.compression.get("rpm", "gzip"))
             header = _rpm_header.encode(t.HEADERIMMUTABLE, tags, t.TYPES)
             before = _lead(package) + _signature(header, payload, signer)
@@ -120,18 +122,15 @@ class _Payload:
         return made
 
 
-def _write_payload(file: BinaryIO, package: Package, members: Sequence[_cpio.Member], large: bool) -> _Payload:
+def _write_payload(
+    file: BinaryIO, package: Package, members: Sequence[_cpio.Member], large: bool, directory: Path
+) -> _Payload:
     """Compress the archive into a file. The digest is made on the way."""
     size = _cpio.length(members, large)
-    packer = compress.compressor(package.compression.get("rpm", "gzip"), size)
     packed = hashlib.sha256()
-    for piece in _cpio.stream(members, package.time, large):
-        data = packer.update(piece)
+    for data in bodies.pack(_cpio.stream(members, package.time, large), package, "rpm", directory, size):
         packed.update(data)
         file.write(data)
-    data = packer.finish()
-    packed.update(data)
-    file.write(data)
     return _Payload(file.tell(), packed.hexdigest(), size)
 
 

@@ -72,12 +72,22 @@ def compressor(spec: str, size: int | None = None) -> Compressor:
     """
     method, level = parse(spec)
     if method == "gzip":
-        return _Gzip(level)
+        return Gzip(level)
     if method == "xz":
         return _Xz(level, size)
     if method == "zstd":
         return _zstd(level, size)
     return _Stored()
+
+
+def gzip_stream(spec: str) -> Gzip:
+    """A gzip stream that can take data that is deflated already."""
+    return Gzip(parse(spec)[1])
+
+
+def deflater(spec: str) -> Compressor:
+    """A stream of bare deflate data for `Gzip.inserted`; it has no last block."""
+    return _Deflate(parse(spec)[1])
 
 
 def gzip(data: bytes) -> bytes:
@@ -154,7 +164,7 @@ class _Blocks:
         raise NotImplementedError
 
 
-class _Gzip(_Blocks):
+class Gzip(_Blocks):
     """One gzip member (RFC 1952) made of blocks that are deflated side by side, as pigz does it.
 
     Each block but the last ends with a sync flush on a byte boundary and starts with the data before it as
@@ -175,6 +185,21 @@ class _Gzip(_Blocks):
         self._size += len(data)
         return super().update(data)
 
+    def flush(self) -> bytes:
+        """All so far, up to the end of a byte; what comes then does not refer back to it."""
+        if self._pending:
+            self._jobs.append(self._submit(bytes(self._pending)))
+            self._pending.clear()
+        parts = [job.result() for job in self._jobs]
+        self._jobs.clear()
+        self._window = b""
+        return self._part(b"".join(parts))
+
+    def inserted(self, data: Bytes) -> None:
+        """Take data into the check sum that the caller puts into the stream as bare deflate data, after `flush`."""
+        self._crc = zlib.crc32(data, self._crc)
+        self._size += len(data)
+
     def _submit(self, block: bytes) -> Future[bytes]:
         job = _pool().submit(_deflate, block, self._window, self._level, False)
         self._window = block[-WINDOW:]
@@ -187,6 +212,20 @@ class _Gzip(_Blocks):
     def _end(self, block: bytes) -> bytes:
         trailer = struct.pack("<II", self._crc, self._size & 0xFFFFFFFF)
         return self._part(_deflate(block, self._window, self._level, True)) + trailer
+
+
+class _Deflate(Gzip):
+    """Neither header nor trailer."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self._head = b""
+
+    def update(self, data: Bytes) -> bytes:
+        return _Blocks.update(self, data)
+
+    def finish(self) -> bytes:
+        return self.flush()
 
 
 class _Xz(_Blocks):

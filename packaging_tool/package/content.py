@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar, cast
 
 from packaging_tool.errors import PackageError
 
+Made = TypeVar("Made")
 CHUNK = 1 << 20
 # Device, inode, size, times of the last write and change of a file.
 Stamp = tuple[int, int, int, int, int]
@@ -30,6 +32,9 @@ class Content:
         self._lock = threading.Lock()
         self._digests: tuple[str, str] | None = None
         self._stamp: Stamp | None = None
+        # Another lock, since what is made needs the digests.
+        self._making = threading.Lock()
+        self._made: dict[str, object] = {}
 
     @cached_property
     def size(self) -> int:
@@ -79,6 +84,18 @@ class Content:
     def read(self) -> bytes:
         """All bytes at once; for small files."""
         return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+
+    def once(self, key: str, make: Callable[[], Made]) -> Made:
+        """What make gives; it is called once for a key, by the first thread that asks, until `forget`."""
+        with self._making:
+            if key not in self._made:
+                self._made[key] = make()
+            return cast(Made, self._made[key])
+
+    def forget(self) -> None:
+        """Let go of what `once` keeps."""
+        with self._making:
+            self._made.clear()
 
     @property
     def md5(self) -> str:

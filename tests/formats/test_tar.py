@@ -9,13 +9,14 @@ import pytest
 
 from packaging_tool.errors import PackageError
 from packaging_tool.formats import _ar, _tar
+from packaging_tool.package import bodies
 from packaging_tool.package.content import Content
 
 
 @pytest.mark.parametrize("length", [1, 99, 100, 101, 255, 256, 511, 512, 513, 4000])
 def test_names_and_link_targets_of_every_length_are_read_back(length: int) -> None:
     member = _tar.Member(b"n" * length, _tar.SYMLINK, 0o777, target=b"t" * length)
-    data = b"".join(_tar.stream([member], 5))
+    data = b"".join(bodies.plain(_tar.stream([member], 5), "none"))
     assert len(data) == _tar.length([member])
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         (found,) = archive.getmembers()
@@ -41,7 +42,7 @@ def test_headers_are_those_of_the_standard_library() -> None:
 def test_small_and_big_files_are_padded_alike() -> None:
     sizes = [0, 1, 511, 512, 513, _tar.PIECE - 1, _tar.PIECE, _tar.PIECE + 1]
     members = [_tar.Member(b"./%d" % size, _tar.FILE, 0o644, size=size, content=Content(b"x" * size)) for size in sizes]
-    data = b"".join(_tar.stream(members, 0))
+    data = b"".join(bodies.plain(_tar.stream(members, 0), "none"))
     assert len(data) == _tar.length(members)
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         assert [member.size for member in archive] == sizes

@@ -1,0 +1,312 @@
+"""Large files compressed once for all formats of a package that use the same method.
+
+Such a file (a body) is compressed without regard to what stands before it in an archive, so that its data fits into
+any. Between bodies an archive has stretches: headers, padding, small files. Whether bodies are shared depends on the
+package alone, so a package has the same bytes whoever asks for it and in which order.
+
+gzip: the archive is one deflate stream; stretches and bodies end at a byte and do not refer back over their start.
+
+zstd, several frames (rpm): stretches and bodies are frames of their own.
+
+zstd, one frame (dpkg reads no further than the first): blocks of the bodies' frames are put into one frame. What a
+block takes from the ones before it are tables, which the first block of a body never does, and the last three match
+offsets, which it supposes to be those of a fresh frame (RFC 8878, 3.1.1.5). RESET is a block that sets them so; it
+stands for the nine zero bytes that every tar header ends with.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from packaging_tool.package import compress
+from packaging_tool.package.content import Content
+from packaging_tool.package.model import Package
+
+# Below this, headers and a start without history cost more than they are worth.
+BODY = 128 << 10
+# Bodies of larger archives wait in a file.
+IN_MEMORY = 4 << 20
+PIECE = 1 << 20
+METHODS = ("gzip", "zstd")
+# Formats whose package manager reads no further than the first zstd frame.
+ONE_FRAME = ("deb",)
+
+# Compressed block: no literals, three sequences of length 3 with the offsets 8, 4, 1 (RFC 8878, 3.1.1.3).
+RESET = bytes.fromhex("4400000003440000b8dd4a")
+ZEROS = bytes(9)
+MAGIC = bytes.fromhex("28b52ffd")
+RLE = 1
+LARGEST_BLOCK = 128 << 10
+
+
+def shared(package: Package) -> bool:
+    """Whether the package's formats share compressed bodies."""
+    specs = {package.compression.get(family, "gzip") for family in package.relations}
+    return len(package.relations) > 1 and len(specs) == 1 and compress.parse(*specs)[0] in METHODS
+
+
+def forget(package: Package) -> None:
+    """Let go of the compressed bodies, once all formats are written."""
+    for entry in package.entries:
+        if entry.content is not None:
+            entry.content.forget()
+
+
+def is_body(content: Content | None) -> bool:
+    """Whether a file is one."""
+    return content is not None and content.size >= BODY
+
+
+def pack(
+    pieces: Iterable[compress.Bytes | Content], package: Package, family: str, directory: Path, size: int
+) -> Iterator[bytes]:
+    """Compress an archive that comes as stretches and bodies; where bodies are shared, all after the small files.
+
+    family: format. directory: for files without a name, where data is large. size: bytes of the whole archive.
+    """
+    return _pack(pieces, _archive(package, family, directory, size))
+
+
+def plain(pieces: Iterable[compress.Bytes | Content], spec: str) -> Iterator[bytes]:
+    """Compress an archive that shares nothing."""
+    return _pack(pieces, _Plain(compress.compressor(spec)))
+
+
+def _pack(pieces: Iterable[compress.Bytes | Content], into: _Archive) -> Iterator[bytes]:
+    for piece in pieces:
+        yield from into.body(piece) if isinstance(piece, Content) else into.update(piece)
+    yield from into.finish()
+
+
+def _archive(package: Package, family: str, directory: Path, size: int) -> _Archive:
+    spec = package.compression.get(family, "gzip")
+    if not shared(package):
+        return _Plain(compress.compressor(spec, size))
+    shelf = _Shelf(directory if size > IN_MEMORY else None)
+    method, level = compress.parse(spec)
+    if method == "gzip":
+        return _Gzip(spec, shelf)
+    return _Frame(spec, level, shelf) if family in ONE_FRAME else _Frames(spec, shelf)
+
+
+class _Shelf:
+    """Where the compressed bodies of a package wait: in memory, or in one file without a name.
+
+    The file is closed with the last body that lies there.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        self._descriptor = -1
+        self._end = 0
+        if directory is not None:
+            with tempfile.TemporaryFile(dir=directory) as file:
+                self._descriptor = os.dup(file.fileno())
+            weakref.finalize(self, os.close, self._descriptor)
+
+    def put(self, pieces: Iterable[bytes]) -> _Packed:
+        """Keep a body."""
+        if self._descriptor < 0:
+            return _Packed(self, 0, 0, b"".join(pieces))
+        start = self._end
+        with os.fdopen(os.dup(self._descriptor), "wb") as file:
+            for piece in pieces:
+                self._end += file.write(piece)
+        return _Packed(self, start, self._end, b"")
+
+    def read(self, start: int, size: int) -> bytes:
+        """Part of the file."""
+        return os.pread(self._descriptor, size, start)
+
+
+class _Packed(NamedTuple):
+    """A compressed body: data, or what lies on the shelf's file from start to end. Any thread may read it."""
+
+    shelf: _Shelf
+    start: int
+    end: int
+    data: bytes
+
+    def pieces(self) -> Iterator[bytes]:
+        """The compressed data."""
+        if self.data:
+            yield self.data
+        for start in range(self.start, self.end, PIECE):
+            yield self.shelf.read(start, min(PIECE, self.end - start))
+
+
+def _packed(content: Content, spec: str, shelf: _Shelf) -> _Packed:
+    """The compressed body, made by the first format that asks."""
+
+    def make() -> _Packed:
+        stream = compress.deflater(spec) if spec.startswith("gzip") else compress.compressor(spec, content.size)
+        return shelf.put(_through(stream, content))
+
+    return content.once(spec, make)
+
+
+def _through(stream: compress.Compressor, content: Content) -> Iterator[bytes]:
+    for piece in content.verified():
+        yield stream.update(piece)
+    yield stream.finish()
+
+
+class _Archive(Protocol):
+    """An archive on its way through compression. What the methods give, joined, is the compressed archive."""
+
+    def update(self, data: compress.Bytes) -> Iterable[bytes]:
+        """Take more of a stretch."""
+        ...
+
+    def body(self, content: Content) -> Iterable[bytes]:
+        """Take a body."""
+        ...
+
+    def finish(self) -> Iterable[bytes]:
+        """The rest."""
+        ...
+
+
+class _Plain:
+    """Bodies are compressed with all else."""
+
+    def __init__(self, stream: compress.Compressor) -> None:
+        self._stream = stream
+
+    def update(self, data: compress.Bytes) -> Iterable[bytes]:
+        yield self._stream.update(data)
+
+    def body(self, content: Content) -> Iterable[bytes]:
+        for piece in content.verified():
+            yield self._stream.update(piece)
+
+    def finish(self) -> Iterable[bytes]:
+        yield self._stream.finish()
+
+
+class _Gzip:
+    """One gzip member."""
+
+    def __init__(self, spec: str, shelf: _Shelf) -> None:
+        self._spec, self._shelf = spec, shelf
+        self._stream = compress.gzip_stream(spec)
+
+    def update(self, data: compress.Bytes) -> Iterable[bytes]:
+        yield self._stream.update(data)
+
+    def body(self, content: Content) -> Iterable[bytes]:
+        packed = _packed(content, self._spec, self._shelf)
+        yield self._stream.flush()
+        for piece in content.verified():
+            self._stream.inserted(piece)
+        yield from packed.pieces()
+
+    def finish(self) -> Iterable[bytes]:
+        yield self._stream.finish()
+
+
+class _Frames:
+    """A zstd frame for each stretch and each body."""
+
+    def __init__(self, spec: str, shelf: _Shelf) -> None:
+        self._spec, self._shelf = spec, shelf
+        self._stretch: compress.Compressor | None = None
+
+    def update(self, data: compress.Bytes) -> Iterable[bytes]:
+        if self._stretch is None:
+            self._stretch = compress.compressor(self._spec)
+        yield self._stretch.update(data)
+
+    def body(self, content: Content) -> Iterable[bytes]:
+        yield from self.finish()
+        yield from _packed(content, self._spec, self._shelf).pieces()
+
+    def finish(self) -> Iterable[bytes]:
+        if self._stretch is not None:
+            yield self._stretch.finish()
+        self._stretch = None
+
+
+class _Frame:
+    """One zstd frame for all. The first stretch is compressed; the others are short and stay as they are."""
+
+    def __init__(self, spec: str, level: int, shelf: _Shelf) -> None:
+        import zstandard  # 22 ms that a run without zstd need not pay
+
+        # As large as that of any body, and no content size, check sum or dictionary (RFC 8878, 3.1.1.1).
+        window = zstandard.ZstdCompressionParameters.from_level(level).window_log
+        self._head = MAGIC + bytes((0, window - 10 << 3))
+        self._spec, self._shelf = spec, shelf
+        self._stretch: compress.Compressor | None = compress.compressor(spec)
+        self._blocks = _Blocks()
+        # Not given yet, since RESET may have to stand for it.
+        self._held = b""
+
+    def update(self, data: compress.Bytes) -> Iterable[bytes]:
+        ready = self._held + data
+        ready, self._held = ready[: -len(ZEROS)], ready[-len(ZEROS) :]
+        yield self._head
+        self._head = b""
+        yield self._blocks.split(self._stretch.update(ready)) if self._stretch else _raw(ready)
+
+    def body(self, content: Content) -> Iterable[bytes]:
+        if self._held != ZEROS:
+            raise ValueError("the stretch before a body does not end in zeros")
+        yield self._end_of_stretch()
+        yield RESET
+        self._held = b""
+        blocks = _Blocks()
+        for piece in _packed(content, self._spec, self._shelf).pieces():
+            yield blocks.split(piece)
+
+    def finish(self) -> Iterable[bytes]:
+        yield self._end_of_stretch()
+        yield _raw_block(self._held, last=True)
+
+    def _end_of_stretch(self) -> bytes:
+        stretch, self._stretch = self._stretch, None
+        return self._blocks.split(stretch.finish()) if stretch else b""
+
+
+class _Blocks:
+    """Takes a zstd frame apart into its blocks, none of which says any more that it is the last."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._in_header = True
+
+    def split(self, data: bytes) -> bytes:
+        """The whole blocks that are there with this piece of the frame (RFC 8878, 3.1.1)."""
+        self._data += data
+        place = 0
+        if self._in_header:
+            if len(self._data) <= len(MAGIC):
+                return b""
+            descriptor = self._data[len(MAGIC)]
+            single = descriptor >> 5 & 1
+            place = len(MAGIC) + 2 - single + (single, 2, 4, 8)[descriptor >> 6]
+        made: list[bytes | bytearray] = []
+        while len(self._data) >= place + 3:
+            head = int.from_bytes(self._data[place : place + 3], "little")
+            end = place + 3 + (1 if head >> 1 & 3 == RLE else head >> 3)
+            if end > len(self._data):
+                break
+            made += (head & ~1).to_bytes(3, "little"), self._data[place + 3 : end]
+            place = end
+            self._in_header = False
+        if made:
+            del self._data[:place]
+        return b"".join(made)
+
+
+def _raw(data: bytes) -> bytes:
+    parts = (data[start : start + LARGEST_BLOCK] for start in range(0, len(data), LARGEST_BLOCK))
+    return b"".join(_raw_block(part, last=False) for part in parts)
+
+
+def _raw_block(data: bytes, *, last: bool) -> bytes:
+    return (len(data) << 3 | last).to_bytes(3, "little") + data
