@@ -49,14 +49,13 @@ def packages(
     if outcome.kit is not None:
         made.append(draft.kit(outcome.kit))
     made += [draft.plugin(spec, outcome.plugins[spec.name]) for spec in project.plugins if spec.name in outcome.plugins]
-    made += [draft.retired(name) for name in project.repository.retired]
+    made += [draft.retired(name, version) for name, version in project.repository.retired_versions.items()]
     return tuple(made)
 
 
-def plugin_version(core: CoreSpec, plugin: PluginSpec) -> Version:
-    """Version of a plugin's package; see `PluginSpec.version`."""
-    upstream = f"{plugin.version}+{core.version}" if plugin.version else core.version
-    return Version(upstream, plugin.release or core.release, core.epoch)
+def plugin_version(core: CoreSpec, own: str, release: str = "") -> Version:
+    """Version of a plugin's package; see `PluginSpec.version`. own, release: the plugin's, "" for the core's."""
+    return Version(f"{own}+{core.version}" if own else core.version, release or core.release, core.epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +96,7 @@ class _Draft:
         for family in made:
             if family == "rpm" and self.project.repository.retired:
                 # dnf drops a plugin that the new core obsoletes; apt needs the empty package of `retired`.
-                gone = tuple((Relation(f"{name}-plugin-{p}", "<", str(self.version)),) for p in self._retired())
-                made[family] = _extend(made[family], replaces=gone)
+                made[family] = _extend(made[family], replaces=self._obsoleted())
         return self._package(
             "core",
             name,
@@ -141,7 +139,7 @@ class _Draft:
     def plugin(self, spec: PluginSpec, payload: Payload) -> Package:
         core = self.spec.name
         name = f"{core}-plugin-{spec.name}"
-        version = plugin_version(self.spec, spec)
+        version = plugin_version(self.spec, spec.version, spec.release)
         root = f"{self.project.plugins_directory}/{spec.name}"
         manifest = Manifest(
             core=core,
@@ -159,7 +157,8 @@ class _Draft:
         if self.outcome.kit is not None:
             depends.append((Capability(f"{core}-plugin-kit-abi", self.outcome.abi),))
         for needed in spec.needs:
-            wanted = plugin_version(self.spec, self.project.plugin(needed))
+            other = self.project.plugin(needed)
+            wanted = plugin_version(self.spec, other.version, other.release)
             depends.append((Relation(f"{core}-plugin-{needed}", "=", str(wanted)),))
         clashes = tuple((Relation(f"{core}-plugin-{clash}"),) for clash in spec.clashes)
         made = self._relations(spec, dict.fromkeys(self._formats(), tuple(depends)), ())
@@ -185,13 +184,14 @@ class _Draft:
             homepage=spec.homepage,
         )
 
-    def retired(self, plugin: str) -> Package:
+    def retired(self, plugin: str, own: str) -> Package:
+        """own: version that the plugin had of its own, or ""."""
         name = f"{self.spec.name}-plugin-{plugin}"
         depends: tuple[Alternatives, ...] = ((Capability(f"{self.spec.name}-abi", self.outcome.abi),),)
         return self._package(
             "retired",
             name,
-            self.version,
+            plugin_version(self.spec, own),
             summary=f"Transitional package: {plugin} ended with this {self.spec.name}",
             description=(
                 f"This is a transitional package. The plugin {plugin} does not exist for this version of "
@@ -251,8 +251,13 @@ class _Draft:
     def _formats(self) -> tuple[str, ...]:
         return targets.formats(self.spec.targets)
 
-    def _retired(self) -> tuple[str, ...]:
-        return tuple(sorted(self.project.repository.retired))
+    def _obsoleted(self) -> tuple[Alternatives, ...]:
+        """What the core takes off a machine with rpm: the retired plugins in all versions before this core's."""
+        retired = sorted(self.project.repository.retired_versions.items())
+        return tuple(
+            (Relation(f"{self.spec.name}-plugin-{name}", "<", str(plugin_version(self.spec, own))),)
+            for name, own in retired
+        )
 
     def _files(self, entries: Sequence[Entry], root: str) -> tuple[File, ...]:
         return tuple(

@@ -96,7 +96,7 @@ class _Comparison:
     def left_behind(self, cores: Mapping[str, Published]) -> Iterator[str]:
         """Plugins whose newest package does not fit the core: the newest is the only one that apt looks at."""
         prefix = f"{self.core}-plugin-"
-        retired = {f"{prefix}{name}" for name in self.project.repository.retired}
+        retired = {f"{prefix}{name}" for name in self.project.repository.retired_versions}
         for architecture, core in sorted(cores.items()):
             abi = {name for name in core.provides if name.startswith(f"{self.core}-abi")}
             fitting = {architecture, "all"}
@@ -113,6 +113,11 @@ class _Comparison:
                 if not builds:
                     if name not in retired:
                         yield f"{name} ({architecture}) has no package for the ABI of {self.core} {core.version}"
+                elif item.version not in builds and name in retired:
+                    yield (
+                        f"{name} {item.version} ({architecture}) is newer than the empty package that retires it; "
+                        "write its own version behind its name in `repository.retired`"
+                    )
                 elif item.version not in builds:
                     yield f"{name} {item.version} ({architecture}) is newer than the package for {core.version}"
                 elif pins and name not in retired:
@@ -171,7 +176,7 @@ def _rows(project: Project, published: Sequence[Published]) -> list[_Row]:
     core = project.core.name
     summaries = {core: project.core.summary, f"{core}-plugin-kit": f"Links plugins into {core}; comes by itself"}
     summaries |= {f"{core}-plugin-{plugin.name}": plugin.summary for plugin in project.plugins}
-    retired = {f"{core}-plugin-{name}" for name in project.repository.retired}
+    retired = {f"{core}-plugin-{name}" for name in project.repository.retired_versions}
     rows = []
     for name, newest in sorted(_newest(published).items()):
         if name not in summaries or name in retired:

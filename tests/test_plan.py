@@ -15,7 +15,7 @@ from packaging_tool.drivers.files import Driver
 from packaging_tool.listener import Silent
 from packaging_tool.package.model import Capability, Package, Relation
 from packaging_tool.project.loader import load
-from packaging_tool.project.model import PluginSpec, Project
+from packaging_tool.project.model import Project
 from packaging_tool.signing import signify
 
 SAMPLE = Path(__file__).parent / "samples" / "tiny"
@@ -125,6 +125,12 @@ def test_a_retired_plugin_is_an_empty_deb_and_obsolete_in_rpm(planned: Callable[
     assert found["greet"].relations["deb"].replaces == ()
 
 
+def test_a_retired_plugin_with_a_version_of_its_own_ends_behind_it(planned: Callable[..., Planned]) -> None:
+    found = planned(("[repository]", '[repository]\nretired = ["old 3.2"]'))
+    assert str(found["greet-plugin-old"].version) == "3.2+1.0-1"
+    assert (Relation("greet-plugin-old", "<", "3.2+1.0-1"),) in found["greet"].relations["rpm"].replaces
+
+
 def test_relations_of_one_format_replace_those_for_both(planned: Callable[..., Planned]) -> None:
     change = ("order = 10", 'order = 10\ndepends = ["git"]\nrpm.depends = ["git-core"]')
     depends = {f: r.depends for f, r in planned(change)["greet-plugin-hello"].relations.items()}
@@ -135,6 +141,5 @@ def test_relations_of_one_format_replace_those_for_both(planned: Callable[..., P
 
 def test_versions_sort_as_the_core_does() -> None:
     core = load(SAMPLE / "mkpkgs.toml").core
-    plugin = PluginSpec(name="x", summary="x", version="2.0")
-    texts = [str(plan.plugin_version(replace(core, version=version), plugin)) for version in ("1.9", "1.10")]
+    texts = [str(plan.plugin_version(replace(core, version=version), "2.0")) for version in ("1.9", "1.10")]
     assert subprocess.run(["dpkg", "--compare-versions", texts[0], "lt", texts[1]]).returncode == 0

@@ -172,6 +172,17 @@ def test_a_plugin_that_stays_with_the_old_version_of_another_is_refused(shop: Sh
     shop.check(news, retired=("x",))
 
 
+def test_a_plugin_with_a_version_of_its_own_cannot_be_retired_without_it(shop: Shop) -> None:
+    """Its old package would be newer than the empty one, so apt would never take that."""
+    shop.write("before", [*BEFORE, ("caddy-plugin-l4", "3.0+1.0-1", "amd64", OLD)])
+    shutil.copytree(shop.root / "before", shop.root / "after")
+    news = [(name, "2.0-1", "amd64", NEW) for name in ("caddy", "caddy-plugin-git", "caddy-plugin-cors")]
+    with pytest.raises(PublishError, match=r"l4 3\.0\+1\.0-1 \(amd64\) is newer than the empty package"):
+        shop.check([*news, ("caddy-plugin-l4", "2.0-1", "amd64", NEW)], retired=("l4",))
+    next((shop.root / "after").rglob("caddy-plugin-l4_2.0-1_amd64.deb")).unlink()
+    shop.check([*news, ("caddy-plugin-l4", "3.0+2.0-1", "amd64", NEW)], retired=("l4 3.0",))
+
+
 def test_plugins_without_their_core_are_refused(shop: Shop) -> None:
     with pytest.raises(PublishError, match=r"there is no package caddy 1\.0-1"):
         after = shop.write("other", BEFORE[1:])

@@ -179,7 +179,9 @@ def _contradictions(plugins: Sequence[PluginSpec], needs: dict[str, list[str]]) 
 
 def _repository(project: Project) -> Iterator[Finding]:
     names = {plugin.name for plugin in project.plugins}
-    for index, name in enumerate(project.repository.retired):
+    retired = [text.partition(" ")[0] for text in project.repository.retired]
+    yield from _doubles(retired, ("repository", "retired"))
+    for index, name in enumerate(retired):
         if name in names:
             what = f"{name!r} is a plugin of this project"
             yield ("repository", "retired", index), what, f"take it out, or remove [plugin.{name}]"

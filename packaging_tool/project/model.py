@@ -187,7 +187,8 @@ class PluginSpec:
     order: 0 to 9999; plugins with lower numbers come first in the server.
     needs: names of plugins of this project that must be there too.
     clashes: names of plugins of this project that cannot be there at the same time.
-    files: more files for the plugin's package.
+    files: more files for the plugin's package; `[[plugin.NAME.file]]` where `[plugin.NAME.files]` is the driver's
+        table.
     depends: what the plugin needs beside the core; likewise recommends, suggests, conflicts, replaces, provides.
     deb: relations that replace those above in .deb files.
     rpm: relations that replace those above in .rpm files.
@@ -225,7 +226,8 @@ class RepositorySpec:
     label: Release's Label; default the core's name.
     suite: Release's Suite and the folder below dists/.
     component: of the apt repository.
-    retired: names of plugins that were published once and end with this core; their packages become empty.
+    retired: names of plugins that were published once and end with this core; their packages become empty. A plugin
+        that had a version of its own is named with it, e.g. `"git 1.0.0"`, so that the empty package is newer.
     """
 
     url: str = "http://localhost:8000"
@@ -234,6 +236,11 @@ class RepositorySpec:
     suite: str = "stable"
     component: str = "main"
     retired: tuple[str, ...] = ()
+
+    @property
+    def retired_versions(self) -> Mapping[str, str]:
+        """The plugins' own versions, "" for the core's, by name."""
+        return {name: version for name, _, version in (text.partition(" ") for text in self.retired)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

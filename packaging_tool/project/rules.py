@@ -334,6 +334,14 @@ def suite(text: str) -> None:
     _folder(text, "suite", "stable")
 
 
+def retired(text: str) -> None:
+    """A plugin's name, and its own version where it had one."""
+    name, space, version = text.partition(" ")
+    plugin_name(name)
+    if space:
+        upstream_version(version)
+
+
 def component(text: str) -> None:
     """The name of a component is also a folder below the suite's."""
     _folder(text, "component", "main")
@@ -417,6 +425,6 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("RepositorySpec", "url"): web_address,
     ("RepositorySpec", "suite"): suite,
     ("RepositorySpec", "component"): component,
-    ("RepositorySpec", "retired"): plugin_name,
+    ("RepositorySpec", "retired"): retired,
     **{(cls, key): rule for cls in ("CoreSpec", "PluginSpec", "RelationSet") for key, rule in _RELATION_FIELDS.items()},
 }
