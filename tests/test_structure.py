@@ -26,7 +26,7 @@ LAYERS = (
     {"registry", "errors", "run", "listener", "atomic", "templates", "__init__"},
 )
 # The loader asks a driver for the types of its settings, through the registry and drivers/base.
-EXCEPTIONS = {("project", "drivers.base"), ("formats", "signing.base")}
+EXCEPTIONS = {("project", "drivers.base")}
 
 
 def rank(name: str) -> int:

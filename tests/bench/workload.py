@@ -48,7 +48,7 @@ def _text(kind: str) -> bytes:
 
 def _parts(seed: str, size: int, kind: str) -> Iterator[bytes]:
     """Content of which half can be compressed: parts of noise and of text in turn."""
-    source = random.Random(seed)  # noqa: S311
+    source = random.Random(seed)  # noqa: S311 - likewise
     text = _text(kind)
     left = size
     step = min(PART, size // 2)
