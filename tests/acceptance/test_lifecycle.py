@@ -82,6 +82,25 @@ def test_upgrade_to_another_abi_takes_core_and_all_plugins_in_one_restart(
     assert set(system.installed().values()) == {"2.0-1"}
 
 
+def test_configuration_that_somebody_changed_stays_and_the_new_one_lies_beside_it(
+    machine: Callable[[Workspace, str], System], greet: Workspace, tmp_path: Path
+) -> None:
+    project = greet.copy(tmp_path / "copy")
+    system = machine(project, "greet")
+    # What dpkg would ask a person, it answers as unattended-upgrades does.
+    system.write("/etc/apt/apt.conf.d/50keep", 'Dpkg::Options { "--force-confdef"; "--force-confold"; };\n')
+    install(system, "hello")
+    system.write("/etc/greet/greet.conf", "# mine\nport 8080\n")
+    (project.root / "greet.conf").write_text("# theirs\nport 8080\n")
+    raise_tiny(project, "2.0", "2")
+    project.mkpkgs()
+    system.upgrade()
+    assert answer(system) == ["greet 2.0 as greet", MORNING]
+    assert system.sh("cat /etc/greet/greet.conf") == "# mine\nport 8080\n"
+    beside = {"deb": "dpkg-dist", "rpm": "rpmnew"}[system.suffix]
+    assert system.sh(f"cat /etc/greet/greet.conf.{beside}") == "# theirs\nport 8080\n"
+
+
 def test_a_stopped_service_stays_stopped(
     machine: Callable[[Workspace, str], System], greet: Workspace, tmp_path: Path
 ) -> None:
