@@ -193,7 +193,7 @@ def _files(project: Project, known: Faults) -> Iterator[Finding]:
     user = project.core.user or (project.core.name if project.core.service else "root")
     owners = {"root", user}
     groups = {"root", "adm", project.core.user_group or user}
-    taken: dict[str, tuple[str, Path]] = {}
+    taken = dict.fromkeys(_own_directories(project.core), ("the core", "0755 root:root"))
     packages: list[tuple[str, Path, Sequence[FileSpec]]] = [("the core", ("core",), project.core.files)]
     packages += [(f"plugin {p.name}", ("plugin", p.name), p.files) for p in project.plugins]
     for package, base, specs in packages:
@@ -270,18 +270,33 @@ def _places(project: Project, spec: FileSpec) -> list[str]:
 
 
 def _claim(
-    project: Project, package: str, place: str, spec: FileSpec, path: Path, taken: dict[str, tuple[str, Path]]
+    project: Project, package: str, place: str, spec: FileSpec, path: Path, taken: dict[str, tuple[str, str]]
 ) -> Iterator[Finding]:
+    """taken: by place, the package that claimed it, and mode and owners where it is a directory."""
     if owner := _reserved(project.core, place, spec.type):
         yield (*path, "path"), f"{place} is {owner}", "choose another place"
-    if place in taken:
-        other, _ = taken[place]
-        # A directory may belong to many packages, a file to one.
-        if spec.type != "directory":
-            what = f"{place} is also a file of {other}" if other != package else f"{place} is there twice"
-            yield (*path, "path"), what, "choose another place for one of them"
-    elif spec.type != "directory":
-        taken[place] = (package, path)
+    look = f"{int(spec.mode or '755', 8):04o} {spec.owner}:{spec.group}" if spec.type == "directory" else ""
+    other, known = taken.get(place, ("", ""))
+    if look and (not other or (known and other == package)):
+        taken[place] = (package, look)
+    elif not other:
+        taken[place] = (package, "")
+    elif not look or not known:
+        what = f"{place} is also a {'directory' if known else 'file'} of {other}"
+        what = what if other != package else f"{place} is there twice"
+        yield (*path, "path"), what, "choose another place for one of them"
+    elif look != known:
+        # A directory may belong to many packages, but rpm installs no two that see it differently.
+        yield (
+            (*path, "mode"),
+            f"{place} is {look} here and {known} in {other}",
+            "give it the same mode and owners in both",
+        )
+
+
+def _own_directories(core: CoreSpec) -> tuple[str, ...]:
+    """Directories that the core package lists anyway; the project may give them another mode there."""
+    return (core.config_directory or f"/etc/{core.name}", f"/usr/lib/{core.name}", f"/usr/share/{core.name}")
 
 
 def _reserved(core: CoreSpec, place: str, kind: str) -> str:
