@@ -275,7 +275,7 @@ def _claim(
     """taken: by place, the package that claimed it, and mode and owners where it is a directory."""
     if owner := _reserved(project.core, place, spec.type):
         yield (*path, "path"), f"{place} is {owner}", "choose another place"
-    look = f"{int(spec.mode or '755', 8):04o} {spec.owner}:{spec.group}" if spec.type == "directory" else ""
+    look = f"{(spec.mode or '755').zfill(4)} {spec.owner}:{spec.group}" if spec.type == "directory" else ""
     other, known = taken.get(place, ("", ""))
     if look and (not other or (known and other == package)):
         taken[place] = (package, look)
