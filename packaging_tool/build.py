@@ -221,7 +221,7 @@ class _Run:
             if repositories:
                 self._publish(staging, ring, locked)
             self._open_new_directories(staging)
-            atomic.exchange(staging, self.settings.output)
+            atomic.exchange(staging, self.settings.output.resolve())
             after.files = state.stamps(self.settings.output)
             after.packages = {name: kept for name, kept in after.packages.items() if name in after.files}
             # With a failure or a choice of plugins, the next run has work left.
@@ -273,7 +273,7 @@ class _Run:
     @contextmanager
     def _staging(self) -> Iterator[Path]:
         """A copy of the output directory beside it, removed at the end: by then it is the old output, or a failure."""
-        output = self.settings.output.absolute()
+        output = self.settings.output.resolve()
         output.parent.mkdir(parents=True, exist_ok=True)
         with self._turn(output.parent):
             prefix = f".{output.name}."

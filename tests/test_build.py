@@ -102,6 +102,16 @@ def test_packages_built_one_by_one_and_then_indexed_are_the_same_repository(proj
     subprocess.run(["diff", "-r", whole.dist, project.dist], check=True)
 
 
+def test_an_output_directory_that_is_a_link_is_replaced_where_it_lies(project: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "www").mkdir()
+    project.dist.symlink_to(tmp_path / "www")
+    project.mkpkgs()
+    assert project.dist.is_symlink()
+    assert "greet" in published(tmp_path / "www")
+    assert "nothing to do" in project.mkpkgs().stdout
+    assert [path.name for path in (*tmp_path.iterdir(), *project.root.iterdir()) if "staging" in path.name] == []
+
+
 def test_a_change_of_the_abi_that_is_refused_leaves_the_output_alone(project: Workspace) -> None:
     project.mkpkgs()
     before = {path: path.stat().st_mtime_ns for path in project.dist.rglob("*")}

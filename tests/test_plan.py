@@ -83,6 +83,16 @@ def test_a_plugin_that_needs_another_wants_the_very_version(planned: Callable[..
     assert (Relation("greet-plugin-bye", "=", "1.0-1"),) in depends
 
 
+def test_an_epoch_is_in_every_version(planned: Callable[..., Planned]) -> None:
+    found = planned(('version = "1.0"', 'version = "1.0"\nepoch = 2'), ("order = 10", 'order = 10\nversion = "0.3"'))
+    assert {str(package.version) for package in found.values()} == {"2:1.0-1", "2:0.3+1.0-1"}
+    for family in ("deb", "rpm"):
+        depends = found["greet-plugin-moon"].relations[family].depends
+        assert (Relation("greet-plugin-bye", "=", "2:1.0-1"),) in depends
+    manifest = content(found["greet-plugin-hello"], "/usr/share/greet/plugins/hello.manifest").decode()
+    assert "\npackage greet-plugin-hello 2:0.3+1.0-1\n" in manifest
+
+
 def test_the_manifest_names_every_file_and_signify_accepts_it(planned: Callable[..., Planned], tmp_path: Path) -> None:
     found = planned()
     (tmp_path / "key.pub").write_bytes(TRUST.keys["manifest.pub"])
