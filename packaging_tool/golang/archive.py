@@ -40,13 +40,13 @@ class Store:
 
     def split(self, archive: Path) -> Split:
         """Split one archive. Raises BuildError if it is not one of Go's, OSError."""
-        if (named := _CACHED.fullmatch(archive.name)) is not None and self._at(named[1]).object.exists():
+        if (named := _CACHED.fullmatch(archive.name)) is not None and _is_whole(self._at(named[1]), archive):
             return self._at(named[1])
         if archive.stat().st_size <= len(_MAGIC) + _HEADER:
             raise BuildError(f"{archive}: not an archive of a Go package")
         with archive.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             split = self._at(hashlib.sha256(data).hexdigest())
-            if split.object.exists():
+            if _is_whole(split, archive):
                 return split
             end = _end_of_export(data, archive)
             split.object.parent.mkdir(exist_ok=True)
@@ -69,6 +69,14 @@ class Store:
     def _at(self, sha256: str) -> Split:
         folder = self.folder / sha256[:2]
         return Split(sha256, folder / f"{sha256}.object", folder / f"{sha256}.export")
+
+
+def _is_whole(split: Split, archive: Path) -> bool:
+    """Whether both files are there in full: after a power cut or a full disk they may be shorter, even empty."""
+    try:
+        return split.object.stat().st_size + split.export.stat().st_size == archive.stat().st_size + len(_MAGIC)
+    except FileNotFoundError:
+        return False
 
 
 def _end_of_export(data: mmap.mmap, archive: Path) -> int:

@@ -185,7 +185,7 @@ def build(job: Job) -> Result:
     key = f"{_key(job, packages, splits, codes)} {hashes}"
     stamp = job.folder / "stamp"
     places = [job.folder / "core", job.folder / "kit", *(job.folder / "plugins" / name for name in codes)]
-    if not stamp.exists() or stamp.read_text() != key or not all(place.exists() for place in places):
+    if not stamp.exists() or stamp.read_text() != f"{key} {_mark(places)}":
         stamp.unlink(missing_ok=True)
         if unproved := _with_dependents(job, _prove_programs(job)):
             failed |= unproved
@@ -194,7 +194,7 @@ def build(job: Job) -> Result:
         _lay_out(job, store, packages, splits, codes, tools)
         _self_test(job)
         if not unproved:
-            stamp.write_text(key)
+            stamp.write_text(f"{key} {_mark(places)}")
     info = buildinfo.read(job.folder / "core")
     archives = {path: split.sha256 for path, split in splits.items()}
     identity = abi.identity(
@@ -225,6 +225,13 @@ def _key(
     """Hash of all that payloads and self-tests are made from."""
     said = [replace(job.lock, built={}), job.tags, job.plugins, job.assemble, job.check, codes, sorted(core.items())]
     said += [[str(packages[path].export) for path in code.packages] for code in codes.values()]
+    return hashlib.sha256(repr(said).encode()).hexdigest()
+
+
+def _mark(places: Iterable[Path]) -> str:
+    """Hash over names, sizes and times of all files in places: so a payload that was cut short is made anew."""
+    files = sorted(file for place in places for file in (place, *place.rglob("*")) if file.is_file())
+    said = [(str(file), found.st_size, found.st_mtime_ns) for file in files if (found := file.stat())]
     return hashlib.sha256(repr(said).encode()).hexdigest()
 
 

@@ -113,7 +113,11 @@ def split(main: str, packages: Mapping[str, GoPackage], plugins: Mapping[str, st
     plugins: import paths that the core must not have, each with who wants that (`plugin git`). origin: what the text
     was made from, for its first line. Raises BuildError if upstream's main cannot be split.
     """
-    package = packages[main]
+    package = packages.get(main)
+    if package is None:
+        raise BuildError(
+            f"{main}: the go command does not list it", hint="see whether this Go is too old for the server"
+        )
     if package.error:
         raise BuildError(f"{main}: {package.error}")
     if package.name != "main":

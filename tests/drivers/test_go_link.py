@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -210,6 +211,16 @@ def test_payload_that_was_removed_is_made_again(whole: Whole) -> None:
     assert hashes(bench.build(lock)[0], "bell") == before
 
 
+def test_payloads_that_a_power_cut_made_shorter_are_made_again(whole: Whole) -> None:
+    bench, outcome, lock, _ = whole
+    before = {part: hashes(outcome, part) for part in ("core", "kit", "bell")}
+    for name in ("core", "kit/object/runtime.object", "plugins/bell/object/example.com/bell.object"):
+        file = bench.workdir / "amd64" / name
+        os.truncate(file, file.stat().st_size // 2)
+    again = bench.build(lock)[0]
+    assert {part: hashes(again, part) for part in ("core", "kit", "bell")} == before
+
+
 def test_two_checkouts_give_the_same_bytes(whole: Whole, bench: Bench) -> None:
     _, outcome, lock, base = whole
     assert bench.root != whole[0].root
@@ -401,6 +412,8 @@ def test_core_can_leave_out_what_no_plugin_brings(bench: Bench) -> None:
 
 def test_go_that_is_missing_is_said_with_what_to_install(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
+    # The one that may lie beside python.
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python3")
     with pytest.raises(CommandError, match="go: not found") as missing:
         bench.lock()
     assert "golang-go" in missing.value.hint
@@ -464,6 +477,19 @@ def test_full_disk_is_said_and_leaves_the_old_program(whole: Whole, tmp_path: Pa
     assert done.stdout.splitlines() == ["status 1", "program", "old"]
     assert "no space left for" in done.stderr.splitlines()[-1]
     assert bench
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_image_build_without_proc_gives_the_same_program(whole: Whole, tmp_path: Path) -> None:
+    bench, _, _, base = whole
+    assert bench.assemble(base, "bell").returncode == 0
+    script = f"mount -t tmpfs none /proc && KIT={base}/kit PLUGINS={base}/plugins TMPDIR={tmp_path} "
+    script += f"exec dash {base}/assemble {tmp_path}/program bell"
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
+    if "unshare" in done.stderr:
+        pytest.skip(done.stderr)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "program").read_bytes() == (base / "program").read_bytes()
 
 
 def test_assemble_step_is_clean_shell(whole: Whole) -> None:
