@@ -113,7 +113,8 @@ def test_linked_program_is_byte_for_byte_what_go_build_makes(caddy: Caddy, archi
     (tmp_path / "main.go").write_text(main["head"] + imports + main["mid"] + main["tail"])
     (tmp_path / "go.mod").write_text(caddy.locked["go-mod"])
     (tmp_path / "go.sum").write_text(caddy.locked["go-sum"])
-    proxy = f"{(caddy.workdir / 'proxy').as_uri()},{os.environ.get('GOPROXY', 'https://proxy.golang.org,direct')}"
+    usual = subprocess.run(["go", "env", "GOPROXY"], capture_output=True, text=True, check=True).stdout.strip()
+    proxy = f"{(caddy.workdir / 'proxy').as_uri()},{usual}"
     env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOARCH": architecture, "GOPROXY": proxy}
     env["GONOSUMDB"] = "example.com"
     argv = ["go", "build", *FLAGS, "-ldflags=-s -w -buildid=", "-o", "judge", "."]
