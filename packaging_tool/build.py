@@ -194,8 +194,8 @@ class _Run:
         """SOURCE_DATE_EPOCH: the variable, else the newest changelog entry, else the time of the first lock."""
         said = os.environ.get("SOURCE_DATE_EPOCH", "")
         if said:
-            if not said.isascii() or not said.isdigit():
-                raise InputError(f"SOURCE_DATE_EPOCH={said!r} is not a number of seconds")
+            if not said.isascii() or not said.isdigit() or int(said) >= locking.END_OF_TIME:
+                raise InputError(f"SOURCE_DATE_EPOCH={said!r} is not a number of seconds from 1970 to 2106")
             return int(said)
         if self.project.core.changelog:
             return planning.seconds(self.project.core.changelog[0].date)
@@ -279,7 +279,13 @@ class _Run:
             prefix = f".{output.name}."
             for left in output.parent.glob(f"{glob.escape(prefix)}*.staging"):
                 shutil.rmtree(left, ignore_errors=True)
-            staging = Path(tempfile.mkdtemp(prefix=prefix, suffix=".staging", dir=output.parent))
+            try:
+                staging = Path(tempfile.mkdtemp(prefix=prefix, suffix=".staging", dir=output.parent))
+            except OSError as failed:
+                raise BuildError(
+                    f"cannot write beside {self.settings.output}: {failed.strerror}",
+                    hint="the output directory is made beside and exchanged as a whole; -o names another place",
+                ) from None
             staging.chmod(0o755)
             try:
                 if output.exists():

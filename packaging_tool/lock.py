@@ -14,6 +14,8 @@ from packaging_tool.drivers.base import Lock
 from packaging_tool.errors import InputError
 
 FORMAT = 1
+# Times in rpm headers and OpenPGP signatures have 32 bits.
+END_OF_TIME = 1 << 32
 MARKER = "# The driver's part:\n"
 HEADER = "# Written by mkpkgs. Keep it in version control: with it, the same packages can be built again.\n"
 
@@ -57,8 +59,12 @@ def read(path: Path) -> LockFile | None:
         if values["lock"] != FORMAT:
             raise InputError(f"{path}: lock format {values['lock']} is unknown; this mkpkgs writes {FORMAT}")
         found = LockFile(str(values["version"]), int(values["time"]), str(values["driver"]), Lock(part))
-    except (tomllib.TOMLDecodeError, KeyError, ValueError, TypeError) as broken:
+    except KeyError as missing:
+        raise _damaged(path, f"{missing.args[0]} is missing") from None
+    except (tomllib.TOMLDecodeError, ValueError, TypeError) as broken:
         raise _damaged(path, str(broken)) from None
+    if not 0 <= found.time < END_OF_TIME:
+        raise _damaged(path, f"time {found.time} is not between 1970 and 2106")
     if not marker:
         raise _damaged(path, "the driver's part is missing")
     return found

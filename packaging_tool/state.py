@@ -86,7 +86,8 @@ def digest(parts: Iterable[str]) -> str:
     """One hash over texts, in which no two lists of texts look alike."""
     hashed = hashlib.sha256()
     for part in parts:
-        encoded = part.encode()
+        # Paths that are not UTF-8 are in Python's texts as surrogates.
+        encoded = part.encode(errors="surrogateescape")
         hashed.update(f"{len(encoded)}:".encode() + encoded)
     return hashed.hexdigest()
 

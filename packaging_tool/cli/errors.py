@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -18,6 +19,20 @@ if TYPE_CHECKING:
 TAIL = 20
 
 
+class Terminated(KeyboardInterrupt):
+    """Another signal than Ctrl-C's that asks us to end, with the same tidying up. number: of the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def terminate(number: int, _frame: object) -> None:
+    """The handler of such a signal. A second one does not break the tidying up."""
+    signal.signal(number, signal.SIG_IGN)
+    raise Terminated(number)
+
+
 def report(error: BaseException, *, debug: bool = False) -> int:
     """Print an error on stderr. Gives the exit code. debug: always with the traceback."""
     if debug and not isinstance(error, click.exceptions.Exit):
@@ -26,7 +41,8 @@ def report(error: BaseException, *, debug: bool = False) -> int:
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
         say("interrupted; the output directory is as it was")
-        return 130
+        # click makes an Abort of it.
+        return 128 + getattr(error.__cause__ or error, "number", signal.SIGINT)
     if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
         # Only the name of a group of commands was given; before 8.2 click prints its help by itself.
         click.echo(str(error), err=True)
@@ -90,7 +106,9 @@ def _details(error: MkpkgsError) -> None:
                 click.echo(f"  | {line}", err=True)
     cause = error.__cause__
     while cause is not None:
-        if str(cause) and str(cause) not in error.message:
+        # Of an OSError the message has the reason without the number.
+        text = (cause.strerror if isinstance(cause, OSError) else None) or str(cause)
+        if text and text not in error.message:
             click.echo("  because: " + str(cause).replace("\n", "\n  "), err=True)
         cause = cause.__cause__
     if error.hint:

@@ -18,8 +18,14 @@ def run(argv: Sequence[str]) -> int:
         # Without click: package scripts and Makefiles ask for it often.
         sys.stdout.write(f"mkpkgs {__version__}\n")
         return 0
+    import signal
+
     from packaging_tool.cli import errors, root
 
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # CI ends a job with SIGTERM, a lost connection with SIGHUP; nohup has that one ignored, and so it stays.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, errors.terminate)
     try:
         code = root.command().main(args=list(argv), prog_name="mkpkgs", standalone_mode=False)
         sys.stdout.flush()

@@ -80,6 +80,10 @@ class Options:
             raise InputError(f"{output} holds the project itself", hint="name a directory of its own with -o")
         if output.exists() and not output.is_dir():
             raise InputError(f"{output} is not a directory")
+        if output.is_mount():
+            raise InputError(
+                f"{output} is a mount point, which cannot be exchanged as a whole", hint=f"write to {output / 'dist'}"
+            )
         return Settings(output=output, architectures=self.arch, jobs=self.jobs, plugins=plugins, keys=self.keys)
 
     def console(self) -> Console:

@@ -205,6 +205,8 @@ def show(core: str, directory: Path | None = None) -> tuple[Shown, ...]:
 
 def _check(core: str, place: Path) -> None:
     hint = f"run: mkpkgs key new   (or set MKPKGS_KEYS to the directory of the keys of {core})"
+    if place.exists() and not place.is_dir():
+        raise SigningError(f"{place} is not a directory of keys", hint=hint)
     if not place.is_dir():
         raise SigningError(f"there are no keys for {core}: {place} does not exist", hint=hint)
     for name in FILES:

@@ -97,6 +97,12 @@ def test_a_known_error_has_hint_and_causes_but_no_traceback(capsys: pytest.Captu
     )
 
 
+def test_a_cause_that_the_message_tells_already_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    error = BuildError("cannot write x.rpm: No space left on device")
+    error.__cause__ = OSError(28, "No space left on device")
+    assert report(error, capsys)[1] == "mkpkgs: error: cannot write x.rpm: No space left on device\n"
+
+
 def test_the_end_of_a_failed_programs_output_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     output = "".join(f"line {number}\n" for number in range(100))
     text = report(CommandError("go failed with status 1: line 99", returncode=1, output=output), capsys)[1]
@@ -177,6 +183,8 @@ def test_ctrl_c_is_one_line_and_leaves_the_output_as_it_was(project: Path, keys:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell starts what follows an `&` with this signal ignored, and so would be what pytest starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     assert process.stderr.readline() == "build greet 1.0 for all\n"
@@ -187,6 +195,32 @@ def test_ctrl_c_is_one_line_and_leaves_the_output_as_it_was(project: Path, keys:
     assert err.strip() == "mkpkgs: error: interrupted; the output directory is as it was"
     assert not (project / "dist").exists()
     assert list(project.glob(".dist.*")) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_that_end_programs_leave_nothing_behind(
+    project: Path, keys: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """CI ends a job so; a private keyring in /tmp would be the worst of what may stay."""
+    (project / "plugins/moon/big").write_bytes(os.urandom(60 << 20))
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "packaging_tool"],
+        cwd=project,
+        env=environment(MKPKGS_KEYS=str(keys), TMPDIR=str(temporary)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == "build greet 1.0 for all\n"
+    process.send_signal(number)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + number
+    assert err.strip() == "mkpkgs: error: interrupted; the output directory is as it was"
+    assert [*temporary.iterdir(), *project.glob("dist"), *project.glob(".dist.*")] == []
 
 
 @pytest.mark.parametrize("output", [".", "..", "/", "mkpkgs.toml"])
@@ -241,6 +275,65 @@ def test_a_disk_that_fills_up_is_one_clear_message(project: Path, keys: Path) ->
     assert "Traceback" not in done.stderr
     assert not (project / "dist").exists()
     assert list(project.glob(".dist.*")) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_an_output_directory_that_cannot_be_exchanged_is_refused_before_the_work(
+    project: Path, keys: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    script = f"mount -t tmpfs none {place} && {sys.executable} -m packaging_tool -o {place}; echo status $?; "
+    script += f"mount -o remount,ro {place}; {sys.executable} -m packaging_tool -o {place}/dist; echo status $?"
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script],
+        cwd=project,
+        env=environment(MKPKGS_KEYS=str(keys)),
+        capture_output=True,
+        text=True,
+    )
+    if "unshare" in done.stderr:
+        pytest.skip(done.stderr)
+    assert done.stdout == "status 2\nstatus 1\n"
+    assert f"{place} is a mount point" in done.stderr
+    assert f"hint: write to {place}/dist\n" in done.stderr
+    assert f"cannot write beside {place}/dist: Read-only file system\n" in done.stderr
+    assert "build greet" not in done.stderr
+
+
+def test_a_path_that_is_no_text_of_the_locale_is_fine(mkpkgs: Mkpkgs, project: Path) -> None:
+    place = Path(os.fsdecode(os.fsencode(project.parent) + b"/gr\xfc\xdfe x"))
+    project.rename(place)
+    assert mkpkgs(cwd=place).returncode == 0
+    place.rename(place.with_name("grüße"))
+    done = mkpkgs(cwd=place.with_name("grüße"), env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("error") == 0
+
+
+@pytest.mark.parametrize("moment", ["-1", "1e9", "4294967296", "\u0663"])
+def test_a_time_that_no_package_can_carry_is_wrong_input(mkpkgs: Mkpkgs, moment: str) -> None:
+    done = mkpkgs(env={"SOURCE_DATE_EPOCH": moment})
+    assert done.returncode == 2
+    assert "is not a number of seconds from 1970 to 2106" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "lock is missing"),
+        ("<<<<<<< HEAD\n", "Invalid statement"),
+        ("lock = 1\nversion = '1'\ntime = 4294967296\ndriver = 'files'\n", "time 4294967296 is not between"),
+        ("lock = 1\nversion = '1'\ntime = 0\ndriver = 'files'\n", "the driver's part is missing"),
+    ],
+)
+def test_a_damaged_lock_is_not_overwritten(mkpkgs: Mkpkgs, project: Path, text: str, reason: str) -> None:
+    (project / "mkpkgs.lock").write_text(text)
+    done = mkpkgs()
+    assert done.returncode == 2
+    assert f"mkpkgs.lock: not a lock file: {reason}" in done.stderr
+    assert "hint: take it back from version control" in done.stderr
+    assert (project / "mkpkgs.lock").read_text() == text
 
 
 def terminal(argv: list[str], cwd: Path, env: dict[str, str]) -> str:
