@@ -206,10 +206,12 @@ class _Run:
         began = time.monotonic()
         with ExitStack() as stack:
             stack.enter_context(self.exclusive())
+            # Before anything reads them: what somebody changes from here on is the next run's work.
+            sources = self._sources()
             locked = self.locked()
             ring = stack.enter_context(keys.load(self.project.core.name, self.epoch(locked), self.settings.keys))
             before = state.load(self.cache / "state.json")
-            inputs = self._inputs(ring, locked)
+            inputs = self._inputs(sources, ring, locked)
             if packages and repositories and self._is_current(before, inputs):
                 return Report(unchanged=len(before.packages), seconds=time.monotonic() - began)
             ring.unlock()
@@ -226,9 +228,8 @@ class _Run:
             after.packages = {name: kept for name, kept in after.packages.items() if name in after.files}
             # With a failure or a choice of plugins, the next run has work left.
             whole = packages and repositories and not self.failures and not self.settings.plugins
-            after.inputs = (
-                self._inputs(ring, locking.read(locking.path_of(self.project.file)) or locked) if whole else ""
-            )
+            locked = locking.read(locking.path_of(self.project.file)) or locked
+            after.inputs = self._inputs(sources, ring, locked) if whole else ""
             state.save(self.cache / "state.json", after)
         return Report(
             written=tuple(sorted(self.written)),
@@ -250,23 +251,31 @@ class _Run:
     def _is_current(self, before: state.State, inputs: str) -> bool:
         return before.inputs == inputs and before.files == state.stamps(self.settings.output)
 
-    def _inputs(self, ring: keys.Ring, locked: locking.LockFile) -> str:
+    def _sources(self) -> str:
+        """Hash over what the maintainer wrote."""
+        project = self.project
+        specs = [*project.core.files, *(spec for plugin in project.plugins for spec in plugin.files)]
+        files = [entry for entry in contents.expand(project.root, specs) if entry.content is not None]
+        return state.digest(
+            [
+                project.file.read_text(encoding="utf-8"),
+                self.driver.fingerprint(project, None),
+                *(self.driver.fingerprint(project, plugin.name) for plugin in project.plugins),
+                *(f"{entry.path} {entry.mode} {entry.content.sha256}" for entry in files if entry.content),
+            ]
+        )
+
+    def _inputs(self, sources: str, ring: keys.Ring, locked: locking.LockFile) -> str:
         """Hash over everything that shapes the output; see State.inputs."""
-        project, core = self.project, self.project.core
-        specs = [*core.files, *(spec for plugin in project.plugins for spec in plugin.files)]
-        sources = [entry for entry in contents.expand(project.root, specs) if entry.content is not None]
         return state.digest(
             [
                 state.own_fingerprint(),
-                project.file.read_text(encoding="utf-8"),
+                sources,
                 locked.render(),
                 str(self.epoch(locked)),
                 *self.architectures,
                 str(self.settings.output.absolute()),
                 ring.fingerprint,
-                self.driver.fingerprint(project, None),
-                *(self.driver.fingerprint(project, plugin.name) for plugin in project.plugins),
-                *(f"{entry.path} {entry.mode} {entry.content.sha256}" for entry in sources if entry.content),
             ]
         )
 

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from packaging_tool import build
+from packaging_tool.listener import Silent
+from packaging_tool.project.loader import load
 from tests.workspace import Workspace, raise_tiny, tiny
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -110,6 +113,23 @@ def test_an_output_directory_that_is_a_link_is_replaced_where_it_lies(project: W
     assert "greet" in published(tmp_path / "www")
     assert "nothing to do" in project.mkpkgs().stdout
     assert [path.name for path in (*tmp_path.iterdir(), *project.root.iterdir()) if "staging" in path.name] == []
+
+
+def test_a_source_that_is_changed_during_a_run_is_the_next_runs_work(project: Workspace) -> None:
+    class Editor(Silent):
+        """Somebody who goes on writing while mkpkgs works."""
+
+        def step(self, text: str) -> None:
+            if text == "write the apt repository":
+                (project.root / "plugins/hello/greeting").write_text("format 1\nHello\n")
+
+    def everything(listener: Silent) -> build.Report:
+        file = project.root / "mkpkgs.toml"
+        return build.everything(load(file), build.Settings(output=project.dist, keys=project.keys), listener)
+
+    everything(Editor())
+    assert len(everything(Silent()).written) == 2
+    assert not everything(Silent()).changed
 
 
 def test_a_change_of_the_abi_that_is_refused_leaves_the_output_alone(project: Workspace) -> None:
