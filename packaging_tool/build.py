@@ -42,7 +42,8 @@ CACHE = ".mkpkgs"
 # Bytes of content below which a package is small: compressing them takes less time than all else.
 SMALL = 128 << 10
 
-_Task = tuple[Package, str]
+# A package and the formats to write it in.
+_Task = tuple[Package, list[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +127,8 @@ class _Run:
     built: dict[str, list[Built]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     fingerprints: dict[tuple[str, str], str] = field(default_factory=dict)
+    # By format: the folder for new packages, and its place below the output directory.
+    pools: dict[str, tuple[Path, str]] = field(default_factory=dict)
     unchanged: int = 0
 
     @cached_property
@@ -300,6 +303,10 @@ class _Run:
                 if output.exists():
                     shutil.copytree(output, staging, dirs_exist_ok=True, copy_function=os.link)
                 yield staging
+            except MkpkgsError as error:
+                # The staging directory is gone when the message is read.
+                error.message = error.message.replace(str(staging), str(self.settings.output))
+                raise
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
 
@@ -357,25 +364,27 @@ class _Run:
 
     def _write(self, staging: Path, packages: Sequence[Package], ring: keys.Ring, after: state.State) -> None:
         """Write every package in every format it is for: the largest first, spread over the processors."""
-        tasks = [(package, family) for package in packages for family in package.relations]
-        tasks.sort(key=lambda task: (-_size(task[0]), task[0].name, task[0].architecture, task[1]))
+        ordered = sorted(packages, key=lambda package: (-_size(package), package.name, package.architecture))
+        total = sum(len(package.relations) for package in packages)
         for family in self.formats:
-            self.repositories[family].pool(staging, self.project.core.name).mkdir(parents=True, exist_ok=True)
+            folder = self.repositories[family].pool(staging, self.project.core.name)
+            folder.mkdir(parents=True, exist_ok=True)
+            self.pools[family] = folder, os.path.relpath(folder, staging)
         stop = threading.Event()
         done = itertools.count(1)
 
         def write(batch: Sequence[_Task]) -> None:
-            for package, family in batch:
-                if stop.is_set():
-                    return
-                self._write_one(staging, package, family, ring, after)
-                self.listener.progress("write packages", next(done), len(tasks))
-            for package, _ in batch:
+            for package, families in batch:
+                for family in families:
+                    if stop.is_set():
+                        return
+                    self._write_one(staging, package, family, ring, after)
+                    self.listener.progress("write packages", next(done), total)
                 bodies.forget(package)
 
         jobs = self.settings.jobs or len(os.sched_getaffinity(0))
         with ThreadPoolExecutor(jobs) as pool:
-            waiting = [pool.submit(write, batch) for batch in self._batches(tasks, ring)]
+            waiting = [pool.submit(write, batch) for batch in self._batches(ordered, ring)]
             try:
                 for future in as_completed(waiting):
                     future.result()
@@ -388,31 +397,31 @@ class _Run:
         except OSError as failed:
             raise BuildError(f"cannot write the packages: {failed.strerror}") from failed
 
-    def _batches(self, tasks: Sequence[_Task], ring: keys.Ring) -> Iterator[Sequence[_Task]]:
+    def _batches(self, packages: Iterable[Package], ring: keys.Ring) -> Iterator[Sequence[_Task]]:
         """What one thread does in a row.
 
         A small package is nearly all Python, of which one thread runs at a time: two would only wait for each other.
-        Where a signature is made, there is a wait to fill. A package whose formats share compressed files goes through
-        all formats in one thread, so that the other one has its own work meanwhile.
+        Where a signature is made, there is a wait to fill. Formats that share compressed files follow each other, since
+        two threads would wait for the same file.
         """
         row = []
-        for _, group in itertools.groupby(tasks, key=lambda task: id(task[0])):
-            same = list(group)
-            if bodies.shared(same[0][0]) and _size(same[0][0]) >= SMALL:
-                yield same
-                continue
-            for package, family in same:
-                if _size(package) < SMALL and not (ring.signer and self.formats[family].signs):
-                    row.append((package, family))
-                else:
-                    yield [(package, family)]
+        for package in packages:
+            families = sorted(package.relations)
+            if _size(package) < SMALL:
+                waiting = [family for family in families if ring.signer and self.formats[family].signs]
+                row.append((package, [family for family in families if family not in waiting]))
+                yield from ([(package, [family])] for family in waiting)
+            elif bodies.floor(package):
+                yield [(package, families)]
+            else:
+                yield from ([(package, [family])] for family in families)
         if row:
             yield row
 
     def _write_one(self, staging: Path, package: Package, family: str, ring: keys.Ring, after: state.State) -> None:
         writer = self.formats[family]
-        pool = self.repositories[family].pool(staging, self.project.core.name)
-        relative = os.path.relpath(pool / writer.file_name(package), staging)
+        pool, place = self.pools[family]
+        relative = f"{place}/{writer.file_name(package)}"
         mark = state.digest([family, ring.fingerprint, state.own_fingerprint(), self._fingerprint(package)])
         kept = after.reusable(self.settings.output, relative, mark)
         if kept is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from packaging_tool.package import bodies
 from packaging_tool.package.content import Content
 
 # Small files travel with their headers in pieces of about this size, which saves calls of the compressor.
@@ -42,8 +41,11 @@ def length(members: Sequence[Member], large: bool) -> int:
     return total
 
 
-def stream(members: Sequence[Member], mtime: int, large: bool) -> Iterator[bytes | Content]:
-    """The archive as stretches and bodies (see `bodies`). Raises PackageError if a file changed."""
+def stream(members: Sequence[Member], mtime: int, large: bool, lowest: int = 0) -> Iterator[bytes | Content]:
+    """The archive as stretches and bodies (see `bodies`). Raises PackageError if a file changed.
+
+    lowest: size from which files are bodies, or 0.
+    """
     waiting: list[bytes] = []
     size = 0
     for member in members:
@@ -52,7 +54,7 @@ def stream(members: Sequence[Member], mtime: int, large: bool) -> Iterator[bytes
         content = member.content
         if content is None:
             waiting.append(member.data)
-        elif bodies.is_body(content):
+        elif member.size >= (lowest or PIECE):
             yield b"".join(waiting)
             yield content
             waiting, size = [], 0

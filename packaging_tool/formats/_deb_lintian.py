@@ -10,7 +10,6 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from packaging_tool.package.content import Content
 from packaging_tool.package.model import Entry, Package
 
 # Program headers of a linked program stand within this.
@@ -72,18 +71,11 @@ def _of_entries(package: Package, entries: Sequence[Entry]) -> Iterator[Override
             if package.kind == "core" and entry.path not in filled and not entry.path.startswith("/etc/"):
                 yield Override("package-contains-empty-directory", f"{entry.path}/", FILLED)
         elif entry.content is not None and entry.content.size >= SMALLEST:
-            head = _head(entry.content)
+            head = entry.content.head(HEAD)
             if head.startswith(b"\x7fELF") and is_static(head):
                 yield Override("statically-linked-binary", entry.path, STATIC)
             elif head.startswith(b"!<arch>\n") and head[68:78] == b"go object ":
                 yield Override("no-code-sections", entry.path, GO_ARCHIVE)
-
-
-def _head(content: Content) -> bytes:
-    if isinstance(content.source, bytes):
-        return content.source[:HEAD]
-    with content.source.open("rb", buffering=0) as file:
-        return file.read(HEAD)
 
 
 def is_static(head: bytes) -> bool:

@@ -6,7 +6,6 @@ import re
 import struct
 from functools import lru_cache
 
-from packaging_tool.package.content import Content
 from packaging_tool.package.model import Entry
 
 HEAD = 4096
@@ -24,17 +23,10 @@ def classify(entry: Entry) -> tuple[str, int]:
         return "directory", 0
     if entry.content is None:
         return "", 0
-    head = _head(entry.content)
+    head = entry.content.head(HEAD)
     if head.startswith(b"\x7fELF") and len(head) >= 64:
         return _elf(head), head[4] if head[4] in (1, 2) else 0
     return _text(head), 0
-
-
-def _head(content: Content) -> bytes:
-    if isinstance(content.source, bytes):
-        return content.source[:HEAD]
-    with content.source.open("rb", buffering=0) as file:
-        return file.read(HEAD)
 
 
 @lru_cache(maxsize=256)

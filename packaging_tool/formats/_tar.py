@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
 from packaging_tool.errors import InputError
-from packaging_tool.package import bodies
 from packaging_tool.package.content import Content
 
 BLOCK = 512
@@ -65,10 +64,11 @@ def length(members: Sequence[Member]) -> int:
     return total
 
 
-def stream(members: Sequence[Member], mtime: int) -> Iterator[bytes | Content]:
+def stream(members: Sequence[Member], mtime: int, lowest: int = 0) -> Iterator[bytes | Content]:
     """The archive as stretches and bodies (see `bodies`).
 
-    Raises PackageError for a file that is not any more what it was when its digest was taken.
+    lowest: size from which files are bodies, or 0. Raises PackageError for a file that is not any more what it was
+    when its digest was taken.
     """
     waiting: list[bytes] = []
     size = 0
@@ -77,7 +77,7 @@ def stream(members: Sequence[Member], mtime: int) -> Iterator[bytes | Content]:
         waiting.append(head)
         size += len(head)
         if member.content is not None:
-            if bodies.is_body(member.content):
+            if member.size >= (lowest or PIECE):
                 yield b"".join(waiting)
                 yield member.content
                 waiting, size = [], 0

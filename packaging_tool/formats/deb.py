@@ -59,9 +59,8 @@ class Format:
         """
         _deb_control.check(package)
         entries = _complete(package)
-        members = tuple(_members(entries))
-        if bodies.shared(package):
-            members = tuple(sorted(members, key=lambda member: bodies.is_body(member.content)))
+        lowest = bodies.floor(package)
+        members = bodies.last(_members(entries), lowest)
         relations = package.relations.get("deb", Relations())
         extra = sum(member.kind == _tar.DIRECTORY for member in members)
         extra -= sum(entry.type == "directory" for entry in entries)
@@ -72,7 +71,7 @@ class Format:
             archive.write(_ar.MAGIC)
             _add(archive, "debian-binary", b"2.0\n", package.time)
             _add(archive, "control.tar.gz", self._control(package, control, entries), package.time)
-            _add_data(archive, package, members, directory)
+            _add_data(archive, package, members, lowest, directory)
             size = archive.tell()
             sha256 = _digest(archive)
             if isinstance(archive, io.BytesIO):
@@ -188,13 +187,14 @@ def _add(file: BinaryIO, name: str, data: bytes, time: int) -> None:
     file.write(_ar.header(name, len(data), time) + data + bytes(b"\n" * (len(data) % 2)))
 
 
-def _add_data(file: BinaryIO, package: Package, members: Sequence[_tar.Member], directory: Path) -> None:
+def _add_data(file: BinaryIO, package: Package, members: Sequence[_tar.Member], lowest: int, directory: Path) -> None:
     """The data archive, compressed on the way to the file; its size is put into the header at the end."""
     spec, time = package.compression.get("deb", "gzip"), package.time
     name = "data.tar" + compress.SUFFIXES[compress.parse(spec)[0]]
     start = file.tell()
     file.write(_ar.header(name, 0, time))
-    for data in bodies.pack(_tar.stream(members, time), package, "deb", directory, _tar.length(members)):
+    pieces = _tar.stream(members, time, lowest)
+    for data in bodies.pack(pieces, package, "deb", directory, _tar.length(members)):
         file.write(data)
     end = file.tell()
     size = end - start - _ar.HEADER

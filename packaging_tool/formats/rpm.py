@@ -57,9 +57,7 @@ class Format:
         """
         _rpm_package.check(package)
         entries = _rpm_files.complete(package)
-        members = _rpm_files.members(entries)
-        if bodies.shared(package):
-            members = tuple(sorted(members, key=lambda member: bodies.is_body(member.content)))
+        members = bodies.last(_rpm_files.members(entries), bodies.floor(package))
         large = any(member.size >= _cpio.LARGE for member in members)
         tags = _rpm_package.tags(package, entries, large=large)
         path = directory / self.file_name(package)
@@ -128,7 +126,8 @@ def _write_payload(
     """Compress the archive into a file. The digest is made on the way."""
     size = _cpio.length(members, large)
     packed = hashlib.sha256()
-    for data in bodies.pack(_cpio.stream(members, package.time, large), package, "rpm", directory, size):
+    pieces = _cpio.stream(members, package.time, large, bodies.floor(package))
+    for data in bodies.pack(pieces, package, "rpm", directory, size):
         packed.update(data)
         file.write(data)
     return _Payload(file.tell(), packed.hexdigest(), size)

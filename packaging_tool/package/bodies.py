@@ -19,16 +19,18 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from packaging_tool.package import compress
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Package
 
-# Below this, headers and a start without history cost more than they are worth.
+# Below this, headers and a start without history cost more than they are worth, except for a file that is most of its
+# package; and no file is worth it below the other one.
 BODY = 128 << 10
+SMALLEST = 16 << 10
 # Bodies of larger archives wait in a file.
 IN_MEMORY = 4 << 20
 PIECE = 1 << 20
@@ -44,10 +46,34 @@ RLE = 1
 LARGEST_BLOCK = 128 << 10
 
 
-def shared(package: Package) -> bool:
-    """Whether the package's formats share compressed bodies."""
+class Member(Protocol):
+    """What the members of all kinds of archives have."""
+
+    @property
+    def size(self) -> int:
+        """Length of the content."""
+        ...
+
+    @property
+    def content(self) -> Content | None:
+        """The content, if it is a file."""
+        ...
+
+
+Item = TypeVar("Item", bound=Member)
+
+
+def floor(package: Package) -> int:
+    """The size from which files of the package are bodies, 0 if its formats share none.
+
+    In a small package, a file that is a quarter of it is one.
+    """
     specs = {package.compression.get(family, "gzip") for family in package.relations}
-    return len(package.relations) > 1 and len(specs) == 1 and compress.parse(*specs)[0] in METHODS
+    if len(package.relations) < 2 or len(specs) > 1 or compress.parse(*specs)[0] not in METHODS:
+        return 0
+    sizes = [entry.content.size for entry in package.entries if entry.content is not None]
+    lowest = max(SMALLEST, min(BODY, sum(sizes) // 4))
+    return lowest if sizes and max(sizes) >= lowest else 0
 
 
 def forget(package: Package) -> None:
@@ -57,9 +83,14 @@ def forget(package: Package) -> None:
             entry.content.forget()
 
 
-def is_body(content: Content | None) -> bool:
-    """Whether a file is one."""
-    return content is not None and content.size >= BODY
+def last(members: Iterable[Item], lowest: int) -> Sequence[Item]:
+    """Members of an archive in an order that suits: where bodies are shared, they come after all else.
+
+    lowest: what `floor` said.
+    """
+    if not lowest:
+        return tuple(members)
+    return sorted(members, key=lambda member: member.size >= lowest)
 
 
 def pack(
@@ -85,7 +116,7 @@ def _pack(pieces: Iterable[compress.Bytes | Content], into: _Archive) -> Iterato
 
 def _archive(package: Package, family: str, directory: Path, size: int) -> _Archive:
     spec = package.compression.get(family, "gzip")
-    if not shared(package):
+    if not floor(package):
         return _Plain(compress.compressor(spec, size))
     shelf = _Shelf(directory if size > IN_MEMORY else None)
     method, level = compress.parse(spec)
@@ -143,7 +174,10 @@ def _packed(content: Content, spec: str, shelf: _Shelf) -> _Packed:
     """The compressed body, made by the first format that asks."""
 
     def make() -> _Packed:
-        stream = compress.deflater(spec) if spec.startswith("gzip") else compress.compressor(spec, content.size)
+        method, level = compress.parse(spec)
+        if method == "zstd" and content.size <= BODY:
+            return shelf.put([compress.zstd(level, b"".join(content.verified()))])
+        stream = compress.deflater(spec) if method == "gzip" else compress.compressor(spec, content.size)
         return shelf.put(_through(stream, content))
 
     return content.once(spec, make)
@@ -218,7 +252,7 @@ class _Frames:
 
     def update(self, data: compress.Bytes) -> Iterable[bytes]:
         if self._stretch is None:
-            self._stretch = compress.compressor(self._spec)
+            self._stretch = _Stretch(compress.parse(self._spec)[1])
         yield self._stretch.update(data)
 
     def body(self, content: Content) -> Iterable[bytes]:
@@ -241,7 +275,7 @@ class _Frame:
         window = zstandard.ZstdCompressionParameters.from_level(level).window_log
         self._head = MAGIC + bytes((0, window - 10 << 3))
         self._spec, self._shelf = spec, shelf
-        self._stretch: compress.Compressor | None = compress.compressor(spec)
+        self._stretch: compress.Compressor | None = _Stretch(level)
         self._blocks = _Blocks()
         # Not given yet, since RESET may have to stand for it.
         self._held = b""
@@ -270,6 +304,27 @@ class _Frame:
     def _end_of_stretch(self) -> bytes:
         stretch, self._stretch = self._stretch, None
         return self._blocks.split(stretch.finish()) if stretch else b""
+
+
+class _Stretch:
+    """A zstd frame that nearly always is short."""
+
+    def __init__(self, level: int) -> None:
+        self._level = level
+        self._held = bytearray()
+        self._stream: compress.Compressor | None = None
+
+    def update(self, data: compress.Bytes) -> bytes:
+        if self._stream is not None:
+            return self._stream.update(data)
+        self._held += data
+        if len(self._held) <= PIECE:
+            return b""
+        self._stream = compress.compressor(f"zstd:{self._level}")
+        return self._stream.update(self._held)
+
+    def finish(self) -> bytes:
+        return self._stream.finish() if self._stream is not None else compress.zstd(self._level, self._held)
 
 
 class _Blocks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import os
 import struct
+import threading
 import zlib
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from typing import Protocol
 
 from packaging_tool import targets
 from packaging_tool.errors import PackageError
+
+_of_thread = threading.local()
 
 Bytes = bytes | bytearray | memoryview
 
@@ -78,6 +81,18 @@ def compressor(spec: str, size: int | None = None) -> Compressor:
     if method == "zstd":
         return _zstd(level, size)
     return _Stored()
+
+
+def zstd(level: int, data: Bytes) -> bytes:
+    """One whole frame of little data, for which it takes longer to set up a stream than to compress."""
+    import zstandard
+
+    known: dict[int, zstandard.ZstdCompressor] | None = getattr(_of_thread, "zstd", None)
+    if known is None:
+        known = _of_thread.zstd = {}
+    if level not in known:
+        known[level] = zstandard.ZstdCompressor(level=level)
+    return known[level].compress(data)
 
 
 def gzip_stream(spec: str) -> Gzip:
@@ -187,13 +202,13 @@ class Gzip(_Blocks):
 
     def flush(self) -> bytes:
         """All so far, up to the end of a byte; what comes then does not refer back to it."""
-        if self._pending:
-            self._jobs.append(self._submit(bytes(self._pending)))
-            self._pending.clear()
+        # Here, while the others pack theirs: all must be there at the end.
+        last = _deflate(bytes(self._pending), self._window, self._level, False) if self._pending else b""
         parts = [job.result() for job in self._jobs]
+        self._pending.clear()
         self._jobs.clear()
         self._window = b""
-        return self._part(b"".join(parts))
+        return self._part(b"".join((*parts, last)))
 
     def inserted(self, data: Bytes) -> None:
         """Take data into the check sum that the caller puts into the stream as bare deflate data, after `flush`."""

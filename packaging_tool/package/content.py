@@ -6,7 +6,6 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -14,6 +13,8 @@ from packaging_tool.errors import PackageError
 
 Made = TypeVar("Made")
 CHUNK = 1 << 20
+# A file of this size is in memory between the first and the last format of a package.
+KEPT = 128 << 10
 # Device, inode, size, times of the last write and change of a file.
 Stamp = tuple[int, int, int, int, int]
 # A file that was changed so shortly before may be changed again without another time in its stamp (ns).
@@ -29,17 +30,20 @@ class Content:
 
     def __init__(self, source: bytes | Path) -> None:
         self.source = source
+        self._size = -1
         self._lock = threading.Lock()
         self._digests: tuple[str, str] | None = None
         self._stamp: Stamp | None = None
-        # Another lock, since what is made needs the digests.
-        self._making = threading.Lock()
+        # Not the lock of the digests, since what is made needs them, and one thing may need another.
+        self._making = threading.RLock()
         self._made: dict[str, object] = {}
 
-    @cached_property
+    @property
     def size(self) -> int:
         """Length in bytes."""
-        return len(self.source) if isinstance(self.source, bytes) else self.source.stat().st_size
+        if self._size < 0:
+            self._size = len(self.source) if isinstance(self.source, bytes) else self.source.stat().st_size
+        return self._size
 
     def chunks(self) -> Iterator[bytes | memoryview]:
         """The bytes, in pieces of at most 1 MiB. A piece is valid until the next one is asked for."""
@@ -61,11 +65,29 @@ class Content:
         """As chunks, but raises PackageError at the end if a file no longer has the size and SHA-256 it had before.
 
         Manifests and package headers already say what the bytes are, so a file must not change meanwhile. It is hashed
-        again only if it was touched since, or written just before the digests were taken.
+        again only if it was touched since, or written just before the digests were taken. A small one is read once for
+        all formats.
         """
         if isinstance(self.source, bytes):
             yield from self.chunks()
-            return
+        elif self.size > KEPT:
+            yield from self._verified(self.source)
+        elif data := self._whole(self.source):
+            yield data
+
+    def head(self, size: int) -> bytes:
+        """The first bytes."""
+        if isinstance(self.source, bytes):
+            return self.source[:size]
+        if self.size <= KEPT:
+            return self._whole(self.source)[:size]
+        with self.source.open("rb", buffering=0) as file:
+            return file.read(size)
+
+    def _whole(self, source: Path) -> bytes:
+        return self.once("", lambda: b"".join(self._verified(source)))
+
+    def _verified(self, source: Path) -> Iterator[bytes | memoryview]:
         expected = self.sha256
         known = self._stamp is not None and self._stamp == self._stamped()
         seen = 0
@@ -79,7 +101,7 @@ class Content:
             yield piece
         same = self._stamp == self._stamped() if known else digest.hexdigest() == expected
         if seen != self.size or not same:
-            raise PackageError(f"{self.source} changed while it was packaged", hint="run again")
+            raise PackageError(f"{source} changed while it was packaged", hint="run again")
 
     def read(self) -> bytes:
         """All bytes at once; for small files."""

@@ -58,7 +58,7 @@ def written(made: Package, folder: Path) -> Iterator[Built]:
 @pytest.mark.parametrize("spec", ["gzip:1", "gzip", "gzip:9", "zstd:1", "zstd:3", "zstd:9", "zstd:13", "zstd:19"])
 def test_dpkg_and_rpm_unpack_what_went_in(spec: str, data: dict[str, bytes], tmp_path: Path) -> None:
     made = package(spec, data)
-    assert bodies.shared(made)
+    assert bodies.floor(made)
     as_deb, as_rpm = written(made, tmp_path / "out")
     subprocess.run(["dpkg-deb", "-x", as_deb.path, tmp_path / "deb"], check=True)
     (tmp_path / "rpm").mkdir()
@@ -104,15 +104,24 @@ def test_a_body_is_compressed_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         return compressor(spec, size)
 
     monkeypatch.setattr(compress, "compressor", noted)
-    list(written(package("zstd:3", {f"{PATH}/large": bytes(bodies.BODY)}), tmp_path / "out"))
-    assert seen.count(("zstd:3", bodies.BODY)) == 1
+    list(written(package("zstd:3", {f"{PATH}/large": bytes(bodies.BODY + 1)}), tmp_path / "out"))
+    assert seen.count(("zstd:3", bodies.BODY + 1)) == 1
 
 
 def test_nothing_is_shared_where_the_formats_differ() -> None:
-    made = package("zstd:3", {})
-    assert not bodies.shared(replace(made, compression={"deb": "gzip", "rpm": "zstd:3"}))
-    assert not bodies.shared(replace(made, relations={"deb": Relations()}))
-    assert not bodies.shared(package("xz", {}))
+    large = {f"{PATH}/large": bytes(bodies.BODY)}
+    made = package("zstd:3", large)
+    assert bodies.floor(made)
+    assert not bodies.floor(replace(made, compression={"deb": "gzip", "rpm": "zstd:3"}))
+    assert not bodies.floor(replace(made, relations={"deb": Relations()}))
+    assert not bodies.floor(package("xz", large))
+
+
+def test_small_files_are_shared_only_where_they_are_most_of_a_package() -> None:
+    plugin_file = {f"{PATH}/plugin": bytes(bodies.SMALLEST)}
+    assert bodies.floor(package("gzip", plugin_file)) == bodies.SMALLEST
+    assert bodies.floor(package("gzip", plugin_file | {f"{PATH}/large": bytes(4 * bodies.BODY)})) == bodies.BODY
+    assert not bodies.floor(package("gzip", {f"{PATH}/tiny": bytes(bodies.SMALLEST - 1)}))
 
 
 @pytest.mark.parametrize("spec", ["gzip", "zstd:3"])
