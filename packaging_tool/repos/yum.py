@@ -9,9 +9,8 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from packaging_tool import registry
 from packaging_tool.formats.base import Built
@@ -179,7 +178,7 @@ def _stanza(root: Path, item: Built, kind: str) -> str:
 
 
 def _href(root: Path, path: Path) -> str:
-    return '"' + escape(_site.below(root, path), {'"': "&quot;"}) + '"'
+    return '"' + escape(_site.below(root, path), quote=False).replace('"', "&quot;") + '"'
 
 
 def _published(stanza: str) -> Published:

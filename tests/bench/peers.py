@@ -27,17 +27,21 @@ def require() -> None:
         raise BenchError(f"missing: apt-get install {' '.join(missing)}")
 
 
+def cache() -> Path:
+    """Where the bench keeps what it has built."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mkpkgs-bench"
+
+
 def nfpm() -> Path:
     """The nfpm program; built from the Go module proxy on first use. Raises BenchError."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mkpkgs-bench"
-    program = cache / f"nfpm-{NFPM}"
+    program = cache() / f"nfpm-{NFPM}"
     if program.is_file():
         return program
     go = shutil.which("go")
     if go is None:
         raise BenchError("missing: Go, to build nfpm; `make setup` installs it")
-    print(f"building nfpm {NFPM} into {cache}", flush=True)
-    folder = cache / "bin"
+    print(f"building nfpm {NFPM} into {cache()}", flush=True)
+    folder = cache() / "bin"
     folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [go, "install", f"github.com/goreleaser/nfpm/v2/cmd/nfpm@{NFPM}"],

@@ -26,13 +26,15 @@ class Item:
 
 
 # The half of the data that can be compressed. Words: as hard as prose, gzip makes a third of it. Lines: as easy as
-# a log, of which nearly nothing is left.
-TEXTS = ("words", "lines")
+# a log, of which nearly nothing is left. Zeros: the plainest reading of "half can be compressed", as fio has it.
+TEXTS = ("words", "lines", "zeros")
 
 
 @cache
 def _text(kind: str) -> bytes:
     """4 MiB of the kind."""
+    if kind == "zeros":
+        return bytes(4 << 20)
     if kind == "lines":
         made = b"".join(b"%08d the same line over and over behind a number of its own\n" % n for n in range(80_000))
         return made[: 4 << 20]
