@@ -28,7 +28,7 @@ from packaging_tool import lock as locking
 from packaging_tool import plan as planning
 from packaging_tool import publish as publishing
 from packaging_tool.drivers.base import Driver, Failure, Outcome
-from packaging_tool.errors import BuildError, InputError, PublishError, SigningError
+from packaging_tool.errors import BuildError, InputError, MkpkgsError, PublishError, SigningError
 from packaging_tool.formats.base import Built, Format
 from packaging_tool.listener import Listener
 from packaging_tool.package import bodies

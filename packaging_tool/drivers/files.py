@@ -72,7 +72,7 @@ class Driver:
         if plugin is None:
             paths = [(a, _program(project, a)) for a in project.core.architectures]
         else:
-            paths = _sources(project.root / project.plugin_options[plugin].source)
+            paths = _sources(plugin, project.root / project.plugin_options[plugin].source)
         for name, path in paths:
             digest.update(f"{name} {path.stat().st_mode:o} {Content(path).sha256}\n".encode())
         return digest.hexdigest()
@@ -109,20 +109,23 @@ def _program(project: Project, architecture: str) -> Path:
     return project.root / project.core.program.replace("{architecture}", architecture)
 
 
-def _sources(source: Path) -> list[tuple[str, Path]]:
-    if source.is_file():
-        return [(source.name, source)]
-    found = [(path.relative_to(source).as_posix(), path) for path in source.rglob("*") if not path.is_dir()]
+def _sources(plugin: str, source: Path) -> list[tuple[str, Path]]:
+    if source.is_dir():
+        found = [(path.relative_to(source).as_posix(), path) for path in source.rglob("*") if not path.is_dir()]
+    else:
+        found = [(source.name, source)]
+    for _, path in found:
+        # A link could point to anything on the machine that builds; its bytes must not end in a package unseen. A pipe
+        # would be read for ever.
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise BuildError(f"plugin {plugin}: {path} is not a regular file", hint="copy the file there instead")
     return sorted(found)
 
 
 def _entries(project: Project, plugin: str, source: str) -> tuple[Entry, ...]:
     root = f"{project.plugins_directory}/{plugin}"
     entries = []
-    for name, path in _sources(project.root / source):
-        # A link could point to anything on the machine that builds; its bytes must not end in a package unseen.
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise BuildError(f"plugin {plugin}: {path} is not a regular file", hint="copy the file there instead")
+    for name, path in _sources(plugin, project.root / source):
         mode = 0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644
         entries.append(Entry(path=f"{root}/{name}", mode=mode, content=Content(path)))
     return tuple(entries)

@@ -301,6 +301,21 @@ def test_an_output_directory_that_cannot_be_exchanged_is_refused_before_the_work
     assert "build greet" not in done.stderr
 
 
+def test_a_file_in_the_output_that_is_no_package_is_named_where_it_lies(mkpkgs: Mkpkgs, project: Path) -> None:
+    assert mkpkgs().returncode == 0
+    (project / "dist/apt/pool/main/g/greet/other_1_all.deb").write_text("not a package\n")
+    done = mkpkgs()
+    assert done.returncode == 2
+    assert "mkpkgs: error: dist/apt/pool/main/g/greet/other_1_all.deb cannot be read as a .deb" in done.stderr
+
+
+def test_a_pipe_among_the_sources_is_refused_and_not_waited_for(mkpkgs: Mkpkgs, project: Path) -> None:
+    os.mkfifo(project / "plugins/moon/pipe")
+    done = mkpkgs()
+    assert done.returncode == 1
+    assert "/plugins/moon/pipe is not a regular file" in done.stderr
+
+
 def test_a_path_that_is_no_text_of_the_locale_is_fine(mkpkgs: Mkpkgs, project: Path) -> None:
     place = Path(os.fsdecode(os.fsencode(project.parent) + b"/gr\xfc\xdfe x"))
     project.rename(place)
