@@ -9,7 +9,7 @@ from typing import cast
 from packaging_tool import registry, targets
 from packaging_tool.drivers.base import Driver
 from packaging_tool.errors import MkpkgsError, Problem
-from packaging_tool.project import contents
+from packaging_tool.project import contents, paths
 from packaging_tool.project.faults import Faults, Path, did_you_mean, similar
 from packaging_tool.project.model import CoreSpec, FileSpec, PluginSpec, Project
 
@@ -59,6 +59,10 @@ def _core(core: CoreSpec) -> Iterator[Finding]:
     if core.plugins_directory and core.name and (parent != f"/usr/lib/{core.name}" or last in OWN_FOLDERS):
         what = f"is not a free place directly below /usr/lib/{core.name}"
         yield ("core", "plugins-directory"), what, f'write for example "/usr/lib/{core.name}/modules"'
+    place = core.config_directory.split("/")[2:]
+    if place and place[0] in paths.SHARED and core.name not in place:
+        what = f"/etc/{place[0]} is not this package's alone, and purge removes the whole directory"
+        yield ("core", "config-directory"), what, f'write "/etc/{core.name}"'
     if not core.architectures:
         yield ("core", "architectures"), "is empty", 'write ["amd64"]'
     if "all" in core.architectures and len(core.architectures) > 1:

@@ -25,6 +25,14 @@ REFUSED = {
     "/var/lib/dpkg": "is dpkg's own",
     "/var/lib/rpm": "is rpm's own",
 }
+# Directories of /etc that belong to no single package: purging a core removes its whole configuration directory.
+_WORDS = (
+    "NetworkManager X11 alternatives apparmor.d apt bash_completion.d binfmt.d ca-certificates cron.d cron.daily "
+    "cron.hourly cron.monthly cron.weekly dbus-1 default dnf dpkg environment.d firewalld fonts init.d ld.so.conf.d "
+    "logrotate.d modprobe.d modules-load.d network opt pam.d pki polkit-1 ppp profile.d rpm rsyslog.d security selinux "
+    "skel ssh ssl sudoers.d sysconfig sysctl.d systemd sysusers.d tmpfiles.d udev ufw xdg yum.repos.d"
+)
+SHARED = frozenset(re.findall(r"\S+", _WORDS))
 # The merged /usr of all targets: a file shipped through one of these links upsets dpkg and rpm alike.
 MERGED = ("/bin", "/sbin", "/lib", "/lib64")
 
@@ -77,8 +85,8 @@ def config_directory(text: str) -> None:
 def home(text: str) -> None:
     """A directory of the service's own below /var/lib, so that systemd's StateDirectory= can make it."""
     _clean(text)
-    if not re.fullmatch(r"/var/lib/(?!(dpkg|rpm)(/|$))[^/]+(/[^/]+)*", text):
-        raise RuleError(f"{text!r} is not a directory below /var/lib", 'write for example "/var/lib/NAME"')
+    if not re.fullmatch(r"/var/lib/(?!(apt|dbus|dnf|dpkg|private|rpm|systemd)(/|$))[^/]+(/[^/]+)*", text):
+        raise RuleError(f"{text!r} is not a free directory below /var/lib", 'write for example "/var/lib/NAME"')
 
 
 def source(text: str) -> None:

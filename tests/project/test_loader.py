@@ -215,3 +215,20 @@ def test_whatever_stands_in_a_file_is_a_problem_of_the_file(tmp_path: Path) -> N
             load(path)
         except MkpkgsError as error:
             assert str(error)
+
+
+@pytest.mark.parametrize("place", ["/etc/ssl", "/etc/default", "/etc/systemd/system"])
+def test_a_configuration_directory_that_others_use_too_is_refused(place: str, tmp_path: Path) -> None:
+    """Purge would remove all of it."""
+    text = SMALLEST.replace("[core.files]", f'config-directory = "{place}"\n[core.files]')
+    (told,) = problems(tmp_path, text)
+    assert told.startswith("11 core.config-directory: /etc/")
+    assert "purge removes the whole directory" in told
+    assert read(tmp_path, text.replace(place, f"{place}/served")).core.config_directory == f"{place}/served"
+
+
+@pytest.mark.parametrize("place", ["/var/lib/systemd", "/var/lib/private/served", "/var/lib"])
+def test_a_home_that_is_the_systems_is_refused(place: str, tmp_path: Path) -> None:
+    """systemd gives the whole directory to the service's user."""
+    (told,) = problems(tmp_path, f'{SMALLEST}[core.service]\nhome = "{place}"\n')
+    assert "is not a free directory below /var/lib" in told
