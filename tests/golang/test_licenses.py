@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from packaging_tool.golang.licenses import classify, copyright_lines, of_module
+from packaging_tool.golang.licenses import classify, copyright_lines, of_go, of_module
 
 COMMON = Path("/usr/share/common-licenses")
 
@@ -34,11 +34,17 @@ def test_common_license_is_known(name: str, spdx: str) -> None:
 @pytest.mark.skipif(shutil.which("go") is None, reason="no go here")
 def test_license_of_go_is_known() -> None:
     root = Path(subprocess.run(["go", "env", "GOROOT"], capture_output=True, text=True, check=True).stdout.strip())
-    license_ = of_module(root, [])
-    if not license_.text:
-        pytest.skip("this Go came without its license")
+    license_ = of_module(of_go(root), [])
     assert license_.id == "BSD-3-Clause"
     assert license_.copyright[0].endswith("The Go Authors.")
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="no go here")
+def test_a_go_that_came_without_its_license_has_the_same_text_elsewhere(tmp_path: Path) -> None:
+    root = Path(subprocess.run(["go", "env", "GOROOT"], capture_output=True, text=True, check=True).stdout.strip())
+    (tmp_path / "src/vendor/golang.org/x").mkdir(parents=True)
+    (tmp_path / "src/vendor/golang.org/x/net").symlink_to(root / "src/vendor/golang.org/x/net")
+    assert of_module(of_go(tmp_path), []) == of_module(of_go(root), [])
 
 
 def test_two_licenses_in_one_module_are_both_said(tmp_path: Path) -> None:
