@@ -194,7 +194,7 @@ def _add_data(file: BinaryIO, package: Package, members: Sequence[_tar.Member], 
     start = file.tell()
     file.write(_ar.header(name, 0, time))
     pieces = _tar.stream(members, time, lowest)
-    for data in bodies.pack(pieces, package, "deb", directory, _tar.length(members)):
+    for data in bodies.pack(pieces, package, "deb", directory, _tar.length(members), one_frame=True):
         file.write(data)
     end = file.tell()
     size = end - start - _ar.HEADER

@@ -127,7 +127,7 @@ def _write_payload(
     size = _cpio.length(members, large)
     packed = hashlib.sha256()
     pieces = _cpio.stream(members, package.time, large, bodies.floor(package))
-    for data in bodies.pack(pieces, package, "rpm", directory, size):
+    for data in bodies.pack(pieces, package, "rpm", directory, size, one_frame=False):
         packed.update(data)
         file.write(data)
     return _Payload(file.tell(), packed.hexdigest(), size)

@@ -35,8 +35,6 @@ SMALLEST = 16 << 10
 IN_MEMORY = 4 << 20
 PIECE = 1 << 20
 METHODS = ("gzip", "zstd")
-# Formats whose package manager reads no further than the first zstd frame.
-ONE_FRAME = ("deb",)
 
 # Compressed block: no literals, three sequences of length 3 with the offsets 8, 4, 1 (RFC 8878, 3.1.1.3).
 RESET = bytes.fromhex("4400000003440000b8dd4a")
@@ -94,13 +92,20 @@ def last(members: Iterable[Item], lowest: int) -> Sequence[Item]:
 
 
 def pack(
-    pieces: Iterable[compress.Bytes | Content], package: Package, family: str, directory: Path, size: int
+    pieces: Iterable[compress.Bytes | Content],
+    package: Package,
+    family: str,
+    directory: Path,
+    size: int,
+    *,
+    one_frame: bool,
 ) -> Iterator[bytes]:
     """Compress an archive that comes as stretches and bodies; where bodies are shared, all after the small files.
 
     family: format. directory: for files without a name, where data is large. size: bytes of the whole archive.
+    one_frame: whether the format's package manager reads no further than the first zstd frame.
     """
-    return _pack(pieces, _archive(package, family, directory, size))
+    return _pack(pieces, _archive(package, family, directory, size, one_frame=one_frame))
 
 
 def plain(pieces: Iterable[compress.Bytes | Content], spec: str) -> Iterator[bytes]:
@@ -114,7 +119,7 @@ def _pack(pieces: Iterable[compress.Bytes | Content], into: _Archive) -> Iterato
     yield from into.finish()
 
 
-def _archive(package: Package, family: str, directory: Path, size: int) -> _Archive:
+def _archive(package: Package, family: str, directory: Path, size: int, *, one_frame: bool) -> _Archive:
     spec = package.compression.get(family, "gzip")
     if not floor(package):
         return _Plain(compress.compressor(spec, size))
@@ -122,7 +127,7 @@ def _archive(package: Package, family: str, directory: Path, size: int) -> _Arch
     method, level = compress.parse(spec)
     if method == "gzip":
         return _Gzip(spec, shelf)
-    return _Frame(spec, level, shelf) if family in ONE_FRAME else _Frames(spec, shelf)
+    return _Frame(spec, level, shelf) if one_frame else _Frames(spec, shelf)
 
 
 class _Shelf:
