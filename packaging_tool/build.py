@@ -392,6 +392,7 @@ class _Run:
                 stop.set()
                 pool.shutdown(cancel_futures=True)
                 raise
+        self.unchanged = total - len(self.written)
         try:
             atomic.sync_files(staging / path.relative_to(self.settings.output) for path in self.written)
         except OSError as failed:
@@ -426,7 +427,6 @@ class _Run:
         kept = after.reusable(self.settings.output, relative, mark)
         if kept is not None:
             self.built.setdefault(family, []).append(replace(kept, path=staging / relative))
-            self.unchanged += 1
             return
         try:
             made = writer.write(package, pool, ring.signer)
