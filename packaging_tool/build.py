@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -85,7 +85,7 @@ def plan(project: Project, settings: Settings, listener: Listener) -> tuple[Pack
         made: list[Package] = []
         for architecture in run.architectures:
             outline = run.driver.outline(project, locked.part, architecture, run.workdir)
-            trust = planning.Trust(keys={}, sign=None)
+            trust = planning.Trust(keys=run.public_keys(locked), sign=None)
             made += planning.packages(
                 project, outline, architecture, run.driver.target(project), trust, run.epoch(locked)
             )
@@ -203,6 +203,14 @@ class _Run:
         if self.project.core.changelog:
             return planning.seconds(self.project.core.changelog[0].date)
         return locked.time
+
+    def public_keys(self, locked: locking.LockFile) -> Mapping[str, bytes]:
+        """Public keys of manifests by file name; without keys, the name that there will be."""
+        try:
+            with keys.load(self.project.core.name, self.epoch(locked), self.settings.keys) as ring:
+                return ring.manifest_public_keys
+        except SigningError:
+            return {"manifest.pub": b""}
 
     def go(self, *, packages: bool, repositories: bool) -> Report:
         """Run, and put the result into place at the end."""

@@ -116,6 +116,9 @@ def test_plan_shows_what_is_then_built(mkpkgs: Mkpkgs, project: Path) -> None:
             bits = int(entry["mode"], 8)
             shown = "".join(c if bits >> (8 - at) & 1 else "-" for at, c in enumerate("rwxrwxrwx"))
             assert built[entry["path"]][1:] == shown, entry["path"]
+        made = {name for name, mode in built.items() if not mode.startswith("d")}
+        added = made - {entry["path"] for entry in package["files"]}
+        assert all(name.startswith(("/usr/share/doc/", "/usr/share/lintian/overrides/")) for name in added), added
 
 
 def test_the_plan_as_json_has_the_documented_keys(mkpkgs: Mkpkgs) -> None:

@@ -8,7 +8,7 @@ from packaging_tool.cli.options import common, given
 
 
 @click.command(short_help="Resolve the inputs of the build anew into mkpkgs.lock.")
-@common("file", "output", "arch", "jobs", "keys")
+@common("file")
 @click.pass_context
 def command(ctx: click.Context) -> int:
     """Resolve every input of the build anew: toolchain, flags, versions and checksums of all modules.

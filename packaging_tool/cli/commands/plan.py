@@ -9,11 +9,12 @@ from packaging_tool.cli.options import common, given
 
 @click.command(short_help="Show the packages to come, without building them.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; docs/reference.md describes it.")
-@common("file", "output", "arch", "jobs", "keys")
+@common("file", "arch", "keys")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> int:
     """Show the packages to come as a tree: files with modes, owners and sizes, relations as each format spells them,
     scripts and triggers. Nothing is built; a size that only the build knows is shown as `?`.
+    Documents that a format adds by itself (copyright, changelog, list of modules) are not among the files.
     With -v the scripts are shown in full.
 
     \b

@@ -8,7 +8,7 @@ from packaging_tool.cli.options import common
 
 
 @click.command(short_help="Write the repositories from the packages in the output directory.")
-@common("file", "output", "arch", "jobs", "keys")
+@common("file", "output", "keys")
 @click.pass_context
 def command(ctx: click.Context) -> int:
     """Index and sign the packages that lie in the output directory: apt and yum repositories, the files that clients
