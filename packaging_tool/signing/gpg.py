@@ -73,6 +73,9 @@ class GpgSigner:
         return self._gpg("--armor", "--export-secret-keys", self.fingerprint)
 
     def _sign(self, data: bytes, *options: str) -> bytes:
+        # gpg does not stop a clock that it is told to set to the present second: the signature could get the next one.
+        while int(time.time()) == self._time:
+            time.sleep(0.02)
         moment = ["--faked-system-time", f"{self._time}!"]
         return self._gpg("--digest-algo", "SHA512", *moment, "--local-user", self.fingerprint, *options, stdin=data)
 

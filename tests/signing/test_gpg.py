@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -205,3 +206,12 @@ def test_a_key_in_the_users_own_keyring_signs_by_fingerprint(
             gpg.GpgSigner(None, "F" * 40, TIME, None)
     finally:
         subprocess.run(["gpgconf", "--kill", "all"], check=True)
+
+
+def test_a_signature_made_in_the_second_of_its_own_time_is_the_same(tmp_path: Path) -> None:
+    """gpg lets the clock run where it is told to stop it at the present second."""
+    secret, _, _ = gpg.generate("Test <test@example.org>", "ed25519", None)
+    with gpg.from_file(secret, 0, None) as signer:
+        first = signer.detached(b"text")
+        time.sleep(1.1)
+        assert signer.detached(b"text") == first
