@@ -328,6 +328,10 @@ class _Run:
                 # The staging directory is gone when the message is read.
                 error.message = error.message.replace(str(staging), str(self.settings.output))
                 raise
+            except OSError as error:
+                if error.filename:
+                    error.filename = str(error.filename).replace(str(staging), str(self.settings.output))
+                raise
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
 

@@ -12,6 +12,7 @@ die() { say "$*" >&2; exit 1; }
 needed='
 apt-utils /usr/bin/apt-ftparchive peer of our apt repository
 binutils /usr/bin/readelf judge of programs in packages
+build-essential /usr/share/build-essential builds our own .deb
 ca-certificates /etc/ssl/certs/ca-certificates.crt downloads
 createrepo-c /usr/bin/createrepo_c peer of our yum repository
 curl /usr/bin/curl asks the servers under test
@@ -26,6 +27,7 @@ gnupg /usr/bin/gpg signs repositories
 lintian /usr/bin/lintian judge of .deb files
 mmdebstrap /usr/bin/mmdebstrap makes the systems to install into
 openssl /usr/bin/openssl judge of signatures
+procps /usr/bin/ps tells what the service left behind
 pybuild-plugin-pyproject /usr/share/doc/pybuild-plugin-pyproject builds our own .deb
 python3 /usr/bin/python3 runs mkpkgs
 python3-all /usr/share/doc/python3-all builds our own .deb

@@ -213,5 +213,6 @@ def test_plugins_of_the_example_pass_their_own_tests(name: str, tmp_path: Path) 
     env = {**os.environ, "CGO_ENABLED": "0"}
     for command in (["go", "vet", "."], ["go", "test", "-count=1", "."]):
         subprocess.run(command, cwd=tmp_path / name, env=env, check=True)
-    done = subprocess.run(["gofmt", "-l", "."], cwd=tmp_path / name, capture_output=True, text=True, check=True)
+    # It names what it changes, and finds a gofmt that is not in PATH.
+    done = subprocess.run(["go", "fmt", "."], cwd=tmp_path / name, capture_output=True, text=True, check=True)
     assert done.stdout == ""

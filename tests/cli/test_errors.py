@@ -336,6 +336,18 @@ def test_a_file_in_the_output_that_is_no_package_is_named_where_it_lies(mkpkgs: 
     assert "mkpkgs: error: dist/apt/pool/main/g/greet/other_1_all.deb cannot be read as a .deb" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["greet.sources", "index.html"])
+def test_a_place_in_the_output_that_is_taken_by_a_directory_is_named_where_it_lies(
+    mkpkgs: Mkpkgs, project: Path, name: str
+) -> None:
+    (project / "dist" / name / "x").mkdir(parents=True)
+    done = mkpkgs()
+    assert done.returncode == 1
+    assert f"dist/.{name}" in done.stderr
+    assert ".staging" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_pipe_among_the_sources_is_refused_and_not_waited_for(mkpkgs: Mkpkgs, project: Path) -> None:
     os.mkfifo(project / "plugins/moon/pipe")
     done = mkpkgs()
