@@ -73,11 +73,15 @@ class _Comparison:
                 yield found, hint
 
     def replaced(self) -> Iterator[str]:
-        """Files whose bytes change: whoever has the old one never gets the new one, and mirrors break."""
+        """Files whose bytes change, in one line: whoever has the old one never gets the new one, and mirrors break."""
         now = {item.file: item.sha256 for item in self.after}
-        for item in self.before:
-            if now.get(item.file, item.sha256) != item.sha256:
-                yield (f"{item.file} had other content before; raise the release if anybody may have the old one")
+        changed = sorted({item.name for item in self.before if now.get(item.file, item.sha256) != item.sha256})
+        if changed:
+            names = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+            yield (
+                f"{self.repository}: {names} had other content in this version before; "
+                "raise the release if anybody may have the old one"
+            )
 
     def backwards(self, version: str) -> Iterator[str]:
         known = {item.version for item in self.before if item.name == self.core}

@@ -105,6 +105,16 @@ def test_a_broken_plugin_does_not_stop_dpkg_nor_the_server(server: Server) -> No
     assert server.starts()[-1] == "1.0 with: good git"
 
 
+def test_a_first_set_that_fails_starts_nothing_until_one_works(server: Server) -> None:
+    deb = server.build(plugins={"bad": "echo no luck >&2; exit 1\n"})
+    out = server.dpkg("-i", deb["demo"], deb["demo-plugin-bad"])
+    assert "there is no working program yet" in out
+    assert server.starts() == []
+    assert server.state() == "inactive"
+    server.dpkg("-i", *server.build(plugins={"bad": 'plugins="$plugins good"\n'}).values())
+    assert server.starts() == ["1.0 with: good"]
+
+
 def test_a_removal_that_dpkg_takes_back_leaves_the_server_running(server: Server) -> None:
     """dpkg calls the scripts like this when prerm, or another package of the run, fails (Debian Policy 6.7)."""
     deb = server.build(plugins=PLUGINS)
