@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from packaging_tool.errors import PackageError
+from packaging_tool.package import limits
 from packaging_tool.package.model import Alternatives, Capability, Entry, Package, Relation, Relations, Version
 
 # Policy 7.1: a condition with one angle bracket means something else in old files.
@@ -18,13 +19,8 @@ UPSTREAM = re.compile(r"[0-9][A-Za-z0-9.+~-]*")
 REVISION = re.compile(r"[A-Za-z0-9.+~]+")
 VERSION = re.compile(r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*")
 ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*")
-ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?")
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# dpkg unpacks `NAME.dpkg-new` beside the file, and file systems take 255 bytes.
-LONGEST_NAME = 255 - len(".dpkg-new")
-LONGEST_PATH = 4095 - len(".dpkg-new")
-# Nearly every path: absolute, normalised, short, of harmless characters. Only the others are looked at closely.
-PLAIN = re.compile(r"(?:/[A-Za-z0-9@_+%=,~-][A-Za-z0-9@_+%=,~.-]*)+")
+# dpkg unpacks `NAME.dpkg-new` beside the file.
+SUFFIX = len(".dpkg-new")
 
 
 def check(package: Package) -> None:
@@ -39,7 +35,7 @@ def check(package: Package) -> None:
         if not pattern.fullmatch(text):
             raise PackageError(f"{package.name}: a .deb cannot have the {what} {text!r}")
     for what in ("summary", "maintainer", "homepage", "section", "priority"):
-        if CONTROL.search(getattr(package, what)):
+        if limits.CONTROL.search(getattr(package, what)):
             raise PackageError(f"{package.name}: the {what} has a line break or another control character")
     for what in ("summary", "maintainer"):
         if not getattr(package, what).strip():
@@ -47,50 +43,7 @@ def check(package: Package) -> None:
     if not 0 <= package.time < 1 << 33:
         raise PackageError(f"{package.name}: time {package.time} does not fit into a tar header")
     for entry in package.entries:
-        _check_entry(package.name, entry)
-
-
-def _check_entry(package: str, entry: Entry) -> None:
-    _check_path(package, entry.path)
-    path = entry.path
-    if entry.mode & ~0o7777:
-        raise PackageError(f"{package}: {path} has mode {entry.mode:o}; only permission bits may be given")
-    for account in (entry.owner, entry.group):
-        if account != "root" and not ACCOUNT.fullmatch(account):
-            raise PackageError(f"{package}: {path} belongs to {account!r}, which is no name of a user or group")
-    if entry.type == "symlink":
-        _check_target(package, path, entry.target)
-    elif entry.type in ("file", "config", "doc") and entry.content is None:
-        raise PackageError(f"{package}: {path} has not been built")
-
-
-def _check_target(package: str, path: str, target: str) -> None:
-    if not target:
-        raise PackageError(f"{package}: the link {path} leads nowhere")
-    if CONTROL.search(target):
-        raise PackageError(f"{package}: the target of {path} has a control character")
-    if len(_utf8(package, target)) > 4095:
-        raise PackageError(f"{package}: the target of {path} is too long")
-
-
-def _check_path(package: str, path: str) -> None:
-    if len(path) < LONGEST_NAME and PLAIN.fullmatch(path):
-        return
-    parts = path.split("/")
-    if parts[0] or len(parts) < 2 or any(part in ("", ".", "..") for part in parts[1:]):
-        raise PackageError(f"{package}: {path!r} is no absolute, normalised path")
-    if CONTROL.search(path):
-        raise PackageError(f"{package}: {path!r} has a control character, which dpkg does not take")
-    whole = _utf8(package, path)
-    if len(whole) > LONGEST_PATH or max(map(len, whole.split(b"/"))) > LONGEST_NAME:
-        raise PackageError(f"{package}: {path} is too long: dpkg takes names of {LONGEST_NAME} bytes")
-
-
-def _utf8(package: str, text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise PackageError(f"{package}: {text!r} is no valid UTF-8") from None
+        limits.check(package.name, entry, manager="dpkg", suffix=SUFFIX)
 
 
 def version_in_file_name(version: Version) -> str:
@@ -191,7 +144,7 @@ def description(package: Package) -> str:
     paragraphs: list[list[str]] = [[]]
     for line in package.description.expandtabs(4).strip("\n").split("\n"):
         if line.strip():
-            paragraphs[-1].append(CONTROL.sub("", line.rstrip()))
+            paragraphs[-1].append(limits.CONTROL.sub("", line.rstrip()))
         elif paragraphs[-1]:
             paragraphs.append([])
     said = [paragraph for paragraph in paragraphs if paragraph]

@@ -11,7 +11,7 @@ from packaging_tool.errors import PackageError
 from packaging_tool.formats import _cpio, _rpm_classes
 from packaging_tool.formats import _rpm_tags as t
 from packaging_tool.formats._rpm_header import Value
-from packaging_tool.package import manuals, texts
+from packaging_tool.package import limits, manuals, texts
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Entry, Package
 
@@ -22,12 +22,8 @@ DOC_ROOTS = (f"{DOCS}/", "/usr/share/man/", "/usr/share/info/")
 TRANSLATED = ("/usr/share/locale/", "/usr/share/man/")
 LANGUAGE = re.compile(r"/usr/share/(?:locale|man)/([a-z]{2,3}(?:_[A-Z]{2})?(?:[.@][\w-]+)?)/")
 FLAGS = {"config": t.CONFIG | t.NOREPLACE, "doc": t.DOC, "ghost": t.GHOST}
-ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?")
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# rpm unpacks `NAME;HASH` beside the file, and file systems take 255 bytes.
-LONGEST_NAME = 255 - len(";12345678")
-LONGEST_PATH = 4095 - len(";12345678")
-PLAIN = re.compile(r"(?:/[A-Za-z0-9@_+%=,~-][A-Za-z0-9@_+%=,~.-]*)+")
+# rpm unpacks `NAME;HASH` beside the file.
+SUFFIX = len(";12345678")
 INT32 = 1 << 32
 
 
@@ -38,7 +34,7 @@ def complete(package: Package) -> tuple[Entry, ...]:
     """
     entries = {}
     for entry in map(manuals.compressed, package.entries):
-        _check(package.name, entry)
+        limits.check(package.name, entry, manager="rpm", suffix=SUFFIX)
         entries[entry.path] = entry
     if len(entries) != len(package.entries):
         raise PackageError(f"{package.name}: two files have the same path")
@@ -57,43 +53,6 @@ def complete(package: Package) -> tuple[Entry, ...]:
 def _shared(data: bytes) -> Content:
     """The same text in many packages is hashed once."""
     return Content(data)
-
-
-def _check(package: str, entry: Entry) -> None:
-    path = entry.path
-    if not (len(path) < LONGEST_NAME and PLAIN.fullmatch(path)):
-        _check_path(package, path)
-    if entry.mode & ~0o7777:
-        raise PackageError(f"{package}: {path} has mode {entry.mode:o}; only permission bits may be given")
-    for account in (entry.owner, entry.group):
-        if account != "root" and not ACCOUNT.fullmatch(account):
-            raise PackageError(f"{package}: {path} belongs to {account!r}, which is no name of a user or group")
-    if entry.type == "symlink":
-        if not entry.target:
-            raise PackageError(f"{package}: the link {path} leads nowhere")
-        if CONTROL.search(entry.target) or len(utf8(package, entry.target)) > 4095:
-            raise PackageError(f"{package}: the target of {path} is too long or has a control character")
-    elif entry.type in ("file", "config", "doc") and entry.content is None:
-        raise PackageError(f"{package}: {path} has not been built")
-
-
-def _check_path(package: str, path: str) -> None:
-    parts = path.split("/")
-    if parts[0] or len(parts) < 2 or any(part in ("", ".", "..") for part in parts[1:]):
-        raise PackageError(f"{package}: {path!r} is not an absolute, normalised path")
-    if CONTROL.search(path):
-        raise PackageError(f"{package}: {path!r} has a control character")
-    whole = utf8(package, path)
-    if len(whole) > LONGEST_PATH or max(map(len, whole.split(b"/"))) > LONGEST_NAME:
-        raise PackageError(f"{package}: {path} is too long: rpm takes names of {LONGEST_NAME} bytes")
-
-
-def utf8(package: str, text: str) -> bytes:
-    """The text as bytes. Raises PackageError for half characters, as a file system may hand them to Python."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise PackageError(f"{package}: {text!r} is no valid UTF-8") from None
 
 
 def members(entries: Sequence[Entry]) -> tuple[_cpio.Member, ...]:

@@ -11,7 +11,7 @@ from packaging_tool.errors import PackageError
 from packaging_tool.formats import _rpm_files, _rpm_relations
 from packaging_tool.formats import _rpm_tags as t
 from packaging_tool.formats._rpm_header import Value
-from packaging_tool.package import templates
+from packaging_tool.package import limits, templates
 from packaging_tool.package.model import Change, Entry, Lifecycle, Package
 
 ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64", "all": "noarch"}
@@ -32,7 +32,6 @@ TRIGGERS = {"transfiletriggerin": t.SENSE_TRIGGERIN, "transfiletriggerpostun": t
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 VERSION = re.compile(r"[A-Za-z0-9._+~^]+")
 ARCHITECTURE = re.compile(r"[a-z0-9_]+")
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # In texts of several lines.
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 PARAGRAPHS = re.compile(r"\n\s*\n")
@@ -72,13 +71,13 @@ def check(package: Package) -> None:
         if not pattern.fullmatch(text):
             raise PackageError(f"{package.name}: an .rpm cannot have the {what} {text!r}")
     for what in ("summary", "maintainer", "homepage", "group", "vendor", "license"):
-        if CONTROL.search(getattr(package, what)):
+        if limits.CONTROL.search(getattr(package, what)):
             raise PackageError(f"{package.name}: the {what} has a line break or another control character")
-        _rpm_files.utf8(package.name, getattr(package, what))
+        limits.utf8(package.name, getattr(package, what))
     for what in ("summary", "license"):
         if not getattr(package, what).strip():
             raise PackageError(f"{package.name}: the {what} is empty")
-    _rpm_files.utf8(package.name, package.description)
+    limits.utf8(package.name, package.description)
     if not 0 <= package.version.epoch < 1 << 31:
         raise PackageError(f"{package.name}: an .rpm cannot have the epoch {package.version.epoch}")
     times = (package.time, *(change.time + DAY for change in package.changelog))
@@ -160,9 +159,9 @@ def _changelog(name: str, changes: tuple[Change, ...]) -> dict[int, Value]:
     for change in changes:
         authors.append(f"{change.author} - {change.version}")
         texts.append("\n".join([f"- {' '.join(text.split())}" for text in change.changes]))
-        if CONTROL.search(authors[-1]) or "\0" in texts[-1]:
+        if limits.CONTROL.search(authors[-1]) or "\0" in texts[-1]:
             raise PackageError(f"{name}: the changelog entry of {change.version!r} has a control character")
-        _rpm_files.utf8(name, authors[-1] + texts[-1])
+        limits.utf8(name, authors[-1] + texts[-1])
     return {
         t.CHANGELOGTIME: tuple([change.time - change.time % DAY + DAY // 2 for change in changes]),
         t.CHANGELOGNAME: tuple(authors),
