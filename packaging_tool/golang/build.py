@@ -197,9 +197,8 @@ def build(job: Job) -> Result:
             stamp.write_text(f"{key} {_mark(places)}")
     info = buildinfo.read(job.folder / "core")
     archives = {path: split.sha256 for path, split in splits.items()}
-    identity = abi.identity(
-        job.core, job.architecture, job.lock, hashes, archives, (job.folder / "kit/link.flags").read_text(), info
-    )
+    flags = (job.folder / "kit/link.flags").read_text()
+    identity = abi.identity(abi.text(job.core, job.architecture, job.lock, hashes, archives, flags, info))
     modules = {"core": modules_of(job, packages, core_paths)}
     modules |= {f"plugin {name}": modules_of(job, packages, code.packages) for name, code in codes.items()}
     store.prune()
