@@ -15,6 +15,8 @@ from packaging_tool.package.model import Entry, Package
 
 # Version of the JSON; raised when something in it changes its meaning or goes away.
 SCHEMA = 1
+# A directory with more files below it than this is one line.
+CROWDED = 40
 RELATIONS = ("depends", "recommends", "suggests", "conflicts", "replaces", "provides")
 _KINDS = {"directory": stat.S_IFDIR, "symlink": stat.S_IFLNK}
 
@@ -35,8 +37,8 @@ class Node:
                 yield (("└── " if last else "├── ") if number == 0 else ("    " if last else "│   ")) + line
 
 
-def tree(packages: Sequence[Package], *, scripts: bool = False) -> Iterator[str]:
-    """Lines of a tree of packages. scripts: with the text of the scripts, not only their names and lengths."""
+def tree(packages: Sequence[Package], *, whole: bool = False) -> Iterator[str]:
+    """Lines of a tree of packages. whole: with the text of the scripts and every file of large directories."""
     formats = _formats(packages)
     for index, package in enumerate(packages):
         if index:
@@ -47,11 +49,11 @@ def tree(packages: Sequence[Package], *, scripts: bool = False) -> Iterator[str]
             top.below.append(
                 Node(f"{family}: {formats[family].file_name(package)}", _relations(package, formats[family]))
             )
-        top.below.append(_files(package.entries))
+        top.below.append(_files(package.entries, whole=whole))
         for family in package.relations:
             texts = formats[family].scripts(package)
             if texts:
-                names = [_script(name, text, whole=scripts) for name, text in texts.items()]
+                names = [_script(name, text, whole=whole) for name, text in texts.items()]
                 top.below.append(Node(f"{family} scripts and triggers", names))
         yield from top.lines()
 
@@ -74,7 +76,7 @@ def _spelled(package: Package, writer: Format) -> Mapping[str, list[str]]:
     return {name: [writer.spell(item) for item in getattr(relations, name)] for name in RELATIONS}
 
 
-def _files(entries: Sequence[Entry]) -> Node:
+def _files(entries: Sequence[Entry], *, whole: bool) -> Node:
     known = sum(entry.content.size for entry in entries if entry.content is not None)
     plain = [entry for entry in entries if entry.type not in ("directory", "symlink")]
     open_ = any(entry.content is None and entry.type != "ghost" for entry in plain)
@@ -84,7 +86,15 @@ def _files(entries: Sequence[Entry]) -> Node:
         for e in entries
     ]
     wide = max((len(row[1]) for row in rows), default=0)
-    lines = [Node(f"{mode} {owner:{wide}} {amount:>9} {name}") for mode, owner, amount, name in rows]
+    lines, folded = [], "\0"
+    for entry, (mode, owner, amount, name) in zip(entries, rows, strict=True):
+        if entry.path.startswith(folded):
+            continue
+        below = sum(other.path.startswith(f"{entry.path}/") for other in plain) if entry.type == "directory" else 0
+        if below > CROWDED and not whole:
+            folded = f"{entry.path}/"
+            name += f" and {below} files below it (-v shows them)"
+        lines.append(Node(f"{mode} {owner:{wide}} {amount:>9} {name}"))
     return Node(f"{count}, {size(known)}{' and what the build adds' if open_ else ''}", lines)
 
 

@@ -15,7 +15,7 @@ def command(ctx: click.Context, as_json: bool) -> int:
     """Show the packages to come as a tree: files with modes, owners and sizes, relations as each format spells them,
     scripts and triggers. Nothing is built; a size that only the build knows is shown as `?`.
     Documents that a format adds by itself (copyright, changelog, list of modules) are not among the files.
-    With -v the scripts are shown in full.
+    With -v the scripts and large directories are shown in full.
 
     \b
     Examples:
@@ -36,6 +36,6 @@ def command(ctx: click.Context, as_json: bool) -> int:
     if as_json:
         click.echo(planned.as_json(packages))
     else:
-        for line in planned.tree(packages, scripts=options.verbose):
+        for line in planned.tree(packages, whole=options.verbose):
             click.echo(line)
     return 0
