@@ -7,6 +7,7 @@ import os
 import struct
 import threading
 import zlib
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -138,7 +139,7 @@ def _zstd(level: int, size: int | None) -> Compressor:
     return _Zstd(stream.compress, stream.flush)
 
 
-class _Blocks:
+class _Blocks(ABC):
     """Cuts the data into blocks of one size and packs them side by side; the parts come out in order."""
 
     def __init__(self, size: int, waiting: int) -> None:
@@ -167,16 +168,17 @@ class _Blocks:
         parts = [self._part(job.result()) for job in self._jobs]
         return b"".join((*parts, self._end(bytes(self._pending))))
 
+    @abstractmethod
     def _submit(self, block: bytes) -> Future[bytes]:
-        raise NotImplementedError
+        """Begin to pack a block that is not the last."""
 
+    @abstractmethod
     def _part(self, packed: bytes) -> bytes:
         """What goes into the stream for a packed block."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _end(self, block: bytes) -> bytes:
         """What goes into the stream for the last block, packed or not, and for its end."""
-        raise NotImplementedError
 
 
 class Gzip(_Blocks):
