@@ -18,7 +18,9 @@ from tests.target.machine import ABI, spec
 
 TEMPLATES = Path(runtime.__file__).parent.parent / "templates"
 SCRIPTS = sorted(f"{folder}/{path.name}" for folder in ("deb", "rpm") for path in (TEMPLATES / folder).glob("*.j2"))
-SHELL = [path for path in TEMPLATES.rglob("*.j2") if path.parent.name in ("deb", "rpm") or path.name.endswith(".sh.j2")]
+SHELL = sorted(
+    path for path in TEMPLATES.rglob("*") if path.parent.name in ("deb", "rpm") or path.name.endswith((".sh", ".sh.j2"))
+)
 
 SERVICE = runtime.lifecycle(spec())
 PLACES = {

@@ -1,0 +1,69 @@
+# Sets of plugins: what is installed, what works.
+
+# SHA-256 of a file, as hex.
+digest() {
+    openssl dgst -sha256 -r "$1" | cut -c 1-64
+}
+
+# Identifies what a working program is made of and served by: core, unit, assemble step, kit, plugins.
+set_id() {
+    set -- "$BIN/$CORE-core"
+    for file in {{ "/usr/lib/systemd/system/" + l.unit + " " if l.unit else "" }}"$LIB/assemble"; do
+        if [ -e "$file" ]; then set -- "$@" "$file"; fi
+    done
+    if [ -s "$W/used" ] && [ -e "$W/m/kit.manifest" ]; then set -- "$@" "$W/m/kit.manifest"; fi
+    while IFS=$TAB read -r _ name _; do set -- "$@" "$W/m/$name.manifest"; done <"$W/used"
+    openssl dgst -sha256 -r "$@" >"$W/parts" || return 1
+    cut -c 1-64 "$W/parts" | openssl dgst -sha256 -r | cut -c 1-64
+}
+
+same_file() {
+    [ "$(stat -L -c %d:%i "$1" 2>/dev/null)" = "$(stat -L -c %d:%i "$2" 2>/dev/null)" ]
+}
+
+# A value of a set file. $1: file, $2: word.
+recorded() {
+    [ -f "$1" ] || return 0
+    sed -n "s/^$2 //p" "$1"
+}
+
+names_of_used() {
+    cut -f 2 "$W/used" | tr '\n' ' ' | sed 's/ $//; s/ /, /g'
+}
+
+describe_working() {
+    plugins=$(recorded "$BIN/working-set" plugin | tr '\n' ',' | sed 's/,$//; s/,/, /g')
+    if [ -n "$plugins" ]; then echo "$CORE with $plugins"; else echo "$CORE without plugins"; fi
+}
+
+# Whether the working program is the one that the verified set makes. $1: set id. Says why not on stdout.
+current() {
+    if [ ! -f "$BIN/working-set" ] || [ ! -f "$PROGRAM" ]; then echo "apply has not made a working program yet"; return 1; fi
+    if [ "$(recorded "$BIN/working-set" set)" != "$1" ]; then echo "what is installed is not what serves"; return 1; fi
+    if [ "$(recorded "$BIN/working-set" program)" != "$(digest "$PROGRAM")" ]; then
+        echo "$PROGRAM is not the program that apply made"
+        return 1
+    fi
+    if restart_is_due; then echo "$UNIT still runs the old set"; return 1; fi
+    return 0
+}
+
+# The run of the service, as systemd counts them; `-` if it does not run.
+invocation() {
+    id=''
+    if [ -n "$UNIT" ] && [ -d /run/systemd/system ]; then
+        id=$(systemctl show -p ActiveState -p InvocationID "$UNIT" 2>/dev/null | sort | tr '\n' ' ') || id=''
+    fi
+    case $id in
+    "ActiveState=active InvocationID="?*) id=${id#*InvocationID=} ;;
+    *) id=- ;;
+    esac
+    echo "${id% }"
+}
+
+# Whether the service still runs as it did before the working set came.
+restart_is_due() {
+    due=$(recorded "$BIN/working-set" 'restart due')
+    if [ -z "$due" ] || [ "$due" = - ]; then return 1; fi
+    [ "$due" = "$(invocation)" ]
+}

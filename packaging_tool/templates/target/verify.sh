@@ -1,0 +1,205 @@
+# Verification: nothing is used that no trusted manifest names.
+
+look_at() {
+    look "$@" >>"$W/tree" 2>"$W/errors" ||
+        refuse '*' "cannot look through the files: $(last_line "$W/errors")" "call it as root"
+}
+
+# One line `class TAB size TAB path` per file. The first class that fits is printed; `file` and `directory` are good.
+look() {
+    find "$@" \( \
+        \( -name '*[!A-Za-z0-9._+-]*' ! -path / -printf 'name\t0\t%h\n' -prune \) -o \
+        \( -type l -printf 'symlink\t0\t%p\n' \) -o \
+        \( ! -type d ! -type f -printf 'special\t0\t%p\n' \) -o \
+        \( ! -uid 0 -printf 'owner\t0\t%p\n' \) -o \
+        \( -perm /022 -printf 'writable\t0\t%p\n' \) -o \
+        \( -type f -perm /7000 -printf 'setuid\t0\t%p\n' \) -o \
+        \( -type f -links +1 ! -path "$BIN/*" -printf 'hardlink\t0\t%p\n' \) -o \
+        \( -type f -printf 'file\t%s\t%p\n' \) -o \
+        -printf 'directory\t0\t%p\n' \)
+}
+
+survey() {
+    : >"$W/tree"
+    look_at {{ parents | join(" ") }} -maxdepth 0
+    set -- "$LIB" "$SHARE"{{ ' "$PLUGINS"' if not l.watched.startswith("/usr/lib/" + l.core + "/") else "" }}
+    if [ "$READABLE" = yes ]; then
+        look_at "$@" -path "$BIN/.apply.*" -prune -o
+    else
+        look_at "$@" \( -path "$BIN/.apply.*" -o -path "$PLUGINS" \) -prune -o
+    fi
+    # The administrator's directory counts as soon as something lies in it.
+    if [ -n "$(find "$CONFIG/keys.d" -mindepth 1 -print -quit 2>/dev/null)" ]; then
+        look_at {{ config_parents | join(" ") }} -maxdepth 0
+        look_at "$CONFIG/keys.d"
+    fi
+    awk -v PLUGINS="$PLUGINS" -v SHARE="$SHARE" -v KIT="$KIT" -v CORE="$CORE" -v REINSTALL="$REINSTALL" \
+        -v REFUSED="$W/refused" -v NAMES="$W/names" '
+{% include "target/survey.awk" %}
+' "$W/tree" >"$W/copies"
+    # From here on only the copies are read.
+    mkdir "$W/m" "$W/keys"
+    if [ -s "$W/copies" ]; then
+        xargs cp -P -t "$W/m" <"$W/copies" 2>"$W/errors" ||
+            refuse '*' "cannot read the manifests: $(last_line "$W/errors")" "call it as root"
+    fi
+}
+
+parse() {
+    find "$W/m" -name '*.manifest' -printf '%s\t%f\n' >"$W/sizes"
+    [ -s "$W/sizes" ] || return 0
+    awk -v SHARE="$SHARE" -v KIT="$KIT" -v PLUGINS="$PLUGINS" -v CORE="$CORE" -v REINSTALL="$REINSTALL" \
+        -v REFUSED="$W/refused" -v SIZES="$W/sizes" -v ROWS="$W/rows" -v FILES="$W/files" '
+{% include "target/parse.awk" %}
+' "$W/sizes" "$W"/m/*.manifest
+}
+
+# Signatures by trusted keys. Out: the names of the good ones in $W/signed.
+check_signatures() {
+    [ -s "$W/rows" ] || return 0
+    set -- "$W"/m/*.manifest.sig
+    for file in "$SHARE"/keys/*.pub "$CONFIG"/keys.d/*.pub "$SHARE/keys/revoked" "$CONFIG/keys.d/revoked"; do
+        if [ -e "$file" ]; then set -- "$file" "$@"; fi
+    done
+    awk -v SHARE="$SHARE" -v CORE="$CORE" -v REINSTALL="$REINSTALL" -v REFUSED="$W/refused" -v KEYS="$W/keys" \
+        -v KEYROWS="$W/keyrows" -v SIGROWS="$W/sigrows" -v REVOKED="$W/revoked" '
+{% include "target/trust.awk" %}
+' "$@"
+    revoked=" $(tr '\n' ' ' <"$W/revoked")"
+    while IFS=$TAB read -r name algorithm id octets; do
+        case $revoked in
+        *" $id "*)
+            refuse "$name" "its manifest is signed by the key $id, which is revoked" "$REINSTALL $CORE-plugin-$name"
+            continue
+            ;;
+        esac
+        # The text is nothing but octal escapes.
+        # shellcheck disable=SC2059
+        printf "$octets" >"$W/signature"
+        known=no
+        good=no
+        while IFS=$TAB read -r key_id kind file; do
+            [ "$key_id" = "$id" ] || continue
+            [ "$kind" = "$algorithm" ] || continue
+            known=yes
+            if fits "$kind" "$file" "$W/m/$name.manifest"; then good=yes; fi
+        done <"$W/keyrows"
+        if [ "$good" = yes ]; then
+            printf '%s\n' "$name" >>"$W/signed"
+        elif [ "$known" = yes ]; then
+            refuse "$name" "the signature of its manifest does not fit: $(why_not "$algorithm")" \
+                "$REINSTALL $CORE-plugin-$name"
+        else
+            refuse "$name" "its manifest is signed by the unknown key $id" \
+                "put the key into $CONFIG/keys.d if you trust it, or remove the package"
+        fi
+    done <"$W/sigrows"
+}
+
+# $1: algorithm. $2: PEM file. $3: manifest. The signature is in $W/signature.
+fits() {
+    case $1 in
+    Ed) openssl pkeyutl -verify -pubin -inkey "$2" -rawin -in "$3" -sigfile "$W/signature" >/dev/null 2>&1 ;;
+    EC) openssl dgst -sha256 -verify "$2" -signature "$W/signature" "$3" >/dev/null 2>&1 ;;
+    *) return 1 ;;
+    esac
+}
+
+why_not() {
+    case "$1 $(openssl version 2>/dev/null)" in
+    Ed\ OpenSSL\ [3-9].*) echo "the manifest was changed, or another key made it" ;;
+    Ed\ *) echo "this needs openssl 3 or later" ;;
+    *) echo "the manifest was changed, or another key made it" ;;
+    esac
+}
+
+# What dpkg or rpm has on record, as `package TAB version TAB state`.
+read_record() {
+    REINSTALL="apt-get install --reinstall"
+    INSTALL="apt-get install"
+    if command -v dpkg-query >/dev/null; then
+        # The format is dpkg-query's, not the shell's.
+        # shellcheck disable=SC2016
+        dpkg-query -W -f '${Package}\t${Version}\t${db:Status-Status}\n' "$CORE" "$CORE-plugin-*" \
+            >"$W/record" 2>/dev/null || :
+        if grep -q "^$CORE$TAB" "$W/record"; then return 0; fi
+    fi
+    if command -v rpm >/dev/null; then
+        rpm -qa --qf {% raw %}'%{NAME}\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\tinstalled\n'{% endraw %} \
+            "$CORE" "$CORE-plugin-*" >"$W/record" 2>/dev/null || :
+        if [ -s "$W/record" ] || ! command -v dpkg-query >/dev/null; then
+            REINSTALL="dnf reinstall"
+            INSTALL="dnf install"
+        fi
+    fi
+}
+
+judge() {
+    ABI=$(cat "$SHARE/abi" 2>/dev/null) || refuse '*' "cannot read $SHARE/abi" "$REINSTALL $CORE"
+    awk -v CORE="$CORE" -v ABI="$ABI" -v REINSTALL="$REINSTALL" -v INSTALL="$INSTALL" -v REFUSED="$W/refused" \
+        -v RECORD="$W/record" -v SIGNED="$W/signed" -v REFUSALS="$W/refused" '
+{% include "target/judge.awk" %}
+' "$W/record" "$W/signed" "$W/refused" "$W/rows" >"$W/usable"
+}
+
+# Hashes of all files that manifests name, one openssl per processor. $1: whether the kit's files count.
+check_files() {
+    skip=no
+    if [ "$1" = no ]; then skip=yes; fi
+    if [ "$READABLE" = no ]; then return 0; fi
+    jobs=$(nproc 2>/dev/null) || jobs=1
+    if [ "$skip" = yes ]; then grep -v "^kit$TAB" "$W/files" >"$W/to-hash" || :; else cp "$W/files" "$W/to-hash"; fi
+    awk -v TREE="$W/tree" -v JOBS="$jobs" -v LISTS="$W/list" '
+{% include "target/share.awk" %}
+' "$W/tree" "$W/to-hash"
+    for list in "$W"/list.*; do
+        [ -e "$list" ] || continue
+        xargs openssl dgst -sha256 -r <"$list" >"$W/sums${list##*list}" 2>/dev/null &
+    done
+    wait
+    cat "$W"/sums.* >"$W/digests" 2>/dev/null || :
+    awk -v KIT="$KIT" -v PLUGINS="$PLUGINS" -v CORE="$CORE" -v REINSTALL="$REINSTALL" -v SKIP_KIT="$skip" \
+        -v FILES="$W/files" -v NAMES="$W/names" -v DIGESTS="$W/digests" -v REFUSALS="$W/refused" \
+        -v REFUSED="$W/refused" '
+{% include "target/compare.awk" %}
+' "$W/files" "$W/names" "$W/digests" "$W/refused" "$W/tree"
+}
+
+# Verifies everything. $1: yes if the kit counts without a plugin too.
+# Out: $W/used (`order TAB name TAB version TAB optional`, in order), $W/left-out, $W/fatal, $W/refused with reasons.
+verify_all() {
+    for file in names refused rows files keyrows sigrows revoked signed record usable digests left-out fatal; do
+        : >"$W/$file"
+    done
+    STEP='verify'
+    read_record
+    survey
+    parse
+    command -v openssl >/dev/null || refuse '*' "openssl is not installed" "$INSTALL openssl"
+    check_signatures
+    judge
+    if grep -qv '^kit$' "$W/names"; then check_files yes; else check_files "$1"; fi
+    awk -v CORE="$CORE" -v INSTALL="$INSTALL" -v REFUSED="$W/refused" -v REFUSALS="$W/refused" \
+        -v LEFT_OUT="$W/left-out" -v FATAL="$W/fatal" '
+{% include "target/resolve.awk" %}
+' "$W/refused" "$W/usable" >"$W/unsorted"
+    sort -t "$TAB" -k 1,1n -k 2,2 "$W/unsorted" >"$W/used"
+    if [ "$1" = no ] && ! grep -qv '^kit$' "$W/names"; then
+        # Nobody needs the kit now.
+        sed -i '/^kit$/d' "$W/fatal"
+        sed -i "/^kit$TAB/d" "$W/refused"
+    fi
+}
+
+# Prints the first refusal of each plugin, at most ten.
+print_refusals() {
+    awk -F '\t' '!($1 in seen) {
+        seen[$1] = 1
+        if (++n <= 10) {
+            print ($1 == "*" ? "" : $1 == "kit" ? "kit: " : "plugin " $1 ": ") $2
+            print "  repair: " $3
+        }
+    }
+    END { if (n > 10) print "and " n - 10 " more: call verify" }' "$W/refused" >"$W/reasons"
+    while IFS= read -r line; do warn "$line"; done <"$W/reasons"
+}
