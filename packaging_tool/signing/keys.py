@@ -18,9 +18,10 @@ import re
 import stat
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -30,17 +31,24 @@ from packaging_tool.signing import gpg, signify
 
 FILES = ("repository.key", "repository.asc", "manifest.key", "manifest.pub")
 DEFAULT_KINDS = ("ed25519", "ed25519")
+ROTATION = (
+    "make the next key in another directory (mkpkgs key new --keys DIR), and keep this .pub file in it until all moved"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A key as `mkpkgs key show` prints it. purpose: `repository` or `manifest`. public: text of the public key."""
+    """A key as `mkpkgs key show` prints it.
+
+    purpose: `repository` or `manifest`. public: text of the public key. expires: its last day, ISO 8601, or "".
+    """
 
     purpose: str
     kind: str
     fingerprint: str
     path: Path
     public: str
+    expires: str = ""
 
 
 class Ring:
@@ -94,8 +102,13 @@ class Ring:
         path = self.directory / "manifest.key"
         secret = passphrase()
         key = signify.load(_read_secret(path), secret.encode() if secret else None, str(path))
-        if signify.parse_public(self.manifest_public_keys["manifest.pub"], "manifest.pub") != key.public:
+        public = signify.parse_public(self.manifest_public_keys["manifest.pub"], "manifest.pub")
+        if public != key.public:
             raise SigningError(f"{path} and manifest.pub beside it are not a pair")
+        if public.expired():
+            raise SigningError(
+                f"{path} expired on {public.expires}: every target would refuse what it signs", hint=ROTATION
+            )
         return key
 
     def sign_manifest(self, manifest: bytes) -> bytes:
@@ -103,6 +116,18 @@ class Ring:
         with self._lock:
             key = self._manifest_key
         return key.sign(manifest, "verify with manifest.pub")
+
+
+def trusted(public_keys: Mapping[str, bytes], revoked: Collection[str]) -> dict[str, bytes]:
+    """The public keys without the revoked ones. revoked: key ids, hex. Raises SigningError if the key in use is one."""
+    found = {}
+    for name, text in public_keys.items():
+        key_id = signify.parse_public(text, name).id.hex()
+        if key_id not in revoked:
+            found[name] = text
+        elif name == "manifest.pub":
+            raise SigningError(f"the manifest key {key_id} is in the project's list of revoked keys", hint=ROTATION)
+    return found
 
 
 def directory_of(core: str, chosen: Path | None = None) -> Path:
@@ -137,12 +162,14 @@ def new(
     directory: Path | None = None,
     kinds: tuple[str, str] = DEFAULT_KINDS,
     outside: Path | None = None,
+    expires: date | None = None,
 ) -> tuple[Shown, ...]:
     """Make both keys, locked with `passphrase()` if there is one.
 
     uid: `Name <address>` of the repository key. kinds: of repository key (gpg.KINDS) and manifest key
-    (signify.ALGORITHMS). outside: the project's tree, in which keys must not lie. Raises SigningError where there are
-    keys already; nothing is left behind then.
+    (signify.ALGORITHMS). outside: the project's tree, in which keys must not lie. expires: last day, in UTC, on which
+    targets accept what the manifest key signed. Raises SigningError where there are keys already; nothing is left
+    behind then.
     """
     place = directory_of(core, directory).absolute()
     if outside is not None and place.resolve().is_relative_to(outside.resolve()):
@@ -154,6 +181,9 @@ def new(
         raise SigningError(f"{place} is not empty; keys are never overwritten", hint="run: mkpkgs key show")
     secret = passphrase()
     manifest = signify.generate(kinds[1])
+    manifest_public = replace(manifest.public, expires=expires)
+    if manifest_public.expired():
+        raise SigningError(f"a key cannot expire in the past: {expires}")
     repository, public, _ = gpg.generate(uid, kinds[0], secret)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # mkdtemp gives 0700; the rename fails if somebody else was faster.
@@ -163,7 +193,7 @@ def new(
         atomic.write(beside / "repository.key", repository, mode=0o600)
         atomic.write(beside / "repository.asc", public)
         atomic.write(beside / "manifest.key", manifest.pem(secret.encode() if secret else None), mode=0o600)
-        atomic.write(beside / "manifest.pub", manifest.public.render(f"{core} manifest key"))
+        atomic.write(beside / "manifest.pub", manifest_public.render(f"{core} manifest key"))
         try:
             beside.rename(place)
         except OSError as failed:
@@ -199,7 +229,8 @@ def show(core: str, directory: Path | None = None) -> tuple[Shown, ...]:
     for name, text in _public_keys(place).items():
         key = signify.parse_public(text, name)
         path = place / ("manifest.key" if name == "manifest.pub" else name)
-        shown.append(Shown("manifest", key.kind, key.id.hex(), path, text.decode()))
+        expires = key.expires.isoformat() if key.expires else ""
+        shown.append(Shown("manifest", key.kind, key.id.hex(), path, text.decode(errors="replace"), expires))
     return tuple(shown)
 
 

@@ -8,6 +8,10 @@ A public key or signature file has two lines: `untrusted comment: …`, and base
 
 `Ed` is signify's own, so `signify -V` checks it. `EC` is for machines whose openssl has no Ed25519 or may not use it
 (before 3.0; FIPS mode). ECDSA signatures are deterministic (RFC 6979), so that a build can be repeated.
+
+The comment of a public key may end in `, expires YYYY-MM-DD`: the last day, in UTC, on which its signatures count. A
+comment that speaks of `expires` in any other way is refused, so that a slip of the pen does not make a key for ever.
+Readers are strict, and agree with signify and with each other: tests/vectors has files that all of them judge.
 """
 
 from __future__ import annotations
@@ -16,7 +20,9 @@ import base64
 import binascii
 import hashlib
 import hmac
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from packaging_tool.errors import SigningError
@@ -27,21 +33,32 @@ if TYPE_CHECKING:
 
 ALGORITHMS = {"ed25519": b"Ed", "ecdsa-p256": b"EC"}
 COMMENT = "untrusted comment: "
+# signify reads neither a longer comment (COMMENTMAXLEN with the NUL) nor an empty one.
+COMMENT_MAX = 1023
 # The order of P-256's base point (FIPS 186-4, D.1.2.3).
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A public key. kind: `ed25519` or `ecdsa-p256`. id: 8 bytes. point: 32 or 65 bytes."""
+    """A public key. kind: `ed25519` or `ecdsa-p256`. id: 8 bytes. point: 32 or 65 bytes. expires: its last day."""
 
     kind: str
     id: bytes
     point: bytes
+    # A note beside the key and no part of it: the secret key does not know it.
+    expires: date | None = field(default=None, compare=False)
 
     def render(self, comment: str) -> bytes:
-        """The public key file."""
+        """The public key file, with the expiry date after the comment."""
+        if self.expires is not None:
+            comment += f", expires {self.expires.isoformat()}"
+        _expiry(comment.encode(), "comment")
         return _render(ALGORITHMS[self.kind] + self.id + self.point, comment)
+
+    def expired(self, today: date | None = None) -> bool:
+        """Whether its last day is over. today: in UTC, default the clock's."""
+        return self.expires is not None and self.expires < (today or datetime.now(UTC).date())
 
     def verify(self, data: bytes, signature: bytes) -> None:
         """Check a signature file over data. Raises SigningError if it is not good or another key's."""
@@ -49,7 +66,7 @@ class PublicKey:
         from cryptography.hazmat.primitives.asymmetric import ec, ed25519
         from cryptography.hazmat.primitives.hashes import SHA256
 
-        kind, key_id, value = _parse(signature, "signature")
+        kind, key_id, value, _ = _parse(signature, "signature")
         if (kind, key_id) != (self.kind, self.id):
             raise SigningError(f"signed by another key: {key_id.hex()}, not {self.id.hex()}")
         try:
@@ -136,30 +153,55 @@ def load(pem: bytes, passphrase: bytes | None, name: str = "key") -> SecretKey:
 
 def parse_public(text: bytes, name: str = "public key") -> PublicKey:
     """Read a public key file. name: for messages. Raises SigningError if it is damaged or of an unknown kind."""
-    kind, key_id, point = _parse(text, name)
+    kind, key_id, point, comment = _parse(text, name)
     if len(point) != {"ed25519": 32, "ecdsa-p256": 65}[kind]:
         raise SigningError(f"{name}: wrong length for a key of kind {kind}")
-    return PublicKey(kind, key_id, point)
+    if kind == "ecdsa-p256" and point[0] != 4:
+        raise SigningError(f"{name}: not an uncompressed point")
+    return PublicKey(kind, key_id, point, _expiry(comment, name))
+
+
+def _expiry(comment: bytes, name: str) -> date | None:
+    """The date at the end of a public key's comment."""
+    if b"expires" not in comment.lower():
+        return None
+    found = re.fullmatch(rb"(.*), expires ([12][0-9]{3}-[0-9]{2}-[0-9]{2})", comment)
+    try:
+        if found is None or b"expires" in found[1].lower():
+            raise ValueError
+        return date.fromisoformat(found[2].decode())
+    except ValueError:
+        raise SigningError(f"{name}: its comment does not end in: , expires YYYY-MM-DD") from None
 
 
 def _render(value: bytes, comment: str) -> bytes:
-    # signify reads at most 1024 bytes of comment, and one line.
-    if "\n" in comment or len(comment.encode()) > 900:
-        raise SigningError(f"a comment must be one line of at most 900 bytes: {comment[:60]!r}")
-    return f"{COMMENT}{comment}\n{base64.b64encode(value).decode()}\n".encode()
+    made = f"{COMMENT}{comment}\n{base64.b64encode(value).decode()}\n".encode()
+    if "\n" in comment or not _is_comment(made.split(b"\n")[0]):
+        raise SigningError(f"a comment must be one line of 1 to {COMMENT_MAX} bytes: {comment[:60]!r}")
+    return made
 
 
-def _parse(text: bytes, name: str) -> tuple[str, bytes, bytes]:
+def _is_comment(line: bytes) -> bool:
+    if not line.startswith(COMMENT.encode()) or not 0 < len(line) - len(COMMENT) <= COMMENT_MAX:
+        return False
+    return not re.search(rb"[\x00-\x1f\x7f]", line)
+
+
+def _parse(text: bytes, name: str) -> tuple[str, bytes, bytes, bytes]:
+    """Kind, key id, data and comment of a file of either sort."""
     lines = text.split(b"\n")
-    if len(lines) != 3 or lines[2] or not lines[0].startswith(COMMENT.encode()):
+    if len(lines) != 3 or lines[2] or not _is_comment(lines[0]):
         raise SigningError(f"{name}: not two lines, a comment and base64")
     try:
         value = base64.b64decode(lines[1], validate=True)
     except binascii.Error:
         raise SigningError(f"{name}: the second line is not base64") from None
+    # Of several texts for the same bytes, RFC 4648 (3.5) has one.
+    if base64.b64encode(value) != lines[1]:
+        raise SigningError(f"{name}: the second line is not base64")
     for kind, algorithm in ALGORITHMS.items():
         if value[:2] == algorithm and len(value) > 10:
-            return kind, value[2:10], value[10:]
+            return kind, value[2:10], value[10:], lines[0][len(COMMENT) :]
     raise SigningError(f"{name}: unknown algorithm {value[:2]!r}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -23,6 +24,7 @@ def command() -> None:
     Examples:
       mkpkgs key new
       MKPKGS_PASSPHRASE_FILE=~/.passphrase mkpkgs key new
+      mkpkgs key new --expires 2028-12-31 --keys ~/next
       mkpkgs key show
     """
 
@@ -40,9 +42,15 @@ def command() -> None:
     default="",
     help="ed25519 or ecdsa-p256.  [default: what all targets read]",
 )
+@click.option(
+    "--expires",
+    metavar="YYYY-MM-DD",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Last day on which targets accept what the manifest key signed.  [default: never]",
+)
 @common("file", "keys")
 @click.pass_context
-def new(ctx: click.Context, repository_kind: str, manifest_kind: str) -> int:
+def new(ctx: click.Context, repository_kind: str, manifest_kind: str, expires: datetime | None) -> int:
     """Make both keys of the project. Keys that are there are never overwritten."""
     from packaging_tool import targets
     from packaging_tool.errors import InputError
@@ -60,6 +68,7 @@ def new(ctx: click.Context, repository_kind: str, manifest_kind: str) -> int:
         directory=options.keys,
         kinds=kinds,
         outside=project.root,
+        expires=expires.date() if expires else None,
     )
     if not options.quiet:
         _print(made)
@@ -89,4 +98,5 @@ def show(ctx: click.Context, public: bool) -> int:
 
 def _print(found: tuple[Shown, ...]) -> None:
     for key in found:
-        click.echo(f"{key.purpose:10}  {key.kind:10}  {key.fingerprint}\n{'':10}  {key.path}")
+        expires = f"  expires {key.expires}" if key.expires else ""
+        click.echo(f"{key.purpose:10}  {key.kind:10}  {key.fingerprint}{expires}\n{'':10}  {key.path}")
