@@ -96,8 +96,8 @@ class Driver:
         return self.outline(project, lock, architecture, workdir), lock
 
     def target(self, project: Project) -> Target:
-        """Nothing is assembled: the core's own program is the working one."""
-        return Target()
+        """Nothing is assembled: the core's own program is the working one, and it opens verified copies."""
+        return Target(tree=True)
 
 
 def _abi(project: Project) -> str:

@@ -39,7 +39,7 @@ def lifecycle(project: Project) -> Lifecycle:
         watched=project.plugins_directory,
         tool=f"/usr/bin/{core.name}-plugins",
         program=f"{directory}/{core.name}",
-        made=(f"{directory}/{core.name}", f"{directory}/working-set", f"{directory}/failed-set"),
+        made=(f"{directory}/serving", f"{directory}/sets", f"{directory}/failed-set"),
         config_directory=core.config_directory or f"/etc/{core.name}",
     )
 
@@ -63,12 +63,19 @@ def core_entries(project: Project, target: Target, abi: str, keys: Mapping[str, 
         Entry(path=f"/usr/bin/{name}", type="symlink", mode=0o777, target=f"../lib/{name}/bin/{name}"),
         _file(place.tool, render("target/plugins.sh.j2", **values), mode=0o755),
         _file(f"{share}/abi", f"{abi}\n"),
+        _file(f"{share}/trust", f"{project.core.trust}\n"),
         _file(f"/usr/lib/tmpfiles.d/{name}.conf", render("systemd/tmpfiles.conf.j2", **values)),
         _file(f"/usr/share/bash-completion/completions/{name}-plugins", render("target/completion.bash.j2", **values)),
         _manual(f"{name}-plugins", render("target/plugins.8.j2", **values)),
         plugins_directory(project),
         *(Entry(path=path, type="directory", mode=0o755) for path in _directories(place)),
-        *(Entry(path=path, type="ghost", mode=0o755 if path == place.program else 0o644) for path in place.made),
+        Entry(path=place.made[-1], type="ghost", mode=0o644),
+        # All that apply makes hangs on one link, `serving`, so that one rename changes it.
+        *(
+            Entry(path=path, type="symlink", mode=0o777, target=f"serving/{posixpath.basename(path)}")
+            for path in (place.program, f"{posixpath.dirname(place.program)}/working-set")
+        ),
+        *_revoked(project.core, f"{share}/keys/revoked"),
         *(
             Entry(path=f"{share}/keys/{key if key.endswith('.pub') else f'{key}.pub'}", content=Content(value))
             for key, value in sorted(keys.items())
@@ -87,6 +94,12 @@ def core_entries(project: Project, target: Target, abi: str, keys: Mapping[str, 
             )
         )
     return tuple(entries)
+
+
+def _revoked(core: CoreSpec, path: str) -> tuple[Entry, ...]:
+    if not core.revoked_keys:
+        return ()
+    return (_file(path, "".join(f"{key}\n" for key in sorted(core.revoked_keys))),)
 
 
 def _directories(place: Lifecycle) -> tuple[str, ...]:
@@ -119,6 +132,7 @@ def _values(project: Project, target: Target) -> dict[str, object]:
         "full_name": re.sub(r'[:"\\]', " ", core.summary),
         "check": shlex.join(shlex.split(check)),
         "assemble": f"/usr/lib/{core.name}/assemble" if target.assemble else "",
+        "tree": target.tree,
         "reload": target.reload and bool(core.service and core.service.reload),
         "parents": _parents(f"/usr/lib/{place.core}", f"/usr/share/{place.core}", place.watched),
         "config_parents": _parents(f"{place.config_directory}/keys.d"),

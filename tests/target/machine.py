@@ -33,6 +33,7 @@ PROGRAMS = (
         "nproc",
         "openssl",
         "prlimit",
+        "readlink",
         "rm",
         "sed",
         "setpriv",
@@ -165,7 +166,7 @@ class Machine:
         self.bin = root / "usr/lib/fake/bin"
         self.program, self.core = self.bin / "fake", self.bin / "fake-core"
         self.plugins, self.share = root / "usr/lib/fake/plugins", root / "usr/share/fake"
-        self.working_set, self.failed_set = self.bin / "working-set", self.bin / "failed-set"
+        self.working_set, self.failed_set = self.bin / "serving/working-set", self.bin / "failed-set"
         if not installed:
             self._install_core(Target(assemble=assemble))
 
@@ -265,8 +266,9 @@ class Machine:
 
     def leftovers(self) -> list[str]:
         """Files of apply that should not have stayed."""
-        known = {"fake", "fake-core", "working-set", "failed-set"}
-        return [path.name for path in self.bin.iterdir() if path.name not in known]
+        known = {"fake", "fake-core", "working-set", "failed-set", "serving", "sets"}
+        sets = [path for path in self.bin.glob("sets/*") if path != (self.bin / "serving").resolve()]
+        return [path.name for path in (*self.bin.iterdir(), *sets) if path.name not in known]
 
 
 def _run(argv: Sequence[str | Path]) -> bytes:

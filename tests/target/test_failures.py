@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -88,19 +89,24 @@ def test_a_missing_user_is_told(serving: Machine) -> None:
     old_set_stays(serving, "the user fake does not exist", "systemd-sysusers fake.conf")
 
 
+def mount_over(directory: Path, options: str) -> None:
+    """Put a file system of its own over a directory, with the same content."""
+    kept = directory.with_name("kept")
+    subprocess.run(["cp", "-a", directory, kept], check=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", directory], check=False).returncode != 0:
+        pytest.skip("this machine mounts no tmpfs")
+    subprocess.run(["cp", "-a", f"{kept}/.", directory], check=True)
+    shutil.rmtree(kept)
+
+
 @pytest.mark.parametrize("kilobytes", [0, 8, 40, 60])
 def test_a_full_disk_keeps_the_old_program(serving: Machine, kilobytes: int) -> None:
     """The directory of the program lies on a file system with hardly any room."""
     old = serving.program.read_text()
     program = f"{serving.core.read_text()}# {'x' * 100_000}\n"
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", str(serving.bin)]
-    kept = {path.name: path.read_bytes() for path in serving.bin.iterdir()}
-    if subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("this machine mounts no tmpfs")
+    mount_over(serving.bin, "size=1m,mode=755")
     try:
-        for name, data in {**kept, "fake-core": program.encode()}.items():
-            (serving.bin / name).write_bytes(data)
-            (serving.bin / name).chmod(0o755)
+        serving.core.write_text(program)
         filler = serving.bin / ".filler"
         filler.write_bytes(b"")
         room = os.statvfs(serving.bin).f_bavail * 4096 - kilobytes * 1024
@@ -120,13 +126,8 @@ def test_a_full_disk_keeps_the_old_program(serving: Machine, kilobytes: int) -> 
 
 def test_a_read_only_usr_is_told_and_the_way_out(serving: Machine) -> None:
     serving.install("cors")
-    kept = {path.name: path.read_bytes() for path in serving.bin.iterdir()}
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", serving.bin], check=False).returncode != 0:
-        pytest.skip("this machine mounts no tmpfs")
+    mount_over(serving.bin, "mode=755")
     try:
-        for name, data in kept.items():
-            (serving.bin / name).write_bytes(data)
-            (serving.bin / name).chmod(0o755)
         subprocess.run(["mount", "-o", "remount,ro", serving.bin], check=True)
         done = serving.tool("apply")
         assert done.returncode == 1

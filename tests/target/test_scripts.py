@@ -90,8 +90,7 @@ def test_awk_programs_fit_into_single_quotes(path: Path) -> None:
 
 
 def test_scripts_name_everything_that_apply_made() -> None:
-    """rpm removes ghosts itself; a .deb has to."""
-    for name in ("deb/prerm.j2", "deb/postrm.j2"):
+    for name in ("deb/prerm.j2", "deb/postrm.j2", "rpm/preun.j2"):
         text = render(name, l=SERVICE)
         assert all(path in text for path in SERVICE.made)
 
@@ -107,7 +106,7 @@ def test_a_lifecycle_has_all_that_scripts_use() -> None:
             watched="/usr/lib/fake/plugins",
             tool="/usr/bin/fake-plugins",
             program="/usr/lib/fake/bin/fake",
-            made=("/usr/lib/fake/bin/fake", "/usr/lib/fake/bin/working-set", "/usr/lib/fake/bin/failed-set"),
+            made=("/usr/lib/fake/bin/serving", "/usr/lib/fake/bin/sets", "/usr/lib/fake/bin/failed-set"),
             config_directory="/etc/fake",
         )
         == SERVICE

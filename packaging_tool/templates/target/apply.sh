@@ -34,10 +34,56 @@ lock() {
     flock -w 900 9 || { warn "another apply has been running for 15 minutes"; exit 1; }
 }
 
-# Makes $W/$CORE out of the used plugins.
+# Copies what the used plugins and the kit consist of: what is verified from here on is what is used, whoever has a file
+# open. Out: $W/kit, $W/plugins/NAME.
+copy_payloads() {
+    mkdir -m 0700 "$W/kit" "$W/plugins"
+    for place in kit plugins; do
+        case $place in
+        kit) source=$KIT ;;
+        *) source=$PLUGINS ;;
+        esac
+        awk -F '\t' -v SOURCE="$source/" 'index($3, SOURCE) == 1 { print substr($3, length(SOURCE) + 1) }' \
+            "$W/files" >"$W/paths"
+        [ -s "$W/paths" ] || continue
+        (cd "$source" && xargs cp -P --parents --preserve=mode,timestamps -t "$W/$place" <"$W/paths") 2>"$W/errors" || {
+            case $(cat "$W/errors") in
+            *"No space left"*) fail "there is no room for a copy of the plugins" "make room, then $TOOL apply" ;;
+            esac
+        }
+    done
+    # A link that came in between would lead out of the copies.
+    find "$W/kit" "$W/plugins" ! -type f ! -type d -delete
+}
+
+# Verifies the payloads: where they lie if nothing is to be made of them, else as private copies.
+verify_payloads() {
+    kit=with-kit
+    if ! any_plugin; then
+        # Nobody needs the kit now.
+        kit=without-kit
+        sed -i "/^kit$TAB/d" "$W/refused"
+    fi
+    resolve
+    if current "$(set_id)" >/dev/null; then
+        check_files "$kit" "$KIT" "$PLUGINS"
+    else
+        copy_payloads
+        check_files "$kit" "$W/kit" "$W/plugins"
+    fi
+    resolve
+}
+
+# Makes the set in $W/set: the program, and the files that the server opens by itself.
 assemble() {
+    mkdir -m 0755 "$W/set"
+{% if tree %}
+    mkdir -m 0750 "$W/set/plugins"
+    chgrp "$GROUP" "$W/set/plugins"
+    while IFS=$TAB read -r _ name _; do mv "$W/plugins/$name" "$W/set/plugins/"; done <"$W/used"
+{% endif %}
     if [ -z "$ASSEMBLE" ] || [ ! -s "$W/used" ]; then
-        ln "$BIN/$CORE-core" "$W/$CORE" 2>/dev/null || cp -p "$BIN/$CORE-core" "$W/$CORE" 2>"$W/errors" ||
+        ln "$BIN/$CORE-core" "$W/set/$CORE" 2>/dev/null || cp -p "$BIN/$CORE-core" "$W/set/$CORE" 2>"$W/errors" ||
             fail "cannot copy $BIN/$CORE-core: $(last_line "$W/errors")" "make room, then $TOOL apply"
         return 0
     fi
@@ -46,34 +92,57 @@ assemble() {
     while IFS=$TAB read -r _ name _; do set -- "$@" "$name"; done <"$W/used"
     (
         cd /
-        exec env -i PATH=/usr/bin:/bin LC_ALL=C KIT="$KIT" PLUGINS="$PLUGINS" TMPDIR="$W/tmp" \
-            "$ASSEMBLE" "$W/$CORE" "$@"
+        exec env -i PATH=/usr/bin:/bin LC_ALL=C KIT="$W/kit" PLUGINS="$W/plugins" TMPDIR="$W/tmp" \
+            "$ASSEMBLE" "$W/set/$CORE" "$@"
     ) >"$W/output" 2>&1 || fail "making $CORE with $(names_of_used) failed: $(last_line "$W/output")" \
         "remove or upgrade the plugin that it names, or make room; then $TOOL apply"
-    if [ -L "$W/$CORE" ] || [ ! -f "$W/$CORE" ]; then
+    if [ -L "$W/set/$CORE" ] || [ ! -f "$W/set/$CORE" ]; then
         fail "making $CORE with $(names_of_used) failed: there is no program" "$REINSTALL $CORE"
     fi
-    chmod 0755 "$W/$CORE"
+    chmod 0755 "$W/set/$CORE"
 }
 
 write_working_set() {
     {
-        printf 'mkpkgs-working-set 1\nset %s\nprogram %s\ncore %s\n' "$WANTED" "$(digest "$W/$CORE")" "$VERSION"
+        printf 'mkpkgs-working-set 1\nset %s\nprogram %s\ncore %s\n' "$WANTED" "$(digest "$W/set/$CORE")" "$VERSION"
+{% if tree %}
+        printf 'files %s\n' "$(digest_of_tree "$W/set/plugins")"
+{% endif %}
         cut -f 2,3 "$W/used" | sed "s/$TAB/ /; s/^/plugin /"
         sed 's/^/left-out /' "$W/left-out"
-    } >"$W/working-set"
-    { cat "$W/working-set"; echo "restart due $(invocation)"; } >"$W/restart-due"
+    } >"$W/set/working-set"
+    running=$(invocation)
+    if [ "$running" != - ]; then printf '%s\n' "$running" >"$W/set/restart-due"; fi
+}
+
+# Makes a set the working one, in one rename. $1: its directory below $BIN.
+point_to() {
+    ln -s "$1" "$W/serving"
+    mv -f -T "$W/serving" "$WORKING"
+    sync "$BIN"
 }
 
 # Nothing can fail for want of room from here on: all files are written, only names change.
+# Out: $OLD and $NEW, the directories of both sets below $BIN.
 swap() {
-    sync "$W/$CORE" "$W/working-set" "$W/restart-due"
-    if [ -f "$PROGRAM" ]; then ln "$PROGRAM" "$W/old" 2>/dev/null || :; fi
-    if [ -f "$BIN/working-set" ]; then ln "$BIN/working-set" "$W/old-set" 2>/dev/null || :; fi
-    # The core's own program can stay in place; mv refuses to rename a file onto another link of it.
-    same_file "$W/$CORE" "$PROGRAM" || mv -f -T "$W/$CORE" "$PROGRAM"
-    mv -f -T "$W/restart-due" "$BIN/working-set"
-    sync "$BIN"
+    find "$W/set" -type f -print0 | xargs -0 sync
+    find "$W/set" -type d -print0 | xargs -0 sync
+    OLD=$(working_directory)
+    NEW=sets/$(printf '%s' "$WANTED" | cut -c 1-16)
+    # The same set again: its program was changed, or its unit was not restarted.
+    if [ "$NEW" = "$OLD" ]; then NEW=$NEW.again; fi
+    mkdir -p "$BIN/sets"
+    rm -rf "${BIN:?}/$NEW"
+    mv -T "$W/set" "$BIN/$NEW"
+    sync "$BIN/sets"
+    point_to "$NEW"
+}
+
+# Sets that neither serve nor served before.
+sweep_sets() {
+    for directory in "$BIN"/sets/*; do
+        if [ "sets/${directory##*/}" != "$(working_directory)" ]; then rm -rf "$directory"; fi
+    done
 }
 
 apply() {
@@ -89,7 +158,8 @@ apply() {
     # The service's user runs the new program in here, and sees no more than that.
     chmod 0711 "$W"
     SETTLED=no
-    verify_all no
+    verify_manifests
+    verify_payloads
     print_refusals
     if [ -s "$W/fatal" ]; then fail '' ''; fi
     WANTED=$(set_id)
@@ -113,7 +183,8 @@ apply() {
     swap
     STEP=restart
     restart
-    if ! restart_is_due || [ "$how" = reload ]; then mv -f -T "$W/working-set" "$BIN/working-set"; fi
+    if ! restart_is_due || [ "$how" = reload ]; then rm -f "$WORKING/restart-due"; fi
+    sweep_sets
     rm -f "$BIN/failed-set"
     SETTLED=yes
     while IFS= read -r name; do warn "left out: the optional plugin $name, see above"; done <"$W/left-out"

@@ -10,10 +10,15 @@ function refuse(name, reason, repair) {
     refused[name] = 1
     print name "\t" reason "\t" repair >> REFUSED
 }
+# The files may have been read as copies under other directories.
+function original(path) {
+    if (index(path, KIT_COPY "/") == 1) return KIT substr(path, length(KIT_COPY) + 1)
+    return PLUGINS substr(path, length(PLUGINS_COPY) + 1)
+}
 BEGIN { FS = "\t" }
 FILENAME == FILES { owner[$3] = $1; sha[$3] = $2; path[++paths] = $3; next }
 FILENAME == NAMES { named[$1] = 1; next }
-FILENAME == DIGESTS { digest[substr($0, 67)] = substr($0, 1, 64); next }
+FILENAME == DIGESTS { digest[original(substr($0, 67))] = substr($0, 1, 64); next }
 FILENAME == REFUSALS { refused[$1] = 1; next }
 $1 == "file" && (index($3, PLUGINS "/") == 1 || index($3, KIT "/") == 1) {
     present[$3] = 1
@@ -26,7 +31,7 @@ END {
     for (i = 1; i <= paths; i++) {
         file = path[i]
         name = owner[file]
-        if (name == "kit" && SKIP_KIT == "yes") continue
+        if (name == "kit" && SKIP_KIT == "without-kit") continue
         if (!(file in present)) refuse(name, file " is missing", REINSTALL " " CORE "-plugin-" name)
         else if (!(file in digest)) refuse(name, file " cannot be read", REINSTALL " " CORE "-plugin-" name)
         else if (digest[file] != sha[file])

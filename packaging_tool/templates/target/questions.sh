@@ -5,7 +5,7 @@ prepare() {
     if [ ! -r "$PLUGINS" ] || [ ! -x "$PLUGINS" ]; then
         [ ! -d "$PLUGINS" ] || READABLE=no
     fi
-    verify_all yes
+    verify_all
 }
 
 unchecked() {
@@ -24,7 +24,7 @@ verify() {
 
 list() {
     prepare
-    recorded "$BIN/working-set" plugin >"$W/serving"
+    recorded "$WORKING/working-set" plugin >"$W/serving"
     awk -F '\t' -v READABLE="$READABLE" -v REFUSED="$W/refused" -v SERVING="$W/serving" -v NAMES="$W/names" '
         FILENAME == REFUSED { refused[$1] = 1; next }
         FILENAME == SERVING { serving[$1] = 1; next }

@@ -27,7 +27,7 @@ restart() {
     systemctl reset-failed "$UNIT" >/dev/null 2>&1 || :
 {% if reload %}
     # The server takes other plugins without a restart, as long as its program is the same.
-    if [ "$before" = active ] && same_file "$W/old" "$PROGRAM"; then how=reload; fi
+    if [ "$before" = active ] && same_file "$BIN/$OLD/$CORE" "$PROGRAM"; then how=reload; fi
 {% endif %}
     came_up=yes
     systemd_does "$how" || came_up=no
@@ -44,10 +44,9 @@ restart() {
         ;;
     esac
     reason=$(systemctl show -p Result "$UNIT" 2>/dev/null) || :
-    # Where the program is the same, what serves is the files of the plugins, and the old ones are gone.
-    if [ "$before" != failed ] && [ -f "$W/old-set" ] && [ -f "$W/old" ] && ! same_file "$W/old" "$PROGRAM"; then
-        mv -f -T "$W/old" "$PROGRAM"
-        mv -f -T "$W/old-set" "$BIN/working-set"
+    if [ "$before" != failed ] && [ -n "$OLD" ]; then
+        point_to "$OLD"
+        rm -rf "${BIN:?}/$NEW"
         systemctl reset-failed "$UNIT" >/dev/null 2>&1 || :
         systemd_does restart || warn "$UNIT does not start with the old set either: journalctl -u $UNIT"
         fail "$UNIT does not start with ${NAMES:-no plugins} (${reason#Result=})" \

@@ -32,20 +32,44 @@ names_of_used() {
 }
 
 describe_working() {
-    plugins=$(recorded "$BIN/working-set" plugin | tr '\n' ',' | sed 's/,$//; s/,/, /g')
+    plugins=$(recorded "$WORKING/working-set" plugin | tr '\n' ',' | sed 's/,$//; s/,/, /g')
     if [ -n "$plugins" ]; then echo "$CORE with $plugins"; else echo "$CORE without plugins"; fi
 }
 
-# Whether the working program is the one that the verified set makes. $1: set id. Says why not on stdout.
+# Whether the working set is the verified one. $1: set id. Says why not on stdout.
 current() {
-    if [ ! -f "$BIN/working-set" ] || [ ! -f "$PROGRAM" ]; then echo "apply has not made a working program yet"; return 1; fi
-    if [ "$(recorded "$BIN/working-set" set)" != "$1" ]; then echo "what is installed is not what serves"; return 1; fi
-    if [ "$(recorded "$BIN/working-set" program)" != "$(digest "$PROGRAM")" ]; then
+    if [ ! -f "$WORKING/working-set" ] || [ ! -f "$PROGRAM" ]; then
+        echo "apply has not made a working program yet"
+        return 1
+    fi
+    if [ "$(recorded "$WORKING/working-set" set)" != "$1" ]; then echo "what is installed is not what serves"; return 1; fi
+    if [ "$(recorded "$WORKING/working-set" program)" != "$(digest "$PROGRAM")" ]; then
         echo "$PROGRAM is not the program that apply made"
         return 1
     fi
+{% if tree %}
+    if [ "$(recorded "$WORKING/working-set" files)" != "$(digest_of_tree "$WORKING/plugins")" ]; then
+        echo "$WORKING/plugins is not what apply made"
+        return 1
+    fi
+{% endif %}
     if restart_is_due; then echo "$UNIT still runs the old set"; return 1; fi
     return 0
+}
+{% if tree %}
+
+# SHA-256 over names and contents of all files below a directory.
+digest_of_tree() {
+    (
+        cd "$1" 2>/dev/null || exit 0
+        find . -type f -print0 | sort -z | xargs -0 -r openssl dgst -sha256 -r
+    ) | openssl dgst -sha256 -r | cut -c 1-64
+}
+{% endif %}
+
+# The directory of the working set below $BIN, `sets/NAME`; empty if there is none.
+working_directory() {
+    readlink "$WORKING" 2>/dev/null || :
 }
 
 # The run of the service, as systemd counts them; `-` if it does not run.
@@ -63,7 +87,6 @@ invocation() {
 
 # Whether the service still runs as it did before the working set came.
 restart_is_due() {
-    due=$(recorded "$BIN/working-set" 'restart due')
-    if [ -z "$due" ] || [ "$due" = - ]; then return 1; fi
-    [ "$due" = "$(invocation)" ]
+    [ -f "$WORKING/restart-due" ] || return 1
+    [ "$(cat "$WORKING/restart-due")" = "$(invocation)" ]
 }

@@ -7,7 +7,7 @@ try() {
     id -u "$USER" >/dev/null 2>&1 || fail "the user $USER does not exist" "systemd-sysusers $CORE.conf; then $TOOL apply"
     mkdir -m 0700 "$W/home"
     chown "$USER:$GROUP" "$W/home"
-    set -- env -i PATH=/usr/bin:/bin LC_ALL=C HOME="$W/home" TMPDIR="$W/home" "$W/$CORE" "$@"
+    set -- env -i PATH=/usr/bin:/bin LC_ALL=C HOME="$W/home" TMPDIR="$W/home" "$W/set/$CORE" "$@"
     # Without capabilities a container may neither drop more of them nor make namespaces; the user's own limits remain.
     if setpriv --inh-caps=-all --bounding-set=-all true >/dev/null 2>&1; then
         set -- --inh-caps=-all --bounding-set=-all "$@"

@@ -9,6 +9,7 @@ look_at() {
 look() {
     find "$@" \( \
         \( -name '*[!A-Za-z0-9._+-]*' ! -path / -printf 'name\t0\t%h\n' -prune \) -o \
+        \( -type l \( -path "$PROGRAM" -o -path "$WORKING" -o -path "$BIN/working-set" \) -printf 'known\t0\t%p\n' \) -o \
         \( -type l -printf 'symlink\t0\t%p\n' \) -o \
         \( ! -type d ! -type f -printf 'special\t0\t%p\n' \) -o \
         \( ! -uid 0 -printf 'owner\t0\t%p\n' \) -o \
@@ -142,32 +143,31 @@ judge() {
 ' "$W/record" "$W/signed" "$W/refused" "$W/rows" >"$W/usable"
 }
 
-# Hashes of all files that manifests name, one openssl per processor. $1: whether the kit's files count.
+# Compares the files that manifests name with their hashes, one openssl per processor. $1: `without-kit` if the kit does
+# not count. $2, $3: where the files of the kit and of the plugins are read, which may be copies.
 check_files() {
-    skip=no
-    if [ "$1" = no ]; then skip=yes; fi
     if [ "$READABLE" = no ]; then return 0; fi
     jobs=$(nproc 2>/dev/null) || jobs=1
-    if [ "$skip" = yes ]; then grep -v "^kit$TAB" "$W/files" >"$W/to-hash" || :; else cp "$W/files" "$W/to-hash"; fi
-    awk -v TREE="$W/tree" -v JOBS="$jobs" -v LISTS="$W/list" '
+    rm -f "$W"/list.* "$W"/sums.* "$W/digests"
+    awk -v TREE="$W/tree" -v JOBS="$jobs" -v LISTS="$W/list" -v SKIP_KIT="$1" -v KIT="$KIT" -v PLUGINS="$PLUGINS" \
+        -v KIT_COPY="$2" -v PLUGINS_COPY="$3" '
 {% include "target/share.awk" %}
-' "$W/tree" "$W/to-hash"
+' "$W/tree" "$W/files"
     for list in "$W"/list.*; do
         [ -e "$list" ] || continue
         xargs openssl dgst -sha256 -r <"$list" >"$W/sums${list##*list}" 2>/dev/null &
     done
     wait
     cat "$W"/sums.* >"$W/digests" 2>/dev/null || :
-    awk -v KIT="$KIT" -v PLUGINS="$PLUGINS" -v CORE="$CORE" -v REINSTALL="$REINSTALL" -v SKIP_KIT="$skip" \
-        -v FILES="$W/files" -v NAMES="$W/names" -v DIGESTS="$W/digests" -v REFUSALS="$W/refused" \
-        -v REFUSED="$W/refused" '
+    awk -v KIT="$KIT" -v PLUGINS="$PLUGINS" -v CORE="$CORE" -v REINSTALL="$REINSTALL" -v SKIP_KIT="$1" \
+        -v KIT_COPY="$2" -v PLUGINS_COPY="$3" -v FILES="$W/files" -v NAMES="$W/names" -v DIGESTS="$W/digests" \
+        -v REFUSALS="$W/refused" -v REFUSED="$W/refused" '
 {% include "target/compare.awk" %}
 ' "$W/files" "$W/names" "$W/digests" "$W/refused" "$W/tree"
 }
 
-# Verifies everything. $1: yes if the kit counts without a plugin too.
-# Out: $W/used (`order TAB name TAB version TAB optional`, in order), $W/left-out, $W/fatal, $W/refused with reasons.
-verify_all() {
+# Verifies manifests and everything that needs no file of a payload. Out: $W/usable, $W/files, $W/refused.
+verify_manifests() {
     for file in names refused rows files keyrows sigrows revoked signed record usable digests left-out fatal; do
         : >"$W/$file"
     done
@@ -178,17 +178,29 @@ verify_all() {
     command -v openssl >/dev/null || refuse '*' "openssl is not installed" "$INSTALL openssl"
     check_signatures
     judge
-    if grep -qv '^kit$' "$W/names"; then check_files yes; else check_files "$1"; fi
+}
+
+# Which plugins may be used. Out: $W/used (`order TAB name TAB version TAB optional`, in order), $W/left-out, $W/fatal.
+resolve() {
+    : >"$W/left-out"
+    : >"$W/fatal"
     awk -v CORE="$CORE" -v INSTALL="$INSTALL" -v REFUSED="$W/refused" -v REFUSALS="$W/refused" \
         -v LEFT_OUT="$W/left-out" -v FATAL="$W/fatal" '
 {% include "target/resolve.awk" %}
 ' "$W/refused" "$W/usable" >"$W/unsorted"
     sort -t "$TAB" -k 1,1n -k 2,2 "$W/unsorted" >"$W/used"
-    if [ "$1" = no ] && ! grep -qv '^kit$' "$W/names"; then
-        # Nobody needs the kit now.
-        sed -i '/^kit$/d' "$W/fatal"
-        sed -i "/^kit$TAB/d" "$W/refused"
-    fi
+}
+
+# Whether a plugin is installed, verified or not.
+any_plugin() {
+    grep -qv '^kit$' "$W/names"
+}
+
+# Verifies everything where it lies.
+verify_all() {
+    verify_manifests
+    check_files with-kit "$KIT" "$PLUGINS"
+    resolve
 }
 
 # Prints the first refusal of each plugin, at most ten.
