@@ -209,7 +209,7 @@ class _Run:
         """Public keys of manifests by file name; without keys, the name that there will be."""
         try:
             with keys.load(self.project.core.name, self.epoch(locked), self.settings.keys) as ring:
-                return ring.manifest_public_keys
+                return ring.trusted(self.project.core.revoked_keys)
         except SigningError:
             return {"manifest.pub": b""}
 
@@ -222,7 +222,10 @@ class _Run:
             # Before anything reads them: what somebody changes from here on is the next run's work.
             sources = self._sources()
             locked = self.locked()
-            ring = stack.enter_context(keys.load(self.project.core.name, self.epoch(locked), self.settings.keys))
+            # A distribution's build machine has no keys, and needs none as long as it makes no repository.
+            spared = self.project.core.trust == "distribution" and not repositories
+            core = self.project.core.name
+            ring = stack.enter_context(keys.load(core, self.epoch(locked), self.settings.keys, spared=spared))
             before = state.load(self.cache / "state.json")
             inputs = self._inputs(sources, ring, locked)
             if packages and repositories and self._is_current(before, inputs):
@@ -266,7 +269,7 @@ class _Run:
     def _fitting(self, ring: keys.Ring) -> None:
         """Refuse keys that some target cannot check: there, every plugin or the whole repository would be refused."""
         chosen = self.project.core.targets
-        if unfit := targets.unfit_keys(chosen, ring.signer.key_kind, ring.manifest_kind):
+        if unfit := targets.unfit_keys(chosen, *ring.kinds):
             raise SigningError(
                 f"the keys in {ring.directory} do not fit the targets: {'; '.join(unfit)}",
                 hint="make others in a new directory (mkpkgs key new --keys DIR), or leave the target out",
@@ -375,7 +378,7 @@ class _Run:
     def _plan(
         self, outcome: Outcome, architecture: str, ring: keys.Ring, locked: locking.LockFile
     ) -> Iterable[Package]:
-        trust = planning.Trust(keys=ring.manifest_public_keys, sign=ring.sign_manifest)
+        trust = planning.Trust(keys=ring.trusted(self.project.core.revoked_keys), sign=ring.sign_manifest)
         target = self.driver.target(self.project)
         found = planning.packages(self.project, outcome, architecture, target, trust, self.epoch(locked))
         chosen = self.settings.plugins
@@ -434,7 +437,7 @@ class _Run:
         for package in packages:
             families = sorted(package.relations)
             if _size(package) < SMALL:
-                waiting = [family for family in families if ring.signer and self.formats[family].signs]
+                waiting = [family for family in families if ring.package_signer and self.formats[family].signs]
                 row.append((package, [family for family in families if family not in waiting]))
                 yield from ([(package, [family])] for family in waiting)
             elif bodies.floor(package):
@@ -454,7 +457,7 @@ class _Run:
             self.built.setdefault(family, []).append(replace(kept, path=staging / relative))
             return
         try:
-            made = writer.write(package, pool, ring.signer)
+            made = writer.write(package, pool, ring.package_signer)
         except OSError as failed:
             raise BuildError(f"cannot write {writer.file_name(package)}: {failed.strerror}") from failed
         self.built.setdefault(family, []).append(made)

@@ -266,10 +266,12 @@ class _Draft:
             if entry.content is not None and entry.path.startswith(f"{root}/")
         )
 
-    def _manifest(self, manifest: Manifest, entries: Sequence[Entry], path: str) -> tuple[Entry, Entry]:
+    def _manifest(self, manifest: Manifest, entries: Sequence[Entry], path: str) -> tuple[Entry, ...]:
         """The manifest and its signature; without content while the payload is only planned."""
         known = self.trust.sign is not None and all(e.content for e in entries if e.type == "file")
         text = manifest.render() if known else None
+        if self.spec.trust == "distribution":
+            return (Entry(path=path, content=Content(text) if text is not None else None),)
         signature = self.trust.sign(text) if text is not None and self.trust.sign is not None else None
         return (
             Entry(path=path, content=Content(text) if text is not None else None),

@@ -67,8 +67,8 @@ def _core(core: CoreSpec) -> Iterator[Finding]:
         yield ("core", "architectures"), "is empty", 'write ["amd64"]'
     if "all" in core.architectures and len(core.architectures) > 1:
         yield ("core", "architectures"), '"all" stands beside others', 'write ["all"], or leave "all" out'
-    for key in ("architectures", "targets"):
-        yield from _doubles(getattr(core, key), ("core", key))
+    for key in ("architectures", "targets", "revoked_keys"):
+        yield from _doubles(getattr(core, key), ("core", key.replace("_", "-")))
     if core.changelog:
         newest = core.changelog[0].version.rpartition(":")[2]
         if newest and core.version and newest != f"{core.version}-{core.release}":
@@ -321,6 +321,7 @@ def _reserved(core: CoreSpec, place: str, kind: str) -> str:
         f"/usr/bin/{name}-plugins",
         f"/usr/lib/{name}/assemble",
         f"/usr/share/{name}/abi",
+        f"/usr/share/{name}/trust",
         f"/usr/lib/sysusers.d/{name}.conf",
         f"/usr/lib/tmpfiles.d/{name}.conf",
         f"/usr/share/bash-completion/completions/{name}-plugins",

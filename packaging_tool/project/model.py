@@ -128,6 +128,10 @@ class CoreSpec:
     plugins_directory: directly below /usr/lib/NAME; default /usr/lib/NAME/plugins.
     files: more files for the core package; `[[core.file]]` where `[core.files]` is the driver's table.
     service: the systemd service.
+    trust: what vouches for plugins on the target: a signature on each manifest, or the distribution, whose dpkg or rpm
+        then must have each manifest and file on record as its package's. With `"distribution"` nothing is signed and
+        building needs no keys; it suits packages that a distribution's own archive serves.
+    revoked_keys: ids of manifest keys that targets must trust no more, as `mkpkgs key show` prints them.
     changelog: newest first; default one entry for this version.
     compression: per format, e.g. `{ deb = "xz", rpm = "zstd:19" }`; the default suits the targets.
     depends: what the core needs; likewise recommends, suggests, conflicts, replaces, provides.
@@ -159,6 +163,8 @@ class CoreSpec:
     plugins_directory: str = ""
     files: tuple[FileSpec, ...] = field(default=(), metadata={"aliases": ("file",)})
     service: ServiceSpec | None = None
+    trust: Literal["signature", "distribution"] = "signature"
+    revoked_keys: tuple[str, ...] = ()
     changelog: tuple[ChangeSpec, ...] = ()
     compression: Mapping[str, str] = field(default_factory=dict)
     depends: tuple[str, ...] = ()

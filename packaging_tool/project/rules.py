@@ -255,6 +255,14 @@ def account(text: str) -> None:
         raise RuleError(f"{text!r} is not the name of a user or group: at most 31 of a-z, 0-9, `_`, `-`")
 
 
+def key_id(text: str) -> None:
+    """The 8 bytes that name a manifest key."""
+    if not re.fullmatch(r"[0-9a-f]{16}", text):
+        better = text.strip().lower()
+        what = f"{text!r} is not the id of a manifest key: 16 of 0-9 and a-f"
+        raise RuleError(what, f'write "{better}"' if re.fullmatch(r"[0-9a-f]{16}", better) else "run: mkpkgs key show")
+
+
 def relation(text: str) -> None:
     """One relation in neutral words."""
     try:
@@ -395,6 +403,7 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("CoreSpec", "user_group"): user_name,
     ("CoreSpec", "config_directory"): paths.config_directory,
     ("CoreSpec", "plugins_directory"): paths.destination,
+    ("CoreSpec", "revoked_keys"): key_id,
     ("ServiceSpec", "command"): arguments,
     ("ServiceSpec", "reload"): arguments,
     ("ServiceSpec", "check"): arguments,

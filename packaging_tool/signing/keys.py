@@ -70,9 +70,24 @@ class Ring:
         self._lock = threading.RLock()
 
     @property
-    def manifest_kind(self) -> str:
-        """Kind of the manifest key, a word of signify.ALGORITHMS."""
-        return signify.parse_public(self.manifest_public_keys["manifest.pub"], "manifest.pub").kind
+    def kinds(self) -> tuple[str, str]:
+        """Kinds of the repository key and of the manifest key, in the words of gpg.KINDS and signify.ALGORITHMS."""
+        manifest = signify.parse_public(self.manifest_public_keys["manifest.pub"], "manifest.pub")
+        return self.signer.key_kind, manifest.kind
+
+    def trusted(self, revoked: Collection[str]) -> dict[str, bytes]:
+        """Public keys of manifests by file name, without the revoked ones.
+
+        revoked: key ids, hex. Raises SigningError if the key in use is one.
+        """
+        found = {}
+        for name, text in self.manifest_public_keys.items():
+            key_id = signify.parse_public(text, name).id.hex()
+            if key_id not in revoked:
+                found[name] = text
+            elif name == "manifest.pub":
+                raise SigningError(f"the manifest key {key_id} is in the project's list of revoked keys", hint=ROTATION)
+        return found
 
     def unlock(self) -> None:
         """Try both keys now, so that a wrong passphrase shows before the long work. Raises SigningError."""
@@ -85,6 +100,11 @@ class Ring:
         """The repository key. Raises SigningError."""
         with self._lock:
             return self._signer
+
+    @property
+    def package_signer(self) -> gpg.GpgSigner | None:
+        """The repository key for package files; None leaves them unsigned."""
+        return self.signer
 
     @cached_property
     def _signer(self) -> gpg.GpgSigner:
@@ -118,16 +138,30 @@ class Ring:
         return key.sign(manifest, "verify with manifest.pub")
 
 
-def trusted(public_keys: Mapping[str, bytes], revoked: Collection[str]) -> dict[str, bytes]:
-    """The public keys without the revoked ones. revoked: key ids, hex. Raises SigningError if the key in use is one."""
-    found = {}
-    for name, text in public_keys.items():
-        key_id = signify.parse_public(text, name).id.hex()
-        if key_id not in revoked:
-            found[name] = text
-        elif name == "manifest.pub":
-            raise SigningError(f"the manifest key {key_id} is in the project's list of revoked keys", hint=ROTATION)
-    return found
+class _Spared(Ring):
+    """The ring of a build machine that has no keys: it leaves packages unsigned, and knows no trusted key."""
+
+    def __init__(self, core: str) -> None:
+        self._core = core
+        self.manifest_public_keys = {}
+        self.fingerprint = ""
+
+    @property
+    def kinds(self) -> tuple[str, str]:
+        """Those that every target can check: there is nothing to check."""
+        return "rsa4096", "ecdsa-p256"
+
+    @property
+    def signer(self) -> gpg.GpgSigner:
+        """There is none. Raises SigningError."""
+        raise SigningError(f"there are no keys for {self._core}", hint="run: mkpkgs key new")
+
+    @property
+    def package_signer(self) -> None:
+        """None: packages are left unsigned."""
+
+    def unlock(self) -> None:
+        """Nothing is locked."""
 
 
 def directory_of(core: str, chosen: Path | None = None) -> Path:
@@ -203,12 +237,15 @@ def new(
 
 
 @contextmanager
-def load(core: str, time: int, directory: Path | None = None) -> Iterator[Ring]:
-    """The keys of a core; time: of OpenPGP signatures, seconds since 1970.
+def load(core: str, time: int, directory: Path | None = None, *, spared: bool = False) -> Iterator[Ring]:
+    """The keys of a core; time: of OpenPGP signatures, seconds since 1970. spared: it can be done without keys.
 
     Raises SigningError if keys are missing, or others could read or change them.
     """
     place = directory_of(core, directory)
+    if spared and not place.exists():
+        yield _Spared(core)
+        return
     _check(core, place)
     with ExitStack() as stack:
         yield Ring(place, time, stack)
