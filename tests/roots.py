@@ -14,67 +14,79 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SUITE = "bookworm"
 # After this many seconds without use a root is swept when another one is made.
 UNUSED = 7 * 86400
 COMMON = ("systemd", "systemd-sysv", "dbus", "curl", "ca-certificates", "openssl", "git", "util-linux")
+# Suites with which a machine's own apt sources can begin; any of them names a mirror that has the others too.
+SUITES = ("bookworm", "trixie", "forky", "sid")
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
     """What is in a root.
 
-    packages: from Debian. capabilities: what a stub rpm stands for, empty for none. files, directories: more of them.
+    suite: of Debian. packages: from it. capabilities: what a stub rpm stands for, empty for none. files, directories,
+    links (path and what it points to): more of them.
     """
 
+    suite: str
     packages: tuple[str, ...]
     capabilities: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     directories: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 # Every installed Debian has it; a bare root has not, and servers look up localhost.
 HOSTS = {"etc/hosts": "127.0.0.1 localhost\n::1 localhost\n"}
+# What packages of servers ask for and a Debian system has without an rpm that says so.
+BASE = (
+    "/bin/sh",
+    "/usr/bin/sh",
+    "bash",
+    "coreutils",
+    "findutils",
+    "gawk",
+    "git",
+    "git-core",
+    "grep",
+    "openssl",
+    "perl",
+    "sed",
+    "shadow-utils",
+    "system-release",
+    "system-release(releasever) = 9",
+    "systemd",
+    "util-linux",
+    "util-linux-core",
+)
+DNF_FILES = {
+    **HOSTS,
+    # Debian's rpm keeps its database in the home directory; a system that lives on rpm does not.
+    "etc/rpm/macros": "%_dbpath /var/lib/rpm\n",
+    # As Fedora and EL have it. Debian's own file says best=False and goes on without a broken repository.
+    "etc/dnf/dnf.conf": (
+        "[main]\ngpgcheck=1\ninstallonly_limit=3\nclean_requirements_on_remove=True\nbest=True\n"
+        "skip_if_unavailable=False\n"
+    ),
+}
+# Of packages that every such system has, so no package of ours owns them.
+DNF_DIRECTORIES = ("usr/share/licenses", "usr/share/man/man8", "etc/yum.repos.d")
+
+
+def _dnf(suite: str, *packages: str, links: Mapping[str, str] | None = None) -> Definition:
+    """dnf and rpm on Debian's system. rpm's database knows none of it, so a stub provides what is really there."""
+    return Definition(suite, (*COMMON, "rpm", *packages), BASE, DNF_FILES, DNF_DIRECTORIES, links or {})
 
 
 DEFINITIONS: Mapping[str, Definition] = {
-    "debian12-apt": Definition((*COMMON, "debsums"), files=HOSTS),
-    # dnf and rpm run on Debian's system. rpm's database knows none of it, so a stub provides what is really there.
-    "debian12-dnf": Definition(
-        (*COMMON, "dnf", "rpm"),
-        (
-            "/bin/sh",
-            "/usr/bin/sh",
-            "bash",
-            "coreutils",
-            "findutils",
-            "gawk",
-            "git",
-            "git-core",
-            "grep",
-            "openssl",
-            "perl",
-            "sed",
-            "shadow-utils",
-            "system-release",
-            "system-release(releasever) = 9",
-            "systemd",
-            "util-linux",
-            "util-linux-core",
-        ),
-        {
-            **HOSTS,
-            # Debian's rpm keeps its database in the home directory; a system that lives on rpm does not.
-            "etc/rpm/macros": "%_dbpath /var/lib/rpm\n",
-            # As Fedora and EL have it. Debian's own file says best=False and goes on without a broken repository.
-            "etc/dnf/dnf.conf": (
-                "[main]\ngpgcheck=1\ninstallonly_limit=3\nclean_requirements_on_remove=True\nbest=True\n"
-                "skip_if_unavailable=False\n"
-            ),
-        },
-        # Of packages that every such system has, so no package of ours owns them.
-        ("usr/share/licenses", "usr/share/man/man8", "etc/yum.repos.d"),
-    ),
+    "debian12-apt": Definition("bookworm", (*COMMON, "debsums"), files=HOSTS),
+    "debian12-dnf": _dnf("bookworm", "dnf"),
+    "debian13-apt": Definition("trixie", (*COMMON, "debsums"), files=HOSTS),
+    "debian13-dnf": _dnf("trixie", "dnf"),
+    "sid-apt": Definition("sid", (*COMMON, "debsums"), files=HOSTS),
+    # Fedora has this link since dnf is dnf5 there.
+    "sid-dnf": _dnf("sid", "dnf5", links={"usr/bin/dnf": "dnf5"}),
 }
 
 
@@ -88,8 +100,8 @@ def cache_directory() -> Path:
 def root(name: str) -> Path:
     """The base root of this name, made now if it is missing or its definition changed. Never change what is in it."""
     definition = DEFINITIONS[name]
-    sources = debian_sources()
-    mark = hashlib.sha256(f"{definition}\n{sources}\n{SUITE}".encode()).hexdigest()[:16]
+    sources = debian_sources(definition.suite)
+    mark = hashlib.sha256(f"{definition}\n{sources}".encode()).hexdigest()[:16]
     cache = cache_directory()
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / f"{name}-{mark}"
@@ -108,6 +120,8 @@ def root(name: str) -> Path:
         for relative, text in definition.files.items():
             (making / relative).parent.mkdir(parents=True, exist_ok=True)
             (making / relative).write_text(text)
+        for relative, pointed in definition.links.items():
+            (making / relative).symlink_to(pointed)
         if definition.capabilities:
             _install_stub(making, definition.capabilities)
         making.rename(path)
@@ -124,17 +138,32 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def debian_sources() -> str:
-    """The machine's own apt sources for the suite as one-line entries, "" if it has none: then mmdebstrap's default."""
-    suites = {SUITE, f"{SUITE}-updates", f"{SUITE}-security"}
-    lines: list[str] = []
-    apt = Path("/etc/apt")
+def debian_sources(suite: str) -> str:
+    """One-line apt entries for a suite from the mirrors that this machine uses, "" if it uses none of Debian's.
+
+    mmdebstrap then takes its own default.
+    """
+    wanted = [suite] if suite == "sid" else [suite, f"{suite}-updates", f"{suite}-security"]
+    mirrors: dict[str, list[str]] = {}
+    for uri, found in _entries(Path("/etc/apt")):
+        base, _, kind = found.partition("-")
+        if base in SUITES:
+            mirrors.setdefault(kind, []).append(uri)
+    # Without the suite itself (Ubuntu) the rest is of no use.
+    if "" not in mirrors:
+        return ""
+    lines = [f"deb {uri} {name} main" for name in wanted for uri in mirrors.get(name.partition("-")[2], [])]
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _entries(apt: Path) -> Iterator[tuple[str, str]]:
+    """Address and suite of all binary sources with the component main below /etc/apt, in both of its formats."""
     for file in sorted([apt / "sources.list", *apt.glob("sources.list.d/*.list")]):
         if file.exists():
             for line in file.read_text().splitlines():
                 found = re.fullmatch(r"deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+(\S+)\s+(.*)", line.strip())
-                if found and found[2] in suites and "main" in found[3].split():
-                    lines.append(f"deb {found[1]} {found[2]} main")
+                if found and "main" in found[3].split():
+                    yield found[1], found[2]
     for file in sorted(apt.glob("sources.list.d/*.sources")):
         for stanza in re.split(r"\n\s*\n", file.read_text()):
             fields = {
@@ -143,10 +172,7 @@ def debian_sources() -> str:
             }
             if "deb" in fields.get("types", []) and "main" in fields.get("components", []):
                 for uri in fields.get("uris", []):
-                    lines += [f"deb {uri} {suite} main" for suite in fields.get("suites", []) if suite in suites]
-    text = "\n".join(dict.fromkeys(lines))
-    # Without the suite itself (another Debian, Ubuntu) the rest is of no use.
-    return text if any(line.split()[2] == SUITE for line in lines) else ""
+                    yield from ((uri, suite) for suite in fields.get("suites", []))
 
 
 def _bootstrap(path: Path, definition: Definition, sources: str) -> None:
@@ -159,10 +185,13 @@ def _bootstrap(path: Path, definition: Definition, sources: str) -> None:
         "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*",
         "--dpkgopt=path-exclude=/usr/share/doc/*",
+        # A mirror that stands still for a while is as good as another one for tests.
+        '--aptopt=Acquire::Check-Valid-Until "false"',
         # Packages under test are to be installed whole.
         "--customize-hook=rm -f $1/etc/dpkg/dpkg.cfg.d/99mmdebstrap",
         "--customize-hook=rm -f $1/etc/hostname $1/etc/apt/sources.list $1/etc/apt/sources.list.d/*",
-        SUITE,
+        "--customize-hook=rm -f $1/etc/apt/apt.conf.d/99mmdebstrap",
+        definition.suite,
         str(path),
         *(["-"] if sources else []),
     ]
