@@ -99,7 +99,7 @@ def fingerprint(package: Package) -> str:
         parts.append(f"{name}={getattr(package, name)!r}")
     for entry in package.entries:
         content = entry.content.sha256 if entry.content is not None else ""
-        kind = f"{entry.type} {entry.mode:o} {entry.owner} {entry.group} {entry.target}"
+        kind = f"{entry.type} {entry.mode:o} {entry.owner} {entry.group} {entry.target} {entry.only}"
         parts.append(f"{entry.path} {kind} {content}")
     return digest(parts)
 

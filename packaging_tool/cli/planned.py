@@ -107,10 +107,12 @@ def _size(entry: Entry) -> str:
 def _name(entry: Entry) -> str:
     name = printable(entry.path)
     if entry.type == "symlink":
-        return f"{name} -> {printable(entry.target)}"
-    if entry.type == "directory":
-        return f"{name}/"
-    return name if entry.type == "file" else f"{name} [{entry.type}]"
+        name += f" -> {printable(entry.target)}"
+    elif entry.type == "directory":
+        name += "/"
+    elif entry.type != "file":
+        name += f" [{entry.type}]"
+    return f"{name} [{entry.only} only]" if entry.only else name
 
 
 def _script(name: str, text: str, *, whole: bool) -> Node:
@@ -164,4 +166,5 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "group": entry.group,
         "size": entry.content.size if entry.content is not None else None,
         "target": entry.target or None,
+        "format": entry.only or None,
     }

@@ -42,7 +42,7 @@ def check(package: Package) -> None:
             raise PackageError(f"{package.name}: the {what} is empty")
     if not 0 <= package.time < 1 << 33:
         raise PackageError(f"{package.name}: time {package.time} does not fit into a tar header")
-    for entry in package.entries:
+    for entry in package.entries_of("deb"):
         limits.check(package.name, entry, manager="dpkg", suffix=SUFFIX)
 
 

@@ -33,10 +33,11 @@ def complete(package: Package) -> tuple[Entry, ...]:
     Raises PackageError for entries that an .rpm cannot carry.
     """
     entries = {}
-    for entry in map(manuals.compressed, package.entries):
+    own = package.entries_of("rpm")
+    for entry in map(manuals.compressed, own):
         limits.check(package.name, entry, manager="rpm", suffix=SUFFIX)
         entries[entry.path] = entry
-    if len(entries) != len(package.entries):
+    if len(entries) != len(own):
         raise PackageError(f"{package.name}: two files have the same path")
     licenses, docs = f"{LICENSES}/{package.name}", f"{DOCS}/{package.name}"
     entries.setdefault(licenses, Entry(path=licenses, type="directory", mode=0o755))

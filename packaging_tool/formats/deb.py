@@ -130,8 +130,9 @@ class Format:
 
 def _complete(package: Package) -> tuple[Entry, ...]:
     """All that the .deb holds, sorted: the package's entries, and documents that it does not bring itself."""
-    entries = {entry.path: entry for entry in map(manuals.compressed, package.entries) if entry.type != "ghost"}
-    if len(entries) + sum(entry.type == "ghost" for entry in package.entries) != len(package.entries):
+    own = package.entries_of("deb")
+    entries = {entry.path: entry for entry in map(manuals.compressed, own) if entry.type != "ghost"}
+    if len(entries) + sum(entry.type == "ghost" for entry in own) != len(own):
         raise PackageError(f"{package.name}: two files have the same path")
     docs = f"/usr/share/doc/{package.name}"
     made = {

@@ -21,7 +21,7 @@ class Entry:
 
     path: absolute, normalised, without a final `/`. mode: permission bits, e.g. 0o644. content: of
     file, config and doc. target: of a symlink, as written into the link. A ghost belongs to the package but is not
-    shipped (rpm `%ghost`; a .deb leaves it out).
+    shipped (rpm `%ghost`; a .deb leaves it out). only: the format that has the entry, "" for all.
     """
 
     path: str
@@ -31,6 +31,7 @@ class Entry:
     group: str = "root"
     content: Content | None = None
     target: str = ""
+    only: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,3 +160,7 @@ class Package:
     compression: dict[str, str]
     modules: tuple[Module, ...] = ()
     lifecycle: Lifecycle | None = None
+
+    def entries_of(self, family: str) -> tuple[Entry, ...]:
+        """The entries that the package has in this format."""
+        return tuple(entry for entry in self.entries if entry.only in ("", family))

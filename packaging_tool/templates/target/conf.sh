@@ -1,0 +1,24 @@
+# The administrator's settings: $CONFIG/plugins.conf, lines `key = value`; `#` begins a comment.
+
+# Prints the value of a setting, and warns of every line that means nothing. $1: key. $2: value where the file has none.
+setting() {
+    if [ ! -e "$CONFIG/plugins.conf" ]; then
+        printf '%s\n' "$2"
+        return 0
+    fi
+    # A setting may name a command that runs as root.
+    open=$(find -L "$CONFIG" "$CONFIG/plugins.conf" -maxdepth 0 \( ! -uid 0 -o -perm /022 \) 2>/dev/null) || open=$CONFIG
+    if [ -n "$open" ]; then
+        warn "$CONFIG/plugins.conf is not used: others than root can write there"
+        printf '%s\n' "$2"
+        return 0
+    fi
+    lines=$(awk -v KEY="$1" -v DEFAULT="$2" '
+{% include "target/conf.awk" %}
+' "$CONFIG/plugins.conf" 2>/dev/null) || {
+        warn "cannot read $CONFIG/plugins.conf"
+        lines=$2
+    }
+    printf '%s\n' "$lines" | sed 1d | while IFS= read -r line; do warn "$CONFIG/plugins.conf line $line"; done
+    printf '%s\n' "$lines" | sed 1q
+}
