@@ -82,11 +82,14 @@ def _dnf(suite: str, *packages: str, links: Mapping[str, str] | None = None) -> 
 DEFINITIONS: Mapping[str, Definition] = {
     "debian12-apt": Definition("bookworm", (*COMMON, "debsums"), files=HOSTS),
     "debian12-dnf": _dnf("bookworm", "dnf"),
+    # What upgrades machines by itself, and what says which services are to be restarted.
+    "debian12-upgrades": Definition("bookworm", (*COMMON, "needrestart", "unattended-upgrades"), files=HOSTS),
     "debian13-apt": Definition("trixie", (*COMMON, "debsums"), files=HOSTS),
     "debian13-dnf": _dnf("trixie", "dnf"),
-    "sid-apt": Definition("sid", (*COMMON, "debsums"), files=HOSTS),
+    # systemd there no longer depends on mount, without which it is degraded.
+    "sid-apt": Definition("sid", (*COMMON, "mount", "debsums"), files=HOSTS),
     # Fedora has this link since dnf is dnf5 there.
-    "sid-dnf": _dnf("sid", "dnf5", links={"usr/bin/dnf": "dnf5"}),
+    "sid-dnf": _dnf("sid", "mount", "dnf5", links={"usr/bin/dnf": "dnf5"}),
 }
 
 
