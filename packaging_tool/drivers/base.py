@@ -69,9 +69,9 @@ class Target:
     """What the driver needs on the installed machine.
 
     assemble: text of a POSIX sh script that makes the working program, or "" if the core's own program is it; its
-    contract stands in docs/architecture.md. tree: true if the server opens files of plugins by itself: it must read them
-    below /usr/lib/CORE/bin/serving/plugins/NAME, where only verified copies lie. depends: more relations of the core, in neutral words. reload: true if the
-    server takes a change of plugins by a reload.
+    contract stands in docs/architecture.md. tree: true if the server opens files of plugins by itself: it must read
+    them below /usr/lib/CORE/bin/serving/plugins/NAME, where only verified copies lie. depends: more relations of the
+    core, in neutral words. reload: true if the server takes a change of plugins by a reload.
     """
 
     assemble: str = ""

@@ -81,6 +81,8 @@ class ServiceSpec:
     reload: arguments of the program for `systemctl reload`; "" if it cannot.
     type: systemd's `Type=`; notify-reload needs systemd 253 on every target.
     check: arguments with which a new program must end with status 0 before it replaces the old one.
+    config_check: arguments with which a new program must find the configuration good before it replaces the old one,
+        e.g. `"validate --config /etc/caddy/Caddyfile"`; what it writes is thrown away.
     capabilities: what the service keeps, e.g. `"CAP_NET_BIND_SERVICE"`.
     environment: variables of the service, e.g. `{ XDG_DATA_HOME = "/var/lib" }`.
     home: home directory of the user and state directory of the service; default /var/lib/NAME.
@@ -92,6 +94,7 @@ class ServiceSpec:
     reload: str = ""
     type: Literal["simple", "exec", "notify", "notify-reload"] = "exec"
     check: str = "--version"
+    config_check: str = ""
     capabilities: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     home: str = ""

@@ -407,6 +407,7 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("ServiceSpec", "command"): arguments,
     ("ServiceSpec", "reload"): arguments,
     ("ServiceSpec", "check"): arguments,
+    ("ServiceSpec", "config_check"): arguments,
     ("ServiceSpec", "capabilities"): capability,
     ("ServiceSpec", "environment"): variable,
     ("ServiceSpec", "home"): paths.home,

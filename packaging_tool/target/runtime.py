@@ -14,13 +14,24 @@ from packaging_tool.package.content import Content
 from packaging_tool.package.model import Entry, Lifecycle
 from packaging_tool.package.templates import render
 from packaging_tool.project.model import CoreSpec, Project
-from packaging_tool.target import unit
+from packaging_tool.target import hooks, trial, unit
 
 # What the target tool and the scripts call, beside what is essential there (Debian: coreutils, findutils, sed, awk,
 # util-linux). The alternatives are those of dh_installsysusers.
 DEPENDS: Mapping[str, tuple[str, ...]] = {
     "deb": ("openssl", "systemd | systemd-standalone-sysusers | systemd-sysusers"),
     "rpm": ("coreutils", "findutils", "gawk", "openssl", "sed", "shadow-utils", "systemd", "util-linux"),
+}
+
+# MESSAGE_ID of each kind of event in the journal (systemd.journal-fields(7)); they never change.
+EVENTS: Mapping[str, str] = {
+    "applied": "90213303a2624a6a99c7d46386e8e967",
+    "failed": "53a6f74ad59d442ab5d6a381ba034d6e",
+    "refused": "8aefdcb9418547bb817c16c9e7324048",
+    "left-out": "e1b7432d820a4751926a169b923b2517",
+    "rolled-back": "bef0e5187c7943779818f613193e2059",
+    "deferred": "33cbedaa1fa94de3ad97989732083897",
+    "hook-stopped": "c17d168bcea4458fbb5c92252a9962a4",
 }
 
 
@@ -68,6 +79,7 @@ def core_entries(project: Project, target: Target, abi: str, keys: Mapping[str, 
         _file(f"/usr/share/bash-completion/completions/{name}-plugins", render("target/completion.bash.j2", **values)),
         _manual(f"{name}-plugins", render("target/plugins.8.j2", **values)),
         plugins_directory(project),
+        *hooks.entries(place),
         *(Entry(path=path, type="directory", mode=0o755) for path in _directories(place)),
         Entry(path=place.made[-1], type="ghost", mode=0o644),
         # All that apply makes hangs on one link, `serving`, so that one rename changes it.
@@ -79,6 +91,7 @@ def core_entries(project: Project, target: Target, abi: str, keys: Mapping[str, 
         *(
             Entry(path=f"{share}/keys/{key if key.endswith('.pub') else f'{key}.pub'}", content=Content(value))
             for key, value in sorted(keys.items())
+            if project.core.trust == "signature"
         ),
     ]
     if not _has_manual(project.core):
@@ -87,6 +100,7 @@ def core_entries(project: Project, target: Target, abi: str, keys: Mapping[str, 
         entries.append(_file(f"/usr/lib/{name}/assemble", target.assemble, mode=0o755))
     if place.user != "root":
         entries.append(_file(f"/usr/lib/sysusers.d/{name}.conf", render("systemd/sysusers.conf.j2", **values)))
+    entries += [*_apply_units(place), *_try_units(project, place)]
     if project.core.service is not None:
         entries.append(
             _file(
@@ -100,6 +114,51 @@ def _revoked(core: CoreSpec, path: str) -> tuple[Entry, ...]:
     if not core.revoked_keys:
         return ()
     return (_file(path, "".join(f"{key}\n" for key in sorted(core.revoked_keys))),)
+
+
+def _apply_units(place: Lifecycle) -> tuple[Entry, ...]:
+    """The units that run apply: at boot, and when a process has ended. A link, so that no preset can leave them off."""
+    units = "/usr/lib/systemd/system"
+    values = {"l": place, "apply_lines": unit.apply_settings(place.core)}
+    return (
+        _file(f"{units}/{place.core}-apply.service", render("systemd/apply.service.j2", **values)),
+        _file(f"{units}/{place.core}-apply-later@.service", render("systemd/apply-later@.service.j2", **values)),
+        Entry(
+            path=f"{units}/multi-user.target.wants/{place.core}-apply.service",
+            type="symlink",
+            mode=0o777,
+            target=f"../{place.core}-apply.service",
+        ),
+    )
+
+
+def _try_units(project: Project, place: Lifecycle) -> tuple[Entry, ...]:
+    """The units that apply starts to try a new set."""
+    directory = posixpath.dirname(place.program)
+    checks = {"try": ("Try a new set", _check(project)), "check": ("Check the configuration", _config_check(project))}
+    values = {
+        "l": place,
+        "work": f"{directory}/.apply.new",
+        "serving": f"{directory}/serving",
+        "scratch": trial.writable(project, place),
+        "lines": trial.settings(project, place),
+    }
+    return tuple(
+        _file(
+            f"/usr/lib/systemd/system/{place.core}-{name}.service",
+            render("systemd/try.service.j2", **values, what=what, arguments=arguments),
+        )
+        for name, (what, arguments) in checks.items()
+        if arguments
+    )
+
+
+def _check(project: Project) -> str:
+    return project.core.service.check if project.core.service else "--version"
+
+
+def _config_check(project: Project) -> str:
+    return project.core.service.config_check if project.core.service else ""
 
 
 def _directories(place: Lifecycle) -> tuple[str, ...]:
@@ -119,7 +178,6 @@ def _values(project: Project, target: Target) -> dict[str, object]:
     """Variables of the templates. Words that end in shell are quoted here."""
     core = project.core
     place = lifecycle(project)
-    check = core.service.check if core.service else "--version"
     version = f"{core.epoch}:" if core.epoch else ""
     return {
         "l": place,
@@ -130,8 +188,12 @@ def _values(project: Project, target: Target) -> dict[str, object]:
         "documentation": (core.service.documentation if core.service else "") or core.homepage,
         # passwd(5) has no way to write a colon, sysusers.d none for a quote within quotes.
         "full_name": re.sub(r'[:"\\]', " ", core.summary),
-        "check": shlex.join(shlex.split(check)),
+        "check": shlex.join(shlex.split(_check(project))),
+        "config_check": _config_check(project),
+        "scratch": trial.writable(project, place),
         "assemble": f"/usr/lib/{core.name}/assemble" if target.assemble else "",
+        "events": EVENTS,
+        **hooks.values(place),
         "tree": target.tree,
         "reload": target.reload and bool(core.service and core.service.reload),
         "parents": _parents(f"/usr/lib/{place.core}", f"/usr/share/{place.core}", place.watched),

@@ -1,4 +1,4 @@
-"""The [Service] section of the core's unit: hardened by default, every line open to the project file."""
+"""The [Service] sections of the core's units: hardened by default, every line of the server's open to the project file."""
 
 from __future__ import annotations
 
@@ -37,6 +37,38 @@ HARDENING: Mapping[str, str] = {
     "UMask": "0027",
 }
 
+# Of the units that run apply as root. It writes below /usr/lib/CORE and /run alone, talks to systemd, logger and its
+# children, gives files to the service's group, and becomes the service's user for the try. rpm opens its database for
+# writing even to read it.
+APPLY: Mapping[str, str] = {
+    "CapabilityBoundingSet": (
+        "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL CAP_SETGID CAP_SETPCAP CAP_SETUID "
+        "CAP_SYS_ADMIN"
+    ),
+    "NoNewPrivileges": "yes",
+    "ProtectSystem": "strict",
+    "ReadWritePaths": "/run /usr/lib/{core} -/var/lib/rpm -/usr/lib/sysimage/rpm",
+    "ProtectHome": "yes",
+    "PrivateDevices": "yes",
+    "PrivateNetwork": "yes",
+    "ProtectClock": "yes",
+    "ProtectHostname": "yes",
+    "ProtectKernelTunables": "yes",
+    "ProtectKernelModules": "yes",
+    "ProtectKernelLogs": "yes",
+    "ProtectControlGroups": "yes",
+    "RestrictNamespaces": "net pid",
+    "RestrictRealtime": "yes",
+    "RestrictSUIDSGID": "yes",
+    "RestrictAddressFamilies": "AF_UNIX",
+    "LockPersonality": "yes",
+    "KeyringMode": "private",
+    "SystemCallArchitectures": "native",
+    "SystemCallFilter": "@system-service",
+    "SystemCallErrorNumber": "EPERM",
+    "UMask": "0022",
+}
+
 
 def settings(core: CoreSpec, service: ServiceSpec, *, user: str, group: str, home: str) -> tuple[tuple[str, str], ...]:
     """Lines `Key=value` of the [Service] section, in order.
@@ -65,6 +97,11 @@ def settings(core: CoreSpec, service: ServiceSpec, *, user: str, group: str, hom
     kept = {key: value for key, value in made.items() if value or key == "CapabilityBoundingSet"}
     lines = {**kept, **service.unit}
     return tuple((key, line) for key, value in lines.items() for line in (value.split("\n") if value else [""]))
+
+
+def apply_settings(core: str) -> tuple[tuple[str, str], ...]:
+    """Lines `Key=value` of the [Service] sections of the units that run apply. core: its name."""
+    return tuple((key, value.format(core=core)) for key, value in APPLY.items())
 
 
 def _state(home: str) -> dict[str, str]:

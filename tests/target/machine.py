@@ -21,7 +21,24 @@ from packaging_tool.target import runtime
 
 ABI = "ab" * 32
 PROGRAMS = (
-    *("bash", "cat", "chmod", "chown", "cp", "cut", "dash", "dd", "df", "dpkg-query", "env", "find", "flock"),
+    *(
+        "bash",
+        "cat",
+        "chmod",
+        "chown",
+        "cp",
+        "cut",
+        "dash",
+        "date",
+        "dd",
+        "df",
+        "getcap",
+        "md5sum",
+        "dpkg-query",
+        "env",
+        "find",
+        "flock",
+    ),
     *(
         "grep",
         "head",
@@ -29,6 +46,7 @@ PROGRAMS = (
         "ln",
         "mkdir",
         "mktemp",
+        "mount",
         "mv",
         "nproc",
         "openssl",

@@ -37,7 +37,7 @@ def test_one_start_per_transaction_from_installation_to_purge(server: Server) ->
     assert "restarted demo.service" in out
     server.dpkg("-P", "demo-plugin-cors")
     assert server.starts()[2:] == ["1.0 with:"]
-    assert server.machine.sh("stat -c %h /usr/lib/demo/bin/demo").strip() == "2"
+    assert server.machine.sh("stat -L -c %h /usr/lib/demo/bin/demo").strip() == "2"
 
     server.dpkg("-i", deb["demo-plugin-git"], deb["demo-plugin-cors"])
     assert server.starts()[3:] == ["1.0 with: cors git"]

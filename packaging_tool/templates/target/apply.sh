@@ -19,19 +19,19 @@ report() {
     } >"$W/failed-set" 2>/dev/null || :
     mv -f "$W/failed-set" "$BIN/failed-set" 2>/dev/null || :
     if [ -e "$PROGRAM" ]; then
-        warn "the old set goes on serving: $(describe_working)"
+        event failed "the old set goes on serving: $(describe_working)"
     else
-        warn "there is no working program yet, so $CORE cannot start"
+        event failed "there is no working program yet, so $CORE cannot start"
     fi
+    mark_failed "$(cat "$W/reasons")"
 }
 
-
-
-lock() {
+# $1: a word of flock(1) that says how long to wait, by default 15 minutes.
+take_lock() {
     mkdir -p /run
     (umask 077 && : >>"$LOCK") 2>/dev/null || { warn "cannot write $LOCK"; exit 1; }
     exec 9>>"$LOCK"
-    flock -w 900 9 || { warn "another apply has been running for 15 minutes"; exit 1; }
+    flock "${1:--w900}" 9
 }
 
 # Copies what the used plugins and the kit consist of: what is verified from here on is what is used, whoever has a file
@@ -105,6 +105,9 @@ assemble() {
 write_working_set() {
     {
         printf 'mkpkgs-working-set 1\nset %s\nprogram %s\ncore %s\n' "$WANTED" "$(digest "$W/set/$CORE")" "$VERSION"
+{% if l.unit %}
+        printf 'unit %s\n' "$(digest "/usr/lib/systemd/system/$UNIT")"
+{% endif %}
 {% if tree %}
         printf 'files %s\n' "$(digest_of_tree "$W/set/plugins")"
 {% endif %}
@@ -112,7 +115,7 @@ write_working_set() {
         sed 's/^/left-out /' "$W/left-out"
     } >"$W/set/working-set"
     running=$(invocation)
-    if [ "$running" != - ]; then printf '%s\n' "$running" >"$W/set/restart-due"; fi
+    if [ "$running" != - ]; then printf '%s\n%s\n' "$running" "$(last_served)" >"$W/set/restart-due"; fi
 }
 
 # Makes a set the working one, in one rename. $1: its directory below $BIN.
@@ -127,11 +130,12 @@ point_to() {
 swap() {
     find "$W/set" -type f -print0 | xargs -0 sync
     find "$W/set" -type d -print0 | xargs -0 sync
-    OLD=$(working_directory)
+    OLD=$(last_served)
     NEW=sets/$(printf '%s' "$WANTED" | cut -c 1-16)
-    # The same set again: its program was changed, or its unit was not restarted.
-    if [ "$NEW" = "$OLD" ]; then NEW=$NEW.again; fi
-    mkdir -p "$BIN/sets"
+    # The same set again: its program was changed, or it was never served in between.
+    case $NEW in
+    "$OLD" | "$(working_directory)") NEW=$NEW.again ;;
+    esac
     rm -rf "${BIN:?}/$NEW"
     mv -T "$W/set" "$BIN/$NEW"
     sync "$BIN/sets"
@@ -141,22 +145,41 @@ swap() {
 # Sets that neither serve nor served before.
 sweep_sets() {
     for directory in "$BIN"/sets/*; do
-        if [ "sets/${directory##*/}" != "$(working_directory)" ]; then rm -rf "$directory"; fi
+        case sets/${directory##*/} in
+        "$(working_directory)" | "$(last_served)") ;;
+        *) rm -rf "$directory" ;;
+        esac
     done
 }
 
 apply() {
     [ "$ROOT" = yes ] || { warn "apply must be called by root"; exit 1; }
     JOURNAL=yes
-    lock
+    case $MODE in
+    boot) begin_at_boot ;;
+    *)
+        if [ "$MODE" = now ]; then put_off; else wait_for_process "$AFTER"; fi
+        take_lock || { warn "another apply has been running for 15 minutes"; exit 1; }
+        ;;
+    esac
+    FINGERPRINT=$(fingerprint)
     rm -rf "$BIN"/.apply.*
-    W=$(mktemp -d "$BIN/.apply.XXXXXX" 2>/dev/null) || {
+    W=$BIN/.apply.new
+    mkdir -m 0700 "$W" 2>/dev/null || {
+        W=''
         warn "cannot write in $BIN: is the disk full, or /usr read-only?"
         warn "  repair: make room or remount it writable, then $TOOL apply"
+        mark_failed "cannot write in $BIN: is the disk full, or /usr read-only?"
         exit 1
     }
     # The service's user runs the new program in here, and sees no more than that.
     chmod 0711 "$W"
+    mkdir -p "$BIN/sets"
+    # A try puts the new set in the place of the working one, so there must be a place.
+    if [ ! -d "$WORKING" ]; then
+        mkdir -p "$BIN/sets/none"
+        point_to sets/none
+    fi
     SETTLED=no
     verify_manifests
     verify_payloads
@@ -166,31 +189,36 @@ apply() {
     NAMES=$(names_of_used)
     if current "$WANTED" >/dev/null; then
         SETTLED=yes
+        remember
         if [ -e "$BIN/failed-set" ]; then
             rm -f "$BIN/failed-set"
-            say "what is installed is what serves again: $(describe_working)"
+            event applied "what is installed is what serves again: $(describe_working)"
+        elif restart_is_due; then
+            restart_again
         elif [ "$QUIET" = no ]; then
             say "nothing to do: $(describe_working)"
         fi
+        conclude
         return 0
     fi
     STEP=assemble
     assemble
-    STEP=try
-    try
+    try_set
     STEP=swap
     write_working_set
     swap
     STEP=restart
     restart
-    if ! restart_is_due || [ "$how" = reload ]; then rm -f "$WORKING/restart-due"; fi
+    settle_restart
     sweep_sets
+    remember
     rm -f "$BIN/failed-set"
     SETTLED=yes
-    while IFS= read -r name; do warn "left out: the optional plugin $name, see above"; done <"$W/left-out"
+    while IFS= read -r name; do event left-out "left out: the optional plugin $name, see above"; done <"$W/left-out"
     if [ -s "$W/used" ]; then
-        say "verified and put into $CORE: $(cut -f 2,3 "$W/used" | tr "$TAB\n" ' ,' | sed 's/,$//; s/,/, /g')$DONE"
+        event applied "verified and put into $CORE: $(cut -f 2,3 "$W/used" | tr "$TAB\n" ' ,' | sed 's/,$//; s/,/, /g')$DONE"
     else
-        say "$CORE has no plugins$DONE"
+        event applied "$CORE has no plugins$DONE"
     fi
+    conclude
 }

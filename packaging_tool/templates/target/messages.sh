@@ -15,6 +15,32 @@ journal() {
     logger -t "$TOOL" -p "daemon.$1" -- "$2" >/dev/null 2>&1 9>&- || :
 }
 
+# Tells what happened, with an identifier that programs can look for (systemd.journal-fields(7)). $1: kind of event.
+# $2: text. Bad news goes to stderr.
+event() {
+    case $1 in
+    applied) id={{ events.applied }} priority=5 ;;
+    failed) id={{ events.failed }} priority=3 ;;
+    refused) id={{ events.refused }} priority=3 ;;
+    left-out) id={{ events["left-out"] }} priority=4 ;;
+    rolled-back) id={{ events["rolled-back"] }} priority=3 ;;
+    deferred) id={{ events.deferred }} priority=5 ;;
+    hook-stopped) id={{ events["hook-stopped"] }} priority=4 ;;
+    esac
+    if [ "$priority" -eq 5 ]; then
+        printf '%s: %s\n' "$TOOL" "$2" 2>/dev/null || :
+    else
+        printf '%s: %s\n' "$TOOL" "$2" >&2 || :
+    fi
+    [ "$JOURNAL" = yes ] || return 0
+    # OBJECT_SYSTEMD_UNIT: `journalctl -u` of the service shows it too. Without systemd the line goes to syslog.
+    {
+        printf 'MESSAGE_ID=%s\nPRIORITY=%s\nSYSLOG_IDENTIFIER=%s\n' "$id" "$priority" "$TOOL"
+        if [ -n "$UNIT" ]; then printf 'OBJECT_SYSTEMD_UNIT=%s\n' "$UNIT"; fi
+        printf 'MKPKGS_EVENT=%s\nMKPKGS_CORE=%s\nMESSAGE=%s\n' "$1" "$CORE" "$(printf '%s' "$2" | tr '\n' ' ')"
+    } 2>/dev/null | logger --journald >/dev/null 2>&1 9>&- || logger -t "$TOOL" -p "daemon.$priority" -- "$2" >/dev/null 2>&1 9>&- || :
+}
+
 # The last line that a program printed, without control characters.
 last_line() {
     tr '\n' '\001' <"$1" | tr -cd '\001\040-\176' | tr '\001' '\n' | sed -n '/./h; ${ x; p; }' | cut -c 1-400

@@ -1,0 +1,76 @@
+# When to apply: at boot only if something changed, under unattended-upgrades once at its end.
+
+# Identifies what lies on the machine, without the payloads and unverified: cheap enough for every boot.
+fingerprint() {
+    find "$BIN/$CORE-core" "$LIB/assemble" {{ "/usr/lib/systemd/system/" + l.unit + " " if l.unit else "" }}"$SHARE" \
+        "$CONFIG/keys.d" "$CONFIG/plugins.d" -type f -print0 2>/dev/null |
+        sort -z | xargs -0 -r openssl dgst -sha256 -r 2>/dev/null | openssl dgst -sha256 -r | cut -c 1-64
+}
+
+# Writes down what was there when apply began, so that the next boot need not look closer.
+remember() {
+    if [ "$(cat "$WORKING/installed" 2>/dev/null)" = "$FINGERPRINT" ]; then return 0; fi
+    printf '%s\n' "$FINGERPRINT" >"$W/installed"
+    sync "$W/installed"
+    mv -f -T "$W/installed" "$WORKING/installed"
+}
+
+# What C-apply.service calls: `apply --boot`. Goes on only if the installed set is to be applied here and now, and never
+# waits for another apply: that one may be waiting for systemd, which waits for us.
+begin_at_boot() {
+    if ! take_lock -n; then
+        # The apply that has just failed starts this unit to show it.
+        [ -s "$FAILED" ] || exit 0
+        cat "$FAILED"
+        exit 1
+    fi
+    if [ ! -e "$FAILED" ] && [ ! -e "$BIN/failed-set" ] && [ -x "$PROGRAM" ] &&
+        [ "$(cat "$WORKING/installed" 2>/dev/null)" = "$(fingerprint)" ]; then
+        exit 0
+    fi
+    # While this unit starts, systemd holds back each job of the service, so a restart would wait for ever.
+    case $(service_state) in
+    active | activating | reloading | deactivating | failed)
+        exec 9>&-
+        systemctl start --no-block "$CORE-apply-later@0.service"
+        exit
+        ;;
+    esac
+}
+
+# What C-apply-later@PID.service calls: `apply --after PID`.
+wait_for_process() {
+    if [ "$1" -gt 0 ]; then tail --pid="$1" -f /dev/null; fi
+}
+
+# The process id of unattended-upgrades if this process descends from it. It forks children that look like itself, so the
+# outermost one counts.
+upgrader() {
+    found=''
+    pid=$$
+    while [ "${pid:-0}" -gt 1 ]; do
+        if tr '\000' '\n' <"/proc/$pid/cmdline" | head -n 3 | grep -Eq '(^|/)unattended-upgrades?$'; then found=$pid; fi
+        pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
+    done 2>/dev/null
+    echo "$found"
+}
+
+# unattended-upgrades calls apt once per set of packages: one apply at its end means one restart.
+put_off() {
+    [ -d /run/systemd/system ] || return 0
+    # Without a working program there is nothing that could go on serving.
+    [ -x "$PROGRAM" ] || return 0
+    waiting_for=$(upgrader)
+    [ -n "$waiting_for" ] || return 0
+    # It fails while the machine goes down, for one.
+    systemctl start --no-block "$CORE-apply-later@$waiting_for.service" >/dev/null 2>&1 9>&- || return 0
+    event deferred "put off until unattended-upgrades (process $waiting_for) ends: $(describe_working) goes on serving"
+    exit 0
+}
+
+# Says what apply waits for, if it was put off.
+put_off_until() {
+    [ -d /run/systemd/system ] || return 0
+    systemctl list-units --all --plain --no-legend --state=activating "$CORE-apply-later@*.service" 2>/dev/null |
+        sed -n "s/^$CORE-apply-later@\([1-9][0-9]*\)\.service.*/unattended-upgrades (process \1)/p"
+}
