@@ -12,7 +12,7 @@ from tests.machine import Done, Machine
 # Places where package managers, systemd and logs keep their own records, which stay.
 RECORDS = (
     "/proc|/sys|/dev|/run|/tmp|/var/tmp|/var/log|/var/cache|/root|"
-    "/var/lib/(dpkg|apt|dnf|rpm|systemd|private|dbus)|/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?|/etc/\\.pwd\\.lock"
+    "/var/lib/(dpkg|apt|dnf|rpm|systemd|private|dbus)|/usr/lib/sysimage|/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?|/etc/\\.pwd\\.lock"
 )
 
 
@@ -205,4 +205,33 @@ def _without_configuration(said: str) -> str:
     return "".join(line for line in said.splitlines(keepends=True) if " c /" not in line)
 
 
+class Debian13Apt(Apt):
+    """Debian 13: apt 3.0, dpkg 1.22, systemd 257."""
+
+    base_name = "debian13-apt"
+
+
+class Debian13Dnf(Dnf):
+    """dnf 4.23 and rpm 4.20."""
+
+    base_name = "debian13-dnf"
+
+
+class SidApt(Apt):
+    """Debian unstable: apt 3.3 with its new solver, dpkg 1.23, systemd 262."""
+
+    base_name = "sid-apt"
+    cgroup_v2 = True
+
+
+class SidDnf(Dnf):
+    """dnf5 and rpm 6, as Fedora has them."""
+
+    base_name = "sid-dnf"
+    cgroup_v2 = True
+
+
+# What most tests run on.
 SYSTEMS: dict[str, type[System]] = {"apt": Apt, "dnf": Dnf}
+NEWER: dict[str, type[System]] = {kind.base_name: kind for kind in (Debian13Apt, Debian13Dnf, SidApt, SidDnf)}
+ALL: dict[str, type[System]] = {kind.base_name: kind for kind in (Apt, Dnf)} | NEWER
