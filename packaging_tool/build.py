@@ -13,17 +13,15 @@ import itertools
 import os
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import cast
 
-from packaging_tool import atomic, registry, state, targets
+from packaging_tool import atomic, registry, state, targets, writing
 from packaging_tool import lock as locking
 from packaging_tool import plan as planning
 from packaging_tool import publish as publishing
@@ -31,7 +29,6 @@ from packaging_tool.drivers.base import Driver, Failure, Outcome
 from packaging_tool.errors import BuildError, InputError, MkpkgsError, PublishError, SigningError
 from packaging_tool.formats.base import Built, Format
 from packaging_tool.listener import Listener
-from packaging_tool.package import bodies
 from packaging_tool.package.model import Package
 from packaging_tool.project import contents
 from packaging_tool.project.model import Project
@@ -39,11 +36,6 @@ from packaging_tool.repos.base import Repository
 from packaging_tool.signing import keys
 
 CACHE = ".mkpkgs"
-# Bytes of content below which a package is small: compressing them takes less time than all else.
-SMALL = 128 << 10
-
-# A package and the formats to write it in.
-_Task = tuple[Package, list[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,9 +118,6 @@ class _Run:
     written: list[Path] = field(default_factory=list)
     built: dict[str, list[Built]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
-    fingerprints: dict[tuple[str, str], str] = field(default_factory=dict)
-    # By format: the folder for new packages, and its place below the output directory.
-    pools: dict[str, tuple[Path, str]] = field(default_factory=dict)
     unchanged: int = 0
     exchanged: bool = False
 
@@ -391,85 +380,29 @@ class _Run:
         return [package for package in found if package.name in wanted]
 
     def _write(self, staging: Path, packages: Sequence[Package], ring: keys.Ring, after: state.State) -> None:
-        """Write every package in every format it is for: the largest first, spread over the processors."""
-        ordered = sorted(packages, key=lambda package: (-_size(package), package.name, package.architecture))
-        total = sum(len(package.relations) for package in packages)
+        """Write every package in every format it is for; those that are still right are taken as they are."""
+        pools = {}
         for family in self.formats:
             folder = self.repositories[family].pool(staging, self.project.core.name)
             folder.mkdir(parents=True, exist_ok=True)
-            self.pools[family] = folder, os.path.relpath(folder, staging)
-        stop = threading.Event()
+            pools[family] = writing.Pool(folder, os.path.relpath(folder, staging))
+        total = sum(len(package.relations) for package in packages)
         done = itertools.count(1)
 
-        def write(batch: Sequence[_Task]) -> None:
-            for package, families in batch:
-                for family in families:
-                    if stop.is_set():
-                        return
-                    self._write_one(staging, package, family, ring, after)
-                    self.listener.progress("write packages", next(done), total)
-                bodies.forget(package)
+        def record(made: writing.Made) -> None:
+            self.built.setdefault(made.family, []).append(replace(made.built, path=staging / made.relative))
+            if made.new:
+                self.written.append(self.settings.output / made.relative)
+                after.packages[made.relative] = (made.mark, replace(made.built, path=Path(made.relative)))
+            self.listener.progress("write packages", next(done), total)
 
         jobs = self.settings.jobs or len(os.sched_getaffinity(0))
-        with ThreadPoolExecutor(jobs) as pool:
-            waiting = [pool.submit(write, batch) for batch in self._batches(ordered, ring)]
-            try:
-                for future in as_completed(waiting):
-                    future.result()
-            except BaseException:
-                stop.set()
-                pool.shutdown(cancel_futures=True)
-                raise
+        writing.Writer(self.formats, pools, self.settings.output, ring, after, record).write(packages, jobs)
         self.unchanged = total - len(self.written)
         try:
             atomic.sync_files(staging / path.relative_to(self.settings.output) for path in self.written)
         except OSError as failed:
             raise BuildError(f"cannot write the packages: {failed.strerror}") from failed
-
-    def _batches(self, packages: Iterable[Package], ring: keys.Ring) -> Iterator[Sequence[_Task]]:
-        """What one thread does in a row.
-
-        A small package is nearly all Python, of which one thread runs at a time: two would only wait for each other.
-        Where a signature is made, there is a wait to fill. Formats that share compressed files follow each other, since
-        two threads would wait for the same file.
-        """
-        row = []
-        for package in packages:
-            families = sorted(package.relations)
-            if _size(package) < SMALL:
-                waiting = [family for family in families if ring.package_signer and self.formats[family].signs]
-                row.append((package, [family for family in families if family not in waiting]))
-                yield from ([(package, [family])] for family in waiting)
-            elif bodies.floor(package):
-                yield [(package, families)]
-            else:
-                yield from ([(package, [family])] for family in families)
-        if row:
-            yield row
-
-    def _write_one(self, staging: Path, package: Package, family: str, ring: keys.Ring, after: state.State) -> None:
-        writer = self.formats[family]
-        pool, place = self.pools[family]
-        relative = f"{place}/{writer.file_name(package)}"
-        mark = state.digest([family, ring.fingerprint, state.own_fingerprint(), self._fingerprint(package)])
-        kept = after.reusable(self.settings.output, relative, mark)
-        if kept is not None:
-            self.built.setdefault(family, []).append(replace(kept, path=staging / relative))
-            return
-        try:
-            made = writer.write(package, pool, ring.package_signer)
-        except OSError as failed:
-            raise BuildError(f"cannot write {writer.file_name(package)}: {failed.strerror}") from failed
-        self.built.setdefault(family, []).append(made)
-        self.written.append(self.settings.output / relative)
-        after.packages[relative] = (mark, replace(made, path=Path(relative)))
-
-    def _fingerprint(self, package: Package) -> str:
-        """The package's fingerprint; two threads that write one package in two formats may both compute it."""
-        key = (package.name, package.architecture)
-        if key not in self.fingerprints:
-            self.fingerprints[key] = state.fingerprint(package)
-        return self.fingerprints[key]
 
     def _publish(self, staging: Path, ring: keys.Ring, locked: locking.LockFile) -> None:
         for family, kind in self.repositories.items():
@@ -493,6 +426,3 @@ class _Run:
         for name, data in publishing.site(self.project, staging, kinds, ring.signer).items():
             atomic.write(staging / name, data)
 
-
-def _size(package: Package) -> int:
-    return sum(entry.content.size for entry in package.entries if entry.content is not None)

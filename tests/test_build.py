@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,3 +168,100 @@ def test_a_published_plugin_that_no_longer_builds_stops_the_new_abi_and_shows_wh
     assert "because: plugin bell does not build in example.com/bell:" in refused.stdout
     assert 'cannot use "text"' in refused.stdout
     assert not list(host.dist.rglob("*0.2.0*"))
+
+
+PLUGINS = 60
+
+
+@pytest.fixture(scope="module")
+def crowd(greet: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The sample server with many small plugins, which several processes write."""
+    made = greet.copy(tmp_path_factory.mktemp("crowd"))
+    with (made.root / "mkpkgs.toml").open("a") as file:
+        for number in range(PLUGINS):
+            file.write(f'\n[plugin.p{number}]\nsummary = "Plugin"\nfiles = {{ source = "plugins/hello" }}\n')
+    made.mkpkgs()
+    return made
+
+
+def begun(project: Workspace) -> subprocess.Popen[str]:
+    """A run of the command in a group of its own that is about to write packages."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "packaging_tool", "-j3"],
+        cwd=project.root,
+        env=project.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    while not list(project.root.glob(".dist.*.staging/**/*-plugin-p*.deb")):
+        assert process.poll() is None
+        time.sleep(0.005)
+    return process
+
+
+def group_is_gone(number: int) -> bool:
+    """Whether no process of a group is left, soon."""
+    for _ in range(500):
+        try:
+            os.killpg(number, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_however_many_processes_write_the_packages_are_the_same(crowd: Workspace, tmp_path: Path) -> None:
+    for count in (1, 2, 5):
+        other = crowd.copy(tmp_path / str(count))
+        shutil.rmtree(other.dist)
+        shutil.rmtree(other.root / ".mkpkgs")
+        other.mkpkgs(f"-j{count}")
+        subprocess.run(["diff", "-r", crowd.dist, other.dist], check=True)
+    assert len(list(crowd.dist.rglob("*.rpm"))) == PLUGINS + 4
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_of_many_processes_leaves_one_line_and_no_process(
+    crowd: Workspace, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    project = crowd.copy(tmp_path)
+    shutil.rmtree(project.dist)
+    process = begun(project)
+    os.killpg(process.pid, number)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert said.split("\n")[1:] == ["", "mkpkgs: error: interrupted; the output directory is as it was", ""]
+    assert group_is_gone(process.pid)
+    assert not project.dist.exists()
+    assert list(project.root.glob(".dist.*")) == []
+
+
+def test_after_a_kill_its_processes_end_and_the_next_run_works(crowd: Workspace, tmp_path: Path) -> None:
+    project = crowd.copy(tmp_path)
+    shutil.rmtree(project.dist)
+    process = begun(project)
+    process.kill()
+    process.communicate()
+    assert group_is_gone(process.pid)
+    project.mkpkgs()
+    subprocess.run(["diff", "-r", crowd.dist, project.dist], check=True)
+
+
+def test_a_file_that_cannot_be_packaged_is_one_message_from_many_processes(crowd: Workspace, tmp_path: Path) -> None:
+    project = crowd.copy(tmp_path)
+    shutil.rmtree(project.dist)
+    full = subprocess.run(
+        [sys.executable, "-m", "packaging_tool", "-q", "-j3"],
+        cwd=project.root,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        # No file can be longer than a package is.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500)),
+    )
+    assert full.returncode == 1
+    assert re.fullmatch(r"mkpkgs: error: cannot write greet.*: File too large\n", full.stderr)
+    assert list(project.root.glob("*dist*")) == []

@@ -17,13 +17,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"__main__", "cli"},
     {"build"},
-    {"plan", "publish", "state", "lock"},
+    {"plan", "publish", "state", "lock", "writing"},
     {"formats", "drivers", "repos", "target"},
     {"golang", "signing"},
     {"project"},
     {"package"},
     {"targets"},
-    {"registry", "errors", "run", "listener", "atomic", "templates", "__init__"},
+    {"registry", "errors", "run", "listener", "atomic", "templates", "workers", "__init__"},
 )
 # The loader asks a driver for the types of its settings, through the registry and drivers/base.
 EXCEPTIONS = {("project", "drivers.base")}

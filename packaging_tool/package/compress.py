@@ -353,3 +353,7 @@ def _cores() -> int:
 def _pool() -> ThreadPoolExecutor:
     """Threads of their own: those of a pool that writes packages wait for these, and would block each other."""
     return ThreadPoolExecutor(_cores(), thread_name_prefix="deflate")
+
+
+# A forked process has none of the threads.
+os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -45,7 +45,7 @@ class UnsignedRing:
     """A ring without keys; the formats leave the signature away."""
 
     fingerprint = ""
-    signer = None
+    package_signer = None
 
 
 def project(root: Path) -> Project:
