@@ -1,5 +1,5 @@
-# In: rows "package TAB version TAB state" on record, names with a valid signature, refusals, then rows of manifests.
-# Out: rows of manifests that may be used; refusals.
+# In: rows "package TAB version TAB state" on record, names with a valid signature, refusals, names that have a manifest,
+# then rows of manifests. Out: rows of manifests that may be used; packages on record without a manifest; refusals.
 function refuse(reason, repair) { print $1 "\t" reason "\t" repair >> REFUSED }
 BEGIN { FS = "\t" }
 FILENAME == RECORD {
@@ -12,6 +12,7 @@ FILENAME == RECORD {
 }
 FILENAME == SIGNED { signed[$1] = 1; next }
 FILENAME == REFUSALS { refused[$1] = 1; next }
+FILENAME == NAMES { named[$1] = 1; next }
 !($1 in signed) {
     if (!($1 in refused)) refuse("its manifest is not signed", REINSTALL " " $4)
     next
@@ -22,4 +23,10 @@ $3 != ABI { refuse("it was built for another " CORE " (ABI " $3 ", here " ABI ")
 !($4 in installed) { refuse("the package " $4 " is not on record: its files came from elsewhere", INSTALL " " $4); next }
 !(($4, $5) in on_record) {
     refuse("its manifest is of version " $5 ", on record is" versions[$4] ": a replay", REINSTALL " " $4)
+}
+END {
+    for (package in installed) {
+        name = substr(package, length(CORE) + 9)
+        if (index(package, CORE "-plugin-") == 1 && !(name in named)) print name > ABSENT
+    }
 }

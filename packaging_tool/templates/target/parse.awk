@@ -15,7 +15,11 @@ function begin() {
     step = 1
     before = ""
 }
-FILENAME == SIZES { split($0, part, "\t"); sub(/\.manifest$/, "", part[2]); size[part[2]] = part[1]; next }
+FILENAME == SIZES {
+    split($0, part, "\t")
+    if (sub(/\.manifest$/, "", part[2])) size[part[2]] = part[1]
+    next
+}
 FNR == 1 { begin() }
 { length_of[name] += length($0) + 1 }
 name in wrong { next }

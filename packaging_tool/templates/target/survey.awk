@@ -25,27 +25,29 @@ $1 == "special" { refuse(owner_of($3), $3 " is neither a file nor a directory", 
 $1 == "owner" { refuse(owner_of($3), $3 " does not belong to root", "chown root " $3); next }
 $1 == "writable" { refuse(owner_of($3), $3 " can be written by others than root", "chmod go-w " $3); next }
 $1 == "setuid" { refuse(owner_of($3), $3 " is setuid, setgid or sticky", "chmod a-st " $3); next }
+$1 == "capability" { refuse(owner_of($3), $3 " has capabilities", "setcap -r " $3); next }
 $1 == "hardlink" {
     refuse(owner_of($3), $3 " has another hard link", "remove it, then " reinstall(owner_of($3)))
     next
 }
 $1 == "file" {
-    if ($3 == SHARE "/kit.manifest") { found["kit"] = 1; if ($2 == 0) empty["kit"] = 1 }
+    if ($3 == SHARE "/kit.manifest") { found["kit"] = 1; size["kit"] = $2 }
     if ($3 == SHARE "/kit.manifest.sig") signature["kit"] = 1
     if (index($3, SHARE "/plugins/") == 1) {
         name = owner_of($3)
         if (name == "*") next
         if ($3 ~ /\.sig$/) { signature[name] = 1; next }
         if (name !~ /^[a-z0-9][a-z0-9.+-]*$/ || name == "kit") refuse(name, $3 ": no plugin can have this name", "remove it")
-        else { found[name] = 1; if ($2 == 0) empty[name] = 1 }
+        else { found[name] = 1; size[name] = $2 }
     }
 }
 END {
     for (name in found) {
         base = (name == "kit" ? SHARE "/kit" : SHARE "/plugins/" name) ".manifest"
-        if (!(name in signature)) refuse(name, base ".sig is missing: the manifest is not signed", reinstall(name))
-        else if (name in empty) refuse(name, base " is empty", reinstall(name))
-        else { print base; print base ".sig" }
+        if (TRUST != "distribution" && !(name in signature)) refuse(name, base ".sig is missing: the manifest is not signed", reinstall(name))
+        else if (size[name] == 0) refuse(name, base " is empty", reinstall(name))
+        else if (size[name] > 16777216) refuse(name, base " is larger than 16 MB", reinstall(name))
+        else { print base; if (TRUST != "distribution") print base ".sig" }
         print name > NAMES
     }
 }

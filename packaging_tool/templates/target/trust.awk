@@ -1,5 +1,12 @@
-# In: key files, lists of revoked key ids, signatures (format of signify). Out: keys as PEM files and rows, rows of
-# signatures with their bytes as octal escapes for printf; refusals: "*" for the trusted keys, else the plugin.
+# In: the tree, "size TAB name" of the copies, then key files, lists of revoked key ids, signatures (format of signify;
+# packaging_tool/signing/signify.py reads the same). Out: keys as PEM files and rows, rows of signatures with their bytes
+# as octal escapes for printf; refusals: "*" for the trusted keys, else the plugin.
+function is_key(path) { return path ~ /\/[^\/]*\.pub$/ && is_list(path) }
+function is_list(path,    base) {
+    base = path
+    sub(/\/[^\/]*$/, "", base)
+    return base == SHARE "/keys" || base == CONFIG "/keys.d"
+}
 function complain(reason) {
     if (kind == "sig") print name "\t" SHARE (name == "kit" ? "/" : "/plugins/") name ".manifest.sig " reason "\t" REINSTALL " " CORE "-plugin-" name >> REFUSED
     else print "*\t" place " " reason "\tremove or repair it" >> REFUSED
@@ -20,7 +27,22 @@ function decode(text,    i, pad, sum, bits, value, n) {
             sum -= byte[n] * 2 ^ bits
         }
     }
-    return n
+    # Of several texts for the same bytes one is right (RFC 4648, 3.5).
+    return sum == 0 ? n : -1
+}
+# The last day of a key, "-" if it has none, "" if the comment speaks of one in another way.
+function expiry(comment,    at, day, year, month, days) {
+    at = index(tolower(comment), "expires")
+    if (!at) return "-"
+    day = substr(comment, at + 8)
+    if (at < 3 || substr(comment, at - 2, 10) != ", expires ") return ""
+    if (day !~ /^[12][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]$/) return ""
+    year = substr(day, 1, 4) + 0
+    month = substr(day, 6, 2) + 0
+    if (month < 1 || month > 12) return ""
+    days = substr("312831303130313130313031", 2 * month - 1, 2) + 0
+    if (month == 2 && (year % 4 == 0 && year % 100 != 0 || year % 400 == 0)) days = 29
+    return substr(day, 9) + 0 >= 1 && substr(day, 9) + 0 <= days ? day : ""
 }
 function encode(n,    i, sum, text) {
     text = ""
@@ -44,10 +66,14 @@ function pem(file, size,    head, n, i, text) {
     print "-----END PUBLIC KEY-----" > file
     close(file)
 }
-function finish(    size, i, id, text, file) {
+function finish(    size, i, id, text, file, day) {
     if (kind == "" || broken) return
     if (kind == "revoked") return
     if (lines != 2) { complain("does not have two lines"); return }
+    if (bytes != bytes_of[kind == "sig" ? name ".manifest.sig" : place]) {
+        complain("does not end with a newline, or has a NUL byte")
+        return
+    }
     size = decode(second)
     if (size < 0) { complain("line 2 is not base64"); return }
     algorithm = size < 11 ? "" : byte[1] == 69 && byte[2] == 100 ? "Ed" : byte[1] == 69 && byte[2] == 67 ? "EC" : ""
@@ -56,9 +82,12 @@ function finish(    size, i, id, text, file) {
     for (i = 3; i <= 10; i++) id = id substr(HEX, int(byte[i] / 16) + 1, 1) substr(HEX, byte[i] % 16 + 1, 1)
     if (kind == "key") {
         if (size != 10 + (algorithm == "Ed" ? 32 : 65)) { complain("has the wrong length"); return }
+        if (algorithm == "EC" && byte[11] != 4) { complain("is not an uncompressed point"); return }
+        day = expiry(comment)
+        if (day == "") { complain("line 1 does not end in: , expires YYYY-MM-DD"); return }
         file = KEYS "/" (++keys) ".pem"
         pem(file, size)
-        print id "\t" algorithm "\t" file > KEYROWS
+        print id "\t" algorithm "\t" file "\t" (day != "-" && "" day < "" TODAY ? day : "-") > KEYROWS
         return
     }
     if (algorithm == "Ed" ? size != 74 : size < 18 || size > 82) { complain("has the wrong length"); return }
@@ -72,9 +101,19 @@ BEGIN {
     ED25519 = "302a300506032b6570032100"
     P256 = "3059301306072a8648ce3d020106082a8648ce3d030107034200"
 }
+FILENAME == TREE {
+    split($0, part, "\t")
+    bytes_of[part[3]] = part[2]
+    if (!is_list(part[3]) || !is_key(part[3]) && part[3] !~ /\/revoked$/) next
+    place = part[3]
+    if (part[1] == "directory") complain("is a directory")
+    else if (part[1] == "file" && part[2] == 0 && is_key(place)) complain("is empty")
+    next
+}
+FILENAME == SIZES { split($0, part, "\t"); bytes_of[part[2]] = part[1]; next }
 FNR == 1 {
     finish()
-    lines = broken = 0
+    lines = broken = bytes = 0
     second = ""
     kind = FILENAME ~ /\/revoked$/ ? "revoked" : FILENAME ~ /\.pub$/ ? "key" : "sig"
     name = place = FILENAME
@@ -89,7 +128,12 @@ kind == "revoked" {
     else print > REVOKED
     next
 }
-{ lines++ }
-FNR == 1 && $0 !~ /^untrusted comment: / { complain("line 1 is not: untrusted comment: TEXT") }
+{ lines++; bytes += length($0) + 1 }
+FNR == 1 {
+    comment = substr($0, 20)
+    # signify reads neither an empty comment nor a longer one.
+    if ($0 !~ /^untrusted comment: / || comment == "" || length(comment) > 1023 || comment ~ /[^ -~\200-\377]/)
+        complain("line 1 is not: untrusted comment: TEXT")
+}
 FNR == 2 { second = $0 }
 END { finish() }

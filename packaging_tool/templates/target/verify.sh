@@ -29,13 +29,22 @@ survey() {
     else
         look_at "$@" \( -path "$BIN/.apply.*" -o -path "$PLUGINS" \) -prune -o
     fi
-    # The administrator's directory counts as soon as something lies in it.
-    if [ -n "$(find "$CONFIG/keys.d" -mindepth 1 -print -quit 2>/dev/null)" ]; then
+    # The administrator's directories count as soon as something lies in them.
+    set --
+    for directory in "$CONFIG/keys.d" "$CONFIG/plugins.d"; do
+        if [ -n "$(find "$directory" -mindepth 1 -print -quit 2>/dev/null)" ]; then set -- "$@" "$directory"; fi
+    done
+    if [ $# -gt 0 ]; then
         look_at {{ config_parents | join(" ") }} -maxdepth 0
-        look_at "$CONFIG/keys.d"
+        look_at "$@"
     fi
+    # An ACL that lets others write shows in the mode, as its mask (acl(5)); capabilities do not show there.
+    if [ "$READABLE" = yes ] && command -v getcap >/dev/null; then
+        getcap -r "$KIT" "$PLUGINS" 2>/dev/null | sed -n "s/^\(\/[^ ]*\) .*/capability${TAB}0$TAB\1/p" >>"$W/tree"
+    fi
+    read_trust
     awk -v PLUGINS="$PLUGINS" -v SHARE="$SHARE" -v KIT="$KIT" -v CORE="$CORE" -v REINSTALL="$REINSTALL" \
-        -v REFUSED="$W/refused" -v NAMES="$W/names" '
+        -v REFUSED="$W/refused" -v NAMES="$W/names" -v TRUST="$TRUST" '
 {% include "target/survey.awk" %}
 ' "$W/tree" >"$W/copies"
     # From here on only the copies are read.
@@ -46,8 +55,18 @@ survey() {
     fi
 }
 
+# What vouches for a manifest: a signature, or the distribution's record of its packages.
+read_trust() {
+    TRUST=$(cat "$SHARE/trust" 2>/dev/null) || TRUST=''
+    case $TRUST in
+    signature | distribution) return 0 ;;
+    esac
+    TRUST=signature
+    refuse '*' "$SHARE/trust says neither signature nor distribution" "$REINSTALL $CORE"
+}
+
 parse() {
-    find "$W/m" -name '*.manifest' -printf '%s\t%f\n' >"$W/sizes"
+    find "$W/m" -type f -printf '%s\t%f\n' >"$W/sizes"
     [ -s "$W/sizes" ] || return 0
     awk -v SHARE="$SHARE" -v KIT="$KIT" -v PLUGINS="$PLUGINS" -v CORE="$CORE" -v REINSTALL="$REINSTALL" \
         -v REFUSED="$W/refused" -v SIZES="$W/sizes" -v ROWS="$W/rows" -v FILES="$W/files" '
@@ -60,12 +79,14 @@ check_signatures() {
     [ -s "$W/rows" ] || return 0
     set -- "$W"/m/*.manifest.sig
     for file in "$SHARE"/keys/*.pub "$CONFIG"/keys.d/*.pub "$SHARE/keys/revoked" "$CONFIG/keys.d/revoked"; do
-        if [ -e "$file" ]; then set -- "$file" "$@"; fi
+        if [ -f "$file" ]; then set -- "$file" "$@"; fi
     done
-    awk -v SHARE="$SHARE" -v CORE="$CORE" -v REINSTALL="$REINSTALL" -v REFUSED="$W/refused" -v KEYS="$W/keys" \
-        -v KEYROWS="$W/keyrows" -v SIGROWS="$W/sigrows" -v REVOKED="$W/revoked" '
+    today=$(date -u +%Y-%m-%d)
+    awk -v SHARE="$SHARE" -v CONFIG="$CONFIG" -v CORE="$CORE" -v REINSTALL="$REINSTALL" -v REFUSED="$W/refused" \
+        -v KEYS="$W/keys" -v KEYROWS="$W/keyrows" -v SIGROWS="$W/sigrows" -v REVOKED="$W/revoked" \
+        -v TREE="$W/tree" -v SIZES="$W/sizes" -v TODAY="$today" '
 {% include "target/trust.awk" %}
-' "$@"
+' "$W/tree" "$W/sizes" "$@"
     revoked=" $(tr '\n' ' ' <"$W/revoked")"
     while IFS=$TAB read -r name algorithm id octets; do
         case $revoked in
@@ -79,9 +100,14 @@ check_signatures() {
         printf "$octets" >"$W/signature"
         known=no
         good=no
-        while IFS=$TAB read -r key_id kind file; do
+        expired=''
+        while IFS=$TAB read -r key_id kind file over; do
             [ "$key_id" = "$id" ] || continue
             [ "$kind" = "$algorithm" ] || continue
+            if [ "$over" != - ]; then
+                expired=$over
+                continue
+            fi
             known=yes
             if fits "$kind" "$file" "$W/m/$name.manifest"; then good=yes; fi
         done <"$W/keyrows"
@@ -90,6 +116,9 @@ check_signatures() {
         elif [ "$known" = yes ]; then
             refuse "$name" "the signature of its manifest does not fit: $(why_not "$algorithm")" \
                 "$REINSTALL $CORE-plugin-$name"
+        elif [ -n "$expired" ]; then
+            refuse "$name" "its manifest is signed by the key $id, which expired on $expired" \
+                "upgrade the package, or put a newer key of its maker into $CONFIG/keys.d"
         else
             refuse "$name" "its manifest is signed by the unknown key $id" \
                 "put the key into $CONFIG/keys.d if you trust it, or remove the package"
@@ -114,10 +143,51 @@ why_not() {
     esac
 }
 
+# Manifests and files that are, by the record of dpkg or rpm, those of the plugin's package, and unchanged manifests.
+# Out: the names of the good ones in $W/signed.
+check_origin() {
+    [ -s "$W/rows" ] || return 0
+    : >"$W/owned"
+    : >"$W/manifests"
+    set --
+    while IFS=$TAB read -r _ _ _ package _; do set -- "$@" "$package"; done <"$W/rows"
+    case $RECORD in
+    dpkg)
+        info=$(dpkg-query --control-path "$CORE" md5sums 2>/dev/null) || info=''
+        info=${info%/*}
+        for package; do
+            shift
+            for file in "$info/$package.list" "$info/$package:"*.list "$info/$package.md5sums" "$info/$package:"*.md5sums; do
+                if [ -f "$file" ]; then set -- "$@" "$file"; fi
+            done
+        done
+        awk '{
+            package = FILENAME
+            sub(/.*\//, "", package)
+            sub(/(:[a-z0-9]+)?\.(list|md5sums)$/, "", package)
+            if (FILENAME ~ /\.list$/) print package "\t" $0 "\t"
+            else print package "\t/" substr($0, 35) "\t" substr($0, 1, 32)
+        }' /dev/null "$@" >"$W/owned"
+        md5sum "$W"/m/*.manifest >"$W/manifests" 2>/dev/null || :
+        ;;
+    rpm)
+        # 0: the file is there as the package brought it (RPMFILE_STATE_NORMAL).
+        rpm -q --qf {% raw %}'[%{=NAME}\t%{FILENAMES}\t%{FILEDIGESTS}\t%{FILESTATES}\n]'{% endraw %} "$@" 2>/dev/null |
+            awk -F '\t' '$4 == "0" || $4 == "normal" { print $1 "\t" $2 "\t" $3 }' >"$W/owned"
+        openssl dgst -sha256 -r "$W"/m/*.manifest >"$W/manifests" 2>/dev/null || :
+        ;;
+    esac
+    awk -v SHARE="$SHARE" -v REINSTALL="$REINSTALL" -v REFUSED="$W/refused" -v SIGNED="$W/signed" -v OWNED="$W/owned" \
+        -v DIGESTS="$W/manifests" -v FILES="$W/files" '
+{% include "target/origin.awk" %}
+' "$W/owned" "$W/manifests" "$W/files" "$W/rows"
+}
+
 # What dpkg or rpm has on record, as `package TAB version TAB state`.
 read_record() {
     REINSTALL="apt-get install --reinstall"
     INSTALL="apt-get install"
+    RECORD=dpkg
     if command -v dpkg-query >/dev/null; then
         # The format is dpkg-query's, not the shell's.
         # shellcheck disable=SC2016
@@ -131,6 +201,7 @@ read_record() {
         if [ -s "$W/record" ] || ! command -v dpkg-query >/dev/null; then
             REINSTALL="dnf reinstall"
             INSTALL="dnf install"
+            RECORD=rpm
         fi
     fi
 }
@@ -138,9 +209,24 @@ read_record() {
 judge() {
     ABI=$(cat "$SHARE/abi" 2>/dev/null) || refuse '*' "cannot read $SHARE/abi" "$REINSTALL $CORE"
     awk -v CORE="$CORE" -v ABI="$ABI" -v REINSTALL="$REINSTALL" -v INSTALL="$INSTALL" -v REFUSED="$W/refused" \
-        -v RECORD="$W/record" -v SIGNED="$W/signed" -v REFUSALS="$W/refused" '
+        -v RECORD="$W/record" -v SIGNED="$W/signed" -v REFUSALS="$W/refused" -v NAMES="$W/names" -v ABSENT="$W/absent" '
 {% include "target/judge.awk" %}
-' "$W/record" "$W/signed" "$W/refused" "$W/rows" >"$W/usable"
+' "$W/record" "$W/signed" "$W/refused" "$W/names" "$W/rows" >"$W/usable"
+    while IFS= read -r name; do judge_absent "$name"; done <"$W/absent"
+}
+
+# A plugin that is installed must not vanish with its manifest. A package that brought none (one that only helps others
+# to move) is none. $1: plugin.
+judge_absent() {
+    file=$SHARE/plugins/$1.manifest
+    if [ "$1" = kit ]; then file=$SHARE/kit.manifest; fi
+    case $RECORD in
+    dpkg) dpkg-query -L "$CORE-plugin-$1" 2>/dev/null ;;
+    rpm) rpm -ql "$CORE-plugin-$1" 2>/dev/null ;;
+    esac >"$W/listed" || :
+    if grep -qxF "$file" "$W/listed"; then
+        refuse "$1" "$file is missing, though the package $CORE-plugin-$1 is installed" "$REINSTALL $CORE-plugin-$1"
+    fi
 }
 
 # Compares the files that manifests name with their hashes, one openssl per processor. $1: `without-kit` if the kit does
@@ -168,7 +254,7 @@ check_files() {
 
 # Verifies manifests and everything that needs no file of a payload. Out: $W/usable, $W/files, $W/refused.
 verify_manifests() {
-    for file in names refused rows files keyrows sigrows revoked signed record usable digests left-out fatal; do
+    for file in names refused rows files keyrows sigrows revoked signed record usable absent digests left-out fatal; do
         : >"$W/$file"
     done
     STEP='verify'
@@ -176,7 +262,10 @@ verify_manifests() {
     survey
     parse
     command -v openssl >/dev/null || refuse '*' "openssl is not installed" "$INSTALL openssl"
-    check_signatures
+    case $TRUST in
+    distribution) check_origin ;;
+    *) check_signatures ;;
+    esac
     judge
 }
 
