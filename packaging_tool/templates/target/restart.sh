@@ -1,4 +1,4 @@
-# How the service gets the new set.
+# How the service gets the new set, and how systemd shows that an apply has failed.
 
 systemd_does() {
     if command -v deb-systemd-invoke >/dev/null; then
@@ -9,48 +9,208 @@ systemd_does() {
     fi
 }
 
-# Restarts the service if it runs or has failed. If it does not come up with the new program, the old one comes back.
+service_state() {
+    if [ -z "$UNIT" ] || [ ! -d /run/systemd/system ]; then echo inactive; return 0; fi
+    systemctl is-active "$UNIT" 2>/dev/null || :
+}
+
+# Whether a reload can bring the new set: no process becomes another program by it, nor gets another unit's settings.
+reload_suffices() {
+    [ "$before" = active ] || return 1
+    same_file "$BIN/$OLD/$CORE" "$PROGRAM" || return 1
+    [ "$(recorded "$BIN/$OLD/working-set" unit)" = "$(recorded "$WORKING/working-set" unit)" ] || return 1
+    [ "$(systemctl show -p CanReload "$UNIT" 2>/dev/null)" = CanReload=yes ]
+}
+
+# Brings the working set into the service by the policy `restart` of plugins.conf, if it runs or has failed.
+# Out: $DONE, the end of the sentence that tells it, and $TROUBLE, a reason why the service may not serve the set.
+# $how: what was done.
 restart() {
     DONE=''
-    how=restart
-    [ -n "$UNIT" ] || return 0
+    TROUBLE=''
+    how=nothing
     [ -d /run/systemd/system ] || return 0
-    if [ "$(systemctl show -p NeedDaemonReload "$UNIT" 2>/dev/null)" != NeedDaemonReload=no ]; then
-        systemctl --system daemon-reload >/dev/null 2>&1 9>&- || :
+    policy=$(setting restart auto)
+    before=$(service_state)
+    if [ -n "$UNIT" ]; then
+        if [ "$(systemctl show -p NeedDaemonReload "$UNIT" 2>/dev/null)" != NeedDaemonReload=no ]; then
+            systemctl --system daemon-reload >/dev/null 2>&1 9>&- || :
+        fi
+        case $before in
+        active | activating | reloading | deactivating | failed) ;;
+        *) return 0 ;;
+        esac
     fi
-    before=$(systemctl is-active "$UNIT" 2>/dev/null) || :
-    case $before in
-    active | activating | reloading | deactivating | failed) ;;
-    *) return 0 ;;
+    case $policy in
+    /*) restart_by_command ;;
+    *)
+        [ -n "$UNIT" ] || return 0
+        restart_by_systemd
+        ;;
+    esac
+}
+
+restart_by_systemd() {
+    how=restart
+    case $policy in
+    defer)
+        how=nothing
+        DONE="; $UNIT goes on with the old set as restart = defer asks: systemctl restart $UNIT"
+        return 0
+        ;;
+    reload)
+        if reload_suffices; then how=reload; else DONE=", since a reload cannot bring it"; fi
+        ;;
+{% if reload %}
+    *)
+        # The server takes other plugins without a restart.
+        if reload_suffices; then how=reload; fi
+        ;;
+{% endif %}
     esac
     # A restart is not a crash: it must not count for the limit of starts, and a failed unit may come back.
-    systemctl reset-failed "$UNIT" >/dev/null 2>&1 || :
-{% if reload %}
-    # The server takes other plugins without a restart, as long as its program is the same.
-    if [ "$before" = active ] && same_file "$BIN/$OLD/$CORE" "$PROGRAM"; then how=reload; fi
-{% endif %}
+    systemctl reset-failed "$UNIT" >/dev/null 2>&1 9>&- || :
     came_up=yes
     systemd_does "$how" || came_up=no
-    after=$(systemctl is-active "$UNIT" 2>/dev/null) || :
+    after=$(service_state)
     # A unit that systemd will start once more is `activating`, but the restart has failed.
-    case $came_up:$after in
-    *:active | yes:activating | yes:reloading)
-        if [ "$how" = restart ] && restart_is_due; then
-            DONE="; $UNIT was not restarted: policy-rc.d forbids it"
-        else
-            DONE="; ${how}ed $UNIT"
-        fi
+    case $how:$came_up:$after in
+    restart:*:active | *:yes:active | *:yes:activating | *:yes:reloading) ;;
+    *)
+        roll_back
         return 0
         ;;
     esac
-    reason=$(systemctl show -p Result "$UNIT" 2>/dev/null) || :
-    if [ "$before" != failed ] && [ -n "$OLD" ]; then
-        point_to "$OLD"
-        rm -rf "${BIN:?}/$NEW"
-        systemctl reset-failed "$UNIT" >/dev/null 2>&1 || :
-        systemd_does restart || warn "$UNIT does not start with the old set either: journalctl -u $UNIT"
-        fail "$UNIT does not start with ${NAMES:-no plugins} (${reason#Result=})" \
-            "journalctl -u $UNIT; remove or downgrade the plugin, or repair the configuration; then $TOOL apply"
+    if [ "$how" = reload ] || ! restart_is_due; then
+        DONE="; ${how}ed $UNIT$DONE"
+    elif [ "$came_up" = yes ]; then
+        DONE="; $UNIT was not restarted: policy-rc.d forbids it"
+    else
+        DONE="; $UNIT was not restarted: $(last_line "$W/output")"
     fi
-    DONE="; $UNIT does not start (${reason#Result=}): journalctl -u $UNIT"
+}
+
+# The service does not come up with the new set: the old one comes back, if there is one that worked.
+roll_back() {
+    reason=$(systemctl show -p Result "$UNIT" 2>/dev/null) || :
+    reason=${reason#Result=}
+    if [ "$how" = reload ]; then reason="reload: $(last_line "$W/output")"; fi
+    if [ "$before" = failed ] || [ -z "$OLD" ] || [ ! -d "$BIN/$OLD" ]; then
+        TROUBLE="$UNIT does not start (${reason:-unknown})"
+        return 0
+    fi
+    point_to "$OLD"
+    rm -rf "${BIN:?}/$NEW"
+    systemctl reset-failed "$UNIT" >/dev/null 2>&1 9>&- || :
+    case $how in
+    reload) systemd_does reload || systemd_does restart ;;
+    *) systemd_does restart ;;
+    esac || warn "$UNIT does not start with the old set either: journalctl -u $UNIT"
+    event rolled-back "$UNIT does not start with ${NAMES:-no plugins} (${reason:-unknown})"
+    fail "$UNIT does not start with ${NAMES:-no plugins} (${reason:-unknown})" \
+        "journalctl -u $UNIT; remove or downgrade the plugin, or repair the configuration; then $TOOL apply"
+}
+
+# Whether a program may be run by root: it and all directories above it are root's and nobody else's to write.
+# Says why not on stdout.
+trusted_program() {
+    case $1 in
+    *[!A-Za-z0-9._+/-]*) echo "its path has other characters than A-Z a-z 0-9 . _ + / -"; return 1 ;;
+    esac
+    real=$(readlink -e -- "$1") || { echo "it does not exist"; return 1; }
+    if [ ! -f "$real" ] || [ ! -x "$real" ]; then echo "it is not a program"; return 1; fi
+    above=$real
+    while :; do
+        if [ -n "$(find "$above" -maxdepth 0 \( ! -uid 0 -o -perm /022 \) -print)" ]; then
+            echo "others than root can change $above"
+            return 1
+        fi
+        [ "$above" != / ] || return 0
+        above=$(dirname "$above")
+    done
+}
+
+# Lets the administrator's program do it. It gets UNIT, CORE, and OLD and NEW: the directories of the sets.
+restart_by_command() {
+    how="command"
+    if ! why=$(trusted_program "$policy"); then
+        TROUBLE="restart = $policy was not run: $why"
+        return 0
+    fi
+    if [ -n "$UNIT" ] && [ -x /usr/sbin/policy-rc.d ]; then
+        forbidden=0
+        /usr/sbin/policy-rc.d "$UNIT" restart >/dev/null 2>&1 9>&- || forbidden=$?
+        if [ "$forbidden" -eq 101 ]; then
+            DONE="; $policy was not run: policy-rc.d forbids a restart"
+            return 0
+        fi
+    fi
+    ended=0
+    (
+        cd /
+        exec env -i PATH="$PATH" LC_ALL=C UNIT="$UNIT" CORE="$CORE" OLD="${OLD:+$BIN/$OLD}" NEW="$BIN/$NEW" \
+            timeout -k 10 600 "$policy"
+    ) >"$W/output" 2>&1 9>&- || ended=$?
+    case $before:$(service_state) in
+    failed:* | *:active | *:activating | *:reloading | inactive:*) ;;
+    *)
+        roll_back
+        return 0
+        ;;
+    esac
+    if [ "$ended" -ne 0 ]; then
+        TROUBLE="$policy ended with status $ended: $(last_line "$W/output")"
+    elif restart_is_due && ! reload_suffices; then
+        DONE="; $policy was run, $UNIT still runs the old set"
+    else
+        how=reload
+        DONE="; $policy was run"
+    fi
+}
+
+# The working set is the installed one, but the service does not serve it yet: nothing is to be made, only that.
+# Silent under --quiet where the policy is to wait.
+restart_again() {
+    OLD=$(last_served)
+    NEW=$(working_directory)
+    restart
+    settle_restart
+    if [ -n "$TROUBLE" ]; then return 0; fi
+    case $QUIET:$how in
+    yes:nothing) ;;
+    *) say "$CORE is up to date$DONE" ;;
+    esac
+}
+
+# Forgets that a restart is due as soon as the service serves the new set.
+settle_restart() {
+    if [ "$how" = reload ] || ! restart_is_due; then rm -f "$WORKING/restart-due"; fi
+}
+
+# Shows a failure in `systemctl --failed`: the unit prints the reasons and fails at once, since we hold the lock.
+# $1: text, of several lines.
+mark_failed() {
+    [ -d /run/systemd/system ] || return 0
+    { printf '%s\n' "$1" >"$FAILED.new" && mv -f "$FAILED.new" "$FAILED"; } 2>/dev/null || return 0
+    # At boot we are that unit.
+    [ "$MODE" != boot ] || return 0
+    systemctl start "$CORE-apply.service" >/dev/null 2>&1 9>&- || :
+}
+
+# The end of an apply that left the installed set as the working one.
+conclude() {
+    if [ -n "${TROUBLE-}" ]; then
+        warn "$TROUBLE"
+        mark_failed "$TROUBLE"
+        exit 1
+    fi
+    mark_good
+}
+
+mark_good() {
+    rm -f "$FAILED"
+    [ -d /run/systemd/system ] || return 0
+    if systemctl is-failed --quiet "$CORE-apply.service" 2>/dev/null; then
+        systemctl reset-failed "$CORE-apply.service" >/dev/null 2>&1 9>&- || :
+    fi
 }

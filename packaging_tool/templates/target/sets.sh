@@ -53,7 +53,6 @@ current() {
         return 1
     fi
 {% endif %}
-    if restart_is_due; then echo "$UNIT still runs the old set"; return 1; fi
     return 0
 }
 {% if tree %}
@@ -88,5 +87,10 @@ invocation() {
 # Whether the service still runs as it did before the working set came.
 restart_is_due() {
     [ -f "$WORKING/restart-due" ] || return 1
-    [ "$(cat "$WORKING/restart-due")" = "$(invocation)" ]
+    [ "$(head -n 1 "$WORKING/restart-due")" = "$(invocation)" ]
+}
+
+# The directory of the set that the service runs, or ran last: not the working one while a restart is due.
+last_served() {
+    if restart_is_due; then sed -n 2p "$WORKING/restart-due"; else working_directory; fi
 }
