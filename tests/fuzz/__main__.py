@@ -1,0 +1,29 @@
+"""`python -m tests.fuzz WHAT`: random tests that run longer than the others. 0 if no fault was found."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tests.fuzz import transactions
+
+
+def main() -> int:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parts = parser.add_subparsers(dest="part", required=True, metavar="WHAT")
+    part = parts.add_parser(
+        "transactions",
+        help="transactions of apt and dnf that are cut off, in booted systems",
+        description=transactions.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    transactions.arguments(part)
+    part.set_defaults(main=transactions.main)
+    options = parser.parse_args()
+    status: int = options.main(options)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
