@@ -72,11 +72,13 @@ DNF_FILES = {
 }
 # Of packages that every such system has, so no package of ours owns them.
 DNF_DIRECTORIES = ("usr/share/licenses", "usr/share/man/man8", "etc/yum.repos.d")
+# Debian lets dnf5 copy all it installed into a repository of its own; Fedora does not.
+DNF5_FILES = {**DNF_FILES, "etc/dnf/libdnf5-plugins/local.conf": "[main]\nname = local\nenabled = 0\n"}
 
 
-def _dnf(suite: str, *packages: str, links: Mapping[str, str] | None = None) -> Definition:
+def _dnf(suite: str, *packages: str) -> Definition:
     """dnf and rpm on Debian's system. rpm's database knows none of it, so a stub provides what is really there."""
-    return Definition(suite, (*COMMON, "rpm", *packages), BASE, DNF_FILES, DNF_DIRECTORIES, links or {})
+    return Definition(suite, (*COMMON, "rpm", *packages), BASE, DNF_FILES, DNF_DIRECTORIES)
 
 
 DEFINITIONS: Mapping[str, Definition] = {
@@ -86,10 +88,17 @@ DEFINITIONS: Mapping[str, Definition] = {
     "debian12-upgrades": Definition("bookworm", (*COMMON, "needrestart", "unattended-upgrades"), files=HOSTS),
     "debian13-apt": Definition("trixie", (*COMMON, "debsums"), files=HOSTS),
     "debian13-dnf": _dnf("trixie", "dnf"),
-    # systemd there no longer depends on mount, without which it is degraded.
+    # Debian's systemd no longer depends on mount, without which it is degraded.
     "sid-apt": Definition("sid", (*COMMON, "mount", "debsums"), files=HOSTS),
-    # Fedora has this link since dnf is dnf5 there.
-    "sid-dnf": _dnf("sid", "mount", "dnf5", links={"usr/bin/dnf": "dnf5"}),
+    "sid-dnf": Definition(
+        "sid",
+        (*COMMON, "mount", "passwd", "rpm", "dnf5"),
+        BASE,
+        DNF5_FILES,
+        DNF_DIRECTORIES,
+        # As on Fedora since dnf is dnf5 there.
+        {"usr/bin/dnf": "dnf5"},
+    ),
 }
 
 

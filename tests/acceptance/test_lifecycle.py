@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.machine import Machine, lines
-from tests.systems import System
+from tests.systems import NEWER, System
 from tests.workspace import Workspace, raise_tiny
 
 pytestmark = pytest.mark.acceptance
@@ -159,3 +159,30 @@ def test_core_can_come_back_after_removal(system: System) -> None:
     assert not system.is_active()
     install(system, "hello")
     assert answer(system) == ["greet 1.0 as greet", MORNING]
+
+
+@pytest.mark.parametrize("kind", NEWER.values(), ids=NEWER)
+def test_newer_systems_install_upgrade_remove_and_purge_alike(
+    machine: Callable[[Workspace, str], System], greet: Workspace, tmp_path: Path
+) -> None:
+    project = greet.copy(tmp_path / "copy")
+    system = machine(project, "greet")
+    system.install("greet-plugin-nothing", check=False)
+    before = system.files()
+    install(system, "hello", "moon")
+    assert answer(system) == ["greet 1.0 as greet", EVENING, MORNING, NIGHT]
+    assert system.starts() == 1
+    assert system.verify() == ""
+    raise_tiny(project, "2.0", "2")
+    project.mkpkgs()
+    system.upgrade()
+    assert answer(system) == ["greet 2.0 as greet", EVENING, MORNING, NIGHT]
+    assert system.starts() == 2
+    system.remove(*system.plugin("moon", "bye"))
+    assert answer(system) == ["greet 2.0 as greet", MORNING]
+    assert system.starts() == 3
+    assert system.run("greet-plugins", "status").returncode == 0
+    system.purge()
+    assert {path for path in system.files() - before if not path.startswith("/var/lib/greet")} == set()
+    assert before - system.files() == set()
+    assert "greet" not in system.sh("systemctl list-units --all --plain --no-legend; systemctl --failed")
