@@ -24,7 +24,7 @@ from packaging_tool.package.model import (
 )
 from packaging_tool.project import contents, relations
 from packaging_tool.project.model import CoreSpec, PluginSpec, Project
-from packaging_tool.target import runtime
+from packaging_tool.target import hooks, runtime
 
 FIELDS = ("depends", "recommends", "suggests", "conflicts", "replaces", "provides")
 
@@ -94,6 +94,7 @@ class _Draft:
         }
         made = self._relations(spec, depends, provides)
         for family in made:
+            made[family] = _extend(made[family], recommends=_parse(hooks.RECOMMENDS.get(family, ())))
             if family == "rpm" and self.project.repository.retired:
                 # dnf drops a plugin that the new core obsoletes; apt needs the empty package of `retired`.
                 made[family] = _extend(made[family], replaces=self._obsoleted())

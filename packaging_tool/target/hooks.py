@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Entry, Lifecycle
 from packaging_tool.package.templates import render
 
+# dnf 5 has its hooks in a package of its own; dnf 4 and its systems do not know that name, so they install nothing.
+RECOMMENDS: Mapping[str, tuple[str, ...]] = {"rpm": ("libdnf5-plugin-actions",)}
 # Status of `CORE-plugins hook` that makes apt stop.
 STOP = 10
+DNF = "/etc/dnf/libdnf5-plugins"
 
 
 def values(place: Lifecycle) -> dict[str, object]:
@@ -25,6 +29,9 @@ def entries(place: Lifecycle) -> tuple[Entry, ...]:
     return (
         _config(f"{place.config_directory}/plugins.conf", render("target/plugins.conf.j2", **variables)),
         _config(f"/etc/apt/apt.conf.d/50{name}-plugins", render("target/apt.conf.j2", **variables), "deb"),
+        # Of the plugin's package too, which need not be there.
+        *(Entry(path=path, type="directory", mode=0o755, only="rpm") for path in (DNF, f"{DNF}/actions.d")),
+        _config(f"{DNF}/actions.d/{place.core}-plugins.actions", render("target/dnf.actions.j2", **variables), "rpm"),
     )
 
 

@@ -17,12 +17,31 @@ hook() {
     replaced=$(changed file | while IFS= read -r file; do
         dpkg-deb -f "$file" Replaces 2>/dev/null | tr ',|' '\n' | sed 's/^ *//; s/[ (:].*//'
     done)
-    losses=$(changed gone | sort | while IFS= read -r package; do
-        if printf '%s\n' "$replaced" | grep -qxF "$package"; then continue; fi
-        if brings_a_plugin "$package"; then printf '%s ' "$package"; fi
-    done)
-    [ -n "$losses" ] || return 0
-    decide "$(changed core | sed "s/$TAB/ by /")" "${losses% }" apt-get || exit "$STOP"
+    look_for_losses "$replaced"
+    if [ -z "$losses" ] || allowed; then return 0; fi
+    event hook-stopped "$finding"
+    advice "apt-get upgrade" "apt-get remove" >&2 || :
+    exit "$STOP"
+}
+
+# Called by the plugin `actions` of dnf 5, which answers on descriptor 8 (libdnf5-actions(8), mode json).
+hook_dnf() {
+    JOURNAL=$ROOT
+    printf '%s\n' '{"op":"get","domain":"trans_packages","args":{"output":["name","action","direction","evr"]}}'
+    IFS= read -r answer <&8 || answer=''
+    changes=$(printf '%s\n' "$answer" | awk -v CORE="$CORE" '
+{% include "target/hook-dnf.awk" %}
+') || {
+        warn "cannot read what dnf is about to do, so nobody looks whether a plugin leaves"
+        return 0
+    }
+    [ -n "$changes" ] || return 0
+    look_for_losses ''
+    # What goes to stdout, dnf takes for a request.
+    if [ -z "$losses" ] || allowed >&2; then return 0; fi
+    event hook-stopped "$finding" 2>/dev/null
+    text=$(printf '%s: %s\n' "$TOOL" "$finding"; advice "dnf upgrade --nobest" "dnf remove")
+    printf '{"op":"stop","args":{"message":"%s"}}\n' "$(printf '%s\n' "$text" | sed 's/[\\"]/\\&/g; $!s/$/\\n/' | tr -d '\n')"
 }
 
 # Lines of $changes. $1: their first word.
@@ -30,14 +49,21 @@ changed() {
     printf '%s\n' "$changes" | sed -n "s/^$1$TAB//p"
 }
 
-# False for the empty package of a plugin that ended before.
-brings_a_plugin() {
-    name=${1#"$CORE-plugin-"}
-    [ -e "$SHARE/plugins/$name.manifest" ] || [ -e "$PLUGINS/$name" ]
+# Sets $losses, the packages whose plugins leave, and $finding. $1: packages that others replace.
+look_for_losses() {
+    losses=$(changed gone | sort | while IFS= read -r package; do
+        if printf '%s\n' "$1" | grep -qxF "$package"; then continue; fi
+        # Not so the empty package of a plugin that ended before.
+        name=${package#"$CORE-plugin-"}
+        if [ ! -e "$SHARE/plugins/$name.manifest" ] && [ ! -e "$PLUGINS/$name" ]; then continue; fi
+        printf ' %s' "$package"
+    done)
+    losses=${losses# }
+    finding="stopped before any change: replacing $CORE $(changed core | sed "s/$TAB/ by /") would remove installed plugins: $losses"
 }
 
-# False if the plugins must stay. $1: what replaces what. $2: their packages. $3: the package manager's command.
-decide() {
+# Whether plugins may leave.
+allowed() {
     choice={{ "${" ~ removal_variable ~ "-}" }}
     case $choice in
     refuse | allow) ;;
@@ -46,14 +72,12 @@ decide() {
         choice=$(setting removal refuse)
         ;;
     esac
-    if [ "$choice" = allow ]; then
-        say "replacing $CORE $1 removes plugins, as it is allowed: $2"
-        return 0
-    fi
-    event hook-stopped "stopped, nothing is changed: replacing $CORE $1 would remove installed plugins: $2"
-    {
-        printf '%s:   to wait until they are there for the other %s: %s upgrade\n' "$TOOL" "$CORE" "$3"
-        printf '%s:   to go on without them: %s remove %s, and then the same again\n' "$TOOL" "$3" "$2"
-    } >&2 2>/dev/null || :
-    return 1
+    [ "$choice" = allow ] || return 1
+    say "replacing $CORE $(changed core | sed "s/$TAB/ by /") removes installed plugins, as it is allowed: $losses"
+}
+
+# The two ways on. $1, $2: commands.
+advice() {
+    printf '%s:   keep them and wait: %s\n' "$TOOL" "$1"
+    printf '%s:   go on without them: %s %s; then the same again\n' "$TOOL" "$2" "$losses"
 }

@@ -1,0 +1,27 @@
+# In: what dnf 5 answers to a request for the packages of its transaction. Out: as hook.awk, without files: a package
+# that another one replaces (`O`) does not count as removed (`E`).
+function value(key,    found) {
+    if (!match(object[i], "\"" key "\": *\"[^\"\\\\]*\"")) return ""
+    found = substr(object[i], RSTART, RLENGTH - 1)
+    sub(/.*"/, "", found)
+    return found
+}
+BEGIN { PREFIX = CORE "-plugin-" }
+/"status": *"OK"/ {
+    objects = split($0, object, /[{}]/)
+    for (i = 1; i <= objects; i++) {
+        name = value("name")
+        does = value("action")
+        if (name == CORE && does == "O") old = value("evr")
+        if (name == CORE && value("direction") == "IN") new = value("evr")
+        if (index(name, PREFIX) == 1 && name != PREFIX "kit" && does == "E") gone[name] = 1
+    }
+    answered = 1
+}
+END {
+    if (!answered) exit 1
+    for (name in gone) lost = 1
+    if (!lost || old == "" || new == "" || old == new) exit
+    print "core\t" old "\t" new
+    for (name in gone) print "gone\t" name
+}

@@ -1,0 +1,262 @@
+"""What apt and dnf 5 are told when they ask: a plugin must not leave unasked while the core is replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.target.machine import Key, Machine
+
+GO_ON, STOP = 0, 10
+CACHE = "/var/cache/apt/archives"
+NOTHING = "- - none"
+NEW_CORE = f"fake 1.0-1 amd64 none < 2.0-1 amd64 none {CACHE}/fake_2.0-1_amd64.deb"
+CONFIGURED = "fake 1.0-1 amd64 none < 2.0-1 amd64 none **CONFIGURE**"
+NO_GIT = f"fake-plugin-git 1.0-1 all none > {NOTHING} **REMOVE**"
+
+
+def transaction(*lines: str, command: str = "apt-get dist-upgrade", version: int = 3) -> str:
+    """What apt writes to a hook (apt.conf(5), DPkg::Pre-Install-Pkgs)."""
+    settings = ["APT=1", "Dir=/", f"CommandLine::AsString={command.replace(' ', '%20')}", "DPkg::Pre-Install-Pkgs::=x"]
+    return "\n".join([f"VERSION {version}", *settings, "", *lines]) + "\n"
+
+
+def ask(
+    machine: Machine, asked: str, command: str = "hook", environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Call the hook as a package manager does. stdout and stderr come apart."""
+    env = {**os.environ, **(environment or {})}
+    return subprocess.run(
+        machine.command(command), input=asked, capture_output=True, text=True, check=False, env=env, timeout=60
+    )
+
+
+@pytest.fixture
+def with_git(served: Path, key: Key) -> Machine:
+    """A machine that serves with the plugin git. Hooks change nothing, so it is the same one for all tests."""
+    return Machine(served, key, ["dash"], installed=True)
+
+
+def test_apt_is_stopped_and_told_what_there_is_to_choose(any_machine: Machine) -> None:
+    any_machine.install("git")
+    any_machine.install("cors")
+    no_cors = NO_GIT.replace("git", "cors")
+    done = ask(any_machine, transaction(NO_GIT, no_cors, NEW_CORE, CONFIGURED))
+    assert done.returncode == STOP
+    assert done.stdout == ""
+    assert done.stderr == (
+        "fake-plugins: stopped before any change: replacing fake 1.0-1 by 2.0-1 would remove installed plugins: "
+        "fake-plugin-cors fake-plugin-git\n"
+        "fake-plugins:   keep them and wait: apt-get upgrade\n"
+        "fake-plugins:   go on without them: apt-get remove fake-plugin-cors fake-plugin-git; then the same again\n"
+    )
+
+
+def test_a_downgrade_of_the_core_is_no_different(with_git: Machine) -> None:
+    older = NEW_CORE.replace("<", ">").replace("2.0", "0.9")
+    assert ask(with_git, transaction(NO_GIT, older)).returncode == STOP
+
+
+def test_the_older_protocol_says_enough(with_git: Machine) -> None:
+    lines = (f"fake 1.0-1 < 2.0-1 {CACHE}/fake_2.0-1_amd64.deb", "fake-plugin-git 1.0-1 > - **REMOVE**")
+    assert ask(with_git, transaction(*lines, version=2)).returncode == STOP
+
+
+def test_a_file_name_may_have_spaces(with_git: Machine) -> None:
+    spaced = NEW_CORE.replace(CACHE, "/root/my packages")
+    assert ask(with_git, transaction(NO_GIT, spaced)).returncode == STOP
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([NO_GIT], id="a plugin is removed and the core stays"),
+        pytest.param([NO_GIT, f"fake 1.0-1 amd64 none > {NOTHING} **REMOVE**"], id="the core is removed too"),
+        pytest.param([NO_GIT, NEW_CORE.replace("2.0-1", "1.0-1").replace("<", "=")], id="the same core comes again"),
+        pytest.param([NO_GIT, NEW_CORE.replace("1.0-1 amd64 none <", f"{NOTHING} <")], id="the core is new here"),
+        pytest.param([NO_GIT, CONFIGURED], id="the core is only configured"),
+        pytest.param([NEW_CORE, NO_GIT.replace("1.0-1 all none", NOTHING)], id="a removed plugin is purged"),
+        pytest.param([NEW_CORE, NO_GIT.replace("plugin-git", "plugin-kit")], id="the kit is no plugin"),
+        pytest.param([NEW_CORE, NO_GIT.replace("plugin-git", "plugins")], id="another package of a similar name"),
+        pytest.param([NEW_CORE, NO_GIT.replace("plugin-git", "plugin-docs")], id="a package without a plugin in it"),
+        pytest.param(
+            [NO_GIT, NEW_CORE, f"fake-plugin-git 1.0-1 all none < 2.0-1 all none {CACHE}/git.deb"],
+            id="the plugin comes back in the same go",
+        ),
+        pytest.param(["fakeroot 1 amd64 none < 2 amd64 none /x.deb", NO_GIT], id="another package is upgraded"),
+    ],
+)
+def test_apt_goes_on_without_a_word(with_git: Machine, lines: Sequence[str]) -> None:
+    done = ask(with_git, transaction(*lines))
+    assert (done.returncode, done.stdout, done.stderr) == (GO_ON, "", "")
+
+
+def test_a_plugin_that_the_command_names_is_not_lost_unasked(with_git: Machine) -> None:
+    lines = (NO_GIT, NEW_CORE)
+    asked = transaction(*lines, command="apt-get install fake fake-plugin-git-")
+    assert ask(with_git, asked).returncode == GO_ON
+    other = transaction(*lines, command="apt-get install fake fake-plugin-gi- fake-plugin-git")
+    assert ask(with_git, other).returncode == STOP
+
+
+def test_a_plugin_that_another_one_replaces_is_not_lost(serving: Machine) -> None:
+    """dpkg-deb of the test machine: it knows one file."""
+    reader = serving.root / "usr/bin/dpkg-deb"
+    reader.write_text(
+        '#!/bin/sh\n[ "$*" = "-f /x/vcs.deb Replaces" ] || exit 2\n'
+        'printf "fake-plugin-cvs (<< 1),\\n  fake-plugin-git:any (<< 2.0)\\n"\n'
+    )
+    reader.chmod(0o755)
+    lines = (NO_GIT, NEW_CORE, f"fake-plugin-vcs {NOTHING} < 2.0-1 all none /x/vcs.deb")
+    assert ask(serving, transaction(*lines)).returncode == GO_ON
+    assert ask(serving, transaction(*(line.replace("/x/vcs", "/x/css") for line in lines))).returncode == STOP
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param(f"{CACHE}/fake_2.0-1_amd64.deb\n", id="the first protocol, which names files only"),
+        pytest.param(transaction(NO_GIT, NEW_CORE).replace("VERSION 3", "VERSION 4"), id="a protocol of the future"),
+        pytest.param(transaction(NO_GIT, NEW_CORE).partition("\n\n")[0], id="cut off"),
+    ],
+)
+def test_what_cannot_be_read_stops_nothing_and_is_told(with_git: Machine, asked: str) -> None:
+    done = ask(with_git, asked)
+    assert done.returncode == GO_ON
+    assert "cannot read what apt is about to do" in done.stderr
+
+
+@pytest.mark.parametrize("missing", ["awk", "sed", "grep", "sort", "id"])
+def test_a_broken_machine_stops_nothing(serving: Machine, missing: str) -> None:
+    (serving.root / "usr/bin" / missing).unlink(missing_ok=True)
+    assert ask(serving, transaction(NEW_CORE)).returncode != STOP
+
+
+def test_a_full_disk_does_not_hide_a_loss(serving: Machine) -> None:
+    """The hook needs no temporary file."""
+    (serving.root / "usr/bin/mktemp").unlink()
+    assert ask(serving, transaction(NO_GIT, NEW_CORE)).returncode == STOP
+
+
+def test_the_variable_decides(serving: Machine) -> None:
+    asked = transaction(NO_GIT, NEW_CORE)
+    done = ask(serving, asked, environment={"FAKE_PLUGINS_REMOVAL": "allow"})
+    assert done.returncode == GO_ON
+    assert "removes installed plugins, as it is allowed: fake-plugin-git" in done.stdout
+    (serving.root / "etc/fake/plugins.conf").write_text("removal = allow\n")
+    assert ask(serving, asked, environment={"FAKE_PLUGINS_REMOVAL": "refuse"}).returncode == STOP
+    done = ask(serving, asked, environment={"FAKE_PLUGINS_REMOVAL": "yes"})
+    assert done.returncode == GO_ON
+    assert "FAKE_PLUGINS_REMOVAL must be refuse or allow, not yes" in done.stderr
+
+
+SETTINGS: Mapping[str, tuple[int, str]] = {
+    "": (STOP, ""),
+    "# removal = allow\n": (STOP, ""),
+    "removal = allow\n": (GO_ON, ""),
+    "\t removal=allow   # since June": (GO_ON, ""),
+    "removal = refuse\nrestart = /opt/do-it\n": (STOP, ""),
+    "removal = Allow\n": (STOP, "1: removal must be refuse or allow, not Allow"),
+    "removal = allow\r\n": (STOP, "1: removal must be refuse or allow, not allow?"),
+    "removal = allow now\n": (STOP, "1: removal must be refuse or allow, not allow now"),
+    "\nremovals = allow\n": (STOP, "2: there is no setting removals"),
+    "removal allow\n": (STOP, "1: is not: key = value"),
+    "= allow\n": (STOP, "1: there is no setting "),
+    "removal =\n": (STOP, "1: removal must be refuse or allow, not "),
+    "removal = allow\nremoval = refuse\n": (STOP, "2: removal is set a second time, which counts"),
+    "restart = sometimes\nremoval = allow\n": (
+        GO_ON,
+        "1: restart must be auto, reload, defer or the path of a command, not sometimes",
+    ),
+    "restart = ./do-it\n": (STOP, "1: restart must be auto, reload, defer or the path of a command, not ./do-it"),
+}
+
+
+def test_settings_are_read_strictly(any_machine: Machine) -> None:
+    any_machine.install("git")
+    for text, (status, fault) in SETTINGS.items():
+        (any_machine.root / "etc/fake/plugins.conf").write_bytes(text.encode())
+        done = ask(any_machine, transaction(NO_GIT, NEW_CORE))
+        assert done.returncode == status, text
+        warnings = re.findall("fake-plugins: /etc/fake/plugins.conf line (.*)\n", done.stderr)
+        assert warnings == [fault] * bool(fault), text
+
+
+def test_settings_that_others_can_write_do_not_count(serving: Machine) -> None:
+    settings = serving.root / "etc/fake/plugins.conf"
+    settings.write_text("removal = allow\n")
+    settings.chmod(0o664)
+    asked = transaction(NO_GIT, NEW_CORE)
+    assert ask(serving, asked).returncode == STOP
+    settings.chmod(0o644)
+    assert ask(serving, asked).returncode == GO_ON
+    settings.parent.chmod(0o777)
+    done = ask(serving, asked)
+    assert done.returncode == STOP
+    assert "plugins.conf is not used: others than root can write there" in done.stderr
+
+
+def reply(*packages: tuple[str, str, str, str]) -> str:
+    """What dnf 5 answers: name, action, direction, version of each package."""
+    rows = [dict(zip(("name", "action", "direction", "evr"), package, strict=True)) for package in packages]
+    answer = {"op": "reply", "requested_op": "get", "return": {"trans_packages": rows}, "status": "OK"}
+    return json.dumps(answer) + "\n"
+
+
+OLD, NEW = ("fake", "O", "OUT", "1.0-1"), ("fake", "U", "IN", "2.0-1")
+ERASED = ("fake-plugin-git", "E", "OUT", "1.0-1")
+
+
+def requests(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
+    """What the hook wrote to dnf, which must be JSON, one object a line."""
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_dnf_is_stopped_and_told_what_there_is_to_choose(any_machine: Machine) -> None:
+    any_machine.install("git")
+    question, answer = requests(ask(any_machine, reply(OLD, ERASED, NEW), "hook-dnf"))
+    assert (question["op"], question["domain"]) == ("get", "trans_packages")
+    assert answer == {
+        "op": "stop",
+        "args": {
+            "message": "fake-plugins: stopped before any change: replacing fake 1.0-1 by 2.0-1 would remove installed "
+            "plugins: fake-plugin-git\n"
+            "fake-plugins:   keep them and wait: dnf upgrade --nobest\n"
+            "fake-plugins:   go on without them: dnf remove fake-plugin-git; then the same again"
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "packages",
+    [
+        pytest.param([ERASED], id="a plugin is removed and the core stays"),
+        pytest.param([ERASED, ("fake", "E", "OUT", "1.0-1")], id="the core is removed too"),
+        pytest.param([ERASED, OLD, ("fake", "R", "IN", "1.0-1")], id="the same core comes again"),
+        pytest.param([OLD, NEW, ("fake-plugin-git", "O", "OUT", "1.0-1")], id="the core obsoletes the plugin"),
+        pytest.param([OLD, NEW, ("fake-plugin-docs", "E", "OUT", "1.0-1")], id="a package without a plugin in it"),
+    ],
+)
+def test_dnf_goes_on(with_git: Machine, packages: Sequence[tuple[str, str, str, str]]) -> None:
+    assert [request["op"] for request in requests(ask(with_git, reply(*packages), "hook-dnf"))] == ["get"]
+
+
+def test_dnf_goes_on_where_it_is_allowed(with_git: Machine) -> None:
+    done = ask(with_git, reply(OLD, ERASED, NEW), "hook-dnf", {"FAKE_PLUGINS_REMOVAL": "allow"})
+    assert [request["op"] for request in requests(done)] == ["get"]
+    assert "as it is allowed: fake-plugin-git" in done.stderr
+
+
+@pytest.mark.parametrize("answer", ["", "\n", '{"op": "reply", "status": "ERROR", "message": "Bad key"}\n'])
+def test_an_answer_of_dnf_that_cannot_be_read_stops_nothing(with_git: Machine, answer: str) -> None:
+    done = ask(with_git, answer, "hook-dnf")
+    assert [request["op"] for request in requests(done)] == ["get"]
+    assert "cannot read what dnf is about to do" in done.stderr
