@@ -95,7 +95,7 @@ roll_back() {
     reason=$(systemctl show -p Result "$UNIT" 2>/dev/null) || :
     reason=${reason#Result=}
     if [ "$how" = reload ]; then reason="reload: $(last_line "$W/output")"; fi
-    if [ "$before" = failed ] || [ -z "$OLD" ] || [ ! -d "$BIN/$OLD" ]; then
+    if [ "$before" = failed ] || [ -z "$OLD" ] || [ ! -x "$BIN/$OLD/$CORE" ]; then
         TROUBLE="$UNIT does not start (${reason:-unknown})"
         return 0
     fi
@@ -210,7 +210,8 @@ conclude() {
 mark_good() {
     rm -f "$FAILED"
     [ -d /run/systemd/system ] || return 0
-    if systemctl is-failed --quiet "$CORE-apply.service" 2>/dev/null; then
-        systemctl reset-failed "$CORE-apply.service" >/dev/null 2>&1 9>&- || :
+    set -- "$CORE-apply.service" "$CORE-apply-later@*.service"
+    if systemctl is-failed --quiet "$@" 2>/dev/null; then
+        systemctl reset-failed "$@" >/dev/null 2>&1 9>&- || :
     fi
 }

@@ -1,0 +1,188 @@
+"""What the boot unit does: it applies what is installed where nobody did, shows failures, and is otherwise quick."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import roots
+from tests.machine import Machine
+from tests.target.machine import Key
+from tests.target.server import PLUGINS, Server
+
+pytestmark = pytest.mark.acceptance
+
+ROOTS = {"deb": "debian12-apt", "rpm": "debian12-dnf"}
+LUCK = "echo no luck >&2; exit 1\n"
+
+
+@pytest.fixture(params=sorted(ROOTS))
+def server(request: pytest.FixtureRequest, bootable: None, tmp_path: Path) -> Iterator[Server]:
+    family: str = request.param
+    with Machine(roots.root(ROOTS[family]), tmp_path / "root") as machine:
+        yield Server(machine, Key(tmp_path, "trusted"), tmp_path / "packages", family)
+
+
+def install(server: Server, *places: str) -> str:
+    if server.family == "deb":
+        return server.dpkg("-i", *places)
+    said = server.rpm("-U", "--oldpackage", *places)
+    if server.state() == "inactive":
+        server.machine.run("systemctl", "enable", "--now", "demo")
+    return said
+
+
+def unpack(server: Server, *places: str) -> None:
+    """As if power had gone when the files lay there and no script had run."""
+    if server.family == "deb":
+        server.dpkg("--unpack", "--no-triggers", *places)
+    else:
+        server.rpm("-U", "--noscripts", "--notriggers", *places)
+
+
+def reboot(server: Server) -> None:
+    server.machine.stop()
+    server.machine.start()
+
+
+def settle(server: Server) -> None:
+    """Wait for the apply that a start of the boot unit leaves to another unit while the service runs."""
+    server.machine.sh(
+        "while systemctl list-units --all --plain --no-legend --state=activating 'demo-apply*' | grep -q .; do sleep 0.1; done",
+        timeout=60,
+    )
+
+
+def shown_as_failed(server: Server) -> str:
+    return server.machine.sh("systemctl --failed --plain --no-legend")
+
+
+def this_boot(server: Server, unit: str) -> str:
+    server.machine.run("journalctl", "--sync")
+    return server.machine.run("journalctl", "--boot", "-u", unit, "-o", "cat").stdout
+
+
+def test_boot_changes_nothing_where_nothing_changed(server: Server) -> None:
+    install(server, *server.build(plugins=PLUGINS).values())
+    before = server.machine.sh("find /usr/lib/demo -printf '%i %p\\n' | sort")
+    # It compares manifests only: to hash all payloads would be felt at each boot.
+    server.machine.sh("echo changed >/usr/lib/demo/plugins/git/code")
+    reboot(server)
+    assert server.machine.sh("find /usr/lib/demo -printf '%i %p\\n' | sort") == before
+    assert server.machine.sh("systemctl is-enabled demo-apply").strip() == "static"
+    assert server.machine.sh("systemctl show -P Result -P ExecMainStatus demo-apply").split() == ["success", "0"]
+    assert "verified" not in this_boot(server, "demo-apply")
+    assert server.starts()[1:] == ["1.0 with: cors git"]
+    took = server.machine.sh(
+        "systemctl show -P ExecMainStartTimestampMonotonic -P ExecMainExitTimestampMonotonic demo-apply"
+    ).split()
+    assert abs(int(took[1]) - int(took[0])) < 1_000_000
+
+
+def test_a_preset_cannot_leave_the_boot_unit_off(server: Server) -> None:
+    server.machine.write("/etc/systemd/system-preset/00-none.preset", "disable *\n")
+    install(server, *server.build(plugins=PLUGINS).values())
+    server.machine.run("systemctl", "preset", "demo-apply", check=False)
+    assert "demo-apply.service" in server.machine.sh("systemctl show -P Wants multi-user.target")
+
+
+def test_a_transaction_that_was_cut_off_is_applied_before_the_service_starts(server: Server) -> None:
+    install(server, *server.build(plugins={"git": PLUGINS["git"]}).values())
+    unpack(server, *server.build(version="1.1", plugins=PLUGINS).values())
+    assert server.starts() == ["1.0 with: git"]
+    reboot(server)
+    assert server.starts()[1:] == ["1.1 with: cors git"], "one start, with the new set"
+    assert "verified and put into demo: cors 1.1-1, git 1.1-1" in this_boot(server, "demo-apply")
+    if server.family == "deb":
+        server.dpkg("--configure", "-a")
+    assert server.starts()[2:] == [], "what repairs the package manager's records restarts nothing"
+    assert server.status() == 0
+
+
+@pytest.mark.parametrize("moment", ["assemble", "swap"])
+def test_power_loss_within_apply_is_repaired_at_boot(server: Server, moment: str) -> None:
+    install(server, *server.build(plugins={"git": PLUGINS["git"]}).values())
+    unpack(server, *server.build(version="1.1", plugins=PLUGINS).values())
+    # It stops in the middle: the step of the driver, or the first write to disk that follows it, never ends.
+    victim = {"assemble": "/usr/lib/demo/assemble", "swap": "/usr/bin/sync"}[moment]
+    server.machine.sh(f"mv {victim} /root/kept; printf '#!/bin/sh\\nexec sleep 600\\n' >{victim}; chmod 0755 {victim}")
+    server.machine.sh("setsid demo-plugins apply >/dev/null 2>&1 </dev/null & sleep 3")
+    assert server.machine.sh("ls -d /usr/lib/demo/bin/.apply.*").strip()
+    server.machine.sh(f"mv /root/kept {victim}")
+    leader = server.machine._leader()
+    assert leader is not None
+    os.kill(leader, signal.SIGKILL)
+    server.machine.stop()
+    server.machine.start()
+    assert server.starts()[1:] == ["1.1 with: cors git"]
+    assert server.status() == 0
+    assert server.machine.sh("ls -A /usr/lib/demo/bin").split() == [
+        "demo",
+        "demo-core",
+        "serving",
+        "sets",
+        "working-set",
+    ]
+
+
+def test_a_failed_apply_is_seen_among_the_failed_units_until_it_is_repaired(server: Server) -> None:
+    built = server.build(plugins={**PLUGINS, "bad": LUCK})
+    install(server, built["demo"], built["demo-plugin-git"])
+    assert shown_as_failed(server) == ""
+    install(server, built["demo-plugin-bad"])
+    assert "demo-apply.service" in shown_as_failed(server)
+    shown = server.machine.run("systemctl", "status", "--no-pager", "--full", "demo-apply", check=False).stdout
+    assert "no luck" in shown
+    # To start the unit is to try again: it fails again, at once, and the server goes on.
+    again = server.machine.run("systemctl", "restart", "demo-apply", check=False, timeout=60)
+    settle(server)
+    assert "demo-apply.service" in shown_as_failed(server), again.stdout
+    assert server.starts() == ["1.0 with: git"]
+    # A boot tries again too, and the old set serves.
+    reboot(server)
+    assert "demo-apply.service" in shown_as_failed(server)
+    assert "no luck" in this_boot(server, "demo-apply")
+    assert server.starts()[1:] == ["1.0 with: git"]
+    install(server, *server.build(version="1.1", plugins={"bad": 'plugins="$plugins good"\n', **PLUGINS}).values())
+    assert shown_as_failed(server) == ""
+    assert not server.machine.sh("ls /run/demo-plugins.failed 2>/dev/null || :")
+    assert server.starts()[2:] == ["1.1 with: good cors git"]
+
+
+def test_a_payload_that_was_changed_is_seen_among_the_failed_units(server: Server) -> None:
+    """Its manifest is still the same, so a look at manifests alone would find nothing wrong."""
+    install(server, *server.build(plugins=PLUGINS).values())
+    server.machine.sh("cp /usr/lib/demo/plugins/git/code /root/code; echo evil >>/usr/lib/demo/plugins/git/code")
+    assert server.machine.run("demo-plugins", "apply", check=False).returncode == 1
+    assert "demo-apply.service" in shown_as_failed(server)
+    server.machine.run("systemctl", "restart", "demo-apply", check=False)
+    settle(server)
+    assert "demo-apply.service" in shown_as_failed(server)
+    server.machine.sh("cat /root/code >/usr/lib/demo/plugins/git/code; demo-plugins apply")
+    assert shown_as_failed(server) == ""
+
+
+def test_the_boot_unit_waits_for_nobody_and_restarts_the_service_without_a_deadlock(server: Server) -> None:
+    built = server.build(plugins=PLUGINS)
+    install(server, built["demo"], built["demo-plugin-git"])
+    unpack(server, built["demo-plugin-cors"])
+    server.machine.sh("flock /run/demo-plugins.lock sleep 3 & sleep 0.3; timeout 2 systemctl start demo-apply")
+    assert server.starts() == ["1.0 with: git"], "another apply is at work: it will do"
+    server.machine.sh("sleep 3; timeout 20 systemctl start demo-apply")
+    settle(server)
+    assert server.starts()[1:] == ["1.0 with: cors git"]
+    assert server.state() == "active"
+    assert server.machine.sh("systemctl list-jobs --no-legend") in ("", "No jobs running.\n")
+
+
+def test_systemd_accepts_the_units_and_finds_them_confined(server: Server) -> None:
+    install(server, *server.build(plugins=PLUGINS).values())
+    units = ["demo.service", "demo-apply.service", "demo-apply-later@1.service"]
+    done = server.machine.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units)
+    assert done.stdout == ""
+    server.machine.run("systemd-analyze", "security", "--no-pager", "--threshold=20", "demo.service")
+    server.machine.run("systemd-analyze", "security", "--no-pager", "--threshold=50", "demo-apply.service")
