@@ -81,7 +81,8 @@ def core_entries(project: Project, target: Target, abi: str, keys: Mapping[str, 
         plugins_directory(project),
         *hooks.entries(place),
         *(Entry(path=path, type="directory", mode=0o755) for path in _directories(place)),
-        Entry(path=place.made[-1], type="ghost", mode=0o644),
+        # The second one is the administrator's, so it stays when the core is removed but not purged.
+        *(Entry(path=path, type="ghost", mode=0o644) for path in (place.made[-1], _disabled(place))),
         # All that apply makes hangs on one link, `serving`, so that one rename changes it.
         *(
             Entry(path=path, type="symlink", mode=0o777, target=f"serving/{posixpath.basename(path)}")
@@ -161,11 +162,17 @@ def _config_check(project: Project) -> str:
     return project.core.service.config_check if project.core.service else ""
 
 
+def _disabled(place: Lifecycle) -> str:
+    """Where the target tool keeps the names of disabled plugins."""
+    return f"{place.config_directory}/plugins.d/disabled"
+
+
 def _directories(place: Lifecycle) -> tuple[str, ...]:
     share = f"/usr/share/{place.core}"
     return (
         place.config_directory,
         f"{place.config_directory}/keys.d",
+        f"{place.config_directory}/plugins.d",
         share,
         f"{share}/keys",
         f"{share}/plugins",

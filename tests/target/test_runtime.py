@@ -32,8 +32,15 @@ def text(entry: Entry) -> str:
 def test_the_layout_is_the_documented_one() -> None:
     found = {path: f"{e.type} {e.mode:04o} {e.owner}:{e.group}" for path, e in entries(spec()).items()}
     assert found == {
+        "/etc/apt/apt.conf.d/50fake-plugins": "config 0644 root:root",
+        "/etc/dnf/libdnf5-plugins": "directory 0755 root:root",
+        "/etc/dnf/libdnf5-plugins/actions.d": "directory 0755 root:root",
+        "/etc/dnf/libdnf5-plugins/actions.d/fake-plugins.actions": "config 0644 root:root",
         "/etc/fake": "directory 0755 root:root",
         "/etc/fake/keys.d": "directory 0755 root:root",
+        "/etc/fake/plugins.conf": "config 0644 root:root",
+        "/etc/fake/plugins.d": "directory 0755 root:root",
+        "/etc/fake/plugins.d/disabled": "ghost 0644 root:root",
         "/usr/bin/fake": "symlink 0777 root:root",
         "/usr/bin/fake-plugins": "file 0755 root:root",
         "/usr/lib/fake": "directory 0755 root:root",
@@ -43,7 +50,10 @@ def test_the_layout_is_the_documented_one() -> None:
         "/usr/lib/fake/bin/failed-set": "ghost 0644 root:root",
         "/usr/lib/fake/bin/working-set": "symlink 0777 root:root",
         "/usr/lib/fake/plugins": "directory 0750 root:fake",
+        "/usr/lib/systemd/system/fake-apply-later@.service": "file 0644 root:root",
+        "/usr/lib/systemd/system/fake-apply.service": "file 0644 root:root",
         "/usr/lib/systemd/system/fake.service": "file 0644 root:root",
+        "/usr/lib/systemd/system/multi-user.target.wants/fake-apply.service": "symlink 0777 root:root",
         "/usr/lib/sysusers.d/fake.conf": "file 0644 root:root",
         "/usr/lib/tmpfiles.d/fake.conf": "file 0644 root:root",
         "/usr/share/bash-completion/completions/fake-plugins": "file 0644 root:root",

@@ -1,5 +1,7 @@
 # Questions: they change nothing.
 
+DISABLED=$CONFIG/plugins.d/disabled
+
 prepare() {
     W=$(mktemp -d) || { warn "cannot make a temporary directory"; exit 1; }
     if [ ! -r "$PLUGINS" ] || [ ! -x "$PLUGINS" ]; then
@@ -14,57 +16,170 @@ unchecked() {
     return 1
 }
 
-verify() {
-    prepare
-    print_refusals
-    [ ! -s "$W/refused" ] || exit 1
-    unchecked || exit 1
-    if [ -s "$W/used" ]; then say "all plugins are verified: $(names_of_used)"; else say "there are no plugins"; fi
+# Names that the administrator disabled. Out: $W/disabled. Whoever can write to this file could turn an authentication off.
+read_disabled() {
+    : >"$W/disabled"
+    [ -s "$DISABLED" ] || return 0
+    sed 's/#.*//; s/[[:space:]]*$//; s/^[[:space:]]*//; /^$/d' "$DISABLED" 2>/dev/null | sort -u >"$W/disabled"
+    bad=$(grep -vx '[a-z0-9][a-z0-9.+-]*' "$W/disabled" | head -n 1 | tr -cd '\040-\176')
+    if [ -n "$bad" ]; then refuse '*' "$DISABLED names '$bad', which no plugin can be" "remove this line"; fi
+}
+
+is_disabled() {
+    grep -qxF "$1" "$W/disabled"
+}
+
+# A row per plugin, see inventory.awk. $1: whether those count that are not installed. Out: $W/inventory.
+take_inventory() {
+    read_packages
+    read_available cached
+    recorded "$WORKING/working-set" plugin >"$W/serving"
+    awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="$ABI" -v READABLE="$READABLE" -v ALL="$1" \
+        -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v ROWS="$W/rows" -v NAMES="$W/names" \
+        -v REFUSED="$W/refused" -v SERVING="$W/serving" -v DISABLED="$W/disabled" '
+{% include "target/inventory.awk" %}
+' "$W/packages" "$W/available" "$W/rows" "$W/names" "$W/refused" "$W/serving" "$W/disabled" | sort >"$W/inventory"
 }
 
 list() {
     prepare
-    recorded "$WORKING/working-set" plugin >"$W/serving"
-    awk -F '\t' -v READABLE="$READABLE" -v REFUSED="$W/refused" -v SERVING="$W/serving" -v NAMES="$W/names" '
-        FILENAME == REFUSED { refused[$1] = 1; next }
-        FILENAME == SERVING { serving[$1] = 1; next }
-        FILENAME == NAMES { if ($1 != "kit") name[$1] = 1; next }
-        { version[$1] = $5 }
-        END {
-            for (n in name) {
-                v = n in version ? version[n] : "-"
-                state = n in refused ? "refused" : READABLE == "no" ? "unchecked" : (n " " v) in serving ? "serving" : "waiting"
-                printf "%-20s %-24s %s\n", n, v, state
-            }
-        }' "$W/refused" "$W/serving" "$W/names" "$W/rows" | sort 2>/dev/null || :
+    take_inventory "$AVAILABLE"
+    awk -v CORE="$CORE" -v VERSION="$VERSION" -v JSON="$JSON" '
+{% include "target/json.awk" %}
+{% include "target/list.awk" %}
+' "$W/inventory" "$W/inventory" 2>/dev/null || :
+}
+
+verify() {
+    prepare
+    good=yes
+    if [ -s "$W/refused" ] || [ "$READABLE" = no ]; then good=no; fi
+    if [ "$JSON" = yes ]; then
+        take_inventory no
+        if [ "$READABLE" = no ]; then
+            refuse '*' "the files of the plugins cannot be read by this user" "call it as root"
+        fi
+        awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="$ABI" -v GOOD="$good" -v REFUSED="$W/refused" '
+{% include "target/json.awk" %}
+{% include "target/verify-json.awk" %}
+' "$W/refused" "$W/inventory" 2>/dev/null || :
+        [ "$good" = yes ] || exit 1
+        return 0
+    fi
+    print_refusals
+    if [ -s "$W/refused" ]; then exit 1; fi
+    unchecked || exit 1
+    if [ ! -s "$W/used" ] && [ ! -s "$W/disabled" ]; then say "there are no plugins"; return 0; fi
+    say "all plugins are verified: $(all_plugins_in "$W/usable")"
+}
+
+# Names of plugins in rows of manifests.
+all_plugins_in() {
+    cut -f 1 "$1" | grep -vx kit | sort | tr '\n' ' ' | sed 's/ $//; s/ /, /g'
+}
+
+# Why what serves is not what is installed. $1: `whole` to verify too. Out: $W/problems, rows `plugin TAB reason TAB repair`
+# where `*` stands for everything; $WANTED, the set that the installed plugins make, if they are verified.
+find_problems() {
+    WANTED=''
+    # What is disabled is not used, so it does not matter here.
+    awk -F '\t' -v DISABLED="$W/disabled" 'FILENAME == DISABLED { skip[$1] = 1; next } !($1 in skip) && !seen[$1]++' \
+        "$W/disabled" "$W/refused" >"$W/problems"
+    if [ "$READABLE" = no ]; then
+        problem '*' "the files of the plugins cannot be read by this user" "call it as root"
+    fi
+    if [ ! -s "$W/fatal" ] && [ "$READABLE" = yes ]; then
+        WANTED=$(set_id)
+        why=$(current "$WANTED") || problem '*' "$why" "$TOOL apply"
+    fi
+    if [ -f "$BIN/failed-set" ]; then
+        recorded "$BIN/failed-set" reason | awk '
+            /^  repair: / { if (reason != "") print "*\tthe last apply failed: " reason "\t" substr($0, 11); reason = ""; next }
+            { reason = reason (reason == "" ? "" : "; ") $0 }
+            END { if (reason != "") print "*\tthe last apply failed: " reason "\t" TOOL " apply" }' TOOL="$TOOL" >>"$W/problems"
+    fi
+    if restart_is_due; then problem '*' "$UNIT still runs the old set" "systemctl restart $UNIT"; fi
+    waits_for=$(put_off_until)
+    if [ -n "$waits_for" ]; then problem '*' "apply waits until $waits_for ends" "wait, or $TOOL apply"; fi
+    if [ ! -s "$W/problems" ] && ! running_is_current; then
+        problem '*' "$UNIT runs an older program" "systemctl restart $UNIT"
+    fi
+    if [ -n "$UNIT" ] && [ -d /run/systemd/system ] && systemctl is-failed --quiet "$UNIT" 2>/dev/null; then
+        problem '*' "$UNIT has failed" "journalctl -u $UNIT"
+    fi
+}
+
+problem() {
+    printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$W/problems" || exit 1
+}
+
+print_problems() {
+    awk -F '\t' '{ print ($1 == "*" ? "" : $1 == "kit" ? "kit: " : "plugin " $1 ": ") $2; print "  repair: " $3 }' \
+        "$W/problems" >"$W/reasons"
+    while IFS= read -r line; do warn "$line"; done <"$W/reasons"
 }
 
 status() {
     prepare
-    say "working: $(describe_working)"
-    print_refusals
-    good=yes
-    if [ -s "$W/refused" ]; then good=no; fi
-    unchecked || good=no
-    if [ "$good" = yes ]; then
-        WANTED=$(set_id)
-        why=$(current "$WANTED") || { warn "$why: $TOOL apply"; good=no; }
+    find_problems
+    if [ "$JSON" = yes ]; then
+        recorded "$WORKING/working-set" plugin | sort | tr ' ' "$TAB" >"$W/serving"
+        recorded "$WORKING/working-set" left-out | sort >"$W/left"
+        awk -v CORE="$CORE" -v VERSION="$VERSION" -v SET="$(recorded "$WORKING/working-set" set)" -v UNIT="$UNIT" \
+            -v ACTIVE="$(unit_state)" -v SERVING="$W/serving" -v LEFT="$W/left" -v DISABLED="$W/disabled" '
+{% include "target/json.awk" %}
+{% include "target/status-json.awk" %}
+' "$W/serving" "$W/left" "$W/disabled" "$W/problems" 2>/dev/null || :
+    else
+        say "working: $(describe_working)"
+        if [ -s "$W/disabled" ]; then say "disabled: $(tr '\n' ' ' <"$W/disabled" | sed 's/ $//; s/ /, /g')"; fi
+        print_problems
     fi
-    if [ -f "$BIN/failed-set" ]; then
-        good=no
-        recorded "$BIN/failed-set" reason | sed 's/^/the last apply failed: /' >"$W/reasons"
-        while IFS= read -r line; do warn "$line"; done <"$W/reasons"
+    if [ -s "$W/problems" ]; then exit 1; fi
+    if [ "$JSON" = no ]; then say "verified: what is installed is what serves"; fi
+}
+
+# What systemd says of the unit, `-` where nobody knows.
+unit_state() {
+    if [ -n "$UNIT" ] && [ -d /run/systemd/system ]; then
+        systemctl is-active "$UNIT" 2>/dev/null || :
+    else
+        echo -
     fi
-    if [ "$good" = yes ] && ! running_is_current; then
-        warn "$UNIT runs an older program: systemctl restart $UNIT"
-        good=no
+}
+
+# All about one plugin. $1: name.
+why() {
+    prepare
+    take_inventory yes
+    awk -F '\t' -v NAME="$1" '$1 == NAME' "$W/inventory" >"$W/one"
+    if [ ! -s "$W/one" ]; then
+        warn "there is no plugin $1; known are: $(cut -f 1 "$W/inventory" | grep -vxF '*' | tr '\n' ' ' | sed 's/ $//; s/ /, /g')"
+        exit 1
     fi
-    if [ -n "$UNIT" ] && [ -d /run/systemd/system ] && systemctl is-failed --quiet "$UNIT"; then
-        warn "$UNIT has failed: journalctl -u $UNIT"
-        good=no
+    if [ "$JSON" = yes ]; then
+        awk -v CORE="$CORE" -v VERSION="$VERSION" '
+{% include "target/json.awk" %}
+{ print head() ", \"plugin\": " plugin() "}" }' "$W/one" || :
+    else
+        awk -v CORE="$CORE" -v VERSION="$VERSION" -v NAME="$1" -v MANAGER="$MANAGER" -v TOOL="$TOOL" \
+            -v INSTALL="$INSTALL" -v INVENTORY="$W/inventory" -v ROWS="$W/rows" -v FILES="$W/files" \
+            -v REFUSED="$W/refused" -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v ABI="$ABI" '
+{% include "target/why.awk" %}
+' "$W/rows" "$W/files" "$W/refused" "$W/packages" "$W/available" "$W/inventory" "$W/one" || :
+        refusal_of_manager "$1"
     fi
-    [ "$good" = yes ] || exit 1
-    say "verified: what is installed is what serves"
+    # It serves as it is installed.
+    awk -F '\t' '{ exit !($3 == "serving") }' "$W/one"
+}
+
+# What the package manager says against the newer version. $1: name of the plugin.
+refusal_of_manager() {
+    awk -F '\t' '{ exit !($11 != "-" && $11 != $2) }' "$W/one" || return 0
+    if simulate "$1" '' >/dev/null 2>&1; then return 0; fi
+    echo "  $MANAGER refuses to install it:"
+    grep -vE '^(Reading|Building|Last metadata|Dependencies resolved|Inst|Conf|Remv)|^$' "$W/output" | tr -cd '\012\040-\176' |
+        tail -n 12 | sed 's/^/    /'
 }
 
 # False only if the service is known to run another program.

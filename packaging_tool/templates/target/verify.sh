@@ -260,6 +260,7 @@ verify_manifests() {
     STEP='verify'
     read_record
     survey
+    read_disabled
     parse
     command -v openssl >/dev/null || refuse '*' "openssl is not installed" "$INSTALL openssl"
     case $TRUST in
@@ -269,14 +270,14 @@ verify_manifests() {
     judge
 }
 
-# Which plugins may be used. Out: $W/used (`order TAB name TAB version TAB optional`, in order), $W/left-out, $W/fatal.
+# Which plugins may be used, and are to be. Out: $W/used (`order TAB name TAB version TAB optional`, in order), $W/left-out, $W/fatal.
 resolve() {
     : >"$W/left-out"
     : >"$W/fatal"
-    awk -v CORE="$CORE" -v INSTALL="$INSTALL" -v REFUSED="$W/refused" -v REFUSALS="$W/refused" \
-        -v LEFT_OUT="$W/left-out" -v FATAL="$W/fatal" '
+    awk -v CORE="$CORE" -v TOOL="$TOOL" -v INSTALL="$INSTALL" -v REFUSED="$W/refused" -v REFUSALS="$W/refused" \
+        -v DISABLED="$W/disabled" -v LEFT_OUT="$W/left-out" -v FATAL="$W/fatal" '
 {% include "target/resolve.awk" %}
-' "$W/refused" "$W/usable" >"$W/unsorted"
+' "$W/refused" "$W/disabled" "$W/usable" >"$W/unsorted"
     sort -t "$TAB" -k 1,1n -k 2,2 "$W/unsorted" >"$W/used"
 }
 

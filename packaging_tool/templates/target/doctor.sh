@@ -1,0 +1,217 @@
+# Doctor: finds what keeps the plugins from serving, and repairs what can be repaired without a person's will.
+
+doctor() {
+    LEFT=0   # findings that remain
+    MENDED=0 # findings that were repaired
+    if [ "$ROOT" = yes ] && [ "$DRY" = no ]; then
+        JOURNAL=yes
+        take_lock -n || { warn "an apply is running: wait until it ends"; exit 1; }
+    fi
+    prepare
+    look_for_user
+    look_for_rights
+    look_for_leftovers
+    look_for_disabled
+    if [ "$MENDED" -gt 0 ]; then
+        put_away
+        prepare
+    fi
+    take_inventory no
+    look_for_packages_half_done
+    look_for_refusals
+    look_for_units
+    look_for_set
+    if [ "$LEFT" -gt 0 ]; then exit 1; fi
+    if [ "$MENDED" -gt 0 ]; then say "all is well now"; else say "all is well"; fi
+}
+
+# Repairs what was found. $1: what was found. $2: the repair for people. The rest: the repair.
+mend() {
+    say "$1"
+    text=$2
+    shift 2
+    if [ "$DRY" = yes ] || [ "$ROOT" = no ]; then
+        say "  repair: $text"
+        LEFT=$((LEFT + 1))
+    elif "$@" >"$W/output" 2>&1; then
+        say "  repaired: $text"
+        MENDED=$((MENDED + 1))
+    else
+        say "  the repair failed: $text: $(last_line "$W/output")"
+        LEFT=$((LEFT + 1))
+    fi
+}
+
+# The repairs that are functions are called by it, so shellcheck does not see how they are reached.
+
+# Tells what only a person can decide. $1: what was found. $2: the repair.
+remains() {
+    say "$1"
+    say "  repair: $2"
+    LEFT=$((LEFT + 1))
+}
+
+look_for_user() {
+    if id -u "$USER" >/dev/null 2>&1; then return 0; fi
+    if command -v systemd-sysusers >/dev/null; then
+        mend "the user $USER does not exist" "systemd-sysusers $CORE.conf" systemd-sysusers "$CORE.conf"
+    else
+        remains "the user $USER does not exist" "$REINSTALL $CORE"
+    fi
+}
+
+# Owners and modes of what our packages brought, as the survey found them: directories first, as find prints them.
+look_for_rights() {
+    awk -F '\t' '$1 ~ /^(owner|writable|setuid)$/' "$W/tree" >"$W/wrong"
+    while IFS=$TAB read -r class _ path; do
+        case $class in
+        owner) found="$path does not belong to root" ;;
+        writable) found="$path can be written by others than root" ;;
+        *) found="$path is setuid, setgid or sticky" ;;
+        esac
+        case $path in
+        "$LIB" | "$LIB"/* | "$SHARE" | "$SHARE"/* | "$PLUGINS" | "$PLUGINS"/* | "$CONFIG" | "$CONFIG"/*)
+            mend "$found" "chown root $path; chmod go-w,a-st $path" take_back "$path"
+            ;;
+        *) remains "$found" "chown root $path; chmod go-w $path" ;;
+        esac
+    done <"$W/wrong"
+    if [ ! -d "$PLUGINS" ]; then
+        mend "$PLUGINS is missing" "install -d -m 0750 -g $GROUP $PLUGINS" make_plugins_directory
+    elif [ "$(stat -c '%a %U %G' "$PLUGINS")" != "750 root $GROUP" ]; then
+        mend "$PLUGINS is $(stat -c '%U:%G with mode %a' "$PLUGINS"), not root:$GROUP with mode 750" \
+            "chown root:$GROUP $PLUGINS; chmod 0750 $PLUGINS" close_plugins_directory
+    fi
+}
+
+# shellcheck disable=SC2317
+take_back() {
+    chown -h root "$1" || return 1
+    chmod go-w,a-st "$1"
+}
+
+# shellcheck disable=SC2317
+make_plugins_directory() {
+    mkdir -p "$PLUGINS" || return 1
+    close_plugins_directory
+}
+
+# shellcheck disable=SC2317
+close_plugins_directory() {
+    chown "root:$GROUP" "$PLUGINS" || return 1
+    chmod u=rwx,g=rx,o=,a-st "$PLUGINS"
+}
+
+# What an apply that was killed left behind. Whoever holds the lock is alive.
+look_for_leftovers() {
+    if [ -e "$LOCK" ] || [ -L "$LOCK" ]; then
+        if [ -L "$LOCK" ] || [ ! -f "$LOCK" ] || [ "$(stat -c %u "$LOCK")" -ne 0 ]; then
+            mend "$LOCK is not root's own file" "rm -f $LOCK" rm -f "$LOCK"
+        fi
+    fi
+    for path in "$BIN"/.apply.* "$DISABLED.new" "$FAILED.new"; do
+        if [ -e "$path" ]; then mend "$path is left from an apply that was cut off" "rm -rf $path" rm -rf "$path"; fi
+    done
+    for path in "$BIN"/sets/*; do
+        case sets/${path##*/} in
+        "sets/*" | "$(working_directory)" | "$(last_served)") ;;
+        *) mend "$path is a set that nothing uses" "rm -rf $path" rm -rf "$path" ;;
+        esac
+    done
+}
+
+look_for_disabled() {
+    read_packages
+    while IFS= read -r name; do
+        if has_plugin "$W/packages" "$name"; then continue; fi
+        mend "$name is disabled, but not installed" "take it out of $DISABLED" forget_disabled "$name"
+    done <"$W/disabled"
+}
+
+# In a process of its own: our lock must last.
+# shellcheck disable=SC2317
+forget_disabled() {
+    others=$(without "$(sed 's/#.*//' "$DISABLED" | tr '\n' ' ')" "$1")
+    (
+        trap - EXIT
+        write_disabled "$others"
+    )
+}
+
+look_for_packages_half_done() {
+    awk -F '\t' '$3 !~ /^(installed|triggers-awaited|triggers-pending)$/ { print $1 "\t" $3 }' "$W/packages" >"$W/half"
+    while IFS=$TAB read -r package state; do
+        remains "the package $package is $state" "dpkg --configure -a; apt-get --fix-broken install"
+    done <"$W/half"
+}
+
+# What could not be verified. What --dry-run has not repaired was told already.
+look_for_refusals() {
+    awk -F '\t' -v CORE="$CORE" -v ABI="$ABI" -v INSTALL="$INSTALL" -v TOOL="$TOOL" -v DISABLED="$W/disabled" \
+        -v ROWS="$W/rows" -v AVAILABLE="$W/available" '
+{% include "target/doctor.awk" %}
+' "$W/disabled" "$W/rows" "$W/available" "$W/refused" >"$W/findings"
+    while IFS=$TAB read -r found repair; do remains "$found" "$repair"; done <"$W/findings"
+}
+
+look_for_units() {
+{% if l.unit %}
+    if [ ! -e "/usr/lib/systemd/system/$UNIT" ]; then
+        remains "/usr/lib/systemd/system/$UNIT is missing" "$REINSTALL $CORE"
+    fi
+{% endif %}
+    for path in "$CORE-apply.service" "multi-user.target.wants/$CORE-apply.service"; do
+        if [ ! -e "/usr/lib/systemd/system/$path" ]; then
+            remains "/usr/lib/systemd/system/$path is missing, so no apply that was cut off is made up for at boot" \
+                "$REINSTALL $CORE"
+        fi
+    done
+    [ -d /run/systemd/system ] || return 0
+    if [ "$(systemctl is-enabled "$CORE-apply.service" 2>/dev/null)" = masked ]; then
+        remains "$CORE-apply.service is masked, so no apply that was cut off is made up for at boot" \
+            "systemctl unmask $CORE-apply.service"
+    fi
+    [ -n "$UNIT" ] || return 0
+    case "$(systemctl is-enabled "$UNIT" 2>/dev/null):$(service_state)" in
+    disabled:active) remains "$UNIT runs, but will not start at boot" "systemctl enable $UNIT" ;;
+    # Somebody may want it so.
+    disabled:*) say "$UNIT does not start at boot: systemctl enable $UNIT" ;;
+    masked:*) say "$UNIT is masked: systemctl unmask $UNIT" ;;
+    esac
+}
+
+# What serves against what is installed; marks of failures that are over.
+look_for_set() {
+    find_problems
+    if [ ! -s "$W/fatal" ] && [ "$READABLE" = yes ] && apply_is_due; then
+        mend "$(sed -n "s/^\*$TAB//p" "$W/problems" | head -n 1 | cut -f 1)" "$TOOL apply" apply_apart
+        find_problems
+    fi
+    # All other refusals were told already.
+    grep "^\*$TAB" "$W/problems" | cut -f 2,3 >"$W/findings" || :
+    cut -f 2,3 "$W/refused" >"$W/told"
+    while IFS=$TAB read -r found repair; do
+        if grep -qxF "$found$TAB$repair" "$W/told"; then continue; fi
+        # --dry-run has told it.
+        case $repair in
+        "$TOOL apply") ;;
+        *) remains "$found" "$repair" ;;
+        esac
+    done <"$W/findings"
+}
+
+apply_is_due() {
+    if [ -e "$FAILED" ] || [ -e "$BIN/failed-set" ]; then return 0; fi
+    ! current "$WANTED" >/dev/null
+}
+
+# In a process of its own, which ends if it fails.
+# shellcheck disable=SC2317
+apply_apart() {
+    exec 9>&-
+    (
+        trap leave EXIT
+        W=''
+        apply
+    )
+}

@@ -1,0 +1,108 @@
+# In: tables of the verification and of the package manager. Out: a row per plugin, `-` where there is nothing:
+#  1 name  2 installed version  3 state  4 serving version  5 verified  6 disabled  7 optional  8 order  9 needs
+# 10 needed by  11 available version  12 why a newer version does not come  13 reason of a refusal  14 its repair
+# and for the core: `* version - - - - - - - - available why`.
+function plugin_of(package) {
+    if (index(package, CORE "-plugin-") != 1) return ""
+    package = substr(package, length(CORE) + 9)
+    return package == "kit" ? "" : package
+}
+function add(list, word) { return list == "" || list == "-" ? word : list ", " word }
+function short(abi) { return substr(abi, 1, 12) }
+BEGIN { FS = OFS = "\t" }
+FILENAME == PACKAGES {
+    if ($1 == CORE) { core_version = $2; core_hold = $4; next }
+    name = plugin_of($1)
+    if (name == "") next
+    known[name] = recorded[name] = 1
+    installed[name] = $2
+    hold[name] = $4
+    if ($6 != "-") needs[name] = $6
+    next
+}
+FILENAME == AVAILABLE {
+    if ($1 == CORE) { core_candidate = $2; core_abi = $5; next }
+    name = plugin_of($1)
+    if (name == "" || ((name in candidate) && $5 != ABI)) next
+    candidate[name] = $2
+    candidate_abi[name] = $5
+    candidate_needs[name] = $6
+    next
+}
+FILENAME == ROWS {
+    if ($1 == "kit") next
+    known[$1] = 1
+    if (!($1 in installed)) installed[$1] = $5
+    optional[$1] = $7
+    order[$1] = $6
+    needs[$1] = $8
+    next
+}
+FILENAME == NAMES { if ($1 != "kit") { known[$1] = 1; if (!($1 in installed)) installed[$1] = "-" } next }
+FILENAME == REFUSED {
+    if ($1 == "*") all_refused = 1
+    if ($1 in reason) next
+    reason[$1] = $2
+    repair[$1] = $3
+    next
+}
+FILENAME == SERVING { split($0, part, " "); known[part[1]] = 1; serving[part[1]] = part[2]; next }
+FILENAME == DISABLED { disabled[$1] = 1; next }
+# What keeps the core, or a plugin, from its newer version.
+function core_waits(    name, who) {
+    if (core_candidate == "" || core_candidate == core_version || core_abi == ABI) return "-"
+    if (core_hold == "yes") return "it is on hold: apt-mark unhold " CORE
+    for (name in installed) if ((name in recorded) && (!(name in candidate) || candidate_abi[name] != core_abi)) who = add(who, name)
+    return who == "" ? "-" : "there is no build yet for " CORE " " core_candidate " of " sorted(who)
+}
+function sorted(list,    n, i, j, part, swap) {
+    n = split(list, part, ", ")
+    for (i = 2; i <= n; i++)
+        for (j = i; j > 1 && part[j] "" < part[j - 1] ""; j--) { swap = part[j]; part[j] = part[j - 1]; part[j - 1] = swap }
+    list = ""
+    for (i = 1; i <= n; i++) list = add(list, part[i])
+    return list
+}
+function waits(name,    abi) {
+    if (!(name in candidate)) return "-"
+    abi = candidate_abi[name]
+    if (hold[name] == "yes" && candidate[name] != installed[name]) return "it is on hold: apt-mark unhold " CORE "-plugin-" name
+    if (candidate[name] == installed[name] || abi == ABI) return "-"
+    if (abi == core_abi && core_candidate != core_version) {
+        if (core_why != "-") return "it is built for " CORE " " core_candidate ", which waits: " core_why
+        return "it comes with " CORE " " core_candidate
+    }
+    if (abi == "-") return "it is retired: the package is empty"
+    return "it is built for another " CORE " (ABI " short(abi) ", here " short(ABI) ")"
+}
+function state_of(name) {
+    if (!(name in installed)) return name in serving ? "leaving" : "available"
+    if (name in disabled) return "disabled"
+    if (name in reason) return "refused"
+    if (!(name in order)) return "empty"
+    if (READABLE == "no") return "unchecked"
+    return name in serving && serving[name] == installed[name] ? "serving" : "waiting"
+}
+function verified(name, state) {
+    if (state == "leaving" || state == "available" || state == "empty") return "-"
+    if ((name in reason) || all_refused) return "no"
+    return READABLE == "no" ? "-" : "yes"
+}
+function value(array, name) { return name in array && array[name] != "" ? array[name] : "-" }
+END {
+    core_why = core_waits()
+    print "*", VERSION, "-", "-", "-", "-", "-", "-", "-", "-", core_candidate == "" ? "-" : core_candidate, core_why
+    if (ALL == "yes") for (name in candidate) known[name] = 1
+    for (name in known) {
+        if (!(name in installed) || needs[name] == "-") continue
+        n = split(needs[name], need, ",")
+        for (i = 1; i <= n; i++) needed[need[i]] = add(needed[need[i]], name)
+    }
+    for (name in known) {
+        state = state_of(name)
+        if (!(name in needs) && (name in candidate_needs)) needs[name] = candidate_needs[name]
+        print name, value(installed, name), state, value(serving, name), verified(name, state), \
+            name in disabled ? "yes" : "no", value(optional, name), value(order, name), value(needs, name), \
+            name in needed ? sorted(needed[name]) : "-", value(candidate, name), waits(name), value(reason, name), value(repair, name)
+    }
+}

@@ -1,0 +1,302 @@
+# Changes that people ask for. With --dry-run each only says what it would do; 3 if that is something.
+
+must_be_root() {
+    if [ "$ROOT" = yes ] || [ "$DRY" = yes ] || [ "$COMMAND" = freeze ]; then return 0; fi
+    warn "$COMMAND must be called by root"
+    exit 1
+}
+
+# What is installed, what needs what, and what is disabled, without verifying. Out: $W/packages, $W/needs, $W/disabled.
+look_around() {
+    must_be_root
+    W=$(mktemp -d) || { warn "cannot make a temporary directory"; exit 1; }
+    : >"$W/refused"
+    read_record
+    read_packages
+    read_disabled
+    { grep -H '^needs [a-z0-9][a-z0-9.+-]*$' "$SHARE"/plugins/*.manifest /dev/null 2>/dev/null || :; } |
+        sed "s,.*/\(.*\)\.manifest:needs ,\1$TAB," >"$W/needs"
+}
+
+would() {
+    say "would $1"
+    CHANGES=yes
+}
+
+# Ends a dry run.
+end_of_rehearsal() {
+    if [ "$CHANGES" = yes ]; then exit 3; fi
+    say "nothing to do"
+    exit 0
+}
+
+# Words in $1 without those in $2.
+without() {
+    for word in $1; do
+        case " $2 " in
+        *" $word "*) ;;
+        *) printf '%s ' "$word" ;;
+        esac
+    done
+}
+
+commas() {
+    printf '%s' "$1" | sed 's/^ *//; s/ *$//; s/  */, /g'
+}
+
+# --- enable, disable --------------------------------------------------------------------------------------------------
+
+disable_plugins() {
+    look_around
+    for name in $1; do
+        if ! has_plugin "$W/packages" "$name" && ! is_disabled "$name"; then unknown "$name" "$W/packages" "installed are"; fi
+    done
+    after="$1 $(tr '\n' ' ' <"$W/disabled")"
+    while IFS=$TAB read -r name need; do
+        case " $after " in
+        *" $name "*) continue ;;
+        *" $need "*) ;;
+        *) continue ;;
+        esac
+        warn "$name needs $need, so $need cannot be disabled without it: $TOOL disable $need $name"
+        exit 1
+    done <"$W/needs"
+    new=$(without "$1" "$(tr '\n' ' ' <"$W/disabled")")
+    change_disabled disable "$new" "$after"
+}
+
+enable_plugins() {
+    look_around
+    for name in $1; do
+        if ! has_plugin "$W/packages" "$name" && ! is_disabled "$name"; then unknown "$name" "$W/packages" "installed are"; fi
+    done
+    now=$(tr '\n' ' ' <"$W/disabled")
+    after=$(without "$now" "$1")
+    while IFS=$TAB read -r name need; do
+        case " $1 " in
+        *" $name "*) ;;
+        *) continue ;;
+        esac
+        case " $after " in
+        *" $need "*)
+            warn "$name needs $need, which is disabled: $TOOL enable $need $name"
+            exit 1
+            ;;
+        esac
+    done <"$W/needs"
+    change_disabled enable "$(without "$now" "$after")" "$after"
+}
+
+# $1: word for it. $2: the names that change. $3: all that are disabled then.
+change_disabled() {
+    CHANGES=no
+    if [ "$DRY" = yes ]; then
+        if [ -n "$2" ]; then would "$1 $(commas "$2")"; fi
+        end_of_rehearsal
+    fi
+    if [ -n "$2" ]; then write_disabled "$3"; else say "nothing to $1: $(commas "$NAMES")"; fi
+    put_away
+    apply
+}
+
+# $1: all names that are to be disabled.
+write_disabled() {
+    take_lock || { warn "another apply has been running for 15 minutes"; exit 1; }
+    if [ -z "$(commas "$1")" ]; then
+        rm -f "$DISABLED"
+    else
+        {
+            mkdir -p "${DISABLED%/*}"
+            printf '%s\n' "$1" | tr ' ' '\n' | sed '/^$/d' | sort -u >"$DISABLED.new"
+            sync "$DISABLED.new"
+            mv -f "$DISABLED.new" "$DISABLED"
+        } 2>"$W/errors" || { warn "cannot write $DISABLED: $(last_line "$W/errors")"; exit 1; }
+    fi
+    # The package manager will call apply.
+    exec 9>&-
+}
+
+put_away() {
+    rm -rf "$W"
+    W=''
+}
+
+# Ends with what a name could have been. $1: name. $2: file with rows of packages. $3: what they are.
+unknown() {
+    known=$(plugins_in "$2")
+    warn "there is no plugin $1; $3: ${known:-none}"
+    exit 1
+}
+
+# --- install, remove --------------------------------------------------------------------------------------------------
+
+# As new as possible for root, who will fetch it anyway.
+look_for_packages() {
+    if [ "$ROOT" = yes ]; then read_available fresh; else read_available cached; fi
+}
+
+# Ends if a name is not to be had. $1: names.
+must_be_available() {
+    # dnf says it itself where it could not be asked.
+    if [ "$MANAGER" = dnf ] && [ ! -s "$W/available" ]; then return 0; fi
+    for name in $1; do
+        if has_plugin "$W/available" "$name"; then continue; fi
+        if [ "$MANAGER" = apt ]; then warn "apt may need to look anew: apt-get update"; fi
+        unknown "$name" "$W/available" "available are"
+    done
+}
+
+install_plugins() {
+    look_around
+    look_for_packages
+    wanted=''
+    for name in $1; do
+        if has_plugin "$W/packages" "$name"; then say "$name is installed already"; else wanted="$wanted $name"; fi
+    done
+    must_be_available "$wanted"
+    carry_out "$wanted" ''
+}
+
+remove_plugins() {
+    look_around
+    leaving=''
+    for name in $1; do
+        if has_plugin "$W/packages" "$name"; then leaving="$leaving $name"; else say "$name is not installed"; fi
+    done
+    while IFS=$TAB read -r name need; do
+        case "$leaving " in
+        *" $name "*) ;;
+        *" $need "*)
+            warn "$name needs $need, so $need cannot be removed without it: $TOOL remove $need $name"
+            exit 1
+            ;;
+        esac
+    done <"$W/needs"
+    carry_out '' "$leaving"
+}
+
+# $1: names to install. $2: names to remove.
+carry_out() {
+    CHANGES=no
+    if [ "$DRY" = yes ]; then
+        rehearse_transaction "$1" "$2"
+        end_of_rehearsal
+    fi
+    if [ -n "$1$2" ]; then
+        transact "$1" "$2" || exit 1
+        must_serve
+    fi
+    settle
+}
+
+rehearse_transaction() {
+    [ -n "$1$2" ] || return 0
+    simulate "$1" "$2" || exit 1
+    if [ -n "$1" ]; then would "install $(commas "$1")"; fi
+    if [ -n "$2" ]; then would "remove $(commas "$2")"; fi
+}
+
+# The package manager has called apply, which has said what went wrong.
+must_serve() {
+    if [ -e "$BIN/failed-set" ]; then warn "what is installed does not serve, see above"; exit 1; fi
+}
+
+# What is installed must serve, whatever the package manager did.
+settle() {
+    put_away
+    QUIET=yes
+    apply
+}
+
+# --- freeze, sync -----------------------------------------------------------------------------------------------------
+
+freeze() {
+    look_around
+    {
+        echo "# Plugins of $CORE, for: $TOOL sync FILE"
+        awk -F '\t' -v PREFIX="$CORE-plugin-" -v DISABLED="$W/disabled" '
+            FILENAME == DISABLED { disabled[$1] = 1; next }
+            index($1, PREFIX) == 1 && $1 != PREFIX "kit" {
+                name = substr($1, length(PREFIX) + 1)
+                print name (name in disabled ? "  # disabled" : "")
+            }' "$W/disabled" "$W/packages"
+    } 2>/dev/null || :
+}
+
+# Makes the installed plugins those of $FILE.
+synchronize() {
+    look_around
+    read_wishes
+    look_for_packages
+    awk -v CORE="$CORE" -v WISHES="$W/wishes" -v PACKAGES="$W/packages" -v NEEDS="$W/needs" '
+{% include "target/sync.awk" %}
+' "$W/wishes" "$W/packages" "$W/needs" "$W/available" | sort >"$W/plan"
+    clash=$(sed -n 's/^clash //p' "$W/plan" | head -n 1)
+    if [ -n "$clash" ]; then warn "$FILE: ${clash#* } needs ${clash%% *}, which is disabled there"; exit 2; fi
+    wanted=$(planned install)
+    leaving=$(planned remove)
+    must_be_available "$wanted"
+    now=$(tr '\n' ' ' <"$W/disabled")
+    after=$(awk -F '\t' '$2 == "yes" { print $1 }' "$W/wishes" | tr '\n' ' ')
+    CHANGES=no
+    if [ "$DRY" = yes ]; then
+        rehearse_transaction "$wanted" "$leaving"
+        off=$(without "$after" "$now")
+        if [ -n "$off" ]; then would "disable $(commas "$off")"; fi
+        on=$(without "$now" "$after")
+        if [ -n "$on" ]; then would "enable $(commas "$on")"; fi
+        end_of_rehearsal
+    fi
+    if [ "$now" != "$after" ]; then write_disabled "$after"; fi
+    if [ -n "$wanted$leaving" ]; then
+        transact "$wanted" "$leaving" || {
+            if [ "$now" != "$after" ]; then write_disabled "$now"; fi
+            exit 1
+        }
+        must_serve
+    fi
+    settle
+}
+
+planned() {
+    sed -n "s/^$1 //p" "$W/plan" | tr '\n' ' '
+}
+
+# What $FILE wants. Out: $W/wishes, rows `name TAB whether it is disabled`.
+read_wishes() {
+    cat -- "$FILE" >"$W/file" 2>"$W/errors" || { warn "cannot read $FILE: $(last_line "$W/errors")"; exit 2; }
+    if [ ! -s "$W/file" ]; then
+        # A file that was cut off must not remove everything.
+        warn "$FILE is empty; a comment line in it says that no plugin is wanted"
+        exit 2
+    fi
+    awk -v CORE="$CORE" '
+{% include "target/wishes.awk" %}
+' "$W/file" >"$W/wishes" 2>"$W/errors" || {
+        while IFS= read -r line; do warn "$FILE $line"; done <"$W/errors"
+        exit 2
+    }
+}
+
+# --- apply --dry-run --------------------------------------------------------------------------------------------------
+
+rehearse() {
+    prepare
+    print_refusals
+    unchecked || exit 1
+    if [ -s "$W/fatal" ]; then
+        warn "apply would change nothing: $(describe_working)"
+        exit 1
+    fi
+    CHANGES=no
+    if ! why=$(current "$(set_id)"); then
+        if [ -s "$W/used" ]; then
+            would "make $CORE with $(cut -f 2,3 "$W/used" | tr "$TAB\n" ' ,' | sed 's/,$//; s/,/, /g'): $why"
+        else
+            would "make $CORE without plugins: $why"
+        fi
+    elif restart_is_due; then
+        would "restart $UNIT, which still runs the old set"
+    fi
+    end_of_rehearsal
+}

@@ -1,0 +1,164 @@
+# What the package manager knows, and what it is asked to do.
+
+# Out: $MANAGER, the one that has the core on record.
+find_manager() {
+    case $INSTALL in
+    dnf*) MANAGER=dnf ;;
+    *) MANAGER=apt ;;
+    esac
+}
+
+relations() {
+    awk -v CORE="$CORE" '
+{% include "target/relations.awk" %}
+' | sort
+}
+
+# Out: $W/packages, the packages on record; for the rows see relations.awk.
+read_packages() {
+    find_manager
+    case $MANAGER in
+    apt)
+        # The format is dpkg-query's, not the shell's.
+        # shellcheck disable=SC2016
+        dpkg-query -W -f '=${Package}\t${Version}\t${db:Status-Status}\t${db:Status-Want}\n${Depends}, ${Provides}\n' \
+            "$CORE" "$CORE-plugin-*" 2>/dev/null
+        ;;
+    dnf)
+        {% raw %}
+        rpm -qa --qf '=%{NAME}\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\tinstalled\t-\n[%{REQUIRENAME}\n][%{PROVIDENAME}\n]' \
+            "$CORE" "$CORE-plugin-*" 2>/dev/null
+        {% endraw %}
+        ;;
+    esac | relations |
+        awk -F '\t' '$3 !~ /^(not-installed|config-files|half-installed)$/' >"$W/packages"
+}
+
+# Out: $W/available, what the package manager would install; it stays empty where that is not known. $1: `cached` to
+# stay away from the network.
+read_available() {
+    case $MANAGER in
+    apt)
+        command -v apt-cache >/dev/null || { : >"$W/available"; return 0; }
+        { echo "$CORE"; apt-cache pkgnames "$CORE-plugin-" 2>/dev/null || :; } |
+            { xargs apt-cache show --no-all-versions 2>/dev/null || :; }
+        ;;
+    dnf)
+        command -v dnf >/dev/null || { : >"$W/available"; return 0; }
+        set -- "$1" --quiet
+        if [ "$1" = cached ]; then set -- "$@" --cacheonly; fi
+        # Anybody may read what root has fetched and checked.
+        if [ "$ROOT" = no ]; then set -- "$@" '--setopt=*.repo_gpgcheck=False' --setopt=cachedir=/var/cache/dnf; fi
+        shift
+        HOME=$W dnf "$@" repoquery --latest-limit=1 --qf {% raw %}'=%{name}\t%{evr}\n%{requires}\n%{provides}\n'{% endraw %} \
+            "$CORE" "$CORE-plugin-*" 2>/dev/null || :
+        ;;
+    esac | relations >"$W/available"
+}
+
+# Prints names of plugins that could be installed, parted by commas. $1: file with rows of packages.
+plugins_in() {
+    awk -F '\t' -v PREFIX="$CORE-plugin-" 'index($1, PREFIX) == 1 && $1 != PREFIX "kit" {
+        printf "%s%s", n++ ? ", " : "", substr($1, length(PREFIX) + 1)
+    }' "$1"
+}
+
+# Whether a package stands in a file of rows. $1: file. $2: name of the plugin.
+has_plugin() {
+    awk -F '\t' -v PACKAGE="$CORE-plugin-$2" '$1 == PACKAGE { found = 1 } END { exit !found }' "$1"
+}
+
+# Package names of plugins. $1: names. $2: what comes after each.
+packages_of() {
+    for name in $1; do printf '%s-plugin-%s%s ' "$CORE" "$name" "${2-}"; done
+}
+
+# The terminal, where there is one: questions of the package manager are for a person.
+ask_person() {
+    # A package manager must die of a broken pipe as always.
+    trap - PIPE
+    if (: </dev/tty) 2>/dev/null; then exec "$@" </dev/tty; fi
+    exec "$@"
+}
+
+# Runs apt-get. $1: `simulate` or `change`. $2: names to install. $3: names to remove.
+run_apt() {
+    # Names of packages have no spaces.
+    # shellcheck disable=SC2046
+    set -- "$1" $(packages_of "$2") $(packages_of "$3" -)
+    how=$1
+    shift
+    if [ "$how" = simulate ]; then apt-get --simulate install "$@"; return; fi
+    if [ "$YES" = yes ]; then
+        set -- --yes -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install "$@"
+        (DEBIAN_FRONTEND=noninteractive ask_person apt-get "$@")
+    else
+        (ask_person apt-get install "$@")
+    fi
+}
+
+# Runs dnf likewise. Packages that nothing needs any more stay: the core may be one of them.
+run_dnf() {
+    install=$2
+    remove=$3
+    case $1:$YES in
+    simulate:*) set -- --assumeno ;;
+    change:yes) set -- --assumeyes ;;
+    *) set -- ;;
+    esac
+    set -- dnf "$@" --setopt=clean_requirements_on_remove=False
+    # shellcheck disable=SC2046
+    if [ -z "$remove" ]; then
+        (ask_person "$@" install $(packages_of "$install"))
+    elif [ -z "$install" ]; then
+        (ask_person "$@" remove $(packages_of "$remove"))
+    elif [ ! -s "$W/available" ] || dnf --version 2>/dev/null | grep -q '^dnf5 '; then
+        # dnf5 has no shell for a transaction of both kinds; that of dnf goes on where it does not know a name.
+        (ask_person "$@" install $(packages_of "$install")) || return 1
+        (ask_person "$@" remove $(packages_of "$remove"))
+    else
+        printf 'install %s\nremove %s\nrun\n' "$(packages_of "$install")" "$(packages_of "$remove")" >"$W/transaction"
+        (ask_person "$@" shell "$W/transaction")
+    fi
+}
+
+# Says what a transaction would do. $1: names to install. $2: names to remove. Fails if the package manager refuses.
+simulate() {
+    if [ "$MANAGER" = apt ]; then
+        run_apt simulate "$1" "$2" >"$W/output" 2>&1 || { cat "$W/output" >&2; return 1; }
+        lost=$(more_than_wanted "$2")
+        if [ -n "$lost" ]; then
+            warn "nothing is done: apt-get would also remove $lost; $TOOL why NAME tells more"
+            return 1
+        fi
+        return 0
+    fi
+    # Only root may ask dnf; its status says no in any case.
+    [ "$ROOT" = yes ] || return 0
+    run_dnf simulate "$1" "$2" >"$W/output" 2>&1 || :
+    if grep -qE '^(Operation aborted|Error: Operation aborted|Nothing to do)' "$W/output"; then return 0; fi
+    cat "$W/output" >&2
+    return 1
+}
+
+# Packages of ours that apt-get's simulation removes beyond the wanted ones. $1: wanted names.
+more_than_wanted() {
+    awk -v CORE="$CORE" -v WANTED=" $(packages_of "$1")" '
+        $1 == "Remv" && ($2 == CORE || index($2, CORE "-plugin-") == 1) && !index(WANTED, " " $2 " ") &&
+        $2 != CORE "-plugin-kit" { printf "%s%s", n++ ? ", " : "", $2 }' "$W/output"
+}
+
+# Installs and removes plugins, in one transaction where the package manager can. $1: names to install. $2: to remove.
+transact() {
+    # apt removes plugins to get a newer core; nobody asked for that here.
+    if [ "$MANAGER" = apt ]; then simulate "$1" "$2" || return 1; fi
+    "run_$MANAGER" change "$1" "$2" || { warn "$MANAGER has failed, see above"; return 1; }
+    read_record
+    read_packages
+    for name in $1; do
+        has_plugin "$W/packages" "$name" || { warn "$name was not installed"; return 1; }
+    done
+    for name in $2; do
+        if has_plugin "$W/packages" "$name"; then warn "$name was not removed"; return 1; fi
+    done
+}

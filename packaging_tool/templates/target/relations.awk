@@ -1,0 +1,43 @@
+# In: records of packages; each begins with `=NAME TAB VERSION TAB STATE TAB WANT`, or is a stanza of apt-cache. Out: a row
+# `package TAB version TAB state TAB hold TAB abi TAB needs` for each, `-` for what is not known.
+function finish() {
+    if (package != "" && state != "")
+        print package "\t" version "\t" state "\t" hold "\t" (abi == "" ? "-" : abi) "\t" (needs == "" ? "-" : needs)
+    package = ""
+}
+function begin(name) {
+    finish()
+    package = name
+    version = state = hold = "-"
+    abi = needs = ""
+}
+# The names in a relation: the ABI, and plugins that it needs.
+function relate(text,    n, i, word, prefix) {
+    prefix = CORE "-plugin-"
+    n = split(text, word, /[ ,|\t]+/)
+    for (i = 1; i <= n; i++) {
+        if (index(word[i], CORE "-abi") == 1) {
+            abi = substr(word[i], length(CORE) + 6)
+            sub(/\)$/, "", abi)
+        } else if (index(word[i], prefix) == 1 && word[i] != package) {
+            sub(/\(.*|:.*/, "", word[i])
+            name = substr(word[i], length(prefix) + 1)
+            if (name !~ /^[a-z0-9][a-z0-9.+-]*$/ || name ~ /^kit(-abi-.*)?$/ || index("," needs ",", "," name ",")) continue
+            needs = needs == "" ? name : needs "," name
+        }
+    }
+}
+/^=/ {
+    n = split(substr($0, 2), part, "\t")
+    begin(part[1])
+    version = part[2]
+    if (n > 2) { state = part[3]; hold = part[4] == "hold" ? "yes" : "no" }
+    next
+}
+/^Package: / { begin(substr($0, 10)); stanza = 1; state = ""; next }
+stanza && /^Version: / { version = substr($0, 10); next }
+# What no repository has, apt knows only from dpkg.
+stanza && /^Filename: / { state = "-"; next }
+stanza && /^(Depends|Pre-Depends|Provides): / { sub(/^[^:]*: /, ""); relate($0); next }
+!stanza { relate($0) }
+END { finish() }
