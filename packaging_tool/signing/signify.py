@@ -161,6 +161,14 @@ def parse_public(text: bytes, name: str = "public key") -> PublicKey:
     return PublicKey(kind, key_id, point, _expiry(comment, name))
 
 
+def signer_of(signature: bytes) -> tuple[str, bytes]:
+    """Kind and key id that a signature file names. Raises SigningError if it is damaged or of an unknown kind."""
+    kind, key_id, value, _ = _parse(signature, "signature")
+    if len(value) != 64 if kind == "ed25519" else not 8 <= len(value) <= 72:
+        raise SigningError(f"signature: wrong length for one of kind {kind}")
+    return kind, key_id
+
+
 def _expiry(comment: bytes, name: str) -> date | None:
     """The date at the end of a public key's comment."""
     if b"expires" not in comment.lower():

@@ -87,10 +87,16 @@ def _copy(base: Path, root: Path) -> None:
 
 
 def _machine(base: Path, key: Key, directory: Path, shell: list[str], assemble: str = ASSEMBLE) -> Iterator[Machine]:
+    machine = machine_of(base, key, directory, shell, assemble)
+    yield machine
+    shutil.rmtree(machine.root)
+
+
+def machine_of(base: Path, key: Key, directory: Path, shell: list[str], assemble: str = ASSEMBLE) -> Machine:
+    """A machine with the core alone, in directory."""
     root = directory / "root"
     _copy(base, root)
     if shell[0] == "bash":
         (root / "usr/bin/awk").unlink()
         (root / "usr/bin/awk").symlink_to(AWKS[-1])
-    yield Machine(root, key, shell, assemble)
-    shutil.rmtree(root)
+    return Machine(root, key, shell, assemble)

@@ -1,15 +1,19 @@
-"""The target reads manifests exactly as Python does: both judge the same good and bad ones."""
+"""The target reads manifests, signatures and keys exactly as Python does: both judge the same good and bad ones."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from packaging_tool.package import manifest
 from packaging_tool.target import runtime
-from tests.target.machine import AWKS
+from tests.target.conftest import SHELLS, machine_of
+from tests.target.machine import AWKS, Key, Machine
+from tests.vectors import make
 
 VECTORS = Path(__file__).parent.parent / "vectors/manifest"
 PARSER = Path(runtime.__file__).parent.parent / "templates/target/parse.awk"
@@ -70,3 +74,61 @@ def test_bad_manifests_are_refused(tmp_path: Path, path: Path, awk: str) -> None
         rows, files, refused = read(awk, tmp_path / name, path.read_bytes(), name)
         assert (rows, files) == ([], [])
         assert refused.startswith(f"{name}\t/usr/share/caddy/")
+
+
+# What the tool says for each reason that a bad case has.
+SAYS = {
+    "key": "\n  repair: remove or repair it\n",
+    "signature": "plugin bell: /usr/share/fake/plugins/bell.manifest.sig ",
+    "revoked": "which is revoked",
+    "expired": "which expired on 2020-02-29",
+    "unknown": "plugin bell: its manifest is signed by the unknown key ",
+    "mismatch": "plugin bell: the signature of its manifest does not fit",
+}
+
+
+ALL = [pytest.param(shell, marks=pytest.mark.acceptance if "gawk" in shell else ()) for shell in SHELLS]
+
+
+@pytest.fixture(scope="module", params=ALL)
+def verifier(request: pytest.FixtureRequest, base: Path, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """A machine with no key and no plugin, on which the package of the plugin `bell` is on record."""
+    shell: str = request.param
+    machine = machine_of(base, key, tmp_path_factory.mktemp("verifier"), SHELLS[shell])
+    machine.record("fake-plugin-bell", "1.0-1")
+    return machine
+
+
+@pytest.fixture
+def judged(verifier: Machine, case: Path) -> Iterator[tuple[int, str]]:
+    """Status and words of the tool about a case."""
+    trusted = verifier.share / "keys"
+    shutil.rmtree(trusted)
+    trusted.mkdir()
+    for path in case.iterdir():
+        if path.suffix == ".pub" or path.name == "revoked":
+            shutil.copyfile(path, trusted / path.name)
+        elif path.name != "reason":
+            shutil.copyfile(path, verifier.share / "plugins" / path.name)
+    payload = verifier.plugins / "bell"
+    for number, file in enumerate(manifest.parse((case / "bell.manifest").read_bytes()).files):
+        payload.mkdir(exist_ok=True)
+        (payload / file.path).write_text(f"{number}")
+    done = verifier.tool("verify")
+    yield done.returncode, done.stdout.replace("fake-plugins: ", "")
+    shutil.rmtree(payload, ignore_errors=True)
+
+
+GOOD, BAD = (sorted((make.FOLDER / folder).iterdir()) for folder in ("good", "bad"))
+
+
+@pytest.mark.parametrize("case", GOOD, ids=lambda path: path.name)
+def test_good_signatures_are_taken(judged: tuple[int, str]) -> None:
+    assert judged == (0, "all plugins are verified: bell\n")
+
+
+@pytest.mark.parametrize("case", BAD, ids=lambda path: path.name)
+def test_bad_signatures_are_refused_for_their_reason(case: Path, judged: tuple[int, str]) -> None:
+    status, said = judged
+    assert status == 1
+    assert SAYS[(case / "reason").read_text().strip()] in f"\n{said}"

@@ -110,7 +110,14 @@ FILENAME == TREE {
     else if (part[1] == "file" && part[2] == 0 && is_key(place)) complain("is empty")
     next
 }
-FILENAME == SIZES { split($0, part, "\t"); bytes_of[part[2]] = part[1]; next }
+FILENAME == SIZES {
+    split($0, part, "\t")
+    bytes_of[part[2]] = part[1]
+    # awk sees no line of it.
+    if (part[1] == 0 && part[2] ~ /\.sig$/) { kind = "sig"; name = substr(part[2], 1, length(part[2]) - 13); complain("is empty") }
+    kind = ""
+    next
+}
 FNR == 1 {
     finish()
     lines = broken = bytes = 0

@@ -1,0 +1,2 @@
+untrusted comment: test key, known to all the world
+RUNYeVWTesJMnjBGAiIAAIk3MnqDq0Arl05Z6bLrBgtAru5HZMr0/6c7cPPlcz/mAiBJb44pAyASMvO60Rhd4rH3ONFWOTgz8ILf1OsZF9pHiA==

@@ -1,0 +1,2 @@
+untrusted comment: test key, known to all the world
+RUNYeVWTesJMnjBFAiEAgq8xYE8Huk6CM2vf6eSInsMjel9tT6mMPxDkNoxiZDgCIF/BewttoxPGWGyDTqxCRlKGhT/2YJU1Y1BTAiSfgC9C

@@ -1,0 +1,2 @@
+untrusted comment: test key, known to all the world
+RUNYeVWTesJMnjBFAiEAiTcyeoOrQCuXTlnpsusGC0Cu7kdkyvT/pztw8+VzP+QCIElvjikDIBIy87rRGF3isfc40VY5ODPwgt/U6xkX2keI

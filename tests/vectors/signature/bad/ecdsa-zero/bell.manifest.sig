@@ -1,0 +1,2 @@
+untrusted comment: test key, known to all the world
+RUNYeVWTesJMnjAGAgEAAgEA

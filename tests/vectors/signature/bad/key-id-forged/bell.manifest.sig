@@ -1,0 +1,2 @@
+untrusted comment: test key, known to all the world
+RWQ7ZbJpCRT39zEOS1MJlTtDGFqB9G6CQ/s6sWSP88Q1JdY0wFXwUJYIhtj3ZSuJf39EvcAn6+URi62UAfK1eXTKu1o4DNeK0Aw=

@@ -1,0 +1,2 @@
+untrusted comment: x
+RWQ7ZbJpCRT398OAbO6u1RpYNeFF/jKhqfzUidiuMEMHegc+zgeJxmhQIZZYk7PpiyAfFHzeuTTEJKIzCSXzAh/uSQDnEz8FPgY=

@@ -1,0 +1,1 @@
+untrusted comment: verify with the key

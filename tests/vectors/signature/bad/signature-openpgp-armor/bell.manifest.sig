@@ -1,0 +1,4 @@
+-----BEGIN PGP SIGNATURE-----
+
+iHUEABYKAB0=
+-----END PGP SIGNATURE-----

@@ -1,0 +1,2 @@
+untrusted comment: verify with the key
+RUNYeVWTesJMnjBFAiEAiTcyeoOrQCuXTlnpsusGC0Cu7kdkyvT/pztw8+VzP+YCIElvjikDIBIy87rRGF3isfc40VY5ODPwgt/U6xkX2keI

@@ -1,0 +1,2 @@
+untrusted comment: verify with the key
+RUNYeVWTesJMnjBEAiA8T1oyFfuaOU5NrQ/Sep1ShC+bKR8AQCR8/A/kIx63YQIgIBDlIYptjndfDWIA0vlbY/Cvqqp1H6zDKozHuPbZtHE=

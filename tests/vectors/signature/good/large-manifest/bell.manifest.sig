@@ -1,0 +1,2 @@
+untrusted comment: verify with the key
+RWQ7ZbJpCRT392i7sHueTkFnTBCClrWPUx8tRgz9hn/Mj7xpH18A2wHY2mrzHbJvHSCsAU+19xv3bcnF1U7j0rGGD8szkTudmgQ=

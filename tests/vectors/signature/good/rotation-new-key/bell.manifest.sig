@@ -1,0 +1,2 @@
+untrusted comment: verify with the key
+RWQLzSU5r6B2izd/zJ60dn11IYVLpyiRVcDnBcae4c2k2Osf+QgHlzusynz9uXwUkDHU5FYMIL8BVGNhun9C6AiimO17cZrfoAg=
