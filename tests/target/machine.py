@@ -205,6 +205,7 @@ class Machine:
         self.core.write_text(CORE)
         self.core.chmod(0o755)
         self.record("fake", "1.0-1")
+        self.list_files("fake", [self.core])
 
     def record(self, package: str, version: str, status: str = "install ok installed") -> None:
         """Write a package into dpkg's database, in place of what it said of it before."""
@@ -219,6 +220,17 @@ class Machine:
         database = self.root / "var/lib/dpkg/status"
         stanzas = [s for s in database.read_text().split("\n\n") if s and not s.startswith(f"Package: {package}\n")]
         database.write_text("".join(f"{stanza}\n\n" for stanza in stanzas))
+
+    def list_files(self, package: str, paths: Sequence[Path]) -> None:
+        """Write into dpkg's database what a package consists of, as its files are now."""
+        info = self.root / "var/lib/dpkg/info"
+        names = [f"/{path.relative_to(self.root)}" for path in paths]
+        parents = {str(parent) for name in names for parent in Path(name).parents}
+        listed = sorted(parents | set(names))
+        (info / f"{package}.list").write_text("".join(f"{'/.' if name == '/' else name}\n" for name in listed))
+        sums = [(hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest(), path) for path in paths]
+        text = "".join(f"{digest}  {path.relative_to(self.root)}\n" for digest, path in sums)
+        (info / f"{package}.md5sums").write_text(text)
 
     def install(
         self,
@@ -253,6 +265,8 @@ class Machine:
         ]
         self.write_manifest(name, "".join(f"{line}\n" for line in lines), key)
         self.record(f"fake-plugin-{name}", on_record or version)
+        signature = self.manifest(name).with_suffix(".manifest.sig")
+        self.list_files(f"fake-plugin-{name}", [self.manifest(name), signature, *(base / path for path in payload)])
 
     def manifest(self, name: str) -> Path:
         return self.share / "kit.manifest" if name == "kit" else self.share / f"plugins/{name}.manifest"
@@ -265,6 +279,8 @@ class Machine:
     def remove(self, name: str) -> None:
         shutil.rmtree(self.plugins / name)
         for path in self.share.glob(f"plugins/{name}.manifest*"):
+            path.unlink()
+        for path in (self.root / "var/lib/dpkg/info").glob(f"fake-plugin-{name}.*"):
             path.unlink()
         self.forget(f"fake-plugin-{name}")
 
