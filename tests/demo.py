@@ -24,6 +24,16 @@ CADDYFILE = """http://:8080 {
 	file_server
 }
 """
+BROKEN = """package cors
+
+import "os"
+
+func init() {
+	if _, err := os.Stat("/etc/caddy/Caddyfile"); err == nil {
+		panic("a fault that only this machine shows")
+	}
+}
+"""
 # Lines of apt that say nothing about the packages.
 NOISE = re.compile(
     r"^(Reading|Building|The following|debconf:|Selecting|\(Reading|Preparing|Need to get|After this|Fetched|Get:|Hit:)"
@@ -105,6 +115,22 @@ def refuse(machine: Apt, project: Workspace, place: Path) -> None:
     expect(show(machine, 'caddy-plugins status; echo "status: $?"'), "status: 0")
 
 
+def break_down(machine: Apt, project: Workspace) -> None:
+    """An upgrade that brings a plugin which crashes on the machine, though it did not where it was built."""
+    title("An upgrade brings a plugin that crashes: it is tried before it may serve, and the old one stays")
+    (project.root / "cors/broken.go").write_text(BROKEN)
+    manifest = project.root / "mkpkgs.toml"
+    manifest.write_text(manifest.read_text().replace('browsers"\nversion = "1.0.0"', 'browsers"\nversion = "1.0.1"'))
+    print(project.mkpkgs("--arch", "amd64").stdout, end="")
+    machine.use(project.dist)
+    show(machine, "apt-get upgrade -y")
+    expect(show(machine, 'caddy-plugins status; echo "status: $?"', check=False), "status: 1")
+    show(machine, "systemctl --failed --no-legend --plain")
+    said = show(machine, "curl -si -H 'Origin: https://app.example.org' http://localhost:8080/")
+    expect(said, "2 + 3 = 5")
+    expect(said, "Access-Control-Allow-Origin: https://app.example.org")
+
+
 def main() -> int:
     """Run the demo; the status says whether all of it was shown."""
     began = time.monotonic()
@@ -123,6 +149,7 @@ def main() -> int:
             else:
                 serve(machine)
                 refuse(machine, project, place)
+                break_down(machine, project)
     except (MachineError, AssertionError, OSError, subprocess.SubprocessError) as failed:
         print(f"demo: {failed}", file=sys.stderr)
         return 1

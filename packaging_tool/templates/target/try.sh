@@ -19,11 +19,22 @@ try() {
 try_set() {
 {% if check %}
     try "it was tried" "$CORE-try.service" {{ check }}
+    # A plugin may end the program before the server's own code says a word, and with status 0.
+    if [ ! -s "$W/output" ] && [ -n "$(say_alone {{ check }})" ]; then
+        fail "$CORE with ${NAMES:-no plugins} ended without a word when it was tried" \
+            "remove or downgrade the plugin that ends it; then $TOOL apply"
+    fi
 {% endif %}
 {% if config_check %}
     # It asks for the service's environment and directories, which only systemd has.
     if [ -d /run/systemd/system ]; then try "the configuration was checked" "$CORE-check.service"; fi
 {% endif %}
+}
+
+# What the core's own program prints.
+say_alone() {
+    timeout -s KILL 30 setpriv --reuid "$TRY_USER" --regid "$(id -g "$TRY_USER")" --clear-groups --no-new-privs \
+        env -i PATH=/usr/bin:/bin LC_ALL=C "$BIN/$CORE-core" "$@" 2>&1 9>&- || :
 }
 
 # In a unit with the sandbox of the service. Out: $status, $what.
@@ -72,7 +83,7 @@ try_in_namespaces() {
     fi
     (
         cd "$W/home"
-        exec timeout -s KILL 30 prlimit --core=0 --fsize=33554432 "$@"
+        exec timeout -s KILL 30 prlimit --core=0 --fsize=33554432 --data=1073741824 "$@"
     ) >"$W/output" 2>&1 9>&- || status=$?
     what="ended with status $status"
     if [ "$status" -eq 137 ]; then what="did not end within 30 seconds"; fi

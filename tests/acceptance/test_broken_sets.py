@@ -1,0 +1,196 @@
+"""A plugin that breaks on its upgrade: the last working set goes on serving, and nothing is ever served without it.
+
+The server has one plugin, `auth`, that asks for a password. While apt and dnf bring a broken one, requests without a
+password come all the time: each must be turned away.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests import roots
+from tests.systems import Apt, Dnf, System
+from tests.workspace import Workspace
+
+pytestmark = pytest.mark.acceptance
+
+SAMPLE = Path(__file__).parent.parent / "samples/web-gate"
+MakeMachine = Callable[[Workspace, str], System]
+
+# What the new plugin does in its init on the target, where the build's own test cannot see it; what apply says of it.
+BREAKS: Mapping[str, tuple[str, str]] = {
+    "crash": ('panic("auth is broken")', "ended with status 2 when it was tried: "),
+    "exit": ("os.Exit(0)", "ended without a word when it was tried"),
+    "hang": ("for {\n\t\t}", "did not end within 30 seconds when it was tried"),
+    "greedy": ("greed()", "when it was tried: "),
+    "renamed": (
+        'delete(gate.Guards, "auth")',
+        "when the configuration was checked: gate.conf: there is no plugin auth",
+    ),
+}
+# Each line is a way out of the sandbox; the first that is open ends the try with its name.
+NOSY = """
+func init() {
+	if _, err := os.Stat("/etc/gate/gate.conf"); err != nil || len(os.Args) != 2 || os.Args[1] != "version" {
+		return
+	}
+	must := func(what string, fits bool) {
+		if !fits {
+			fmt.Fprintln(os.Stderr, "open: "+what)
+			os.Exit(1)
+		}
+	}
+	own, _ := user.Current()
+	must("it is "+own.Username, own.Username == "gate")
+	must("HOME="+os.Getenv("HOME"), os.Getenv("HOME") == "/var/lib/gate")
+	links, _ := net.Interfaces()
+	must("network", len(links) == 1)
+	_, err := net.Dial("tcp", "127.0.0.1:8080")
+	must("the server's port", err != nil)
+	status, _ := os.ReadFile("/proc/self/status")
+	must("capabilities", strings.Contains(string(status), "CapEff:\\t0000000000000000"))
+	must("capabilities to gain", strings.Contains(string(status), "CapBnd:\\t0000000000000000"))
+	must("new privileges", strings.Contains(string(status), "NoNewPrivs:\\t1"))
+	for _, place := range []string{"/usr/lib/gate/bin/x", "/usr/lib/gate/bin/serving/x", "/etc/x", "/srv/x", "/run/x"} {
+		must("writes "+place, os.WriteFile(place, nil, 0o600) != nil)
+	}
+	for _, place := range []string{"/var/lib/gate/x", "/tmp/x", "/var/tmp/x"} {
+		must("cannot write "+place, os.WriteFile(place, nil, 0o600) == nil)
+	}
+	os.WriteFile("/dev/shm/x", nil, 0o600)
+	_, err = os.ReadDir("/home/somebody")
+	must("homes", err != nil)
+	target, _ := os.Readlink("/proc/self/exe")
+	same, _ := os.Stat("/usr/bin/gate")
+	own2, _ := os.Stat(target)
+	must("another program", os.SameFile(same, own2))
+}
+"""
+GREED = """
+var taken [][]byte
+
+func greed() {
+	for range 4 {
+		taken = append(taken, bytes.Repeat([]byte{1}, 1<<30))
+	}
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def gates(shared: Path) -> Path:
+    """`good`, and for each way to break a copy with a newer plugin that does it; and `nosy`."""
+    place = shared / "gates"
+    with roots.locked(shared / "gates.lock"):
+        if not (place / "done").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            good = Workspace.create(SAMPLE, place / "good")
+            good.mkpkgs()
+            for name, (code, _) in BREAKS.items():
+                more, imports = (GREED, ("bytes",)) if name == "greedy" else ("", ())
+                there = f'\tif _, err := os.Stat("/etc/gate/gate.conf"); err == nil {{\n\t\t{code}\n\t}}\n'
+                rebuild(good.copy(place / name), there, more, ("os", *imports))
+            rebuild(good.copy(place / "nosy"), "", NOSY, ("fmt", "net", "os", "os/user", "strings"))
+            (place / "done").touch()
+    return place
+
+
+def rebuild(project: Workspace, code: str, more: str, imports: tuple[str, ...]) -> None:
+    """Give the plugin another init and a higher version."""
+    source = project.root / "auth/auth.go"
+    text = (
+        source.read_text().replace("func init() {\n", f"{more}\nfunc init() {{\n").replace("\t}\n}", f"\t}}\n{code}}}")
+    )
+    lines = "".join(f'\t"{name}"\n' for name in sorted(imports))
+    source.write_text(text.replace("import (\n", f"import (\n{lines}"))
+    manifest = project.root / "mkpkgs.toml"
+    manifest.write_text(manifest.read_text().replace('password"\nversion = "1.0"', 'password"\nversion = "1.1"'))
+    project.mkpkgs()
+
+
+@pytest.fixture
+def gate(machine: MakeMachine, gates: Path) -> System:
+    """A machine whose server asks for a password, as its configuration demands."""
+    system = machine(Workspace.at(gates / "good"), "gate")
+    system.write("/etc/systemd/system/gate-try.service.d/short.conf", "[Service]\nTimeoutStartSec=3s\n")
+    system.install("gate", "gate-plugin-auth")
+    system.write("/etc/gate/gate.conf", "auth\n")
+    system.run("systemctl", "restart", "gate")
+    assert ask(system) == "401"
+    assert ask(system, "open sesame") == "200"
+    return system
+
+
+def ask(system: System, password: str = "") -> str:
+    """The status of an answer."""
+    retry = ("--retry", "20", "--retry-connrefused", "--retry-delay", "1")
+    who = ("-u", f"somebody:{password}") if password else ()
+    return system.run("curl", "-so", "/dev/null", "-w", "%{http_code}", *retry, *who, "http://127.0.0.1:8080/").stdout
+
+
+@contextmanager
+def nobody_gets_in(system: System) -> Iterator[None]:
+    """Asks without a password all the time; in the end every answer must have been a refusal."""
+    system.run(
+        *("systemd-run", "--quiet", "--unit=knock", "sh", "-c"),
+        "while :; do curl -so /dev/null -w '%{http_code}\\n' http://127.0.0.1:8080/ || :; done >/run/codes",
+    )
+    yield
+    system.run("systemctl", "stop", "knock")
+    codes = system.sh("cat /run/codes").split()
+    assert set(codes) <= {"401", "000"}, f"{codes.count('200')} of {len(codes)} got in"
+    assert codes.count("401") > 5
+
+
+# What apply does does not depend on who called it, so one way through dnf is enough.
+@pytest.mark.parametrize(("kind", "broken"), [*((Apt, name) for name in BREAKS), (Dnf, "crash")])
+def test_an_auth_plugin_that_breaks_on_upgrade_lets_nobody_in(gate: System, gates: Path, broken: str) -> None:
+    with nobody_gets_in(gate):
+        gate.use(Workspace.at(gates / broken).dist)
+        starts = gate.starts()
+        done = gate.upgrade()
+        assert done.returncode == 0
+        assert gate.installed()["gate-plugin-auth"].startswith("1.1")
+        assert BREAKS[broken][1] in done.stdout
+        assert "the old set goes on serving: gate with auth" in done.stdout
+        assert gate.starts() == starts
+    assert ask(gate, "open sesame") == "200"
+    assert gate.run("gate-plugins", "status", check=False).returncode == 1
+    assert "gate-apply.service" in gate.run("systemctl", "--failed", "--plain", "--no-legend").stdout
+    # Nor after the machine has started anew.
+    gate.stop()
+    gate.start()
+    with nobody_gets_in(gate):
+        gate.sh("for try in 1 2 3 4 5 6 7 8 9 10; do sleep 0.3; curl -so /dev/null http://127.0.0.1:8080/ || :; done")
+    assert ask(gate, "open sesame") == "200"
+
+
+@pytest.mark.parametrize("kind", [Apt])
+def test_what_is_tried_has_the_services_sandbox_and_leaves_nothing(gate: System, gates: Path) -> None:
+    gate.sh("mkdir -p /home/somebody; touch /run/mark; sleep 0.1")
+    gate.use(Workspace.at(gates / "nosy").dist)
+    done = gate.upgrade()
+    assert "open: " not in done.stdout
+    assert gate.run("gate-plugins", "status").returncode == 0
+    places = "/var/lib/gate /dev/shm /var/log/gate /etc/gate /usr/lib/gate /home"
+    found = gate.sh(f"find {places} -newer /run/mark ! -type d 2>/dev/null || :").split()
+    kept = ("/usr/lib/gate/plugins/", "/usr/lib/gate/bin/", "/var/lib/gate/checked")
+    assert [path for path in found if not path.startswith(kept)] == []
+    assert "/var/lib/gate/x" not in found
+
+
+@pytest.mark.parametrize("kind", [Apt])
+def test_events_have_identifiers_in_the_journal_of_the_service(gate: System, gates: Path) -> None:
+    from packaging_tool.target.runtime import EVENTS
+
+    gate.use(Workspace.at(gates / "crash").dist)
+    gate.upgrade()
+    gate.run("journalctl", "--sync")
+    for event, word in (("applied", "verified and put into gate: auth"), ("failed", "the old set goes on serving")):
+        found = gate.run("journalctl", "-u", "gate", f"MESSAGE_ID={EVENTS[event]}", "-o", "cat").stdout
+        assert word in found
