@@ -52,6 +52,7 @@ def test_the_layout_is_the_documented_one() -> None:
         "/usr/lib/fake/plugins": "directory 0750 root:fake",
         "/usr/lib/systemd/system/fake-apply-later@.service": "file 0644 root:root",
         "/usr/lib/systemd/system/fake-apply.service": "file 0644 root:root",
+        "/usr/lib/systemd/system/fake-try.service": "file 0644 root:root",
         "/usr/lib/systemd/system/fake.service": "file 0644 root:root",
         "/usr/lib/systemd/system/multi-user.target.wants/fake-apply.service": "symlink 0777 root:root",
         "/usr/lib/sysusers.d/fake.conf": "file 0644 root:root",
@@ -62,6 +63,7 @@ def test_the_layout_is_the_documented_one() -> None:
         "/usr/share/fake/keys": "directory 0755 root:root",
         "/usr/share/fake/keys/fake-2026.pub": "file 0644 root:root",
         "/usr/share/fake/plugins": "directory 0755 root:root",
+        "/usr/share/fake/trust": "file 0644 root:root",
         "/usr/share/man/man8/fake-plugins.8.gz": "file 0644 root:root",
         "/usr/share/man/man8/fake.8.gz": "file 0644 root:root",
     }

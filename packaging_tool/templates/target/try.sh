@@ -67,7 +67,7 @@ try_in_unit() {
 # Where no systemd runs, as in an image build. Out: $status, $what.
 try_in_namespaces() {
     id -u "$TRY_USER" >/dev/null 2>&1 || fail "the user $TRY_USER does not exist" "systemd-sysusers $CORE.conf; then $TOOL apply"
-    rm -rf "$W/home"
+    rm -rf "${W:?}/home"
     mkdir -m 0700 "$W/home"
     chown "$TRY_USER" "$W/home"
     set -- env -i PATH=/usr/bin:/bin LC_ALL=C HOME="$W/home" TMPDIR="$W/home" "$W/set/$CORE" "$@"
