@@ -123,6 +123,7 @@ def break_down(machine: Apt, project: Workspace) -> None:
     manifest.write_text(manifest.read_text().replace('browsers"\nversion = "1.0.0"', 'browsers"\nversion = "1.0.1"'))
     print(project.mkpkgs("--arch", "amd64").stdout, end="")
     machine.use(project.dist)
+    machine.apt("update")
     show(machine, "apt-get upgrade -y")
     expect(show(machine, 'caddy-plugins status; echo "status: $?"', check=False), "status: 1")
     show(machine, "systemctl --failed --no-legend --plain")

@@ -41,9 +41,10 @@ event() {
     } 2>/dev/null | logger --journald >/dev/null 2>&1 9>&- || logger -t "$TOOL" -p "daemon.$priority" -- "$2" >/dev/null 2>&1 9>&- || :
 }
 
-# The last line that a program printed, without control characters.
+# The line that says why a program ended, without control characters: the last one, but Go prints its stacks after it.
 last_line() {
-    tr '\n' '\001' <"$1" | tr -cd '\001\040-\176' | tr '\001' '\n' | sed -n '/./h; ${ x; p; }' | cut -c 1-400
+    tr '\n' '\001' <"$1" | tr -cd '\001\040-\176' | tr '\001' '\n' |
+        awk '/^(panic|fatal error): / { found = $0; exit } /./ { found = $0 } END { print found }' | cut -c 1-400
 }
 
 # Adds a refusal. $1: plugin, `kit`, or `*` for everything. $2: reason. $3: repair.
