@@ -1,0 +1,229 @@
+"""No plugin leaves unasked: what package managers do where a new core has no build of an installed plugin.
+
+Such a repository is put together by other means, since mkpkgs does not publish it; or a plugin is somebody else's.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from packaging_tool.target.runtime import EVENTS
+from tests import roots
+from tests.acceptance.test_lifecycle import EVENING, MORNING, NIGHT, answer, install
+from tests.machine import Done
+from tests.systems import Apt, Debian13Apt, Debian13Dnf, Dnf, SidApt, SidDnf, System
+from tests.workspace import Workspace, raise_tiny
+
+pytestmark = pytest.mark.acceptance
+
+MakeSystem = Callable[[type[System]], System]
+FULL = {"greet": "1.0-1", **{f"greet-plugin-{name}": "1.0-1" for name in ("hello", "bye", "moon")}}
+LEFT = {"greet": "2.0-1", "greet-plugin-hello": "2.0-1"}
+FINDING = "replacing greet 1.0-1 by 2.0-1 would remove installed plugins: greet-plugin-bye greet-plugin-moon\n"
+STATUS_OF_APT = 100
+# Commands of apt that upgrade the core though plugins have no build for it. apt 3.3 keeps it back in dist-upgrade.
+INSTALLS = (("install", "greet"), ("install", "greet=2.0-1"), ("install", "greet-plugin-hello"))
+UPGRADES = (("dist-upgrade",), *INSTALLS)
+APTS = [pytest.param(Apt, UPGRADES), pytest.param(Debian13Apt, UPGRADES), pytest.param(SidApt, INSTALLS)]
+
+
+@pytest.fixture(scope="session")
+def incomplete(shared: Path, greet: Workspace) -> Path:
+    """A repository with greet 2.0 for another ABI, in which of three plugins only hello has a build."""
+    with roots.locked(shared / "incomplete.lock"):
+        if not (shared / "incomplete").exists():
+            project = greet.copy(shared / "incomplete-making")
+            shutil.rmtree(project.dist)
+            shutil.rmtree(project.root / ".mkpkgs", ignore_errors=True)
+            raise_tiny(project, "2.0", "2")
+            file = project.root / "mkpkgs.toml"
+            file.write_text(re.sub(r"\[plugin\.(bye|moon)\]\n(?:.+\n)+\n", "", file.read_text()))
+            project.mkpkgs()
+            (shared / "incomplete-making").rename(shared / "incomplete")
+    return Workspace.at(shared / "incomplete").dist
+
+
+@pytest.fixture
+def make(bootable: None, greet: Workspace, tmp_path: Path) -> Iterator[MakeSystem]:
+    """Make systems with the repository of greet 1.0; they end with the test."""
+    made: list[System] = []
+
+    def make(kind: type[System]) -> System:
+        system = kind(greet.dist, tmp_path / f"machine{len(made)}", "greet")
+        made.append(system)
+        system.__enter__()
+        system.use()
+        return system
+
+    try:
+        yield make
+    finally:
+        for system in made:
+            system.__exit__(None, None, None)
+
+
+@pytest.fixture
+def behind(make: MakeSystem, incomplete: Path) -> MakeSystem:
+    """Make systems with greet 1.0 and all plugins, whose repository then is the incomplete one."""
+
+    def make_behind(kind: type[System]) -> System:
+        system = make(kind)
+        install(system, "hello", "moon")
+        assert system.installed() == FULL
+        system.use(incomplete)
+        if isinstance(system, Apt):
+            system.apt("update", "--error-on=any")
+        return system
+
+    return make_behind
+
+
+def apt(system: System, *arguments: str, **environment: str) -> Done:
+    """Run apt-get without questions, whatever its status."""
+    command = ("apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0", *arguments)
+    return system.run(*command, check=False, env=environment)
+
+
+def choices(said: str) -> list[list[str]]:
+    """The commands that a stopped transaction gives to choose from, with the answer yes."""
+    found = re.findall(r"greet-plugins:   (?:keep them and wait|go on without them): ([^;\n]+)", said)
+    return [[command.split()[0], "-y", *command.split()[1:]] for command in found]
+
+
+def assert_untouched(system: System, log: str) -> None:
+    """Nothing was unpacked or removed, and the server never stopped."""
+    assert system.installed() == FULL
+    assert answer(system) == ["greet 1.0 as greet", EVENING, MORNING, NIGHT]
+    assert system.verify() == ""
+    assert system.sh("cat /var/log/dpkg.log 2>/dev/null || :") == log
+
+
+@pytest.mark.parametrize(("kind", "commands"), APTS)
+def test_apt_stops_before_a_plugin_is_lost(
+    behind: MakeSystem, kind: type[System], commands: Sequence[Sequence[str]]
+) -> None:
+    system = behind(kind)
+    log, starts = system.sh("cat /var/log/dpkg.log"), system.starts()
+    for command in commands:
+        done = apt(system, *command)
+        assert done.returncode == STATUS_OF_APT, done.stdout
+        assert f"greet-plugins: stopped before any change: {FINDING}" in done.stdout
+        assert_untouched(system, log)
+    assert system.starts() == starts
+    system.run("journalctl", "--sync")
+    events = system.sh(f"journalctl -q -o cat MESSAGE_ID={EVENTS['hook-stopped']}")
+    assert events.splitlines() == [f"stopped before any change: {FINDING.strip()}"] * len(commands)
+
+
+@pytest.mark.parametrize("kind", [Apt, Debian13Apt, SidApt])
+def test_both_commands_that_apt_gives_to_choose_from_work(behind: MakeSystem, kind: type[System]) -> None:
+    system = behind(kind)
+    log = system.sh("cat /var/log/dpkg.log")
+    wait, without = choices(apt(system, "install", "greet").stdout)
+    assert system.run(*wait).returncode == 0
+    assert_untouched(system, log)
+    system.run(*without)
+    assert apt(system, "install", "greet").returncode == 0
+    assert system.installed() == LEFT
+    assert answer(system) == ["greet 2.0 as greet", MORNING]
+
+
+def test_the_new_solver_of_apt_keeps_the_core_back_by_itself(behind: MakeSystem) -> None:
+    system = behind(SidApt)
+    done = apt(system, "dist-upgrade")
+    assert (done.returncode, "kept back" in done.stdout) == (0, True), done.stdout
+    assert system.installed() == FULL
+
+
+@pytest.mark.parametrize("kind", [Apt, SidApt])
+@pytest.mark.parametrize("way", ["variable", "settings", "command line"])
+def test_automation_can_say_that_plugins_may_leave(behind: MakeSystem, kind: type[System], way: str) -> None:
+    system = behind(kind)
+    if way == "command line":
+        done = apt(system, "install", "greet", "greet-plugin-bye-", "greet-plugin-moon-")
+    elif way == "variable":
+        done = apt(system, "install", "greet", GREET_PLUGINS_REMOVAL="allow")
+    else:
+        system.write("/etc/greet/plugins.conf", "removal = allow\n")
+        done = apt(system, "install", "greet")
+    assert done.returncode == 0, done.stdout
+    allowed = "as it is allowed: greet-plugin-bye greet-plugin-moon" in done.stdout
+    assert allowed == (way != "command line")
+    assert system.installed() == LEFT
+
+
+@pytest.mark.parametrize("kind", [Apt, Debian13Apt, SidApt])
+def test_a_broken_tool_blocks_no_transaction(make: MakeSystem, kind: type[System]) -> None:
+    system = make(kind)
+    install(system, "hello", "moon")
+    broken = {"moon": b"#!/bin/sh\nif\n", "bye": b"#!/no/such/shell\n", "hello": b"\x7fELF"}
+    for name, content in broken.items():
+        system.path("/usr/bin/greet-plugins").write_bytes(content)
+        done = apt(system, "remove", f"greet-plugin-{name}")
+        assert done.returncode == 0, done.stdout
+    assert system.installed() == {"greet": "1.0-1"}
+
+
+@pytest.mark.parametrize("kind", [Apt, Debian13Apt, SidApt])
+def test_a_core_that_is_removed_but_not_purged_leaves_apt_in_peace(make: MakeSystem, kind: type[System]) -> None:
+    system = make(kind)
+    install(system, "hello")
+    system.remove("greet")
+    hook = system.path("/etc/apt/apt.conf.d/50greet-plugins")
+    assert hook.exists()
+    said = system.install("greet").stdout
+    assert not re.search("(?m)^(/bin/)?sh:|not found|^E:|^W:|^Error|^Warning", said), said
+    system.purge()
+    assert not hook.exists()
+
+
+@pytest.mark.parametrize("kind", [Dnf, Debian13Dnf, SidDnf])
+def test_dnf_itself_removes_no_plugin_unless_it_is_told_so(behind: MakeSystem, kind: type[System]) -> None:
+    system = behind(kind)
+    for command in (("upgrade",), ("upgrade", "--nobest"), ("install", "greet-2.0")):
+        system.run("dnf", "-y", *command, check=False)
+        assert_untouched(system, "")
+
+
+@pytest.mark.parametrize("command", [("upgrade",), ("install", "greet-2.0"), ("upgrade", "greet-plugin-hello")])
+def test_dnf5_stops_before_a_plugin_is_lost(behind: MakeSystem, command: Sequence[str]) -> None:
+    system = behind(SidDnf)
+    done = system.run("dnf", "-y", *command, "--allowerasing", check=False)
+    assert done.returncode == 1
+    assert f"greet-plugins: stopped before any change: {FINDING}" in done.stdout
+    assert_untouched(system, "")
+    wait, without = choices(done.stdout)
+    assert system.run(*wait).returncode == 0
+    assert_untouched(system, "")
+    system.run(*without)
+    assert system.run("dnf", "-y", *command, "--allowerasing").returncode == 0
+    assert system.installed() == LEFT
+
+
+def test_dnf5_can_be_told_that_plugins_may_leave(behind: MakeSystem) -> None:
+    system = behind(SidDnf)
+    done = system.run("dnf", "-y", "upgrade", "--allowerasing", env={"GREET_PLUGINS_REMOVAL": "allow"})
+    assert "as it is allowed: greet-plugin-bye greet-plugin-moon" in done.stdout
+    assert system.installed() == LEFT
+
+
+def test_a_broken_tool_does_not_block_dnf5(make: MakeSystem) -> None:
+    system = make(SidDnf)
+    install(system, "hello", "bye")
+    for name, content in {"hello": b"#!/bin/sh\nif\n", "bye": b"#!/no/such/shell\n"}.items():
+        system.path("/usr/bin/greet-plugins").write_bytes(content)
+        assert system.run("dnf", "-y", "remove", f"greet-plugin-{name}").returncode == 0
+
+
+@pytest.mark.parametrize("kind", [Dnf, Debian13Dnf])
+def test_dnf4_shows_what_allowerasing_removes_and_asks_nobody(behind: MakeSystem, kind: type[System]) -> None:
+    """It has no hook that could stop a transaction but plugins in Python, which are tied to one version of it."""
+    system = behind(kind)
+    done = system.run("dnf", "-y", "upgrade", "--allowerasing")
+    assert re.search("Removing dependent packages:\n greet-plugin-bye .*\n greet-plugin-moon ", done.stdout)
+    assert system.installed() == LEFT
