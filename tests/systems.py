@@ -230,6 +230,11 @@ class SidDnf(Dnf):
     base_name = "sid-dnf"
     cgroup_v2 = True
 
+    def configure(self, address: str) -> None:
+        super().configure(address)
+        # On Fedora an rpm has this directory too. Here none has, so an empty one would leave with a package of ours.
+        self.write("/etc/dnf/libdnf5-plugins/actions.d/README", "")
+
 
 # What most tests run on.
 SYSTEMS: dict[str, type[System]] = {"apt": Apt, "dnf": Dnf}
