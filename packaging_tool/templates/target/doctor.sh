@@ -128,14 +128,9 @@ look_for_disabled() {
     done <"$W/disabled"
 }
 
-# In a process of its own: our lock must last.
 # shellcheck disable=SC2317
 forget_disabled() {
-    others=$(without "$(sed 's/#.*//' "$DISABLED" | tr '\n' ' ')" "$1")
-    (
-        trap - EXIT
-        write_disabled "$others"
-    )
+    store_disabled "$(without "$(sed 's/#.*//' "$DISABLED" | tr '\n' ' ')" "$1")"
 }
 
 look_for_packages_half_done() {

@@ -102,18 +102,20 @@ change_disabled() {
 # $1: all names that are to be disabled.
 write_disabled() {
     take_lock || { warn "another apply has been running for 15 minutes"; exit 1; }
-    if [ -z "$(commas "$1")" ]; then
-        rm -f "$DISABLED"
-    else
-        {
-            mkdir -p "${DISABLED%/*}"
-            printf '%s\n' "$1" | tr ' ' '\n' | sed '/^$/d' | sort -u >"$DISABLED.new"
-            sync "$DISABLED.new"
-            mv -f "$DISABLED.new" "$DISABLED"
-        } 2>"$W/errors" || { warn "cannot write $DISABLED: $(last_line "$W/errors")"; exit 1; }
-    fi
+    store_disabled "$1" 2>"$W/errors" || { warn "cannot write $DISABLED: $(last_line "$W/errors")"; exit 1; }
     # The package manager will call apply.
     exec 9>&-
+}
+
+store_disabled() {
+    if [ -z "$(commas "$1")" ]; then
+        rm -f "$DISABLED"
+        return
+    fi
+    mkdir -p "${DISABLED%/*}" || return 1
+    printf '%s\n' "$1" | tr ' ' '\n' | sed '/^$/d' | sort -u >"$DISABLED.new" || return 1
+    sync "$DISABLED.new" || return 1
+    mv -f "$DISABLED.new" "$DISABLED"
 }
 
 put_away() {
