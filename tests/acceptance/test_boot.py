@@ -30,7 +30,7 @@ def server(request: pytest.FixtureRequest, bootable: None, tmp_path: Path) -> It
 def install(server: Server, *places: str) -> str:
     if server.family == "deb":
         return server.dpkg("-i", *places)
-    said = server.rpm("-U", "--oldpackage", *places)
+    said = server.rpm("-U", "--force", *places)
     if server.state() == "inactive":
         server.machine.run("systemctl", "enable", "--now", "demo")
     return said
@@ -51,10 +51,8 @@ def reboot(server: Server) -> None:
 
 def settle(server: Server) -> None:
     """Wait for the apply that a start of the boot unit leaves to another unit while the service runs."""
-    server.machine.sh(
-        "while systemctl list-units --all --plain --no-legend --state=activating 'demo-apply*' | grep -q .; do sleep 0.1; done",
-        timeout=60,
-    )
+    working = "systemctl list-units --all --plain --no-legend --state=activating 'demo-apply*' | grep -q ."
+    server.machine.sh(f"while {working}; do sleep 0.1; done", timeout=60)
 
 
 def shown_as_failed(server: Server) -> str:

@@ -32,6 +32,23 @@ run)
     ;;
 esac
 """
+# It opens the files of plugins by itself, and again when it is told to reload.
+TREE = """#!/bin/sh
+load() {
+    plugins=
+    for code in /usr/lib/demo/bin/serving/plugins/*/code; do if [ -e "$code" ]; then . "$code"; fi; done
+}
+load
+case $1 in
+version) echo "demo $plugins" ;;
+run)
+    echo "STARTED VERSION with:$plugins as $(id -un)"
+    trap 'load; echo "RELOADED with:$plugins"' HUP
+    systemd-notify --ready
+    while :; do sleep 3600 & wait; done
+    ;;
+esac
+"""
 ASSEMBLE = """#!/bin/sh
 set -eu
 output=$1
@@ -45,7 +62,7 @@ chmod 0755 "$output"
 """
 
 
-def project(version: str, plugins: Mapping[str, str], unit: Mapping[str, str]) -> Project:
+def project(version: str, plugins: Mapping[str, str], unit: Mapping[str, str], check: str = "version") -> Project:
     core = CoreSpec(
         name="demo",
         version=version,
@@ -54,7 +71,7 @@ def project(version: str, plugins: Mapping[str, str], unit: Mapping[str, str]) -
         homepage="https://example.org/demo",
         maintainer="Jo Doe <jo@example.org>",
         architectures=("all",),
-        service=ServiceSpec(command="run", check="version", type="notify", unit={"NotifyAccess": "all", **unit}),
+        service=ServiceSpec(command="run", check=check, type="notify", unit={"NotifyAccess": "all", **unit}),
     )
     specs = tuple(PluginSpec(name=name, summary=f"Plugin {name}") for name in sorted(plugins))
     return Project(root=Path("/"), file=Path("/mkpkgs.toml"), core=core, plugins=specs)
@@ -68,11 +85,18 @@ def write(
     version: str = "1.0",
     plugins: Mapping[str, str] | None = None,
     unit: Mapping[str, str] | None = None,
+    program: bytes | None = None,
+    target: Target | None = None,
+    check: str = "version",
 ) -> dict[str, Path]:
-    """Package files by package name. plugins: lines of shell by name. unit: more lines of the unit."""
+    """Package files by package name. plugins: lines of shell by name. unit: more lines of the unit.
+
+    program, target, check: another program, what its driver needs, and the arguments of its try.
+    """
     made = dict(plugins or {})
-    text = f"{PROGRAM}# end of the head\n{REST}".replace("VERSION", version)
-    core = Entry(path="/usr/lib/demo/bin/demo-core", mode=0o755, content=Content(text.encode()))
+    text = program or f"{PROGRAM}# end of the head\n{REST}".encode()
+    text = text.replace(b"VERSION", version.encode())
+    core = Entry(path="/usr/lib/demo/bin/demo-core", mode=0o755, content=Content(text))
     payloads = {
         name: Payload((Entry(path=f"/usr/lib/demo/plugins/{name}/code", content=Content(code.encode())),))
         for name, code in made.items()
@@ -86,10 +110,10 @@ def write(
 
     directory.mkdir(parents=True, exist_ok=True)
     built = plan.packages(
-        project(version, made, unit or {}),
+        project(version, made, unit or {}, check),
         Outcome(ABI, Payload((core,)), None, payloads),
         "all",
-        Target(assemble=ASSEMBLE),
+        target or Target(assemble=ASSEMBLE),
         plan.Trust(keys={"demo.pub": key.public}, sign=sign),
         1_700_000_000,
     )

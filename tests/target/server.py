@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from packaging_tool.drivers.base import Target
 from tests.machine import Machine
 from tests.target import packages
 from tests.target.machine import Key
@@ -21,12 +22,27 @@ class Server:
         self.seen = 0
 
     def build(
-        self, *, version: str = "1.0", plugins: Mapping[str, str] | None = None, unit: Mapping[str, str] | None = None
+        self,
+        *,
+        version: str = "1.0",
+        plugins: Mapping[str, str] | None = None,
+        unit: Mapping[str, str] | None = None,
+        program: bytes | None = None,
+        target: Target | None = None,
+        check: str = "version",
     ) -> dict[str, str]:
         """Build packages and put them into the machine; returns their places there."""
         self.seen += 1
         built = packages.write(
-            self.directory / str(self.seen), self.family, self.key, version=version, plugins=plugins, unit=unit
+            self.directory / str(self.seen),
+            self.family,
+            self.key,
+            version=version,
+            plugins=plugins,
+            unit=unit,
+            program=program,
+            target=target,
+            check=check,
         )
         places = {name: f"/srv/{self.seen}/{name}.{self.family}" for name in built}
         for name, path in built.items():

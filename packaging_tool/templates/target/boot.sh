@@ -24,16 +24,66 @@ begin_at_boot() {
         cat "$FAILED"
         exit 1
     fi
+    # Of an apply that power loss ended.
+    rm -rf "$BIN"/.apply.*
     if [ ! -e "$FAILED" ] && [ ! -e "$BIN/failed-set" ] && [ -x "$PROGRAM" ] &&
         [ "$(cat "$WORKING/installed" 2>/dev/null)" = "$(fingerprint)" ]; then
+        if [ -s "$WORKING/unproven" ]; then apply_later 0 || :; fi
         exit 0
     fi
     # While this unit starts, systemd holds back each job of the service, so a restart would wait for ever.
     case $(service_state) in
     active | activating | reloading | deactivating | failed)
         exec 9>&-
-        systemctl start --no-block "$CORE-apply-later@0.service"
+        apply_later 0
         exit
+        ;;
+    esac
+}
+
+# Calls apply when a process has ended, at the earliest when the service has started if that is about to start.
+# $1: its id, 0 for none.
+apply_later() {
+    systemctl start --no-block "$CORE-apply-later@$1.service" >/dev/null 2>&1 9>&-
+}
+
+# At boot the new set becomes the working one before the service starts. A set that the service did not start with before
+# does not: the next apply that is called otherwise tries it again.
+leave_rolled_back() {
+    if [ "$(recorded "$BIN/failed-set" set)" != "$WANTED" ] || ! grep -qx rolled-back "$BIN/failed-set"; then return 0; fi
+    STEP=restart
+    recorded "$BIN/failed-set" reason >"$W/reasons"
+    while IFS= read -r line; do warn "$line"; done <"$W/reasons"
+    fail '' ''
+}
+
+# Forgets the old set as soon as the service has started with the new one, or where the old one served no better.
+settle_proof() {
+    [ -s "$WORKING/unproven" ] || return 0
+    if [ "$MODE" = boot ]; then
+        apply_later 0 || :
+    elif [ -n "$TROUBLE" ] || [ ! -d /run/systemd/system ] || { [ "$(service_state)" = active ] && ! restart_is_due; }; then
+        rm -f "$WORKING/unproven"
+    fi
+}
+
+# The service was to start with the new set: the old one comes back if it did not.
+prove() {
+    TROUBLE=''
+    settle_proof
+    [ "$MODE" != boot ] || return 0
+    if [ ! -s "$WORKING/unproven" ]; then
+        sweep_sets
+        return 0
+    fi
+    case $(systemctl show -p ActiveState -p SubState "$UNIT" 2>/dev/null | sort | tr '\n' ' ') in
+    "ActiveState=failed "* | *SubState=auto-restart*)
+        STEP=restart
+        before=active
+        how=restart
+        OLD=$(last_served)
+        NEW=$(working_directory)
+        roll_back
         ;;
     esac
 }
@@ -63,7 +113,7 @@ put_off() {
     waiting_for=$(upgrader)
     [ -n "$waiting_for" ] || return 0
     # It fails while the machine goes down, for one.
-    systemctl start --no-block "$CORE-apply-later@$waiting_for.service" >/dev/null 2>&1 9>&- || return 0
+    apply_later "$waiting_for" || return 0
     event deferred "put off until unattended-upgrades (process $waiting_for) ends: $(describe_working) goes on serving"
     exit 0
 }

@@ -182,9 +182,20 @@ restart_again() {
     esac
 }
 
-# Forgets that a restart is due as soon as the service serves the new set.
+# Forgets that a restart is due as soon as the service serves the new set. Until then the old set is kept.
 settle_restart() {
-    if [ "$how" = reload ] || ! restart_is_due; then rm -f "$WORKING/restart-due"; fi
+    if [ "$how" = reload ] || ! restart_is_due; then
+        rm -f "$WORKING/restart-due"
+        return 0
+    fi
+    # needrestart looks for processes whose program is gone, so what is kept is a copy.
+    process=$(systemctl show -p MainPID "$UNIT" 2>/dev/null) || process=''
+    if [ -n "$OLD" ] && same_file "$BIN/$OLD/$CORE" "/proc/${process#MainPID=}/exe" &&
+        ! same_file "$BIN/$OLD/$CORE" "$PROGRAM"; then
+        if ! { cp -p --reflink=auto "$BIN/$OLD/$CORE" "$W/kept" && mv -f "$W/kept" "$BIN/$OLD/$CORE"; } 2>/dev/null; then
+            rm -rf "${BIN:?}/$OLD"
+        fi
+    fi
 }
 
 # Shows a failure in `systemctl --failed`: the unit prints the reasons and fails at once, since we hold the lock.
