@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from tests.fuzz import transactions
+from tests.fuzz.readers import run as readers
 
 
 def main() -> int:
@@ -20,6 +21,14 @@ def main() -> int:
     )
     transactions.arguments(part)
     part.set_defaults(main=transactions.main)
+    part = parts.add_parser(
+        "readers",
+        help="random bytes, guided by coverage, for each reader of foreign files",
+        description=readers.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    readers.arguments(part)
+    part.set_defaults(main=readers.main)
     options = parser.parse_args()
     status: int = options.main(options)
     return status
