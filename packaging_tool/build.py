@@ -388,19 +388,22 @@ class _Run:
             pools[family] = writing.Pool(folder, os.path.relpath(folder, staging))
         total = sum(len(package.relations) for package in packages)
         done = itertools.count(1)
+        new: list[Path] = []
 
         def record(made: writing.Made) -> None:
-            self.built.setdefault(made.family, []).append(replace(made.built, path=staging / made.relative))
+            path = staging / made.built.path
+            self.built.setdefault(made.family, []).append(replace(made.built, path=path))
             if made.new:
-                self.written.append(self.settings.output / made.relative)
-                after.packages[made.relative] = (made.mark, replace(made.built, path=Path(made.relative)))
+                new.append(path)
+                self.written.append(self.settings.output / made.built.path)
+                after.packages[made.relative] = (made.mark, made.built)
             self.listener.progress("write packages", next(done), total)
 
         jobs = self.settings.jobs or len(os.sched_getaffinity(0))
         writing.Writer(self.formats, pools, self.settings.output, ring, after, record).write(packages, jobs)
         self.unchanged = total - len(self.written)
         try:
-            atomic.sync_files(staging / path.relative_to(self.settings.output) for path in self.written)
+            atomic.sync_files(new)
         except OSError as failed:
             raise BuildError(f"cannot write the packages: {failed.strerror}") from failed
 
@@ -425,4 +428,3 @@ class _Run:
             self.listener.warn(line)
         for name, data in publishing.site(self.project, staging, kinds, ring.signer).items():
             atomic.write(staging / name, data)
-

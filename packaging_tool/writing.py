@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ class Pool(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A package file. relative: its place below the output directory. mark: hash of all that shaped it.
+    """A package file. relative: its place below the output directory, as the path in built. mark: hash of its making.
 
     new: it was written now, else it was there and is still right.
     """
@@ -106,7 +106,7 @@ class Writer:
             built = writer.write(package, pool.folder, self.ring.package_signer)
         except OSError as failed:
             raise BuildError(f"cannot write {writer.file_name(package)}: {failed.strerror}") from failed
-        return Made(family, relative, mark, built, new=True)
+        return Made(family, relative, mark, replace(built, path=Path(relative)), new=True)
 
 
 def _tasks(packages: Iterable[Package]) -> Iterator[tuple[Package, Sequence[str]]]:

@@ -14,8 +14,16 @@ import pytest
 
 from packaging_tool import workers
 from packaging_tool.errors import BuildError
+from packaging_tool.package import compress
 
 HERE = os.getpid()
+
+
+@pytest.fixture(autouse=True)
+def alone() -> None:
+    """End the idle threads of compressors that other tests used, as there are none when a run begins."""
+    compress._pool().shutdown()
+    compress._pool.cache_clear()
 
 
 def no_child() -> bool:

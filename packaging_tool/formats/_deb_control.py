@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from packaging_tool.errors import PackageError
 from packaging_tool.package import limits
@@ -156,7 +157,7 @@ def description(package: Package) -> str:
     for number, paragraph in enumerate(said):
         if number:
             lines.append(" .")
-        lines += _paragraph(paragraph)
+        lines += _paragraph(tuple(paragraph))
     return "\n".join(lines)
 
 
@@ -164,7 +165,8 @@ def _plain(text: str) -> str:
     return " ".join(text.lower().split()).rstrip(".")
 
 
-def _paragraph(paragraph: Sequence[str]) -> list[str]:
+@lru_cache(maxsize=256)
+def _paragraph(paragraph: tuple[str, ...]) -> Sequence[str]:
     if any(line.startswith((" ", "* ", "- ")) for line in paragraph):
         return [f"  {line.strip()}" if line.startswith((" ", "* ", "- ")) else f" {line}" for line in paragraph]
     text = " ".join(" ".join(paragraph).split())

@@ -73,7 +73,8 @@ def stream(members: Sequence[Member], mtime: int, lowest: int = 0) -> Iterator[b
     waiting: list[bytes] = []
     size = 0
     for member in members:
-        head = header(member, mtime)
+        # Packages of one project have most directories in common.
+        head = _directory(member, mtime) if member.kind == DIRECTORY else header(member, mtime)
         waiting.append(head)
         size += len(head)
         if member.content is not None:
@@ -103,6 +104,9 @@ def header(member: Member, mtime: int) -> bytes:
         long += _long(b"L", name)
         name = name[:NAME]
     return long + _block(name, member.kind, member.mode, member.size, mtime, target, member.owner, member.group)
+
+
+_directory = lru_cache(maxsize=1024)(header)
 
 
 def _long(kind: bytes, text: bytes) -> bytes:

@@ -144,8 +144,14 @@ def _complete(package: Package) -> tuple[Entry, ...]:
     if silenced := _deb_lintian.overrides(package, tuple(entries.values())):
         made[f"/usr/share/lintian/overrides/{package.name}"] = silenced
     for path, data in made.items():
-        entries.setdefault(path, Entry(path=path, type="doc", content=Content(data)))
+        entries.setdefault(path, Entry(path=path, type="doc", content=_shared(data)))
     return tuple(entries[path] for path in sorted(entries))
+
+
+@lru_cache(maxsize=64)
+def _shared(data: bytes) -> Content:
+    """The same text in many packages is hashed once."""
+    return Content(data)
 
 
 @lru_cache(maxsize=64)
@@ -195,7 +201,8 @@ def _add_data(file: BinaryIO, package: Package, members: Sequence[_tar.Member], 
     start = file.tell()
     file.write(_ar.header(name, 0, time))
     pieces = _tar.stream(members, time, lowest)
-    for data in bodies.pack(pieces, package, "deb", directory, _tar.length(members), one_frame=True):
+    length = _tar.length(members)
+    for data in bodies.pack(pieces, package, "deb", directory, length, shared=lowest > 0, one_frame=True):
         file.write(data)
     end = file.tell()
     size = end - start - _ar.HEADER

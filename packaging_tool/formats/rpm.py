@@ -57,14 +57,15 @@ class Format:
         """
         _rpm_package.check(package)
         entries = _rpm_files.complete(package)
-        members = bodies.last(_rpm_files.members(entries), bodies.floor(package))
+        lowest = bodies.floor(package)
+        members = bodies.last(_rpm_files.members(entries), lowest)
         large = any(member.size >= _cpio.LARGE for member in members)
         tags = _rpm_package.tags(package, entries, large=large)
         path = directory / self.file_name(package)
         small = _cpio.length(members, large) < SMALL
         # Without a name in the directory, so that not even a kill leaves it behind.
         with io.BytesIO() if small else tempfile.TemporaryFile(dir=directory) as body:
-            payload = _write_payload(body, package, members, large, directory)
+            payload = _write_payload(body, package, members, lowest, directory, large=large)
             tags |= payload.tags(package.compression.get("rpm", "gzip"))
             header = _rpm_header.encode(t.HEADERIMMUTABLE, tags, t.TYPES)
             before = _lead(package) + _signature(header, payload, signer)
@@ -121,13 +122,19 @@ class _Payload:
 
 
 def _write_payload(
-    file: BinaryIO, package: Package, members: Sequence[_cpio.Member], large: bool, directory: Path
+    file: BinaryIO,
+    package: Package,
+    members: Sequence[_cpio.Member],
+    lowest: int,
+    directory: Path,
+    *,
+    large: bool,
 ) -> _Payload:
     """Compress the archive into a file. The digest is made on the way."""
     size = _cpio.length(members, large)
     packed = hashlib.sha256()
-    pieces = _cpio.stream(members, package.time, large, bodies.floor(package))
-    for data in bodies.pack(pieces, package, "rpm", directory, size, one_frame=False):
+    pieces = _cpio.stream(members, package.time, large, lowest)
+    for data in bodies.pack(pieces, package, "rpm", directory, size, shared=lowest > 0, one_frame=False):
         packed.update(data)
         file.write(data)
     return _Payload(file.tell(), packed.hexdigest(), size)

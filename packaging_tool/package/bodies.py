@@ -98,14 +98,19 @@ def pack(
     directory: Path,
     size: int,
     *,
+    shared: bool,
     one_frame: bool,
 ) -> Iterator[bytes]:
     """Compress an archive that comes as stretches and bodies; where bodies are shared, all after the small files.
 
     family: format. directory: for files without a name, where data is large. size: bytes of the whole archive.
-    one_frame: whether the format's package manager reads no further than the first zstd frame.
+    shared: whether `floor` said so. one_frame: whether the format's package manager reads no further than the first
+    zstd frame.
     """
-    return _pack(pieces, _archive(package, family, directory, size, one_frame=one_frame))
+    spec = package.compression.get(family, "gzip")
+    if not shared:
+        return _pack(pieces, _Plain(compress.compressor(spec, size)))
+    return _pack(pieces, _archive(spec, _Shelf(directory if size > IN_MEMORY else None), one_frame=one_frame))
 
 
 def plain(pieces: Iterable[compress.Bytes | Content], spec: str) -> Iterator[bytes]:
@@ -119,11 +124,7 @@ def _pack(pieces: Iterable[compress.Bytes | Content], into: _Archive) -> Iterato
     yield from into.finish()
 
 
-def _archive(package: Package, family: str, directory: Path, size: int, *, one_frame: bool) -> _Archive:
-    spec = package.compression.get(family, "gzip")
-    if not floor(package):
-        return _Plain(compress.compressor(spec, size))
-    shelf = _Shelf(directory if size > IN_MEMORY else None)
+def _archive(spec: str, shelf: _Shelf, *, one_frame: bool) -> _Archive:
     method, level = compress.parse(spec)
     if method == "gzip":
         return _Gzip(spec, shelf)

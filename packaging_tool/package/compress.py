@@ -38,8 +38,8 @@ ZSTD_THREADS_FROM = 16 << 20
 ZSTD_THREADS_FROM_LEVEL = 10
 # Data that a sample calls noise (images, compressed files) is stored: deflate takes as long for it as for text.
 PART = 1 << 15
+SHORTEST_PART = 1 << 13
 SAMPLE = 1 << 10
-PROBE = 1 << 12
 # So many of the 256 bytes at least are in a sample of noise; 251 is what to expect.
 DIVERSE = 236
 
@@ -56,6 +56,7 @@ class Compressor(Protocol):
         ...
 
 
+@cache
 def parse(spec: str) -> tuple[str, int]:
     """Method and level of `method` or `method:level`. Raises PackageError if there is no such method or level."""
     method, colon, text = spec.partition(":")
@@ -310,12 +311,14 @@ def _numbers(data: bytes, count: int) -> bytes:
 def _deflate(block: bytes, window: bytes, level: int, last: bool) -> bytes:
     """Raw deflate data for a block; window is the data before it. Stretches of noise become stored blocks."""
     made: list[bytes] = []
-    kinds = [_is_noise(block, start) for start in range(0, len(block), PART)] or [False]
+    # A small file is noise and text in shorter stretches than a large one.
+    part = min(PART, max(SHORTEST_PART, len(block) // 4))
+    kinds = [_is_noise(block, start, part) for start in range(0, len(block), part)] or [False]
     if last and kinds[-1]:
         kinds.append(False)  # an empty end, since that is how deflate says that it ends
     start = 0
     for noise, parts in groupby(kinds):
-        end = min(start + PART * len(list(parts)), len(block))
+        end = min(start + part * len(list(parts)), len(block))
         if noise:
             made += (_stored(block[at : min(at + PART, end)]) for at in range(start, end, PART))
             # No text is found again in noise.
@@ -334,14 +337,15 @@ def _stored(data: bytes) -> bytes:
     return struct.pack("<BHH", 0, len(data), len(data) ^ 0xFFFF) + data
 
 
-def _is_noise(block: bytes, start: int) -> bool:
+def _is_noise(block: bytes, start: int, part: int) -> bool:
     """Whether a part of a block looks as if it cannot be compressed: nearly all bytes occur, and a sample stays."""
     sample = block[start : start + SAMPLE]
     if len(sample) < SAMPLE or len(set(sample)) < DIVERSE:
         return False
-    middle = block[start + PART // 2 : start + PART // 2 + PROBE]
-    packer = zlib.compressobj(1, zlib.DEFLATED, -12, 4)
-    return len(middle) == PROBE and len(packer.compress(middle)) + len(packer.flush()) >= PROBE
+    middle = block[start + part // 2 : start + part // 2 + part // 8]
+    # With a smaller memory level it would end a block every 1024 bytes, which takes three times as long.
+    packer = zlib.compressobj(1, zlib.DEFLATED, -12, 7)
+    return len(middle) == part // 8 and len(packer.compress(middle)) + len(packer.flush()) >= len(middle)
 
 
 @cache

@@ -7,13 +7,15 @@ import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from functools import lru_cache
-from importlib import resources
+from pathlib import Path
 
 from packaging_tool.package.model import Change, Module, Package
 
 DEP5 = "https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/"
+LICENSES = Path(__file__).parent.parent / "templates/licenses"
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 # What base-files brings on every release since Debian 10 (Policy 12.5), by the SPDX ids that mean it.
 COMMON_LICENSES = {
@@ -71,10 +73,16 @@ def debian_changelog(source: str, changes: Sequence[Change]) -> bytes:
             )
             for text in change.changes
         ]
-        date = format_datetime(datetime.fromtimestamp(change.time, UTC))
+        date = _date(datetime.fromtimestamp(change.time, UTC))
         head = f"{source} ({change.version}) unstable; urgency=medium"
         entries.append("\n".join((head, "", *lines, "", f" -- {change.author}  {date}", "")))
     return "\n".join(entries).encode()
+
+
+def _date(moment: datetime) -> str:
+    """As RFC 5322 has it, whatever the locale; for a program that does nothing else, email.utils is slow to import."""
+    day, month = DAYS[moment.weekday()], MONTHS[moment.month - 1]
+    return f"{day}, {moment:%d} {month} {moment:%Y %H:%M:%S} +0000"
 
 
 def copyright_file(package: Package, *, common_licenses: bool = True) -> bytes:
@@ -233,7 +241,7 @@ def _standard(license_: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9.+-]+", license_):
         return f"The sources name the license {license_}."
     try:
-        return (resources.files("packaging_tool") / f"templates/licenses/{license_}.txt").read_text("utf-8")
+        return (LICENSES / f"{license_}.txt").read_text("utf-8")
     except OSError:
         return f"The text of {license_} stands at https://spdx.org/licenses/{license_}.html"
 
