@@ -77,7 +77,7 @@ read_command_line() {
         yes:--available) AVAILABLE=yes given="$given --available" ;;
         yes:--boot) MODE=boot given="$given --boot" ;;
         yes:--after) MODE=after options=after given="$given --after" ;;
-        after:*[!0-9]* | after:) misuse "--after takes the number of a process" ;;
+        after:*[!0-9]* | after:) break ;;
         after:*) AFTER=$word options=yes ;;
         yes:-*) misuse "there is no option $word" ;;
         *)
@@ -90,6 +90,7 @@ read_command_line() {
             ;;
         esac
     done
+    [ "$options" != after ] || misuse "--after takes the number of a process"
     [ -n "$COMMAND" ] || { usage >&2; exit 2; }
     taken=$(options_of "$COMMAND") || misuse "there is no command $COMMAND"
     for word in $given; do
