@@ -1,0 +1,74 @@
+"""Removal takes all along that installation, use and failure left; till then no file of a package is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.test_lifecycle import EVENING, MORNING, answer, install
+from tests.systems import System
+from tests.workspace import Workspace, newest, tiny
+
+pytestmark = pytest.mark.acceptance
+
+
+def known_to_systemd(system: System) -> str:
+    """Units of the core that systemd has loaded, finds in files, or calls failed; and files below /run."""
+    return system.sh(
+        "systemctl list-units --all --plain --no-legend '*greet*';"
+        "systemctl list-unit-files --no-legend '*greet*' || :;"
+        "systemctl --failed --plain --no-legend; systemctl list-jobs --no-legend | grep -v '^No jobs' || :;"
+        "find /run /etc/systemd /var/lib/systemd -name '*greet*' ! -path '/run/log/*'"
+    )
+
+
+def test_erasing_a_core_whose_last_apply_failed_leaves_only_data_and_logs(
+    machine: Callable[[Workspace, str], System], greet: Workspace, tmp_path: Path
+) -> None:
+    system = machine(greet, "greet")
+    # The first run of a package manager makes its own caches and records.
+    system.install("greet", "greet-plugin-nothing", check=False)
+    before = system.files()
+    assert known_to_systemd(system) == ""
+    install(system, "hello", "bye")
+    assert answer(system)[1:] == [EVENING, MORNING]
+    assert system.verify() == ""
+    system.run("greet-plugins", "disable", "bye")
+    assert answer(system)[1:] == [MORNING]
+    assert system.verify() == ""
+    foreign = tiny(tmp_path / "foreign")
+    foreign.mkpkgs()
+    system.force(newest(foreign.dist, "greet-plugin-moon", system.suffix))
+    assert "greet-apply.service" in known_to_systemd(system)
+    assert system.verify() == "", "a failed apply changes no file of a package"
+    system.purge()
+    left = {path for path in system.files() - before if not path.startswith("/var/lib/greet")}
+    assert left == set()
+    assert before - system.files() == set()
+    assert known_to_systemd(system) == ""
+    assert system.sh("systemctl is-system-running") == "running\n"
+
+
+def test_a_core_without_a_service_leaves_nothing_either(
+    machine: Callable[[Workspace, str], System], greet: Workspace, tmp_path: Path
+) -> None:
+    project = greet.copy(tmp_path / "copy")
+    file = project.root / "mkpkgs.toml"
+    text = file.read_text()
+    file.write_text(text.replace('[core.service]\ncommand = "--serve"\ncheck = "--check"\n', ""))
+    project.mkpkgs()
+    system = machine(project, "greet")
+    system.install("greet", "greet-plugin-nothing", check=False)
+    before = system.files()
+    system.install("greet", "greet-plugin-hello")
+    assert system.run("greet-plugins", "status").returncode == 0
+    assert system.sh("systemctl is-enabled greet-apply").strip() == "static"
+    assert system.verify() == ""
+    # Its boot unit works alone, too.
+    system.sh("rm -rf /usr/lib/greet/bin/serving; systemctl start greet-apply")
+    assert system.run("greet-plugins", "status").returncode == 0
+    system.purge()
+    assert {path for path in system.files() - before if not path.startswith("/var/lib/greet")} == set()
+    assert known_to_systemd(system) == ""
