@@ -140,8 +140,40 @@ def test_the_new_solver_of_apt_keeps_the_core_back_by_itself(behind: MakeSystem)
     assert system.installed() == FULL
 
 
-@pytest.mark.parametrize("kind", [Apt, SidApt])
-@pytest.mark.parametrize("way", ["variable", "settings", "command line"])
+class Upgrades(Apt):
+    """Debian 12 with unattended-upgrades."""
+
+    base_name = "debian12-upgrades"
+
+    def verify(self) -> str:
+        return self.run("dpkg", "-V", *self.installed(), check=False).stdout
+
+
+def test_unattended_upgrades_keep_the_core_back_and_ask_the_hook(
+    behind: MakeSystem, greet: Workspace, tmp_path: Path
+) -> None:
+    system = behind(Upgrades)
+    system.write("/etc/apt/apt.conf.d/90origins", 'Unattended-Upgrade::Origins-Pattern { "site=127.0.0.1"; };\n')
+    log = system.sh("cat /var/log/dpkg.log")
+    said = system.run("unattended-upgrade", "--verbose", "--debug").stdout
+    assert "pkg greet-plugin-moon is marked to be deleted" in said
+    assert_untouched(system, log)
+    # Whatever it does, it does by way of the hooks: one that stops everything stops it, and it says so.
+    system.write("/etc/apt/apt.conf.d/91stop", 'DPkg::Pre-Install-Pkgs { "exit 10"; };\n')
+    project = greet.copy(tmp_path / "again")
+    project.replace("mkpkgs.toml", version="1.1")
+    project.mkpkgs()
+    system.use(project.dist)
+    apt(system, "update")
+    done = system.run("unattended-upgrade", "--verbose", check=False)
+    assert (done.returncode, "Installing the upgrades failed!" in done.stdout) == (1, True), done.stdout
+    assert_untouched(system, log)
+
+
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [(Apt, "variable"), (Apt, "settings"), (Apt, "command line"), (Debian13Apt, "variable"), (SidApt, "variable")],
+)
 def test_automation_can_say_that_plugins_may_leave(behind: MakeSystem, kind: type[System], way: str) -> None:
     system = behind(kind)
     if way == "command line":
@@ -190,19 +222,20 @@ def test_dnf_itself_removes_no_plugin_unless_it_is_told_so(behind: MakeSystem, k
         assert_untouched(system, "")
 
 
-@pytest.mark.parametrize("command", [("upgrade",), ("install", "greet-2.0"), ("upgrade", "greet-plugin-hello")])
-def test_dnf5_stops_before_a_plugin_is_lost(behind: MakeSystem, command: Sequence[str]) -> None:
+def test_dnf5_stops_before_a_plugin_is_lost(behind: MakeSystem) -> None:
     system = behind(SidDnf)
-    done = system.run("dnf", "-y", *command, "--allowerasing", check=False)
-    assert done.returncode == 1
-    assert f"greet-plugins: stopped before any change: {FINDING}" in done.stdout
-    assert_untouched(system, "")
+    for command in (("upgrade", "greet-plugin-hello"), ("install", "greet-2.0"), ("upgrade",)):
+        done = system.run("dnf", "-y", *command, "--allowerasing", check=False)
+        assert done.returncode == 1
+        assert f"greet-plugins: stopped before any change: {FINDING}" in done.stdout
+        assert_untouched(system, "")
     wait, without = choices(done.stdout)
     assert system.run(*wait).returncode == 0
     assert_untouched(system, "")
     system.run(*without)
-    assert system.run("dnf", "-y", *command, "--allowerasing").returncode == 0
+    assert system.run("dnf", "-y", "upgrade", "--allowerasing").returncode == 0
     assert system.installed() == LEFT
+    assert answer(system) == ["greet 2.0 as greet", MORNING]
 
 
 def test_dnf5_can_be_told_that_plugins_may_leave(behind: MakeSystem) -> None:
