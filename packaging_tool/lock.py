@@ -5,17 +5,19 @@ A TOML file. On top our own keys; below the marker line the driver's part, byte 
 
 from __future__ import annotations
 
-import tomllib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging_tool import atomic
+from packaging_tool import atomic, toml
 from packaging_tool.drivers.base import Lock
 from packaging_tool.errors import InputError
 
 FORMAT = 1
 # Times in rpm headers and OpenPGP signatures have 32 bits.
 END_OF_TIME = 1 << 32
+# What `render` puts between quotes.
+PLAIN = re.compile(r"[A-Za-z0-9.+~:_-]*")
 MARKER = "# The driver's part:\n"
 HEADER = "# Written by mkpkgs. Keep it in version control: with it, the same packages can be built again.\n"
 
@@ -52,17 +54,25 @@ def read(path: Path) -> LockFile | None:
         return None
     except UnicodeDecodeError:
         raise _damaged(path, "it is not UTF-8 text") from None
+    except OSError as failed:
+        raise InputError(f"{path}: {failed.strerror}") from None
     own, marker, part = text.partition(MARKER)
     try:
-        values = tomllib.loads(own)
-        tomllib.loads(part)
-        if values["lock"] != FORMAT:
-            raise InputError(f"{path}: lock format {values['lock']} is unknown; this mkpkgs writes {FORMAT}")
-        found = LockFile(str(values["version"]), int(values["time"]), str(values["driver"]), Lock(part))
-    except KeyError as missing:
-        raise _damaged(path, f"{missing.args[0]} is missing") from None
-    except (tomllib.TOMLDecodeError, ValueError, TypeError) as broken:
+        values = toml.loads(own)
+        toml.loads(part)
+    except ValueError as broken:
         raise _damaged(path, str(broken)) from None
+    for key in ("lock", "version", "time", "driver"):
+        if key not in values:
+            raise _damaged(path, f"{key} is missing")
+    if values["lock"] != FORMAT:
+        raise InputError(f"{path}: lock format {values['lock']} is unknown; this mkpkgs writes {FORMAT}")
+    for key in ("version", "driver"):
+        if not isinstance(values[key], str) or not PLAIN.fullmatch(values[key]):
+            raise _damaged(path, f"{key} is not a {key}")
+    if type(values["time"]) is not int:
+        raise _damaged(path, "time is not a number of seconds")
+    found = LockFile(values["version"], values["time"], values["driver"], Lock(part))
     if not 0 <= found.time < END_OF_TIME:
         raise _damaged(path, f"time {found.time} is not between 1970 and 2106")
     if not marker:

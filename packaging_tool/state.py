@@ -51,9 +51,22 @@ def load(path: Path) -> State:
             name: (item["fingerprint"], Built(**{**item["built"], "path": Path(item["built"]["path"])}))
             for name, item in raw["packages"].items()
         }
-        return State(raw["inputs"], raw["files"], packages)
-    except (OSError, ValueError, KeyError, TypeError):
+        found = State(raw["inputs"], raw["files"], packages)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return State()
+    return found if _is_sound(found) else State()
+
+
+def _is_sound(state: State) -> bool:
+    """Whether everything is of its type."""
+    if not isinstance(state.files, dict):
+        return False
+    texts = [state.inputs, *state.files.values()]
+    for known, built in state.packages.values():
+        if not isinstance(built.index, dict) or type(built.size) is not int or not 0 <= built.size < 1 << 63:
+            return False
+        texts += [known, built.sha256, built.name, built.version, built.architecture, *built.index.values()]
+    return all(isinstance(text, str) for text in texts)
 
 
 def save(path: Path, state: State) -> None:

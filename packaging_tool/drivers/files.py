@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,12 +53,12 @@ class Driver:
             problems.append(Problem(file, 0, "core.program", "is missing", "name the file of the server's program"))
         for architecture in project.core.architectures:
             program = _program(project, architecture)
-            if project.core.program and not program.is_file():
+            if project.core.program and not _is(Path.is_file, program):
                 problems.append(
                     Problem(file, 0, "core.program", f"there is no file {program}", "build the server first")
                 )
         for name, options in sorted(project.plugin_options.items()):
-            if not (project.root / options.source).exists():
+            if not _is(Path.exists, project.root / options.source):
                 key = f"plugin.{name}.files.source"
                 problems.append(Problem(file, 0, key, f"there is no {options.source}", "name a file or a directory"))
         return problems
@@ -98,6 +99,14 @@ class Driver:
     def target(self, project: Project) -> Target:
         """Nothing is assembled: the core's own program is the working one, and it opens verified copies."""
         return Target(tree=True)
+
+
+def _is(question: Callable[[Path], bool], path: Path) -> bool:
+    try:
+        return question(path)
+    except OSError:
+        # The name is too long for the file system, or a directory before it may not be entered.
+        return False
 
 
 def _abi(project: Project) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import tomllib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from packaging_tool import toml
 from packaging_tool.errors import BuildError
 from packaging_tool.golang.hostmain import HostMain
 
 FORMAT = 1
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,10 @@ def render(lock: GoLock) -> str:
 def parse(text: str) -> GoLock | None:
     """Read the lock; None if it is of another format or damaged, so that a new one is made."""
     try:
-        raw = tomllib.loads(text)["go-link"]
+        raw = toml.loads(text)["go-link"]
         if raw["format"] != FORMAT:
             return None
-        return GoLock(
+        found = GoLock(
             inputs=raw["inputs"],
             go=raw["go"],
             settings=raw["settings"],
@@ -92,8 +94,9 @@ def parse(text: str) -> GoLock | None:
             unresolved=raw.get("unresolved", {}),
             built={name: Built(**built) for name, built in raw.get("built", {}).items()},
         )
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
+    return found if _is_sound(found) else None
 
 
 def read(text: str) -> GoLock:
@@ -102,6 +105,19 @@ def read(text: str) -> GoLock:
     if lock is None:
         raise BuildError("the lock of the go-link driver is damaged", hint="remove mkpkgs.lock and run again")
     return lock
+
+
+def _is_sound(lock: GoLock) -> bool:
+    """Whether everything is of its type: what a key has that was edited by hand may be anything."""
+    texts = [lock.inputs, lock.go, lock.go_mod, lock.go_sum, lock.main.head, lock.main.mid, lock.main.tail]
+    texts += [*lock.compile_flags, *lock.link_flags, *(built.abi for built in lock.built.values())]
+    tables = [lock.settings, lock.modules, lock.unresolved]
+    tables += [table for built in lock.built.values() for table in (built.tools, built.archives)]
+    if not all(isinstance(table, dict) for table in tables):
+        return False
+    values = [value for table in tables for value in table.values()]
+    # A name in a table's header stands there without quotes.
+    return all(isinstance(text, str) for text in (*texts, *values)) and all(map(_BARE.fullmatch, lock.built))
 
 
 def _table(name: str, values: Mapping[str, str]) -> list[str]:

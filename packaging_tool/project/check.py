@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -102,7 +103,7 @@ def _targets(core: CoreSpec) -> Iterator[Finding]:
             yield path, f"{method!r} is not a compression", did_you_mean(method, targets.LIMITS)
             continue
         low, high = targets.LIMITS[method]
-        if level and not (level.isascii() and level.isdecimal() and low <= int(level) <= high):
+        if level and not (re.fullmatch(r"[0-9]{1,3}", level) and low <= int(level) <= high):
             yield (
                 path,
                 f"{level!r} is not a level of {method}: {low} to {high}",

@@ -47,8 +47,12 @@ def _expand_one(root: Path, spec: FileSpec) -> Iterable[Entry]:
 
 def sources(root: Path, pattern: str) -> list[Path]:
     """The files that a source names, sorted. Raises PackageError if there are none or one lies outside of root."""
-    found = sorted(root.glob(pattern)) if GLOB & set(pattern) else [root / pattern]
-    files = [path for path in found if path.is_file()]
+    try:
+        found = sorted(root.glob(pattern)) if GLOB & set(pattern) else [root / pattern]
+        files = [path for path in found if path.is_file()]
+    except (OSError, ValueError, NotImplementedError) as failed:
+        # A name that is too long for the file system, `**` as part of a name, a pattern that is not relative.
+        raise PackageError(f"{pattern}: {getattr(failed, 'strerror', None) or failed}") from None
     if not files:
         raise PackageError(f"{pattern}: no such file below {root}")
     for path in files:

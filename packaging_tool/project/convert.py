@@ -165,7 +165,7 @@ def _write(hint: type, value: Any, path: Path) -> str:
         return f'write "{value:04}"'
     if hint is str and isinstance(value, (int, float)):
         return f'write "{_toml(value)}"'
-    if hint is int and isinstance(value, str) and value.strip().isdecimal():
+    if hint is int and isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,18}\s*", value):
         return f"write {int(value)}"
     if hint is bool and isinstance(value, str) and value.lower() in ("true", "false", "yes", "no"):
         return f"write {'true' if value.lower() in ('true', 'yes') else 'false'}"

@@ -8,6 +8,8 @@ from packaging_tool.project.faults import RuleError
 
 _TOKEN = re.compile(r"\s*(\(|\)|[^\s()]+)")
 _ID = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+|[A-Za-z0-9][A-Za-z0-9.-]*\+?")
+# The parser calls itself for each pair of parentheses.
+DEEPEST = 50
 # Names that are no SPDX identifiers, without case, spaces and punctuation.
 _MEANT = {
     "apache": "Apache-2.0",
@@ -52,6 +54,8 @@ def check(text: str) -> None:
     if meant is not None and meant != text:
         raise RuleError(f"{text!r} is not an SPDX identifier", f'write "{meant}"')
     parser = _Parser(_TOKEN.findall(text), text)
+    if parser.rest.count("(") > DEEPEST:
+        raise parser.failed("fewer parentheses")
     parser.expression()
     if parser.rest:
         raise parser.failed(f"AND, OR or WITH before {parser.rest[0]!r}")

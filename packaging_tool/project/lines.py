@@ -103,7 +103,10 @@ class _Scanner:
             self._space()
             if self.text[self.at] in "\"'":
                 literal = self._string()
-                parts.append(tomllib.loads(f"k = {literal}")["k"])
+                try:
+                    parts.append(tomllib.loads(f"k = {literal}")["k"])
+                except tomllib.TOMLDecodeError:
+                    raise _UnreadableError from None
             else:
                 match = _BARE.match(self.text, self.at)
                 if match is None:

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from packaging_tool import registry
+from packaging_tool import registry, toml
 from packaging_tool.errors import InputError, Problem, ProjectError
 from packaging_tool.project import lines, rules, schema
 from packaging_tool.project.convert import Converter
@@ -26,11 +26,11 @@ def load(path: Path) -> Project:
     """
     text = _read(path)
     try:
-        raw = tomllib.loads(text)
+        raw = toml.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ProjectError([_syntax(str(path), text, str(error))]) from None
-    except RecursionError:
-        raise ProjectError([Problem(str(path), 0, "", "is nested too deeply")]) from None
+    except toml.LimitError as error:
+        raise ProjectError([Problem(str(path), 0, "", str(error))]) from None
     faults = Faults()
     project = _project(path, raw, faults)
     from packaging_tool.project import check
@@ -167,7 +167,9 @@ def _located(path: Path, text: str, faults: Faults, problems: list[Problem]) -> 
         line, key = problem.line, problem.key
         while not line and key:
             line = by_key.get(key, 0)
-            key = re.sub(r"(\.?(\"[^\"]*\"|[^.\[\]\"]*)|\[\d+\])$", "", key) if not line else key
+            around = re.sub(r"(\.?(\"[^\"]*\"|[^.\[\]\"]*)|\[\d+\])$", "", key)
+            # A name that no key can have, as the driver spells it.
+            key = around if around != key else ""
         what = problem.what.replace(f"{root}/", "")
         located.append(Problem(file, line, problem.key, what, problem.instead))
     return list(dict.fromkeys(located))
@@ -187,7 +189,7 @@ def _syntax(file: str, text: str, message: str) -> Problem:
     where = re.search(r"\(at line (\d+), column (\d+)\)", message)
     what = message[: where.start()].strip() if where else message.replace("(at end of document)", "").strip()
     line = int(where[1]) if where else 0
-    content = text.splitlines()[line - 1].strip() if where else ""
+    content = text.split("\n")[line - 1].strip() if where else ""
     twice = re.match(r"Cannot (declare|overwrite|mutate|redefine)", what)
     if twice and (first := _first(text, line)):
         key, earlier = first
@@ -213,7 +215,7 @@ def _unfinished(file: str, text: str) -> Problem:
 
 def _first(text: str, line: int) -> tuple[str, int] | None:
     """The key that line repeats, and the line where it stands first."""
-    rows = text.splitlines()
+    rows = text.split("\n")
     before = lines.scan("\n".join(rows[: line - 1]) + "\n")
     for path in reversed(lines.at_line("\n".join(rows[:line]) + "\n", line)):
         if path in before:

@@ -40,6 +40,7 @@ CODENAMES = {
     "rocky9": "el9",
     "alma9": "el9",
 }
+LONGEST_VERSION = 100
 # capabilities(7) of Linux 6.12.
 CAPABILITIES = tuple(
     f"CAP_{name}"
@@ -120,6 +121,7 @@ def plugin_name(name: str) -> None:
 
 def upstream_version(version: str) -> None:
     """deb-version(7) and rpm's version(7) in common: letters, digits, `.`, `+`, `~`; begins with a digit."""
+    _short(version)
     if re.fullmatch(r"[0-9][A-Za-z0-9.+~]*", version):
         return
     if re.match(r"[vV][0-9]", version):
@@ -138,6 +140,12 @@ def upstream_version(version: str) -> None:
     )
 
 
+def _short(version: str) -> None:
+    """Versions stand in names of files, which have at most 255 bytes."""
+    if len(version) > LONGEST_VERSION:
+        raise RuleError(f"has {len(version)} characters, {LONGEST_VERSION} are allowed", "leave build data out")
+
+
 def _common(version: str) -> str:
     pre = re.sub(r"-(?=(alpha|beta|rc|pre|dev|a|b)\b|(alpha|beta|rc|pre|dev)[0-9.])", "~", version)
     return re.sub(r"[^A-Za-z0-9.+~]+", "+", pre).strip("+")
@@ -145,6 +153,7 @@ def _common(version: str) -> str:
 
 def release(text: str) -> None:
     """Debian revision (deb-version(7)) and rpm Release in common."""
+    _short(text)
     if re.fullmatch(r"[0-9][A-Za-z0-9.+~]*", text):
         return
     raise RuleError(f"{text!r} is not a release: a digit, then letters, digits, `.`, `+`, `~`", 'write for example "1"')
@@ -152,6 +161,7 @@ def release(text: str) -> None:
 
 def whole_version(text: str) -> None:
     """`[epoch:]version-release`, as a changelog names it."""
+    _short(text)
     if not re.fullmatch(r"([0-9]+:)?[0-9][A-Za-z0-9.+~]*-[0-9][A-Za-z0-9.+~]*", text):
         plain = re.fullmatch(r"[0-9][A-Za-z0-9.+~]*", text)
         raise RuleError(f"{text!r} is not `version-release`", f'write "{text}-1"' if plain else "")
@@ -204,6 +214,8 @@ def documentation(text: str) -> None:
 def maintainer(text: str) -> None:
     """Policy 5.6.2: a name and one address."""
     one_line(text)
+    if len(text) > 300:
+        raise RuleError(f"has {len(text)} characters, 300 are allowed", "name one person or team")
     if re.fullmatch(r"[^<>\"@,]+ <[^\s<>@,]+@[A-Za-z0-9.-]+>", text):
         return
     address = re.search(r"[^\s<>@,]+@[A-Za-z0-9.-]+", text)

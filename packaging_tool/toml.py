@@ -1,0 +1,43 @@
+"""TOML that others wrote: what tomllib reads, as far as the rest of the program can bear it."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+# Tables and lists within each other; a project file has five.
+DEEPEST = 64
+# Integers have 64 bits (TOML 1.0, "Integer"); tomllib takes any, and Python refuses to print the longest.
+INTEGER = range(-(1 << 63), 1 << 63)
+
+
+class LimitError(ValueError):
+    """Something in the text is TOML, or begins like it, and is too much."""
+
+
+def loads(text: str) -> dict[str, Any]:
+    """The values of a text. Raises tomllib.TOMLDecodeError, or LimitError for deep nesting and huge numbers."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except RecursionError:
+        raise LimitError("is nested too deeply") from None
+    except ValueError:
+        raise LimitError("has a number of too many digits") from None
+    _check(raw)
+    return raw
+
+
+def _check(raw: dict[str, Any]) -> None:
+    waiting: list[tuple[Any, int]] = [(raw, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise LimitError("is nested too deeply")
+        if isinstance(value, dict):
+            waiting += [(item, depth + 1) for item in value.values()]
+        elif isinstance(value, list):
+            waiting += [(item, depth + 1) for item in value]
+        elif isinstance(value, int) and value not in INTEGER:
+            raise LimitError("has a number that does not fit into 64 bits")
