@@ -122,7 +122,13 @@ class Apt(Family):
         return [*self.apt, "install", "--reinstall", *(f"{name}={version}-1" for name, version in packages.items())]
 
     def repair(self) -> list[list[str]]:
-        return [["dpkg", "--configure", "-a"], [*self.apt, "-f", "install"]]
+        commands = [["dpkg", "--configure", "-a"], [*self.apt, "-f", "install"]]
+        show = "${db:Status-Eflag} ${Package}=${Version}\n"
+        shown = self.machine.run("dpkg-query", "-W", "-f", show, CORE, f"{CORE}-*", check=False).stdout
+        # apt does not unpack the same version again by itself; `dpkg --audit` tells people to do so.
+        if broken := re.findall(r"(?m)^reinstreq (\S+)$", shown):
+            commands.append([*self.apt, "install", "--reinstall", *broken])
+        return commands
 
     def records(self) -> list[tuple[str, str]]:
         show = "${db:Status-Status} ${Package} ${Version}\n"

@@ -69,8 +69,8 @@ class Run:
             self.machine.stop()
             self.machine.start()
         else:
-            # An apply that cannot work says so.
-            hit = self._do(self._command(step), step.kill, check=step.word != "apply")
+            # What cannot work says so.
+            hit = self._do(self._command(step), step.kill, check=step.word not in ("apply", "restart"))
         if hit:
             self.kills += 1
             self.say(f"    killed: {hit}")
@@ -161,6 +161,8 @@ class Run:
             self._do(argv)
         self._still_serves(step, "after the repair")
         if step.word in ("apply", "restart"):
+            if step.repair != "boot":
+                self._do([TOOL, "apply"], check=False)
             return
         actual = self._installed()
         if actual != step.after or step.word == "reinstall":
@@ -269,7 +271,7 @@ class Run:
             answer = (self.machine.answers(0) or ["-"])[-1]
             if good(answer):
                 # A stable answer, not the last words of one that goes.
-                time.sleep(0.1)
+                time.sleep(0.15)
                 if (again := (self.machine.answers(0) or ["-"])[-1]) == answer:
                     return again
             elif time.monotonic() > end:

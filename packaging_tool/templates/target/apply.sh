@@ -15,6 +15,10 @@ report() {
     fi
     {
         printf 'mkpkgs-failed-set 1\nset %s\n' "${WANTED:--}"
+        # It was the working set for a moment, and the service did not start with it.
+        if [ "$STEP" = restart ] && [ "$(recorded "$WORKING/working-set" set)" != "${WANTED:--}" ]; then
+            echo rolled-back
+        fi
         sed 's/^/reason /' "$W/reasons"
     } >"$W/failed-set" 2>/dev/null || :
     mv -f "$W/failed-set" "$BIN/failed-set" 2>/dev/null || :
@@ -128,9 +132,11 @@ point_to() {
 # Nothing can fail for want of room from here on: all files are written, only names change.
 # Out: $OLD and $NEW, the directories of both sets below $BIN.
 swap() {
+    OLD=$(last_served)
+    # Until the service has started with the new set, whoever finds it knows what to go back to.
+    if [ -n "$UNIT" ] && [ -f "$BIN/$OLD/working-set" ]; then printf '%s\n' "$OLD" >"$W/set/unproven"; fi
     find "$W/set" -type f -print0 | xargs -0 sync
     find "$W/set" -type d -print0 | xargs -0 sync
-    OLD=$(last_served)
     NEW=sets/$(printf '%s' "$WANTED" | cut -c 1-16)
     # The same set again: its program was changed, or it was never served in between.
     case $NEW in
@@ -190,17 +196,24 @@ apply() {
     if current "$WANTED" >/dev/null; then
         SETTLED=yes
         remember
+        failed=no
         if [ -e "$BIN/failed-set" ]; then
+            failed=yes
             rm -f "$BIN/failed-set"
             event applied "what is installed is what serves again: $(describe_working)"
-        elif restart_is_due; then
+        fi
+        if restart_is_due; then
             restart_again
-        elif [ "$QUIET" = no ]; then
+            settle_proof
+        elif [ -s "$WORKING/unproven" ]; then
+            prove
+        elif [ "$QUIET$failed" = nono ]; then
             say "nothing to do: $(describe_working)"
         fi
         conclude
         return 0
     fi
+    if [ "$MODE" = boot ]; then leave_rolled_back; fi
     STEP=assemble
     assemble
     try_set
@@ -210,6 +223,7 @@ apply() {
     STEP=restart
     restart
     settle_restart
+    settle_proof
     sweep_sets
     remember
     rm -f "$BIN/failed-set"

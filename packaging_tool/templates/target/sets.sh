@@ -90,7 +90,14 @@ restart_is_due() {
     [ "$(head -n 1 "$WORKING/restart-due")" = "$(invocation)" ]
 }
 
-# The directory of the set that the service runs, or ran last: not the working one while a restart is due.
+# The directory of the set that the service runs, or ran last: not the working one while a restart is due, nor before the
+# service has started with it.
 last_served() {
-    if restart_is_due; then sed -n 2p "$WORKING/restart-due"; else working_directory; fi
+    if restart_is_due; then
+        sed -n 2p "$WORKING/restart-due"
+    elif [ -s "$WORKING/unproven" ]; then
+        cat "$WORKING/unproven"
+    else
+        working_directory
+    fi
 }
