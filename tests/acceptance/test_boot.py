@@ -177,10 +177,37 @@ def test_the_boot_unit_waits_for_nobody_and_restarts_the_service_without_a_deadl
     assert server.machine.sh("systemctl list-jobs --no-legend") in ("", "No jobs running.\n")
 
 
+def test_an_apply_while_the_machine_goes_down_is_left_to_the_next_boot(server: Server) -> None:
+    """systemd starts nothing then, neither a try nor the server, which is no reason to refuse a set."""
+    built = server.build(plugins=PLUGINS)
+    install(server, built["demo"], built["demo-plugin-git"])
+    unpack(server, built["demo-plugin-cors"])
+    server.machine.write(
+        "/etc/systemd/system/late.service",
+        "[Unit]\nAfter=demo.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=true\n"
+        "ExecStop=/usr/bin/demo-plugins apply\n",
+    )
+    server.machine.sh("systemctl daemon-reload; systemctl start late")
+    reboot(server)
+    said = server.machine.sh("journalctl -t demo-plugins -u late -o cat")
+    assert "put off until the next boot, since the machine is going down" in said
+    assert server.starts()[1:] == ["1.0 with: cors git"]
+    assert server.status() == 0
+    assert shown_as_failed(server) == ""
+
+
 def test_systemd_accepts_the_units_and_finds_them_confined(server: Server) -> None:
     install(server, *server.build(plugins=PLUGINS).values())
-    units = ["demo.service", "demo-apply.service", "demo-apply-later@1.service"]
+    units = ["demo.service", "demo-apply.service", "demo-apply-later@1.service", "demo-try.service"]
     done = server.machine.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units)
     assert done.stdout == ""
-    server.machine.run("systemd-analyze", "security", "--no-pager", "--threshold=20", "demo.service")
     server.machine.run("systemd-analyze", "security", "--no-pager", "--threshold=50", "demo-apply.service")
+
+
+def test_a_server_that_may_bind_ports_80_and_443_is_exposed_by_at_most_2_0(server: Server) -> None:
+    bind = "CAP_NET_BIND_SERVICE"
+    unit = {"CapabilityBoundingSet": bind, "AmbientCapabilities": bind, "PrivateUsers": "no"}
+    install(server, *server.build(plugins=PLUGINS, unit=unit).values())
+    server.machine.run("systemd-analyze", "security", "--no-pager", "--threshold=20", "demo.service")
+    pid = server.machine.sh("systemctl show -P MainPID demo").strip()
+    assert "CapEff:\t0000000000000400\n" in server.machine.sh(f"cat /proc/{pid}/status")

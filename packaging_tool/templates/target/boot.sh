@@ -105,14 +105,22 @@ upgrader() {
     echo "$found"
 }
 
+# Whether the machine is going down: systemd starts nothing then.
+going_down() {
+    [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]
+}
+
 # unattended-upgrades calls apt once per set of packages: one apply at its end means one restart.
 put_off() {
     [ -d /run/systemd/system ] || return 0
     # Without a working program there is nothing that could go on serving.
     [ -x "$PROGRAM" ] || return 0
+    if going_down; then
+        event deferred "put off until the next boot, since the machine is going down"
+        exit 0
+    fi
     waiting_for=$(upgrader)
     [ -n "$waiting_for" ] || return 0
-    # It fails while the machine goes down, for one.
     apply_later "$waiting_for" || return 0
     event deferred "put off until unattended-upgrades (process $waiting_for) ends: $(describe_working) goes on serving"
     exit 0

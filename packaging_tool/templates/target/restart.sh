@@ -92,6 +92,10 @@ restart_by_systemd() {
 
 # The service does not come up with the new set: the old one comes back, if there is one that worked.
 roll_back() {
+    if going_down; then
+        DONE="; $UNIT starts with it at the next boot, since the machine is going down"
+        return 0
+    fi
     reason=$(systemctl show -p Result "$UNIT" 2>/dev/null) || :
     reason=${reason#Result=}
     if [ "$how" = reload ]; then reason="reload: $(last_line "$W/output")"; fi
