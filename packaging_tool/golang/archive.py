@@ -84,7 +84,11 @@ def _end_of_export(data: mmap.mmap, archive: Path) -> int:
     if data[:8] != _MAGIC or name != b"__.PKGDEF" or not size.strip().isdigit():
         raise BuildError(f"{archive}: not an archive of a Go package")
     end = len(_MAGIC) + _HEADER + int(size)
-    return end + end % 2
+    end += end % 2
+    # A whole header must follow, or the archive was cut off and the linker would get nothing.
+    if data[end + _HEADER - 2 : end + _HEADER] != b"`\n":
+        raise BuildError(f"{archive}: the archive of a Go package is cut off")
+    return end
 
 
 def _write(path: Path, pieces: list[bytes | memoryview]) -> None:

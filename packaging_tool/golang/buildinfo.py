@@ -31,6 +31,8 @@ class BuildInfo:
 
 def read(program: Path) -> BuildInfo:
     """Read it from a program. Raises BuildError if it has none, OSError."""
+    if program.stat().st_size == 0:
+        raise BuildError(f"{program}: is empty")
     with program.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         start = data.find(START)
         # Programs with modload's own code would have the marks as constants; the information begins with `path`.
@@ -39,7 +41,10 @@ def read(program: Path) -> BuildInfo:
         end = data.find(END, start)
         if start < 0 or end < 0:
             raise BuildError(f"{program}: has no build information")
-        text = data[start + len(START) : end].decode()
+        try:
+            text = data[start + len(START) : end].decode()
+        except UnicodeDecodeError:
+            raise BuildError(f"{program}: its build information is not UTF-8 text") from None
     first = re.search(r"^(dep|build)\t", text, re.MULTILINE)
     last = re.search(r"^build\t", text, re.MULTILINE)
     head = first.start() if first else len(text)

@@ -18,9 +18,12 @@ from packaging_tool.golang.toolchain import GoPackage
 MARKER = "//mkpkgs:register"
 # Tokens of Go (spec, "Lexical elements") as far as they occur before the first declaration that is no import.
 _TOKEN = re.compile(
-    r"""(?P<space>\s+|//[^\n]*|/\*.*?\*/)|(?P<word>[^\W\d]\w*)|(?P<string>`[^`]*`|"(?:\\.|[^"\\\n])*")|(?P<mark>.)""",
+    r"""(?P<space>\s+|//[^\n]*|/\*.*?\*/)|(?P<word>[^\W\d]\w*)|(?P<string>`[^`]*`|"(?:\\[^\n]|[^"\\\n])*")"""
+    r"""|(?P<open>/\*|[`"])|(?P<mark>.)""",
     re.DOTALL,
 )
+# Spec, "Import declarations": what a compiler may refuse is refused, since the path is written anew.
+_PATH = re.compile(r"[^\s!\"#$%&'()*,:;<=>?\[\\\]^`{|}\x00-\x1f\x7f\ufffd]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,49 +64,69 @@ class HostMain:
         return "".join((self.head, *imports, self.mid, *lines, self.tail))
 
 
+class _Tokens:
+    """The tokens of a Go file but for comments, one looked ahead: what stands behind the imports is never read.
+
+    start, end: of the token that was taken last.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._rest = (found for found in _TOKEN.finditer(text) if found.lastgroup != "space")
+        self._next = next(self._rest, None)
+        self.start = self.end = 0
+
+    @property
+    def text(self) -> str:
+        """The token that comes next, "" at the end."""
+        return self._next[0] if self._next else ""
+
+    @property
+    def kind(self) -> str:
+        """Its kind by the name in the pattern."""
+        return (self._next and self._next.lastgroup) or ""
+
+    def take(self, wanted: str, fits: bool) -> str:
+        """The next token, if it is what is wanted."""
+        if self._next is None or not fits:
+            raise ValueError(f"{wanted} expected, not {self.text or 'the end'}")
+        found, self.start, self.end = self._next[0], *self._next.span()
+        self._next = next(self._rest, None)
+        return found
+
+
 def parse(text: str) -> Source:
     """Find the imports of a Go file. Raises ValueError if it is not one."""
-    tokens = [t for t in _TOKEN.finditer(text) if t.lastgroup != "space"]
-    at = 0
-
-    def take(*expected: str) -> str:
-        nonlocal at
-        if at >= len(tokens) or (expected and tokens[at][0] not in expected):
-            raise ValueError(f"{' or '.join(expected) or 'more'} expected")
-        at += 1
-        return tokens[at - 1][0]
-
-    def spec() -> Import:
-        name = "" if at < len(tokens) and tokens[at].lastgroup == "string" else take()
-        path = take()
-        if path[0] not in '`"' or "\\" in path:
-            raise ValueError(f"an import path expected, not {path}")
-        return Import(name, path[1:-1])
-
-    def peek() -> str:
-        return tokens[at][0] if at < len(tokens) else ""
-
-    take("package")
-    take()
+    tokens = _Tokens(text)
+    tokens.take("package", tokens.text == "package")
+    tokens.take("a name", tokens.kind == "word")
     imports: list[Import] = []
-    start = end = tokens[at - 1].end()
-    while peek() in ("import", ";"):
-        if take() == ";":
+    start = end = tokens.end
+    while tokens.text in ("import", ";"):
+        if tokens.take("import", True) == ";":
             continue
         if not imports:
-            start = tokens[at - 1].start()
-        if peek() == "(":
-            take()
-            while peek() != ")":
-                if peek() == ";":
-                    take()
-                    continue
-                imports.append(spec())
-            take(")")
+            start = tokens.start
+        if tokens.text == "(":
+            tokens.take("(", True)
+            while tokens.text != ")":
+                if tokens.text == ";":
+                    tokens.take(";", True)
+                else:
+                    imports.append(_import(tokens))
+            tokens.take(")", True)
         else:
-            imports.append(spec())
-        end = tokens[at - 1].end()
-    return Source(text, start, end, tuple(imports), at == len(tokens))
+            imports.append(_import(tokens))
+        end = tokens.end
+    return Source(text, start, end, tuple(imports), not tokens.text)
+
+
+def _import(tokens: _Tokens) -> Import:
+    named = tokens.kind == "word" or tokens.text == "."
+    name = tokens.take("a name", True) if named else ""
+    path = tokens.take("an import path", tokens.kind == "string")[1:-1]
+    if not _PATH.fullmatch(path):
+        raise ValueError(f"{path!r} is no import path")
+    return Import(name, path)
 
 
 def split(main: str, packages: Mapping[str, GoPackage], plugins: Mapping[str, str], origin: str) -> HostMain:
@@ -151,7 +174,7 @@ def _read(package: GoPackage) -> list[Source]:
     for name in package.files:
         file = Path(package.dir, name)
         try:
-            sources.append(parse(file.read_text(encoding="utf-8")))
+            sources.append(parse(file.read_text(encoding="utf-8-sig")))
         except (ValueError, OSError) as error:
             raise BuildError(f"{file}: its imports cannot be read: {error}") from None
     return sources

@@ -17,6 +17,8 @@ from pathlib import Path
 from packaging_tool.errors import BuildError
 
 _MODULE = re.compile(r'^module\s+"?([^\s"]+)"?', re.MULTILINE)
+# golang.org/ref/mod, "go.mod file: Lexical elements" and "Module paths": no part begins or ends with a dot.
+_PATH = re.compile(r"(?=.{1,255}$)(?!\.)[A-Za-z0-9_~.-]+(?<!\.)(/(?!\.)[A-Za-z0-9_~.-]+(?<!\.))*")
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 _MAJOR = re.compile(r"/v(\d+)$")
 
@@ -44,6 +46,9 @@ def module_path(folder: Path) -> str:
         found = None
     if found is None:
         raise BuildError(f"{folder} has no go.mod with a module line", hint="run `go mod init` there")
+    if not _PATH.fullmatch(found[1]):
+        # It becomes a path below the folder that the go command reads.
+        raise BuildError(f"{folder}/go.mod: {found[1]!r} is no module path", hint="write module example.com/name")
     return found[1]
 
 
