@@ -10,7 +10,9 @@ TILDE, END, LETTER, OTHER = range(-1, 3)
 
 def key(version: str) -> tuple[object, ...]:
     """A key that sorts `[epoch:]upstream-release` from old to new."""
-    epoch, _, rest = version.rpartition(":")
+    epoch, colon, rest = version.partition(":")
+    if not colon:
+        epoch, rest = "", version
     upstream, _, release = rest.rpartition("-")
     return int(epoch or 0), _parts(upstream or release), _parts(release if upstream else "")
 

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from packaging_tool import atomic
+from packaging_tool.errors import InputError
 from packaging_tool.formats.base import Built
+
+# What an index may say of a package. Formats allow less; more would lead out of the folder, or could not be compared.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*")
+VERSION = re.compile(r"(?:[0-9]{1,9}:)?[A-Za-z0-9.+~^_:-]{1,200}")
+PLACE = re.compile(r"(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[^\s\x00-\x1f\x7f]{1,1000}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+SIZE = re.compile(r"[0-9]{1,15}")
+# Unpacked, an index of 100,000 packages is half as long.
+LONGEST = 1 << 30
 
 Reader = Callable[[Path], Built]
 
@@ -31,6 +42,26 @@ def below(root: Path, path: Path) -> str:
     if not name.startswith(start):
         raise ValueError(f"{path} is not below {root}")
     return name[len(start) :]
+
+
+def text(path: Path) -> str:
+    """A file of an index, "" if there is none. Raises InputError if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+    except UnicodeDecodeError:
+        raise damaged(path, "it is not UTF-8 text") from None
+
+
+def checked(index: Path, fields: Mapping[str, tuple[re.Pattern[str], str]]) -> None:
+    """Raise InputError if a field of an index, given as pattern and value, is not what it must be."""
+    for name, (pattern, value) in fields.items():
+        if not pattern.fullmatch(value):
+            raise damaged(index, f"{value[:80]!r} is no {name}" if value else f"a package has no {name}")
+
+
+def damaged(path: Path, what: str) -> InputError:
+    """An index that we cannot have written."""
+    return InputError(f"{path} is damaged: {what}", hint="remove it, and the packages that lie there are listed anew")
 
 
 def gather(pool: Iterable[Path], built: Sequence[Built], known: Mapping[Path, Built], read: Reader) -> list[Built]:

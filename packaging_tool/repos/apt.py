@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 
 from packaging_tool import registry
+from packaging_tool.errors import InputError
 from packaging_tool.formats.base import Built
 from packaging_tool.package import compress, templates
 from packaging_tool.project.model import RepositorySpec
@@ -48,9 +49,11 @@ class Repository:
         """What the indexes list; a package whose file was deleted from the pool is not listed any more."""
         root = directory / "apt"
         found = {}
-        for stanza in _indexed(root):
-            fields = dict(FIELD.findall(stanza))
-            if "Filename" in fields and (root / fields["Filename"]).is_file():
+        for index in _index_files(root):
+            for stanza in _split(index):
+                fields = _fields(index, stanza)
+                if not (root / fields["Filename"]).is_file():
+                    continue
                 found[fields["Filename"]] = Published(
                     name=fields["Package"],
                     version=fields["Version"],
@@ -80,7 +83,7 @@ class Repository:
         """
         root = directory / "apt"
         suite = root / "dists" / spec.suite
-        before = _read(suite / "Release")
+        before = _site.text(suite / "Release")
         packages = _packages(root, built)
         files: dict[str, bytes] = {}
         architectures = sorted({item.architecture for item in packages} - {"all"}) or EVERY
@@ -138,8 +141,8 @@ def _known(root: Path) -> dict[Path, Built]:
     for index in _index_files(root):
         written = index.stat().st_mtime
         for stanza in _split(index):
-            fields = dict(FIELD.findall(stanza))
-            path = root / fields.get("Filename", "")
+            fields = _fields(index, stanza)
+            path = root / fields["Filename"]
             if not path.is_file() or not _site.is_as_indexed(path, int(fields["Size"]), written):
                 continue
             lines = (line for line in stanza.splitlines(keepends=True) if not line.startswith(OURS))
@@ -157,6 +160,8 @@ def _known(root: Path) -> dict[Path, Built]:
 
 def _stanza(root: Path, item: Built) -> str:
     name = _site.below(root, item.path)
+    if not _site.PLACE.fullmatch(name):
+        raise InputError(f"{item.path}: its name cannot stand in an index", hint="rename it")
     # No MD5sum: no apt since 2016 trusts one, and it would cost more than all other digests of the file together.
     return f"{item.index['control']}Filename: {name}\nSize: {item.size}\nSHA256: {item.sha256}\n\n"
 
@@ -202,7 +207,10 @@ def _hashes(release: str) -> dict[str, str]:
 def _date(release: str) -> int:
     """Seconds since 1970 of a `Release`'s Date, 0 if there is none."""
     found = re.search(r"^Date: (.*) UTC$", release, re.MULTILINE)
-    return int(parsedate_to_datetime(f"{found[1]} +0000").timestamp()) if found else 0
+    try:
+        return int(parsedate_to_datetime(f"{found[1]} +0000").timestamp()) if found else 0
+    except (ValueError, TypeError, IndexError, OverflowError):
+        raise InputError(f"the Date of the published Release cannot be read: {found and found[1][:80]!r}") from None
 
 
 def _index_files(root: Path) -> list[Path]:
@@ -210,12 +218,16 @@ def _index_files(root: Path) -> list[Path]:
 
 
 def _split(index: Path) -> list[str]:
-    return [f"{stanza}\n" for stanza in index.read_text(encoding="utf-8").split("\n\n") if stanza.strip()]
+    return [f"{stanza}\n" for stanza in _site.text(index).split("\n\n") if stanza.strip()]
 
 
-def _indexed(root: Path) -> Iterator[str]:
-    for index in _index_files(root):
-        yield from _split(index)
+def _fields(index: Path, stanza: str) -> dict[str, str]:
+    """The fields of a stanza; those that we read are there and make sense. Raises InputError."""
+    fields = {name: value.strip() for name, value in FIELD.findall(stanza)}
+    wanted = {"Package": _site.NAME, "Version": _site.VERSION, "Architecture": _site.NAME}
+    wanted |= {"Filename": _site.PLACE, "Size": _site.SIZE, "SHA256": _site.SHA256}
+    _site.checked(index, {name: (pattern, fields.get(name, "")) for name, pattern in wanted.items()})
+    return fields
 
 
 def _names(relations: str) -> tuple[str, ...]:
@@ -226,7 +238,3 @@ def _names(relations: str) -> tuple[str, ...]:
 
 def _names_in(directory: Path) -> set[str]:
     return {path.name for path in directory.iterdir()} if directory.is_dir() else set()
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""

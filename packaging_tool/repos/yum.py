@@ -30,7 +30,7 @@ HEADS = {
 }
 TAILS = {"primary": "</metadata>\n", "filelists": "</filelists>\n", "other": "</otherdata>\n"}
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
-PACKAGE = re.compile(r"<package .*?</package>\n?", re.DOTALL)
+CLOSE = "</package>"
 EQUAL = 'flags="EQ"'
 PLACE = '<location href="{href}"'
 DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64", "noarch": "all"}
@@ -50,8 +50,7 @@ class Repository:
     def published(self, directory: Path) -> tuple[Published, ...]:
         """What the index lists; a package whose file was deleted is not listed any more."""
         root = directory / "yum"
-        index = _data(root, "primary")
-        listed = [_published(stanza) for stanza in PACKAGE.findall(index)]
+        listed = [_published(root, stanza) for stanza in _stanzas(root, "primary")]
         return tuple(item for item in listed if (directory / item.file).is_file())
 
     def write(
@@ -69,7 +68,7 @@ class Repository:
         """
         root = directory / "yum"
         repodata = root / "repodata"
-        before = _read(repodata / "repomd.xml")
+        before = _site.text(repodata / "repomd.xml")
         revision = max(time, _revision(before))
         packages = _packages(root, built)
         files = {}
@@ -150,11 +149,15 @@ def _known(root: Path) -> Iterator[Built]:
     if not repomd.is_file():
         return
     written = repomd.stat().st_mtime
-    primary, *more = ([*PACKAGE.findall(_data(root, kind))] for kind in HEADS)
-    for stanza, filelists, other in zip(primary, *more, strict=True):
-        item = _published(stanza)
+    primary, filelists_, others = (_stanzas(root, kind) for kind in HEADS)
+    if not len(primary) == len(filelists_) == len(others):
+        raise _site.damaged(repomd, "its parts list different packages")
+    for stanza, filelists, other in zip(primary, filelists_, others, strict=True):
+        item = _published(root, stanza)
         path = root.parent / item.file
-        size = int(_attribute(stanza, "size", "package"))
+        said = _attribute(stanza, "size", "package")
+        _site.checked(repomd, {"size": (_site.SIZE, said)})
+        size = int(said)
         if not path.is_file() or not _site.is_as_indexed(path, size, written):
             continue
         stanza = stanza.replace(f"<location href={_href(root, path)}", PLACE, 1)
@@ -181,10 +184,11 @@ def _href(root: Path, path: Path) -> str:
     return '"' + escape(_site.below(root, path), quote=False).replace('"', "&quot;") + '"'
 
 
-def _published(stanza: str) -> Published:
-    version = re.search(r"<version [^>]*>", stanza)
+def _published(root: Path, stanza: str) -> Published:
+    """A package of the old index. Raises InputError if what it says of it cannot be."""
+    version = re.search(r"<version [^<>]*>", stanza)
     architecture = _text(stanza, "arch")
-    return Published(
+    found = Published(
         name=_text(stanza, "name"),
         version=_evr(version[0] if version else ""),
         architecture=DEBIAN_NAMES.get(architecture, architecture),
@@ -196,22 +200,28 @@ def _published(stanza: str) -> Published:
         file=f"yum/{_attribute(stanza, 'location', 'href')}",
         sha256=_text(stanza, "checksum"),
     )
+    checks = {"name": (_site.NAME, found.name), "version": (_site.VERSION, found.version)}
+    checks |= {"architecture": (_site.NAME, architecture), "checksum": (_site.SHA256, found.sha256)}
+    checks |= {"place": (_site.PLACE, found.file.removeprefix("yum/"))}
+    checks |= {f"version of {name}": (_site.VERSION, version) for name, version in found.pins}
+    _site.checked(root / "repodata" / "repomd.xml", checks)
+    return found
 
 
 def _text(stanza: str, tag: str) -> str:
-    found = re.search(rf"<{tag}(?: [^>]*)?>([^<]*)</{tag}>", stanza)
+    found = re.search(rf"<{tag}(?: [^<>]*)?>([^<]*)</{tag}>", stanza)
     return unescape(found[1]) if found else ""
 
 
 def _attribute(stanza: str, tag: str, name: str) -> str:
-    found = re.search(rf'<{tag} [^>]*?\b{name}="([^"]*)"', stanza)
+    found = re.search(rf'<{tag} [^<>]*?\b{name}="([^"<]*)"', stanza)
     return unescape(found[1]) if found else ""
 
 
 def _entries(stanza: str, tag: str) -> list[tuple[str, str]]:
     """Names in a relation, each with the other attributes as they stand."""
-    found = re.search(rf"<rpm:{tag}>(.*?)</rpm:{tag}>", stanza, re.DOTALL)
-    entries = re.findall(r'<rpm:entry name="([^"]*)"([^>]*)>', found[1]) if found else []
+    listed = stanza.partition(f"<rpm:{tag}>")[2].partition(f"</rpm:{tag}>")[0]
+    entries = re.findall(r'<rpm:entry name="([^"<]*)"([^<>]*)>', listed)
     return [(unescape(name), rest) for name, rest in entries]
 
 
@@ -225,9 +235,35 @@ def _evr(attributes: str) -> str:
 def _data(root: Path, kind: str) -> str:
     """The unpacked text of a part of the index, "" if there is none."""
     import gzip
+    import zlib
 
-    names = [name for name in _locations(_read(root / "repodata" / "repomd.xml")) if name.endswith(f"-{kind}.xml.gz")]
-    return gzip.decompress((root / "repodata" / names[0]).read_bytes()).decode() if names else ""
+    repomd = root / "repodata" / "repomd.xml"
+    names = [name for name in _locations(_site.text(repomd)) if name.endswith(f"-{kind}.xml.gz")]
+    if not names:
+        return ""
+    path = repomd.with_name(names[0])
+    try:
+        with gzip.open(path) as file:
+            data = file.read(_site.LONGEST + 1)
+        text = data.decode()
+    except FileNotFoundError:
+        raise _site.damaged(repomd, f"{path.name} is missing") from None
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as failed:
+        raise _site.damaged(path, str(failed)) from None
+    if len(data) > _site.LONGEST:
+        raise _site.damaged(path, "it unpacks to more than is sensible")
+    return text
+
+
+def _stanzas(root: Path, kind: str) -> list[str]:
+    """The packages in a part of the index."""
+    found = []
+    text, end = _data(root, kind), 0
+    # Not by a pattern, which would look for the end again and again where there is none.
+    while (start := text.find("<package ", end)) >= 0 and (end := text.find(CLOSE, start)) >= 0:
+        end += len(CLOSE)
+        found.append(text[start:end] + "\n")
+    return found
 
 
 def _locations(repomd: str) -> list[str]:
@@ -235,9 +271,5 @@ def _locations(repomd: str) -> list[str]:
 
 
 def _revision(repomd: str) -> int:
-    found = re.search(r"<revision>(\d+)</revision>", repomd)
+    found = re.search(r"<revision>([0-9]{1,10})</revision>", repomd)
     return int(found[1]) if found else 0
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""

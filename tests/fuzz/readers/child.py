@@ -29,10 +29,10 @@ def main() -> None:
             target.judge(data)
     words = ["".join(f"\\x{byte:02x}" for byte in word) for word in target.words]
     (seeds.parent / "words").write_text("".join(f'"{word}"\n' for word in words))
-    atheris.Setup(
-        ["fuzz", str(seeds), f"-dict={seeds.parent / 'words'}", f"-max_len={target.longest}", *options],
-        target.judge_quietly,
-    )
+    if words:
+        # An empty one would be an error.
+        options.append(f"-dict={seeds.parent / 'words'}")
+    atheris.Setup(["fuzz", str(seeds), f"-max_len={target.longest}", *options], target.judge_quietly)
     atheris.Fuzz()
 
 

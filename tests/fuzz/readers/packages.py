@@ -149,7 +149,7 @@ def _read_rpm(data: bytes) -> None:
         # The parser that dnf's library has too.
         parser = expat.ParserCreate()
         parser.Parse(f"{yum.XML}{head % 1}{yum._stanza(path.parent, built, kind)}{yum.TAILS[kind]}".encode(), True)
-    listed = yum._published(yum._stanza(path.parent, built, "primary"))
+    listed = yum._published(path.parent, yum._stanza(path.parent, built, "primary"))
     holds((listed.sha256, listed.file) == (built.sha256, f"yum/{path.name}"), "the index lists another file")
 
 
