@@ -20,7 +20,7 @@ define timed
 @start=$$SECONDS; $(1); echo "== $@: $$((SECONDS - start)) s"
 endef
 
-.PHONY: help setup lint unit acceptance test demo bench reference install clean
+.PHONY: help setup lint unit acceptance test fuzz demo bench reference install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
@@ -42,6 +42,9 @@ acceptance: setup ## boot real systems; install, upgrade and remove real package
 
 test: ## lint, unit and acceptance tests: what CI runs
 	@start=$$SECONDS; $(MAKE) --no-print-directory lint unit acceptance; echo "== test: $$((SECONDS - start)) s"
+
+fuzz: setup ## 200 random sequences of transactions that are cut off, in booted systems with apt and with dnf; an hour or so
+	@$(BIN)/python -m tests.fuzz transactions --sequences 100
 
 demo: setup ## build the Caddy example, install core and two plugins in a booted system, show them serving
 	@$(BIN)/python -m tests.demo
