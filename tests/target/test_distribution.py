@@ -10,7 +10,6 @@ import pytest
 from tests.target.conftest import SHELLS, machine_of
 from tests.target.machine import Key, Machine
 
-
 ALL = [pytest.param(shell, marks=pytest.mark.acceptance if "gawk" in shell else ()) for shell in SHELLS]
 
 

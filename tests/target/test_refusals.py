@@ -164,7 +164,7 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
     ),
     "an empty signature": (
         lambda m: m.manifest("git").with_suffix(".manifest.sig").write_text(""),
-        "its manifest is not signed",
+        "git.manifest.sig is empty",
     ),
     "a truncated signature": (
         lambda m: m.manifest("git").with_suffix(".manifest.sig").write_text("untrusted comment: x\nRWQ=\n"),

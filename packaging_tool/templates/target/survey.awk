@@ -1,4 +1,5 @@
-# In: "class TAB size TAB path" of every file and directory. Out: names that have a manifest; refusals.
+# In: "class TAB size TAB path" of every file and directory. Out: files to copy; key files; names that have a manifest;
+# refusals.
 function owner_of(path,    rest) {
     if (index(path, PLUGINS "/") == 1) {
         rest = substr(path, length(PLUGINS) + 2)
@@ -15,7 +16,7 @@ function owner_of(path,    rest) {
 }
 function refuse(name, reason, repair) { print name "\t" reason "\t" repair >> REFUSED }
 function reinstall(name) { return name == "*" ? REINSTALL " " CORE : REINSTALL " " CORE "-plugin-" name }
-BEGIN { FS = "\t" }
+BEGIN { FS = "\t"; SMALL = 65536 }
 $1 == "name" {
     refuse(owner_of($3 "/"), "a name in " $3 " has other characters than A-Z a-z 0-9 . _ + -", "remove it: ls -b " $3)
     next
@@ -32,11 +33,17 @@ $1 == "hardlink" {
 }
 $1 == "file" {
     if ($3 == SHARE "/kit.manifest") { found["kit"] = 1; size["kit"] = $2 }
-    if ($3 == SHARE "/kit.manifest.sig") signature["kit"] = 1
+    if ($3 == SHARE "/kit.manifest.sig") { signature["kit"] = 1; signed["kit"] = $2 }
+    place = $3
+    sub(/\/[^\/]*$/, "", place)
+    if ((place == SHARE "/keys" || place == CONFIG "/keys.d") && $3 ~ /(\.pub|\/revoked)$/) {
+        if ($2 > SMALL) refuse("*", $3 " is larger than 64 kB", "remove or repair it")
+        else print $3 > KEYFILES
+    }
     if (index($3, SHARE "/plugins/") == 1) {
         name = owner_of($3)
         if (name == "*") next
-        if ($3 ~ /\.sig$/) { signature[name] = 1; next }
+        if ($3 ~ /\.sig$/) { signature[name] = 1; signed[name] = $2; next }
         if (name !~ /^[a-z0-9][a-z0-9.+-]*$/ || name == "kit") refuse(name, $3 ": no plugin can have this name", "remove it")
         else { found[name] = 1; size[name] = $2 }
     }
@@ -47,6 +54,7 @@ END {
         if (TRUST != "distribution" && !(name in signature)) refuse(name, base ".sig is missing: the manifest is not signed", reinstall(name))
         else if (size[name] == 0) refuse(name, base " is empty", reinstall(name))
         else if (size[name] > 16777216) refuse(name, base " is larger than 16 MB", reinstall(name))
+        else if (signed[name] > SMALL) refuse(name, base ".sig is larger than 64 kB", reinstall(name))
         else { print base; if (TRUST != "distribution") print base ".sig" }
         print name > NAMES
     }

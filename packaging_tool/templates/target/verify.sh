@@ -44,9 +44,13 @@ survey() {
     fi
     read_trust
     awk -v PLUGINS="$PLUGINS" -v SHARE="$SHARE" -v KIT="$KIT" -v CORE="$CORE" -v REINSTALL="$REINSTALL" \
-        -v REFUSED="$W/refused" -v NAMES="$W/names" -v TRUST="$TRUST" '
+        -v REFUSED="$W/refused" -v NAMES="$W/names" -v TRUST="$TRUST" \
+        -v CONFIG="$CONFIG" -v KEYFILES="$W/keyfiles" '
 {% include "target/survey.awk" %}
 ' "$W/tree" >"$W/copies"
+    if [ "$TRUST" = unknown ]; then
+        refuse '*' "$SHARE/trust says neither signature nor distribution" "$REINSTALL $CORE"
+    fi
     # From here on only the copies are read.
     mkdir "$W/m" "$W/keys"
     if [ -s "$W/copies" ]; then
@@ -57,12 +61,13 @@ survey() {
 
 # What vouches for a manifest: a signature, or the distribution's record of its packages.
 read_trust() {
-    TRUST=$(cat "$SHARE/trust" 2>/dev/null) || TRUST=''
+    TRUST=''
+    # Who opens a pipe waits.
+    if [ -f "$SHARE/trust" ]; then TRUST=$(cat "$SHARE/trust" 2>/dev/null) || TRUST=''; fi
     case $TRUST in
-    signature | distribution) return 0 ;;
+    signature | distribution) ;;
+    *) TRUST=unknown ;;
     esac
-    TRUST=signature
-    refuse '*' "$SHARE/trust says neither signature nor distribution" "$REINSTALL $CORE"
 }
 
 parse() {
@@ -78,9 +83,7 @@ parse() {
 check_signatures() {
     [ -s "$W/rows" ] || return 0
     set -- "$W"/m/*.manifest.sig
-    for file in "$SHARE"/keys/*.pub "$CONFIG"/keys.d/*.pub "$SHARE/keys/revoked" "$CONFIG/keys.d/revoked"; do
-        if [ -f "$file" ]; then set -- "$file" "$@"; fi
-    done
+    while IFS= read -r file; do set -- "$file" "$@"; done <"$W/keyfiles"
     today=$(date -u +%Y-%m-%d)
     awk -v SHARE="$SHARE" -v CONFIG="$CONFIG" -v CORE="$CORE" -v REINSTALL="$REINSTALL" -v REFUSED="$W/refused" \
         -v KEYS="$W/keys" -v KEYROWS="$W/keyrows" -v SIGROWS="$W/sigrows" -v REVOKED="$W/revoked" \
@@ -207,7 +210,9 @@ read_record() {
 }
 
 judge() {
-    ABI=$(cat "$SHARE/abi" 2>/dev/null) || refuse '*' "cannot read $SHARE/abi" "$REINSTALL $CORE"
+    ABI=''
+    if [ -f "$SHARE/abi" ]; then ABI=$(cat "$SHARE/abi" 2>/dev/null) || ABI=''; fi
+    if [ -z "$ABI" ]; then refuse '*' "cannot read $SHARE/abi" "$REINSTALL $CORE"; fi
     awk -v CORE="$CORE" -v ABI="$ABI" -v REINSTALL="$REINSTALL" -v INSTALL="$INSTALL" -v REFUSED="$W/refused" \
         -v RECORD="$W/record" -v SIGNED="$W/signed" -v REFUSALS="$W/refused" -v NAMES="$W/names" -v ABSENT="$W/absent" '
 {% include "target/judge.awk" %}
@@ -254,7 +259,7 @@ check_files() {
 
 # Verifies manifests and everything that needs no file of a payload. Out: $W/usable, $W/files, $W/refused.
 verify_manifests() {
-    for file in names refused rows files keyrows sigrows revoked signed record usable absent digests left-out fatal; do
+    for file in names refused rows files keyfiles keyrows sigrows revoked signed record usable absent digests left-out fatal; do
         : >"$W/$file"
     done
     STEP='verify'
