@@ -318,6 +318,7 @@ def _reserved(core: CoreSpec, place: str, kind: str) -> str:
         if place == root or place.startswith(f"{root}/"):
             return "mkpkgs' own"
     own = {
+        f"{core.config_directory or f'/etc/{name}'}/plugins.conf",
         f"/usr/bin/{name}",
         f"/usr/bin/{name}-plugins",
         f"/usr/lib/{name}/assemble",

@@ -22,11 +22,11 @@ come at any time. `packages` is a list, in the order in which `mkpkgs plan` show
 | `kind` | `core`, `kit`, `plugin` or `retired` |
 | `name`, `source`, `version`, `architecture` | version as `[epoch:]version-release`, architecture in Debian's words |
 | `summary`, `description`, `license`, `homepage`, `maintainer` | texts |
-| `files` | list of `path`, `type`, `mode` (octal text), `owner`, `group`, `size` in bytes, `target` |
+| `files` | list of `path`, `type`, `mode` (octal text), `owner`, `group`, `size` in bytes, `target`, `format` |
 | `modules` | list of `path` and `version` of the libraries that are compiled in |
 | `formats` | by format: `file` name, `compression`, `relations` as the format spells them, texts of `scripts` |
 
-`size` is null where only the build knows it, `target` where there is none.
+`size` is null where only the build knows it, `target` where there is none, `format` where all formats have the file.
 """
 
 
