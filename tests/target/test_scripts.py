@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -15,6 +14,7 @@ from packaging_tool.package.model import Lifecycle
 from packaging_tool.package.templates import render
 from packaging_tool.target import runtime
 from tests.target.machine import ABI, spec
+from tests.target.shell import bare_checks
 
 TEMPLATES = Path(runtime.__file__).parent.parent / "templates"
 SCRIPTS = sorted(f"{folder}/{path.name}" for folder in ("deb", "rpm") for path in (TEMPLATES / folder).glob("*.j2"))
@@ -62,25 +62,75 @@ def test_the_target_tool_is_clean_for_every_driver() -> None:
         check(text)
 
 
-def bare_checks(text: str) -> list[str]:
-    """Statements `a && b` whose failure `set -e` would not see. Text in single quotes is no shell."""
-    shell = re.sub(r"'[^']*'", "''", re.sub(r"(?m)^\s*#.*$", "", text))
-    lines = [line.strip() for line in shell.replace("\\\n", " ").splitlines()]
-    return [
-        line
-        for line in lines
-        if "&&" in line and not re.match(r"(if|elif|while|until) ", line) and "||" not in line.rpartition("&&")[2]
-    ]
+BARE = {
+    "[ -e x ] && [ -e y ]\n": [1],
+    "check && use\n": [1],
+    "[ a ] &&\n    use\n": [1],
+    "a || b && c\n": [1],
+    "! a && b\n": [1],
+    "a && b | c\n": [1],
+    "a && { b; }\n": [1],
+    "a && { b || c; }\n": [1],
+    "(cd x && y)\n": [1],
+    "(a && b; c) || die\n": [1],
+    "f() {\n    [ a ] && return 1\n    x\n}\n": [2],
+    "if a; then b && c; fi\n": [1],
+    "if a; then b || c; else\nd && e\nfi\n": [2],
+    "while a && b; do c && d; done\n": [1],
+    "while read -r x; do\n    a && b\ndone <file\n": [2],
+    "case $x in\na | b) c && d ;;\n*) e && f || g ;;\nesac\n": [2],
+    "x=$(a && b)\n": [1],
+    'echo "$(\na && b)"\n': [2],
+    "cat <<EOF\na && b\nEOF\nb && c\n": [4],
+    "{% if x %}\na && b\n{% endif %}\n": [2],
+    "a && b # || die\n": [1],
+    "a && echo '|| die'\n": [1],
+    'a && echo "|| die"\n': [1],
+}
+FINE = (
+    *("if [ a ] && [ b ]; then x; fi\n", "if [ a ] &&\n    [ b ]; then x; fi\n", "[ a ] && b || die\n", "# a && b\n"),
+    *(
+        "awk 'a && b'\n",
+        "(cd x && y) || die\n",
+        "{ a && b; } || die\n",
+        "until ! a && b; do :; done\n",
+        "x=$((a && b))\n",
+    ),
+    *(
+        "if (a && b); then c; fi\n",
+        "if a; then b; elif c && d; then e; fi\n",
+        "a || { b; exit 1; }\n",
+        "a >&2 || b 2>&1\n",
+    ),
+    *(
+        "[ a ] && {\n    b\n} || c\n",
+        "echo '{% raw %}&&{% endraw %}'\n",
+        'echo "a && b"\n',
+        "cat <<EOF || :\na && b\nEOF\n",
+    ),
+)
 
 
-def test_the_rule_finds_a_bare_check() -> None:
-    assert bare_checks("[ -e x ] && [ -e y ]\n") == ["[ -e x ] && [ -e y ]"]
-    assert bare_checks("if [ -e x ] && [ -e y ]; then\n[ -e x ] && a || die\n# a && b\nawk 'a && b'\n") == []
+@pytest.mark.parametrize("text", BARE)
+def test_the_rule_finds_a_bare_check(text: str) -> None:
+    assert bare_checks(text) == BARE[text]
+
+
+@pytest.mark.parametrize("text", FINE)
+def test_the_rule_lets_pass_what_says_what_happens(text: str) -> None:
+    assert bare_checks(text) == []
 
 
 @pytest.mark.parametrize("path", SHELL, ids=lambda path: str(path.relative_to(TEMPLATES)))
 def test_no_check_ends_with_a_bare_and(path: Path) -> None:
-    assert bare_checks(path.read_text()) == []
+    lines = path.read_text().splitlines()
+    assert [f"{number}: {lines[number - 1]}" for number in bare_checks(path.read_text())] == []
+
+
+def test_dash_goes_on_after_a_bare_check() -> None:
+    """This is why the rule is there."""
+    done = subprocess.run(["dash", "-c", "set -eu; false && true; echo on"], capture_output=True, text=True, check=True)
+    assert done.stdout == "on\n"
 
 
 @pytest.mark.parametrize("path", sorted(TEMPLATES.rglob("*.awk")), ids=lambda path: path.name)
