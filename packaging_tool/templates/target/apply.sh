@@ -94,11 +94,14 @@ assemble() {
     mkdir -m 0700 "$W/tmp"
     set --
     while IFS=$TAB read -r _ name _; do set -- "$@" "$name"; done <"$W/used"
+    ended=0
     (
         cd /
         exec env -i PATH=/usr/bin:/bin LC_ALL=C KIT="$W/kit" PLUGINS="$W/plugins" TMPDIR="$W/tmp" \
             "$ASSEMBLE" "$W/set/$CORE" "$@"
-    ) >"$W/output" 2>&1 || fail "making $CORE with $(names_of_used) failed: $(last_line "$W/output")" \
+    ) >"$W/output" 2>&1 || ended=$?
+    why=$(last_line "$W/output")
+    [ "$ended" -eq 0 ] || fail "making $CORE with $(names_of_used) failed: ${why:-status $ended}" \
         "remove or upgrade the plugin that it names, or make room; then $TOOL apply"
     if [ -L "$W/set/$CORE" ] || [ ! -f "$W/set/$CORE" ]; then
         fail "making $CORE with $(names_of_used) failed: there is no program" "$REINSTALL $CORE"

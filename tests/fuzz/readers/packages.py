@@ -130,9 +130,9 @@ def _is_one_stanza(built: Built) -> None:
     found = apt.FIELD.findall(stanzas[0])
     names = [name for name, _ in found]
     for name, value in (("Package", built.name), ("Version", built.version), ("Architecture", built.architecture)):
-        holds(names.count(name) == 1 and dict(found)[name] == value, f"the index has another {name}")
+        holds(names.count(name) == 1 and dict(found)[name].strip() == value, f"the index has another {name}")
     for name, value in (("Filename", built.path.name), ("Size", str(built.size)), ("SHA256", built.sha256)):
-        holds(names.count(name) == 1 and dict(found)[name] == value, f"the index has another {name}")
+        holds(names.count(name) == 1 and dict(found)[name].strip() == value, f"the index has another {name}")
 
 
 def _read_tar(data: bytes) -> None:
