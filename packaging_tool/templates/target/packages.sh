@@ -48,12 +48,21 @@ read_available() {
         set -- "$1" --quiet
         if [ "$1" = cached ]; then set -- "$@" --cacheonly; fi
         # Anybody may read what root has fetched and checked.
-        if [ "$ROOT" = no ]; then set -- "$@" '--setopt=*.repo_gpgcheck=False' --setopt=cachedir=/var/cache/dnf; fi
+        cache=/var/cache/dnf
+        if is_dnf5; then cache=/var/cache/libdnf5; fi
+        if [ "$ROOT" = no ]; then set -- "$@" '--setopt=*.repo_gpgcheck=False' "--setopt=cachedir=$cache"; fi
         shift
-        HOME=$W dnf "$@" repoquery --latest-limit=1 --qf {% raw %}'=%{name}\t%{evr}\n%{requires}\n%{provides}\n'{% endraw %} \
+        HOME=$W dnf "$@" repoquery --latest-limit=1 --qf {% raw %}'=%{name} %{evr}\n%{requires}\n%{provides}\n'{% endraw %} \
             "$CORE" "$CORE-plugin-*" 2>/dev/null || :
         ;;
     esac | relations >"$W/available"
+}
+
+is_dnf5() {
+    case $(readlink -f "$(command -v dnf)") in
+    */dnf5) return 0 ;;
+    esac
+    return 1
 }
 
 # Prints names of plugins that could be installed, parted by commas. $1: file with rows of packages.
@@ -112,7 +121,7 @@ run_dnf() {
         (ask_person "$@" install $(packages_of "$install"))
     elif [ -z "$install" ]; then
         (ask_person "$@" remove $(packages_of "$remove"))
-    elif [ ! -s "$W/available" ] || dnf --version 2>/dev/null | grep -q '^dnf5 '; then
+    elif [ ! -s "$W/available" ] || is_dnf5; then
         # dnf5 has no shell for a transaction of both kinds; that of dnf goes on where it does not know a name.
         (ask_person "$@" install $(packages_of "$install")) || return 1
         (ask_person "$@" remove $(packages_of "$remove"))

@@ -176,8 +176,13 @@ why() {
 # What the package manager says against the newer version. $1: name of the plugin.
 refusal_of_manager() {
     awk -F '\t' '{ exit !($11 != "-" && $11 != $2) }' "$W/one" || return 0
+    lost=''
     if simulate "$1" '' >/dev/null 2>&1; then return 0; fi
-    echo "  $MANAGER refuses to install it:"
+    if [ -n "$lost" ]; then
+        echo "               to install it, $MANAGER would remove $lost"
+        return 0
+    fi
+    echo "  $MANAGER says:"
     grep -vE '^(Reading|Building|Last metadata|Dependencies resolved|Inst|Conf|Remv)|^$' "$W/output" | tr -cd '\012\040-\176' |
         tail -n 12 | sed 's/^/    /'
 }

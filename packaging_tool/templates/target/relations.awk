@@ -1,4 +1,4 @@
-# In: records of packages; each begins with `=NAME TAB VERSION TAB STATE TAB WANT`, or is a stanza of apt-cache. Out: a row
+# In: records of packages; each begins with `=NAME VERSION STATE WANT`, or is a stanza of apt-cache. Out: a row
 # `package TAB version TAB state TAB hold TAB abi TAB needs` for each, `-` for what is not known.
 function finish() {
     if (package != "" && state != "")
@@ -28,7 +28,7 @@ function relate(text,    n, i, word, prefix) {
     }
 }
 /^=/ {
-    n = split(substr($0, 2), part, "\t")
+    n = split(substr($0, 2), part, /[ \t]+/)
     begin(part[1])
     version = part[2]
     if (n > 2) { state = part[3]; hold = part[4] == "hold" ? "yes" : "no" }

@@ -31,7 +31,7 @@ FILENAME == AVAILABLE {
 }
 FILENAME == INVENTORY { state[$1] = $3; next }
 {
-    print NAME ": " $3 ": " MEANING[$3]
+    print NAME ": " $3 ": " ($3 == "available" && $12 != "-" ? "it is not installed, and waits" : MEANING[$3])
     say("package", record == "" ? PACKAGE ", not installed" : PACKAGE " " record (record_state == "installed" ? "" : ", " record_state))
     if (package != "") {
         say("manifest", "of " package " " version ", order " $8 ($7 == "yes" ? ", optional" : "") ", " files + 0 (files == 1 ? " file" : " files"))
@@ -49,4 +49,6 @@ FILENAME == INVENTORY { state[$1] = $3; next }
             say("", CORE " " VERSION " has " short(ABI) (core_candidate == "" ? "" : ", " CORE " " core_candidate " has " short(core_abi)))
     }
     if ($12 != "-") say("held back", $12)
+    if (record != "" && core_candidate != "" && core_candidate != VERSION && core_abi != ABI && candidate_abi != core_abi)
+        say("holds back", CORE " " core_candidate ", for which it has no build yet")
 }
