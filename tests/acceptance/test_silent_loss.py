@@ -32,18 +32,36 @@ UPGRADES = (("dist-upgrade",), *INSTALLS)
 APTS = [pytest.param(Apt, UPGRADES), pytest.param(Debian13Apt, UPGRADES), pytest.param(SidApt, INSTALLS)]
 
 
+def without(project: Workspace, *plugins: str, rename: str = "") -> None:
+    """Take plugins out of a project file. rename: a plugin that takes their place."""
+    file = project.root / "mkpkgs.toml"
+    stanza = ""
+    if rename:
+        others = [f"greet-plugin-{plugin}" for plugin in plugins]
+        stanza = (
+            f'[plugin.{rename}]\nsummary = "Greets anew"\nconflicts = {others}\nreplaces = {others}\n'
+            f'files = {{ source = "plugins/{plugins[0]}" }}\n\n'
+        )
+    file.write_text(re.sub(rf"\[plugin\.({'|'.join(plugins)})\]\n(?:.+\n)+\n", stanza, file.read_text()))
+
+
+def publish_anew(project: Workspace) -> Path:
+    """The project's repository, as if it had never published anything before."""
+    shutil.rmtree(project.dist)
+    shutil.rmtree(project.root / ".mkpkgs", ignore_errors=True)
+    project.mkpkgs()
+    return project.dist
+
+
 @pytest.fixture(scope="session")
 def incomplete(shared: Path, greet: Workspace) -> Path:
     """A repository with greet 2.0 for another ABI, in which of three plugins only hello has a build."""
     with roots.locked(shared / "incomplete.lock"):
         if not (shared / "incomplete").exists():
             project = greet.copy(shared / "incomplete-making")
-            shutil.rmtree(project.dist)
-            shutil.rmtree(project.root / ".mkpkgs", ignore_errors=True)
             raise_tiny(project, "2.0", "2")
-            file = project.root / "mkpkgs.toml"
-            file.write_text(re.sub(r"\[plugin\.(bye|moon)\]\n(?:.+\n)+\n", "", file.read_text()))
-            project.mkpkgs()
+            without(project, "bye", "moon")
+            publish_anew(project)
             (shared / "incomplete-making").rename(shared / "incomplete")
     return Workspace.at(shared / "incomplete").dist
 
@@ -124,10 +142,10 @@ def test_apt_stops_before_a_plugin_is_lost(
 def test_both_commands_that_apt_gives_to_choose_from_work(behind: MakeSystem, kind: type[System]) -> None:
     system = behind(kind)
     log = system.sh("cat /var/log/dpkg.log")
-    wait, without = choices(apt(system, "install", "greet").stdout)
+    wait, leave = choices(apt(system, "install", "greet").stdout)
     assert system.run(*wait).returncode == 0
     assert_untouched(system, log)
-    system.run(*without)
+    system.run(*leave)
     assert apt(system, "install", "greet").returncode == 0
     assert system.installed() == LEFT
     assert answer(system) == ["greet 2.0 as greet", MORNING]
@@ -138,6 +156,41 @@ def test_the_new_solver_of_apt_keeps_the_core_back_by_itself(behind: MakeSystem)
     done = apt(system, "dist-upgrade")
     assert (done.returncode, "kept back" in done.stdout) == (0, True), done.stdout
     assert system.installed() == FULL
+
+
+def test_a_plugin_of_another_name_may_take_the_place(make: MakeSystem, greet: Workspace, tmp_path: Path) -> None:
+    system = make(Apt)
+    install(system, "hello")
+    project = greet.copy(tmp_path / "renamed")
+    raise_tiny(project, "2.0", "2")
+    without(project, "hello", rename="salute")
+    system.use(publish_anew(project))
+    system.install("greet", "greet-plugin-salute")
+    assert system.installed() == {"greet": "2.0-1", "greet-plugin-salute": "2.0-1"}
+    assert answer(system) == ["greet 2.0 as greet", MORNING.replace("hello", "salute")]
+
+
+def test_a_plugin_that_its_maintainer_ended_may_leave(make: MakeSystem, greet: Workspace, tmp_path: Path) -> None:
+    system = make(Apt)
+    install(system, "hello", "bye")
+    project = greet.copy(tmp_path / "ended")
+    raise_tiny(project, "2.0", "2")
+    without(project, "bye", "moon")
+    file = project.root / "mkpkgs.toml"
+    ended = file.read_text()
+    file.write_text(f'{ended}retired = ["bye", "moon"]\n')
+    system.use(publish_anew(project))
+    system.upgrade()
+    assert system.installed() == {"greet": "2.0-1", "greet-plugin-bye": "2.0-1", "greet-plugin-hello": "2.0-1"}
+    # The empty package leaves with the next core.
+    file.write_text(ended)
+    raise_tiny(project, "3.0", "3")
+    system.use(publish_anew(project))
+    apt(system, "update")
+    done = apt(system, "dist-upgrade")
+    assert done.returncode == 0, done.stdout
+    assert "Removing greet-plugin-bye" in done.stdout
+    assert system.installed() == {"greet": "3.0-1", "greet-plugin-hello": "3.0-1"}
 
 
 class Upgrades(Apt):
@@ -229,10 +282,10 @@ def test_dnf5_stops_before_a_plugin_is_lost(behind: MakeSystem) -> None:
         assert done.returncode == 1
         assert f"greet-plugins: stopped before any change: {FINDING}" in done.stdout
         assert_untouched(system, "")
-    wait, without = choices(done.stdout)
+    wait, leave = choices(done.stdout)
     assert system.run(*wait).returncode == 0
     assert_untouched(system, "")
-    system.run(*without)
+    system.run(*leave)
     assert system.run("dnf", "-y", "upgrade", "--allowerasing").returncode == 0
     assert system.installed() == LEFT
     assert answer(system) == ["greet 2.0 as greet", MORNING]

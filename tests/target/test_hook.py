@@ -105,19 +105,6 @@ def test_a_plugin_that_the_command_names_is_not_lost_unasked(with_git: Machine) 
     assert ask(with_git, other).returncode == STOP
 
 
-def test_a_plugin_that_another_one_replaces_is_not_lost(serving: Machine) -> None:
-    """dpkg-deb of the test machine: it knows one file."""
-    reader = serving.root / "usr/bin/dpkg-deb"
-    reader.write_text(
-        '#!/bin/sh\n[ "$*" = "-f /x/vcs.deb Replaces" ] || exit 2\n'
-        'printf "fake-plugin-cvs (<< 1),\\n  fake-plugin-git:any (<< 2.0)\\n"\n'
-    )
-    reader.chmod(0o755)
-    lines = (NO_GIT, NEW_CORE, f"fake-plugin-vcs {NOTHING} < 2.0-1 all none /x/vcs.deb")
-    assert ask(serving, transaction(*lines)).returncode == GO_ON
-    assert ask(serving, transaction(*(line.replace("/x/vcs", "/x/css") for line in lines))).returncode == STOP
-
-
 @pytest.mark.parametrize(
     "asked",
     [
