@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from packaging_tool.cli.text import printable
 from packaging_tool.errors import CommandError, MkpkgsError, ProjectError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def report(error: BaseException, *, debug: bool = False) -> int:
 
 def say(text: str) -> None:
     """One error, in the form of all programs: name, kind, text."""
-    click.echo(f"mkpkgs: {click.style('error:', fg='red', bold=True)} {text}", err=True, color=colour())
+    click.echo(f"mkpkgs: {click.style('error:', fg='red', bold=True)} {_clean(text)}", err=True, color=colour())
 
 
 def colour() -> bool | None:
@@ -94,7 +95,7 @@ def failures(found: Sequence[Failure]) -> None:
 
 def _problems(error: ProjectError) -> None:
     for problem in error.problems:
-        click.echo(str(problem), err=True)
+        click.echo(_clean(str(problem)), err=True)
     files = sorted({problem.file for problem in error.problems})
     say(f"{_count(len(error.problems), 'problem')} in {', '.join(files)}")
 
@@ -105,16 +106,21 @@ def _details(error: MkpkgsError) -> None:
         lines = error.output.splitlines()
         if len(lines) > 1:
             for line in lines[-TAIL:]:
-                click.echo(f"  | {line}", err=True)
+                click.echo(f"  | {_clean(line)}", err=True)
     cause = error.__cause__
     while cause is not None:
         # Of an OSError the message has the reason without the number.
         text = (cause.strerror if isinstance(cause, OSError) else None) or str(cause)
         if text and text not in error.message:
-            click.echo("  because: " + str(cause).replace("\n", "\n  "), err=True)
+            click.echo("  because: " + _clean(str(cause)).replace("\n", "\n  "), err=True)
         cause = cause.__cause__
     if error.hint:
-        click.echo(f"  hint: {error.hint}", err=True)
+        click.echo(f"  hint: {_clean(error.hint)}", err=True)
+
+
+def _clean(text: str) -> str:
+    """An error speaks of names in files of others, which may hold what steers a terminal."""
+    return printable(text, keep="\n\t")
 
 
 def _count(number: int, noun: str) -> str:

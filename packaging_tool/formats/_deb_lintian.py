@@ -88,7 +88,7 @@ def is_static(head: bytes) -> bool:
         kind, table, entry_size, count = struct.unpack_from(f"{order}16xH14xQ14xHH", head)
     else:
         kind, table, entry_size, count = struct.unpack_from(f"{order}16xH10xI10xHH", head)
-    if kind != 2 or not entry_size or table + entry_size * count > len(head):
+    if kind != 2 or entry_size < 4 or table + entry_size * count > len(head):
         return False
     kinds = {struct.unpack_from(f"{order}I", head, table + entry_size * number)[0] for number in range(count)}
     return not kinds & {2, 3}

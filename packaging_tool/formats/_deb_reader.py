@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import io
 import lzma
+import re
 import stat
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,6 +18,14 @@ from packaging_tool.errors import InputError
 from packaging_tool.formats import _ar, _tar
 from packaging_tool.formats.base import Description
 
+# What an index adds to a control file: from a package, it would speak of another file.
+OF_INDEX = ("filename", "size", "md5sum", "sha1", "sha256", "sha512")
+FIELD = re.compile(r"[!-,.-9;-~][!-9;-~]*")
+NEEDED = {
+    "Package": re.compile(r"[A-Za-z0-9][A-Za-z0-9+.-]*"),
+    "Version": re.compile(r"(?:[0-9]{1,9}:)?[0-9A-Za-z][0-9A-Za-z.+~:-]{0,199}"),
+    "Architecture": re.compile(r"[a-z0-9][a-z0-9-]*"),
+}
 SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config", "triggers", "conffiles", "templates")
 # A control archive holds text for people; none is near this.
 MAX_CONTROL = 16 << 20
@@ -34,10 +43,34 @@ def describe(path: Path) -> Description:
         return _describe(path, file)
 
 
-def control(path: Path) -> str:
-    """The text of a .deb's control file. Raises InputError if it is none, or is damaged."""
+def control(path: Path) -> tuple[str, dict[str, str]]:
+    """The text of a .deb's control file as an index can list it, and its fields.
+
+    Raises InputError if it is no .deb, is damaged, or would say in the index what only the repository can say.
+    """
     with _reading(path) as file:
-        return _control_files(file, _members(file))["control"]
+        text = _control_files(file, _members(file))["control"].strip("\n") + "\n"
+        return text, _listed(text)
+
+
+def _listed(text: str) -> dict[str, str]:
+    """The fields of one paragraph (deb822(5)), continuation lines left out."""
+    fields: dict[str, str] = {}
+    for line in text.removesuffix("\n").split("\n"):
+        name, colon, value = line.partition(":")
+        if line.startswith((" ", "\t")) and line.strip() and fields:
+            continue
+        if not colon or not FIELD.fullmatch(name):
+            raise InputError(f"its control file has the line {line[:80]!r}")
+        if name.lower() in {known.lower() for known in fields}:
+            raise InputError(f"its control file has {name} twice")
+        if name.lower() in OF_INDEX:
+            raise InputError(f"its control file has {name}, which belongs into an index")
+        fields[name] = value.strip()
+    for name, pattern in NEEDED.items():
+        if not pattern.fullmatch(fields.get(name, "")):
+            raise InputError(f"its control file has no valid {name}")
+    return fields
 
 
 @contextmanager

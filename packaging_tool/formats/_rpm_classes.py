@@ -47,6 +47,8 @@ def _text(head: bytes) -> str:
     kind = "ASCII text" if head.isascii() else "Unicode text, UTF-8 text"
     if found := INTERPRETER.match(head):
         program = found[1].decode("utf-8", "backslashreplace")
+        if not program.isprintable():
+            return "data"
         return f"{'POSIX shell' if SHELL.search(program) else f'a {program}'} script, {kind} executable"
     return kind
 

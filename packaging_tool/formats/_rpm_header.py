@@ -76,10 +76,16 @@ def read(file: BinaryIO, limit: int) -> tuple[Header, bytes]:
 def _decode(data: bytes, count: int) -> dict[int, Value]:
     start = count * INDEX.size
     size = len(data) - start
+    # Entries have data of their own: without this limit, all of 65,535 tags could name the same 256 MB.
+    left = size
     found: dict[int, Value] = {}
     for tag, kind, offset, number in INDEX.iter_unpack(data[:start]):
         if not 0 <= offset <= size or number > size or not number:
             raise InputError(f"tag {tag} of a header lies outside of it")
+        # Numbers and texts have a byte each at least.
+        left -= number * SIZES.get(kind, 1)
+        if left < 0:
+            raise InputError(f"tag {tag} of a header shares data with others")
         if kind in NUMBERS:
             layout = f">{number}{NUMBERS[kind]}"
             if offset + struct.calcsize(layout) > size:
@@ -92,6 +98,10 @@ def _decode(data: bytes, count: int) -> dict[int, Value]:
             found[tag] = data[start + offset : start + offset + number]
         elif kind in (t.STRING, t.STRING_ARRAY, t.I18NSTRING):
             texts = _texts(data, start + offset, 1 if kind == t.STRING else number, tag)
+            # UTF-8 has at most four bytes for a character, and what is none becomes four characters.
+            left -= sum(map(len, texts)) // 4
+            if left < 0:
+                raise InputError(f"tag {tag} of a header shares data with others")
             found[tag] = texts if kind != t.STRING else texts[0]
         else:
             raise InputError(f"tag {tag} of a header has the unknown type {kind}")

@@ -243,7 +243,8 @@ def _lines(header: Header) -> Iterator[str]:
         link = f" -> {target}" if (target := _at(links, place)) else ""
         marks = [word for word, flag in MARKS if flags[place] & flag]
         mark = f" ({', '.join(marks)})" if marks else ""
-        mode = stat.filemode(modes[place])
+        # Other types of numbers are wider than a mode.
+        mode = stat.filemode(modes[place] & 0xFFFF)
         yield _clean(f"{mode} {owner} {sizes[place]:>12} {_time(times[place])} {path}{link}{mark}")
 
 
@@ -262,8 +263,11 @@ def _scripts(header: Header) -> Iterator[tuple[str, str]]:
             yield _headed(name, " ".join(header.texts(program))), header.text(text)
     for kind, text, program, names, index_, flags in TRIGGERS:
         programs, prefixes, events = header.texts(program), header.texts(names), header.numbers(flags)
+        places: dict[int, list[int]] = {}
+        for place, number in enumerate(header.numbers(index_)):
+            places.setdefault(number, []).append(place)
         for number, script in enumerate(header.texts(text)):
-            own = [place for place, script_number in enumerate(header.numbers(index_)) if script_number == number]
+            own = places.get(number, [])
             flag = events[own[0]] if own and own[0] < len(events) else 0
             event = next((word for bit, word in EVENTS if flag & bit), "")
             watched = " ".join(_at(prefixes, place) for place in own)

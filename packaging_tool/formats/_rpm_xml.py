@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from packaging_tool.errors import InputError
 from packaging_tool.formats import _rpm_tags as t
 from packaging_tool.formats._rpm_header import Header
 
@@ -28,6 +29,8 @@ RELATIONS = (
     ("supplements", t.SUPPLEMENTNAME, t.SUPPLEMENTFLAGS, t.SUPPLEMENTVERSION),
 )
 CHANGELOGS = 10
+# Characters of all paths of a package; the largest of Fedora have 20 million.
+MAX_LIST = 64 << 20
 # What XML 1.0 has no way to write.
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 SPECIAL = re.compile(r"[&<>\"\r\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -113,18 +116,19 @@ def _escape(text: str) -> str:
 
 
 def paths(header: Header) -> tuple[str, ...]:
-    """The full names of all files."""
+    """The full names of all files. Raises InputError if a short header makes very many characters of them."""
     names = header.texts(t.BASENAMES)
     if not names:
         return header.texts(t.OLDFILENAMES)
     directories = header.texts(t.DIRNAMES)
     places = header.numbers(t.DIRINDEXES)
     known = len(directories)
-    return tuple(
-        [directories[place] + name for place, name in zip(places, names, strict=False) if place < known]
-        if len(places) == len(names)
-        else []
-    )
+    if len(places) != len(names):
+        return ()
+    listed = [(directories[place], name) for place, name in zip(places, names, strict=True) if place < known]
+    if sum(len(directory) for directory, _ in listed) > MAX_LIST:
+        raise InputError("its list of files is too long")
+    return tuple([directory + name for directory, name in listed])
 
 
 def _files(header: Header) -> Iterator[File]:

@@ -90,17 +90,16 @@ class Format:
         """What `write` gave back for a .deb that lies in a pool. Raises InputError if it is none."""
         from packaging_tool.formats import _deb_reader
 
-        control = _deb_reader.control(path)
-        fields = dict(line.split(": ", 1) for line in control.splitlines() if line[:1].isalpha() and ": " in line)
+        control, fields = _deb_reader.control(path)
         with path.open("rb") as file:
             sha256 = _digest(file)
         return Built(
             path=path,
             size=path.stat().st_size,
             sha256=sha256,
-            name=fields.get("Package", ""),
-            version=fields.get("Version", ""),
-            architecture=fields.get("Architecture", ""),
+            name=fields["Package"],
+            version=fields["Version"],
+            architecture=fields["Architecture"],
             index={"control": control},
         )
 

@@ -69,6 +69,9 @@ def _is_below(dist: Path, published: tuple[Published, ...]) -> None:
 def _read_apt(data: bytes) -> None:
     dist = _dist()
     packages, _, release = data.partition(CUT)
+    # What the input before made of it must not matter.
+    shutil.rmtree(dist / "apt" / "dists")
+    (dist / "apt" / INDEX).parent.mkdir(parents=True)
     (dist / "apt" / INDEX).write_bytes(packages)
     (dist / "apt/dists/stable/Release").write_bytes(release)
     repository = apt.Repository()
