@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from packaging_tool import plan, registry
 from packaging_tool.drivers.base import Outcome, Payload, Target
@@ -88,10 +90,13 @@ def write(
     program: bytes | None = None,
     target: Target | None = None,
     check: str = "version",
+    keys: Sequence[Key] = (),
+    facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Path]:
     """Package files by package name. plugins: lines of shell by name. unit: more lines of the unit.
 
-    program, target, check: another program, what its driver needs, and the arguments of its try.
+    program, target, check: another program, what its driver needs, and the arguments of its try. keys: that the core
+    trusts beside key. facts: more of the project file.
     """
     made = dict(plugins or {})
     text = program or f"{PROGRAM}# end of the head\n{REST}".encode()
@@ -109,12 +114,13 @@ def write(
         return path.with_name("manifest.sig").read_bytes()
 
     directory.mkdir(parents=True, exist_ok=True)
+    spec = project(version, made, unit or {}, check)
     built = plan.packages(
-        project(version, made, unit or {}, check),
+        replace(spec, core=replace(spec.core, **(facts or {}))),
         Outcome(ABI, Payload((core,)), None, payloads),
         "all",
         target or Target(assemble=ASSEMBLE),
-        plan.Trust(keys={"demo.pub": key.public}, sign=sign),
+        plan.Trust(keys={f"{one.id.hex()}.pub": one.public for one in (key, *keys)}, sign=sign),
         1_700_000_000,
     )
     form = registry.load("formats", family).Format()

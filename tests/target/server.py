@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from packaging_tool.drivers.base import Target
 from tests.machine import Machine
@@ -30,19 +31,24 @@ class Server:
         program: bytes | None = None,
         target: Target | None = None,
         check: str = "version",
+        key: Key | None = None,
+        keys: Sequence[Key] = (),
+        facts: Mapping[str, Any] | None = None,
     ) -> dict[str, str]:
         """Build packages and put them into the machine; returns their places there."""
         self.seen += 1
         built = packages.write(
             self.directory / str(self.seen),
             self.family,
-            self.key,
+            key or self.key,
             version=version,
             plugins=plugins,
             unit=unit,
             program=program,
             target=target,
             check=check,
+            keys=keys,
+            facts=facts,
         )
         places = {name: f"/srv/{self.seen}/{name}.{self.family}" for name in built}
         for name, path in built.items():

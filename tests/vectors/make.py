@@ -154,45 +154,48 @@ def _file_lines(count: int) -> bytes:
     return b"".join(b"file %s  f%05d\n" % (hashlib.sha256(b"%d" % n).hexdigest().encode(), n) for n in range(count))
 
 
+# What makes a signature file one that nobody can read.
+SIGNATURE_CHANGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda s: b"",
+    "only-a-newline": lambda s: b"\n",
+    "one-line": lambda s: s.split(b"\n")[0] + b"\n",
+    "no-comment": lambda s: s.split(b"\n")[1] + b"\n",
+    "other-comment": lambda s: s.replace(b"untrusted", b"trusted", 1),
+    "comment-empty": lambda s: text(blob(s), ""),
+    "comment-too-long": lambda s: text(blob(s), "c" * 1024),
+    "comment-with-escape": lambda s: text(blob(s), "\x1b[2Jgone"),
+    "comment-with-nul": lambda s: text(blob(s), b"a\0b"),
+    "nul-at-the-end": lambda s: s + b"\0",
+    "blank-line-first": lambda s: b"\n" + s,
+    "blank-line-last": lambda s: s + b"\n",
+    "three-lines": lambda s: s + b"more\n",
+    "twice": lambda s: s + s,
+    "no-final-newline": lambda s: s[:-1],
+    "carriage-returns": lambda s: s.replace(b"\n", b"\r\n"),
+    "byte-order-mark": lambda s: b"\xef\xbb\xbf" + s,
+    "base64-truncated": lambda s: s[:-6] + b"\n",
+    "base64-no-padding": lambda s: s.replace(b"=", b""),
+    "base64-two-paddings": lambda s: s.replace(b"=\n", b"==\n"),
+    "base64-padding-in-the-middle": lambda s: s[:60] + b"=" + s[61:],
+    "base64-with-space": lambda s: s[:60] + b" " + s[60:],
+    "base64-final-space": lambda s: s[:-1] + b" \n",
+    "base64-other-character": lambda s: s[:60] + b"*" + s[61:],
+    "base64-of-urls": lambda s: s[:60] + b"_" + s[61:],
+    "base64-loose-bits": lambda s: s[:-3] + bytes([s[-3] + 1]) + b"=\n",
+    "base64-not-ascii": lambda s: s[:60] + b"\xc3\xa4" + s[62:],
+    "algorithm-unknown": lambda s: text(b"Xx" + blob(s)[2:]),
+    "algorithm-lower-case": lambda s: text(b"ed" + blob(s)[2:]),
+    "algorithm-only": lambda s: text(b"Ed"),
+    "key-id-only": lambda s: text(blob(s)[:10]),
+    "signature-short": lambda s: text(blob(s)[:-1]),
+    "signature-long": lambda s: text(blob(s) + b"\0"),
+    "openpgp-armor": lambda s: b"-----BEGIN PGP SIGNATURE-----\n\niHUEABYKAB0=\n-----END PGP SIGNATURE-----\n",
+}
+
+
 def bad_signatures() -> Iterator[Case]:
     """Signature files that are none."""
-    changes: dict[str, Callable[[bytes], bytes]] = {
-        "empty": lambda s: b"",
-        "only-a-newline": lambda s: b"\n",
-        "one-line": lambda s: s.split(b"\n")[0] + b"\n",
-        "no-comment": lambda s: s.split(b"\n")[1] + b"\n",
-        "other-comment": lambda s: s.replace(b"untrusted", b"trusted", 1),
-        "comment-empty": lambda s: text(blob(s), ""),
-        "comment-too-long": lambda s: text(blob(s), "c" * 1024),
-        "comment-with-escape": lambda s: text(blob(s), "\x1b[2Jgone"),
-        "comment-with-nul": lambda s: text(blob(s), b"a\0b"),
-        "nul-at-the-end": lambda s: s + b"\0",
-        "blank-line-first": lambda s: b"\n" + s,
-        "blank-line-last": lambda s: s + b"\n",
-        "three-lines": lambda s: s + b"more\n",
-        "twice": lambda s: s + s,
-        "no-final-newline": lambda s: s[:-1],
-        "carriage-returns": lambda s: s.replace(b"\n", b"\r\n"),
-        "byte-order-mark": lambda s: b"\xef\xbb\xbf" + s,
-        "base64-truncated": lambda s: s[:-6] + b"\n",
-        "base64-no-padding": lambda s: s.replace(b"=", b""),
-        "base64-two-paddings": lambda s: s.replace(b"=\n", b"==\n"),
-        "base64-padding-in-the-middle": lambda s: s[:60] + b"=" + s[61:],
-        "base64-with-space": lambda s: s[:60] + b" " + s[60:],
-        "base64-final-space": lambda s: s[:-1] + b" \n",
-        "base64-other-character": lambda s: s[:60] + b"*" + s[61:],
-        "base64-of-urls": lambda s: s[:60] + b"_" + s[61:],
-        "base64-loose-bits": lambda s: s[:-3] + bytes([s[-3] + 1]) + b"=\n",
-        "base64-not-ascii": lambda s: s[:60] + b"\xc3\xa4" + s[62:],
-        "algorithm-unknown": lambda s: text(b"Xx" + blob(s)[2:]),
-        "algorithm-lower-case": lambda s: text(b"ed" + blob(s)[2:]),
-        "algorithm-only": lambda s: text(b"Ed"),
-        "key-id-only": lambda s: text(blob(s)[:10]),
-        "signature-short": lambda s: text(blob(s)[:-1]),
-        "signature-long": lambda s: text(blob(s) + b"\0"),
-        "openpgp-armor": lambda s: b"-----BEGIN PGP SIGNATURE-----\n\niHUEABYKAB0=\n-----END PGP SIGNATURE-----\n",
-    }
-    for name, change in changes.items():
+    for name, change in SIGNATURE_CHANGES.items():
         yield f"signature-{name}", with_signature(signed(), change(signed()["bell.manifest.sig"])), "signature"
     yield "ecdsa-signature-too-long", with_value(signed(CURVE), lambda v: v + bytes(12)), "signature"
 
