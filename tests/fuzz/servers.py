@@ -89,13 +89,13 @@ def build_files(directory: Path, family: str) -> list[Path]:
 
 def _perl(name: str, version: str) -> str:
     plugin = PLUGINS[name]
-    code = f"push @loaded, '{name} {version}';\n"
+    code = f"push @main::loaded, '{name} {version}';\n"
     if version in plugin.crashes:
         code = f'die "{name} {version} crashes\\n";\n'
     if version in plugin.sulks:
         code += f"die \"{name} {version} sulks\\n\" if ($ARGV[0] // '') eq 'run';\n"
-    # A file that Perl reads by itself has no `our` of another file, and ends with something true.
-    return f"our @loaded;\n{code}1;\n"
+    # A file that Perl reads by itself has to end with something true.
+    return f"{code}1;\n"
 
 
 def _write(directory: Path, family: str, target: Target, program: str, code: Callable[[str, str], str]) -> list[Path]:

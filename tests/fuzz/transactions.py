@@ -57,6 +57,8 @@ class Run:
         self.machine, self.family, self.kind, self.say = machine, family, kind, say
         # What served last, and the file for what programs print.
         self.good = NOTHING
+        # What a repair chose to install: apt takes the newest version where the old one was half unpacked.
+        self.chosen: list[Installed] = []
         self.output = machine.root.with_name(f"{machine.root.name}.output")
         self.kills = 0
 
@@ -65,6 +67,7 @@ class Run:
         seen = len(self.machine.answers(0))
         before = self.good
         hit = ""
+        self.chosen = []
         if step.word == "reboot":
             self.machine.stop()
             self.machine.start()
@@ -135,7 +138,8 @@ class Run:
             # Nothing has to serve yet, but what serves from here on is what has to go on.
             answer = self._answer(lambda answer: True)
             if answer != "-":
-                self._remember(answer, step, when)
+                self.good = self._parse(answer)[0]
+                self.chosen.append(self.good)
             return
         answer = self._answer(lambda answer: answer != "-")
         if answer == "-":
@@ -149,7 +153,7 @@ class Run:
             if candidate == self.good:
                 return
             why = between(candidate, step.before, step.after)
-            if not why:
+            if not why or candidate in self.chosen:
                 self.good = candidate
                 return
             reasons.append(why)
@@ -160,6 +164,8 @@ class Run:
         for argv in self.family.repair():
             # dpkg alone cannot finish what waits for packages that are not there yet.
             self._do(argv, check=argv[0] != "dpkg")
+        with contextlib.suppress(ValueError):
+            self.chosen += self.family.installed().serves()
         self._still_serves(step, "after the repair")
         if step.word in ("apply", "restart"):
             if step.repair != "boot":
@@ -203,8 +209,11 @@ class Run:
         for answer in answers:
             if answer == "-":
                 continue
+            if cut and before == NOTHING:
+                # A first installation that was cut off comes in pieces.
+                continue
             for candidate in self._parse(answer):
-                if candidate in (before, self.good, *step.after.serves()):
+                if candidate in (before, self.good, *step.after.serves(), *self.chosen):
                     break
                 if cut and not between(candidate, step.before, step.after):
                     break

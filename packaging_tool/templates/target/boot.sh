@@ -76,16 +76,29 @@ prove() {
         sweep_sets
         return 0
     fi
-    case $(systemctl show -p ActiveState -p SubState "$UNIT" 2>/dev/null | sort | tr '\n' ' ') in
-    "ActiveState=failed "* | *SubState=auto-restart*)
-        STEP=restart
-        before=active
-        how=restart
-        OLD=$(last_served)
-        NEW=$(working_directory)
-        roll_back
-        ;;
-    esac
+    seconds=120
+    while [ "$seconds" -gt 0 ]; do
+        case $(systemctl show -p ActiveState -p NRestarts -p SubState "$UNIT" 2>/dev/null | sort | tr '\n' ' ') in
+        "ActiveState=activating NRestarts=0 SubState=start"*)
+            # It is at its first start.
+            sleep 1
+            seconds=$((seconds - 1))
+            ;;
+        "ActiveState=activating "* | "ActiveState=failed "*)
+            STEP=restart
+            before=active
+            how=restart
+            OLD=$(last_served)
+            NEW=$(working_directory)
+            roll_back
+            ;;
+        *)
+            settle_proof
+            [ -s "$WORKING/unproven" ] || sweep_sets
+            return 0
+            ;;
+        esac
+    done
 }
 
 # What C-apply-later@PID.service calls: `apply --after PID`.
