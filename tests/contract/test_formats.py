@@ -72,6 +72,14 @@ def test_a_source_that_goes_away_leaves_nothing_behind(kind: Format, tmp_path: P
     assert list(out.iterdir()) == []
 
 
+def test_a_file_of_another_format_is_left_out(kind: Format, tmp_path: Path) -> None:
+    paths = {"": "/usr/share/tiny/both", kind.name: "/usr/share/tiny/mine", "other": "/usr/share/tiny/theirs"}
+    entries = tuple(replace(samples.file(path, "x"), only=only) for only, path in sorted(paths.items()))
+    built = kind.write(of(kind, samples.plugin(entries=entries)), tmp_path, None)
+    listing = "\n".join(kind.describe(built.path).files)
+    assert [path for path in paths.values() if path in listing] == [paths[""], paths[kind.name]]
+
+
 def test_it_spells_relations_and_capabilities(kind: Format) -> None:
     ranges = {kind.spell((Relation("git", operator, "2"),)) for operator in ("<", "<=", "=", ">=", ">")}
     assert len(ranges) == 5

@@ -7,11 +7,14 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.target.machine import Key, Machine
+from packaging_tool.target import hooks
+from packaging_tool.target.runtime import lifecycle
+from tests.target.machine import Key, Machine, spec
 
 GO_ON, STOP = 0, 10
 CACHE = "/var/cache/apt/archives"
@@ -188,6 +191,26 @@ def test_settings_that_others_can_write_do_not_count(serving: Machine) -> None:
     done = ask(serving, asked)
     assert done.returncode == STOP
     assert "plugins.conf is not used: others than root can write there" in done.stderr
+
+
+@pytest.mark.parametrize("core", ["fake", "g++.srv-2"])
+def test_apt_reads_the_file_of_the_hook(tmp_path: Path, core: str) -> None:
+    """apt's own parser, which also finds options of hooks by the first word of their commands."""
+    place = replace(lifecycle(spec()), core=core, tool=f"/usr/bin/{core}-plugins")
+    (entry,) = (entry for entry in hooks.entries(place) if entry.path.startswith("/etc/apt"))
+    assert entry.content is not None
+    assert (entry.type, entry.only) == ("config", "deb")
+    # apt passes over names with other characters, and takes a dot for the beginning of an ending.
+    assert re.fullmatch("/etc/apt/apt.conf.d/50[a-z0-9_-]+", entry.path)
+    (tmp_path / "hook").write_bytes(entry.content.read())
+    option = f"DPkg::Tools::Options::tool=/usr/bin/{core}-plugins::Version"
+    shell = ["apt-config", "-c", str(tmp_path / "hook"), "shell", "SAID", option]
+    assert subprocess.run(shell, capture_output=True, text=True, check=True).stdout == "SAID='3'\n"
+
+
+@pytest.mark.parametrize(("core", "name"), [("fake", "FAKE"), ("g++.srv-2", "G___SRV_2")])
+def test_the_name_of_the_variable(core: str, name: str) -> None:
+    assert hooks.values(replace(lifecycle(spec()), core=core))["removal_variable"] == f"{name}_PLUGINS_REMOVAL"
 
 
 def reply(*packages: tuple[str, str, str, str]) -> str:
