@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.fuzz.machine import FuzzMachine
@@ -13,7 +13,6 @@ from tests.fuzz.operations import Step
 
 PLACE = "/srv/repo"
 KIT = f"{CORE}-plugin-kit"
-UNDO = "the package manager left"
 
 
 class Family(ABC):
@@ -82,8 +81,8 @@ class Family(ABC):
         """Install packages again in the same version."""
 
     @abstractmethod
-    def repair(self) -> list[list[str]]:
-        """What people type after a transaction that was cut off."""
+    def repair(self) -> Iterator[tuple[list[str], bool]]:
+        """What people type after a transaction that was cut off, one after the other; whether it must end with 0."""
 
     @abstractmethod
     def records(self) -> list[tuple[str, str]]:
@@ -121,14 +120,19 @@ class Apt(Family):
             return ["dpkg", "-i", *(self.file(*one) for one in packages.items())]
         return [*self.apt, "install", "--reinstall", *(f"{name}={version}-1" for name, version in packages.items())]
 
-    def repair(self) -> list[list[str]]:
-        commands = [["dpkg", "--configure", "-a"], [*self.apt, "-f", "install"]]
+    def repair(self) -> Iterator[tuple[list[str], bool]]:
+        # It cannot finish what waits for packages that are not there yet.
+        yield ["dpkg", "--configure", "-a"], False
+        yield [*self.apt, "-f", "install"], not self._half_unpacked()
+        # apt does not unpack the same version again by itself; `dpkg --audit` tells people to do so.
+        if broken := self._half_unpacked():
+            yield [*self.apt, "install", "--reinstall", *broken], True
+            yield [*self.apt, "-f", "install"], True
+
+    def _half_unpacked(self) -> list[str]:
         show = "${db:Status-Eflag} ${Package}=${Version}\n"
         shown = self.machine.run("dpkg-query", "-W", "-f", show, CORE, f"{CORE}-*", check=False).stdout
-        # apt does not unpack the same version again by itself; `dpkg --audit` tells people to do so.
-        if broken := re.findall(r"(?m)^reinstreq (\S+)$", shown):
-            commands.append([*self.apt, "install", "--reinstall", *broken])
-        return commands
+        return re.findall(r"(?m)^reinstreq (\S+)$", shown)
 
     def records(self) -> list[tuple[str, str]]:
         show = "${db:Status-Status} ${Package} ${Version}\n"
@@ -168,14 +172,12 @@ class Dnf(Family):
             return [*self.rpm, "-U", "--replacepkgs", *(self.file(*one) for one in packages.items())]
         return [*self.dnf, "reinstall", *(f"{name}-{version}-1" for name, version in packages.items())]
 
-    def repair(self) -> list[list[str]]:
-        commands = []
+    def repair(self) -> Iterator[tuple[list[str], bool]]:
         names = [name for name, _ in self.records()]
         if len(set(names)) != len(names):
-            commands.append([*self.dnf, "remove", "--duplicates"])
+            yield [*self.dnf, "remove", "--duplicates"], True
         if changed := [name for name in sorted(set(names)) if self.machine.run("rpm", "-V", name, check=False).stdout]:
-            commands.append([*self.dnf, "reinstall", *changed])
-        return commands
+            yield [*self.dnf, "reinstall", *changed], True
 
     def records(self) -> list[tuple[str, str]]:
         shown = self.machine.run("rpm", "-qa", "--qf", "%{NAME} %{VERSION}\n", CORE, f"{CORE}-*").stdout

@@ -161,9 +161,8 @@ class Run:
 
     def _repair(self, step: operations.Step) -> None:
         """As people do it: the package manager's repair, then the transaction once more."""
-        for argv in self.family.repair():
-            # dpkg alone cannot finish what waits for packages that are not there yet.
-            self._do(argv, check=argv[0] != "dpkg")
+        for argv, must in self.family.repair():
+            self._do(argv, check=must)
         with contextlib.suppress(ValueError):
             self.chosen += self.family.installed().serves()
         self._still_serves(step, "after the repair")
@@ -176,8 +175,8 @@ class Run:
             done = operations.Step(step.word, actual, step.after, self._left(step, actual), None, "", False)
             if done.word not in ("remove", "renew") or done.named or actual.core:
                 self._do(self.family.command(done))
-        for argv in self.family.repair():
-            self._do(argv)
+        for argv, must in self.family.repair():
+            self._do(argv, check=must)
         if step.after.core and (step.repair == "tool" or self._status()[0] != 0):
             if step.repair != "tool":
                 self.say(f"    status after repair: {self._status()[1]}")
@@ -437,9 +436,10 @@ def _report(results: Iterable[Result], options: argparse.Namespace) -> int:
 
 def make_repositories(directory: Path, kinds: set[str], families: Sequence[str]) -> None:
     """Make the repositories that are not below directory yet."""
-    for kind in sorted(kinds):
-        for family in families:
-            if not (directory / kind / family).exists():
-                servers.repository(kind, family, directory)
+    with roots.locked(directory.with_name(f"{directory.name}.lock")):
+        for kind in sorted(kinds):
+            for family in families:
+                if not (directory / kind / family).exists():
+                    servers.repository(kind, family, directory)
     for family in families:
         roots.root(FAMILIES[family].base)
