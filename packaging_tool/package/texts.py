@@ -33,24 +33,15 @@ COMMON_LICENSES = {
     "MPL-2.0": ("MPL-2.0", "Mozilla Public License, version 2.0"),
 }
 # Whole texts of the two families that come inside of longer license files; Policy 12.5 wants the reference instead.
+# Found by their ends and not by one pattern, which would look to the end of the file from each title in it.
 FULL_TEXTS = (
-    (
-        "Apache-2.0",
-        re.compile(
-            r"Apache License\s+Version 2\.0, January 2004.*?END OF TERMS AND CONDITIONS"
-            r"(\s+APPENDIX: How to apply.*?limitations under the License\.)?",
-            re.DOTALL,
-        ),
-    ),
-    (
-        "GPL-3.0",
-        re.compile(r"GNU GENERAL PUBLIC LICENSE\s+Version 3, 29 June 2007.*?END OF TERMS AND CONDITIONS", re.DOTALL),
-    ),
-    (
-        "GPL-2.0",
-        re.compile(r"GNU GENERAL PUBLIC LICENSE\s+Version 2, June 1991.*?END OF TERMS AND CONDITIONS", re.DOTALL),
-    ),
+    ("Apache-2.0", re.compile(r"Apache License\s+Version 2\.0, January 2004")),
+    ("GPL-3.0", re.compile(r"GNU GENERAL PUBLIC LICENSE\s+Version 3, 29 June 2007")),
+    ("GPL-2.0", re.compile(r"GNU GENERAL PUBLIC LICENSE\s+Version 2, June 1991")),
 )
+TERMS_END = "END OF TERMS AND CONDITIONS"
+APPENDIX = re.compile(r"\s+APPENDIX: How to apply")
+APPENDIX_END = "limitations under the License."
 EXPRESSION = re.compile(r"\s+(?:AND|OR|WITH)\s+|[()]")
 TITLE = re.compile(r"^(?:the )?(?:mit|isc|bsd(?: [23] clause)?) licen[cs]e (?:mit |expat )?")
 # How far down a license file says who holds the copyright; further down the word belongs to the terms.
@@ -214,8 +205,8 @@ class _Licenses:
             return "\n\n".join(map(_standard, ids))
         text = _split_notice(text)[1]
         if self._common:
-            for name, pattern in FULL_TEXTS:
-                text = pattern.sub(_common(name), text)
+            for name, title in FULL_TEXTS:
+                text = _replaced(text, title, _common(name))[0]
         return text
 
 
@@ -254,8 +245,21 @@ def _dep5_name(license_: str) -> str:
 
 def _beside_apache(text: str) -> str:
     """What a module says beside the license itself: section 4(d) wants its NOTICE passed on."""
-    rest, found = FULL_TEXTS[0][1].subn("", text)
+    rest, found = _replaced(text, FULL_TEXTS[0][1], "")
     return rest.strip() if found else ""
+
+
+def _replaced(text: str, title: re.Pattern[str], by: str) -> tuple[str, int]:
+    """The text with all licenses of this title replaced, and how many there were."""
+    parts, at = [], 0
+    while (found := title.search(text, at)) and (end := text.find(TERMS_END, found.end())) >= 0:
+        parts += [text[at : found.start()], by]
+        at = end + len(TERMS_END)
+        # Only Apache's has one.
+        if appendix := APPENDIX.match(text, at):
+            end = text.find(APPENDIX_END, appendix.end())
+            at = end + len(APPENDIX_END) if end >= 0 else at
+    return "".join((*parts, text[at:])), len(parts) // 2
 
 
 def _comparable(text: str) -> str:
