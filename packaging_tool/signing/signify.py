@@ -21,6 +21,7 @@ import binascii
 import hashlib
 import hmac
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -35,6 +36,10 @@ ALGORITHMS = {"ed25519": b"Ed", "ecdsa-p256": b"EC"}
 COMMENT = "untrusted comment: "
 # signify reads neither a longer comment (COMMENTMAXLEN with the NUL) nor an empty one.
 COMMENT_MAX = 1023
+# So much work a passphrase may take: ten seconds by PBKDF2 (today's advice is 600,000), and 256 MB by scrypt.
+MOST_ROUNDS = 10_000_000
+MOST_BLOCKS = 1 << 21
+SCRYPT = bytes.fromhex("060b2b06010401da47040b")
 # The order of P-256's base point (FIPS 186-4, D.1.2.3).
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
@@ -139,6 +144,8 @@ def load(pem: bytes, passphrase: bytes | None, name: str = "key") -> SecretKey:
         raise SigningError(
             f"{name} is locked with a passphrase", hint="give it in MKPKGS_PASSPHRASE or MKPKGS_PASSPHRASE_FILE"
         )
+    elif _is_endless(pem):
+        raise SigningError(f"{name} cannot be read: its lock asks for more work than any passphrase needs")
     try:
         key = load_pem_private_key(pem, passphrase)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -149,6 +156,39 @@ def load(pem: bytes, passphrase: bytes | None, name: str = "key") -> SecretKey:
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
         return SecretKey(key)
     raise SigningError(f"{name} is of a kind that manifests cannot use", hint=f"use one of {', '.join(ALGORITHMS)}")
+
+
+def _is_endless(pem: bytes) -> bool:
+    """Whether the key derivation of a locked file would take minutes or gigabytes (RFC 8018, A; RFC 7914, 7.1)."""
+    body = pem.partition(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")[2].partition(b"-----END")[0]
+    try:
+        der = base64.b64decode(b"".join(body.split()))
+    except binascii.Error:
+        # The library says what is wrong with it.
+        return False
+    # EncryptedPrivateKeyInfo: a sequence of the algorithm with its numbers, in the first bytes, and of the locked key.
+    numbers = list(_integers(der[:1024]))
+    blocks = numbers[0] * numbers[1] if SCRYPT in der and len(numbers) > 1 else 0
+    return max(numbers, default=0) > MOST_ROUNDS or blocks > MOST_BLOCKS
+
+
+def _integers(der: bytes) -> Iterator[int]:
+    """The integers of nested DER sequences (X.690), as far as it is DER."""
+    waiting = [der]
+    while waiting:
+        rest = waiting.pop()
+        while len(rest) >= 2:
+            tag, size, head = rest[0], rest[1], 2
+            if size & 0x80:
+                head += size & 0x7F
+                size = int.from_bytes(rest[2:head], "big")
+            body, rest = rest[head : head + size], rest[head + size :]
+            if tag == 0x30:
+                # First what is in it, in the order of the text.
+                waiting.append(rest)
+                rest = body
+            elif tag == 0x02:
+                yield int.from_bytes(body, "big")
 
 
 def parse_public(text: bytes, name: str = "public key") -> PublicKey:
