@@ -56,10 +56,7 @@ REPOSITORIES: dict[str, tuple[str, Content]] = {
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Repositories `apt/NAME` and `yum/NAME` below directory, with the key of the packages in `greet.asc`.
-
-    `protected.deb` is cors 1.0 with a field that no package of ours has.
-    """
+    """Repositories `apt/NAME` and `yum/NAME` below directory; `protected.deb`: cors 1.0 with a field that ours lack."""
 
     directory: Path
 
@@ -78,13 +75,10 @@ class World:
         for made in (retired, replaced):
             raise_tiny(made, *FORMATS[-1])
             made.mkpkgs()
-        other = _other(build / "other", plain.keys)
         for version in ("1.0", "2.0"):
-            other.replace("mkpkgs.toml", version=version)
-            other.mkpkgs()
-        shutil.copy(plain.dist / f"{CORE}.asc", directory)
+            _other(build / "other", version)
         for name, (variant, content) in REPOSITORIES.items():
-            pools = [variants[variant].dist, plain.dist, other.dist]
+            pools = [variants[variant].dist, plain.dist, build / "other"]
             world._publish(name, pools, content)
         _protect(next((directory / "apt/old").glob("*-cors_*.deb")), build / "protected", directory / "protected.deb")
         shutil.rmtree(build)
@@ -122,14 +116,25 @@ def _project(
     return made
 
 
-def _other(directory: Path, keys: Path) -> Workspace:
-    """A package that has nothing to do with the server: no plugins, no service."""
-    made = _project(directory, (), keys=keys)
-    text = (made.root / "mkpkgs.toml").read_text().replace(f'name = "{CORE}"', f'name = "{OTHER}"', 1)
-    start = text.index("[core.service]")
-    text = text[:start] + text[text.index("[repository]") :]
-    (made.root / "mkpkgs.toml").write_text(text.replace(f"/etc/{CORE}/", f"/etc/{OTHER}/"))
-    return made
+def _other(directory: Path, version: str) -> None:
+    """An empty package that has nothing to do with the server, as .deb and .rpm."""
+    control = directory / f"deb-{version}/DEBIAN/control"
+    control.parent.mkdir(parents=True)
+    control.write_text(
+        f"Package: {OTHER}\nVersion: {version}-1\nArchitecture: all\nMaintainer: Jo Doe <jo@example.org>\n"
+        "Description: Something else\n"
+    )
+    spec = directory / f"{OTHER}.spec"
+    spec.write_text(
+        f"Name: {OTHER}\nVersion: {version}\nRelease: 1\nSummary: Something else\nLicense: MIT\nBuildArch: noarch\n"
+        "%description\n%{summary}.\n%files\n"
+    )
+    package = directory / f"{OTHER}_{version}-1_all.deb"
+    for command in (
+        ["dpkg-deb", "--root-owner-group", "-b", str(control.parent.parent), str(package)],
+        ["rpmbuild", "--quiet", "-bb", "--define", f"_topdir {directory}", str(spec)],
+    ):
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
 def _protect(package: Path, unpacked: Path, protected: Path) -> None:
@@ -149,8 +154,8 @@ def equip(system: System, world: World) -> None:
         system.write(
             "/etc/yum.repos.d/tables.repo",
             "".join(
-                f"[{name}]\nname={name}\nbaseurl=file:///srv/tables/yum/{name}\nenabled=0\ngpgcheck=1\n"
-                f"gpgkey=file:///srv/tables/{CORE}.asc\nmetadata_expire=never\n"
+                f"[{name}]\nname={name}\nbaseurl=file:///srv/tables/yum/{name}\nenabled=0\ngpgcheck=0\n"
+                "metadata_expire=never\n"
                 for name in REPOSITORIES
             ),
         )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests import roots
+from tests.acceptance.abi_machines import Prepared
+from tests.acceptance.abi_world import World
 from tests.acceptance.caddy import Caddy
 from tests.machine import why_no_boot
 from tests.systems import SYSTEMS, System
@@ -66,6 +69,28 @@ def caddy(shared: Path) -> Caddy:
             project.mkpkgs()
             (place / "done").touch()
     return found
+
+
+@pytest.fixture(scope="session")
+def world(bootable: None, shared: Path) -> World:
+    """The repositories of abi_tables, built once."""
+    with roots.locked(shared / "tables.lock"):
+        directory = shared / "tables"
+        if not directory.exists():
+            making = shared / "tables-making"
+            making.mkdir()
+            World.make(making)
+            making.rename(directory)
+        return World(directory)
+
+
+@pytest.fixture(scope="module")
+def prepared(
+    request: pytest.FixtureRequest, world: World, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Prepared]:
+    """Machines of the system that the parameter names."""
+    with ExitStack() as stack:
+        yield Prepared(request.param, world, tmp_path_factory.mktemp(request.param), stack)
 
 
 @pytest.fixture(scope="class")

@@ -1,0 +1,18 @@
+"""The table of dnf in abi_tables, shown on each system: one command a row, on a fresh copy of a machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.abi_machines import Prepared, check, rows
+from tests.acceptance.abi_tables import SYSTEMS, Row, Situation
+
+pytestmark = pytest.mark.acceptance
+
+
+@pytest.mark.parametrize(("situation", "row"), rows("dnf"))
+@pytest.mark.parametrize("prepared", SYSTEMS["dnf"], indirect=True)
+def test_dnf(prepared: Prepared, situation: Situation, row: Row, tmp_path: Path) -> None:
+    check(prepared, situation, row, tmp_path / "machine")
