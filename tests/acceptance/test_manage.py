@@ -13,7 +13,7 @@ import pytest
 
 from tests.machine import Done, Machine, lines
 from tests.systems import System
-from tests.workspace import Workspace, raise_tiny
+from tests.workspace import Workspace, newest, raise_tiny
 
 pytestmark = pytest.mark.acceptance
 
@@ -279,6 +279,47 @@ def test_doctor_repairs_what_was_broken_and_says_what_only_people_can(system: Sy
     system.run("systemctl", "disable", "greet")
     warned = tool(system, "doctor")
     assert (warned.returncode, "systemctl enable greet" in warned.stdout) == (REFUSED, True)
+
+
+def test_doctor_names_the_package_that_ends_a_mismatch(
+    machine: Callable[[Workspace, str], System], greet: Workspace, tmp_path: Path
+) -> None:
+    project = greet.copy(tmp_path / "copy")
+    system = machine(project, "greet")
+    begin(system, "hello", "bye")
+    raise_tiny(project, "2.0", "2")
+    project.mkpkgs()
+    system.force(newest(project.dist, "greet-plugin-hello", system.suffix), check=False)
+    assert answer(system) == [EVENING, MORNING], "the old set serves on"
+    said = tool(system, "doctor").stdout
+    assert "plugin hello: it was built for another greet" in said
+    if system.suffix == "deb":
+        # To apt the installed version is the newest one.
+        assert "repair: there is no build for this greet: greet-plugins disable hello, or upgrade both" in said
+        system.run("apt-get", "-q", "update")
+        command = "apt-get install"
+    else:
+        assert "repair: dnf install greet-plugin-hello-1.0-1" in said
+        system.run("dnf", "-q", "makecache")
+        command = "dnf install"
+    said = tool(system, "doctor").stdout
+    assert f"repair: {command} greet; its version 2.0-1 is the one that hello was built for" in said
+    system.install("greet", *system.plugin("hello", "bye"))
+    assert good(system, "doctor").stdout.endswith("all is well\n")
+
+
+def test_bash_offers_names_that_could_be_installed(system: System) -> None:
+    begin(system, "hello")
+    offered = {}
+    for command in ("install", "remove", "why"):
+        script = f"""
+            source /usr/share/bash-completion/completions/greet-plugins
+            COMP_WORDS=(greet-plugins {command} '') COMP_CWORD=2
+            _greet_plugins greet-plugins ''
+            echo "${{COMPREPLY[@]}}"
+        """
+        offered[command] = set(system.run("bash", "-c", script).stdout.split())
+    assert offered == {"install": {"bye", "moon"}, "remove": {"hello"}, "why": {"bye", "hello", "moon"}}
 
 
 def test_sync_fills_an_image_where_no_systemd_runs(kind: type[System], greet: Workspace, tmp_path: Path) -> None:

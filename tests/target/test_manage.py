@@ -130,7 +130,10 @@ def test_a_line_that_names_no_plugin_is_refused(machine: Machine) -> None:
     machine.install("git")
     says(machine, "apply")
     (machine.root / "etc/fake/plugins.d/disabled").write_text("git cors\n")
-    assert "/etc/fake/plugins.d/disabled names 'git cors', which no plugin can be" in says(machine, "apply", status=1)
+    for command in (("apply",), ("disable", "git"), ("enable", "git"), ("doctor",)):
+        said = says(machine, *command, status=1)
+        assert "/etc/fake/plugins.d/disabled names 'git cors', which no plugin can be" in said
+    assert machine.serves() == ["core", "plugin git"]
 
 
 # --- dry runs ---------------------------------------------------------------------------------------------------------

@@ -122,6 +122,8 @@ look_for_leftovers() {
 
 look_for_disabled() {
     read_packages
+    # A line that means nothing is for a person to read.
+    if grep -q "^\*$TAB$DISABLED names " "$W/refused"; then return 0; fi
     while IFS= read -r name; do
         if has_plugin "$W/packages" "$name"; then continue; fi
         mend "$name is disabled, but not installed" "take it out of $DISABLED" forget_disabled "$name"
@@ -142,8 +144,8 @@ look_for_packages_half_done() {
 
 # What could not be verified. What --dry-run has not repaired was told already.
 look_for_refusals() {
-    awk -F '\t' -v CORE="$CORE" -v ABI="$ABI" -v INSTALL="$INSTALL" -v TOOL="$TOOL" -v DISABLED="$W/disabled" \
-        -v ROWS="$W/rows" -v AVAILABLE="$W/available" '
+    awk -F '\t' -v CORE="$CORE" -v ABI="$ABI" -v INSTALL="$INSTALL" -v TOOL="$TOOL" -v MANAGER="$MANAGER" \
+        -v DISABLED="$W/disabled" -v ROWS="$W/rows" -v AVAILABLE="$W/available" '
 {% include "target/doctor.awk" %}
 ' "$W/disabled" "$W/rows" "$W/available" "$W/refused" >"$W/findings"
     while IFS=$TAB read -r found repair; do remains "$found" "$repair"; done <"$W/findings"

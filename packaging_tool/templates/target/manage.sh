@@ -14,6 +14,10 @@ look_around() {
     read_record
     read_packages
     read_disabled
+    if [ -s "$W/refused" ] && [ "$COMMAND" != freeze ]; then
+        print_refusals
+        exit 1
+    fi
     { grep -H '^needs [a-z0-9][a-z0-9.+-]*$' "$SHARE"/plugins/*.manifest /dev/null 2>/dev/null || :; } |
         sed "s,.*/\(.*\)\.manifest:needs ,\1$TAB," >"$W/needs"
 }

@@ -45,14 +45,19 @@ read_available() {
         ;;
     dnf)
         command -v dnf >/dev/null || { : >"$W/available"; return 0; }
-        set -- "$1" --quiet
-        if [ "$1" = cached ]; then set -- "$@" --cacheonly; fi
-        # Anybody may read what root has fetched and checked.
-        cache=/var/cache/dnf
-        if is_dnf5; then cache=/var/cache/libdnf5; fi
-        if [ "$ROOT" = no ]; then set -- "$@" '--setopt=*.repo_gpgcheck=False' "--setopt=cachedir=$cache"; fi
-        shift
-        HOME=$W dnf "$@" repoquery --latest-limit=1 --qf {% raw %}'=%{name} %{evr}\n%{requires}\n%{provides}\n'{% endraw %} \
+        case $1:$YES in
+        cached:*) set -- --quiet --cacheonly ;;
+        *:yes) set -- --quiet --assumeyes ;;
+        *) set -- --quiet ;;
+        esac
+        if [ "$ROOT" = no ]; then
+            # Anybody may read what root has fetched and checked.
+            cache=/var/cache/dnf
+            if is_dnf5; then cache=/var/cache/libdnf5; fi
+            set -- "$@" '--setopt=*.repo_gpgcheck=False' "--setopt=cachedir=$cache"
+            export HOME="$W"
+        fi
+        dnf "$@" repoquery --latest-limit=1 --qf {% raw %}'=%{name} %{evr}\n%{requires}\n%{provides}\n'{% endraw %} \
             "$CORE" "$CORE-plugin-*" 2>/dev/null || :
         ;;
     esac | relations >"$W/available"
@@ -121,8 +126,10 @@ run_dnf() {
         (ask_person "$@" install $(packages_of "$install"))
     elif [ -z "$install" ]; then
         (ask_person "$@" remove $(packages_of "$remove"))
-    elif [ ! -s "$W/available" ] || is_dnf5; then
-        # dnf5 has no shell for a transaction of both kinds; that of dnf goes on where it does not know a name.
+    elif is_dnf5 && dnf "do" --help >/dev/null 2>&1; then
+        (ask_person "$@" "do" --action=install $(packages_of "$install") --action=remove $(packages_of "$remove"))
+    elif is_dnf5 || [ ! -s "$W/available" ]; then
+        # The shell of dnf 4 goes on where it does not know a name.
         (ask_person "$@" install $(packages_of "$install")) || return 1
         (ask_person "$@" remove $(packages_of "$remove"))
     else

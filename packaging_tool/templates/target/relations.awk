@@ -22,7 +22,7 @@ function relate(text,    n, i, word, prefix) {
         } else if (index(word[i], prefix) == 1 && word[i] != package) {
             sub(/\(.*|:.*/, "", word[i])
             name = substr(word[i], length(prefix) + 1)
-            if (name !~ /^[a-z0-9][a-z0-9.+-]*$/ || name ~ /^kit(-abi-.*)?$/ || index("," needs ",", "," name ",")) continue
+            if (name !~ /^[a-z0-9][a-z0-9.+-]*$/ || name ~ /^kit(-abi(-.*)?)?$/ || index("," needs ",", "," name ",")) continue
             needs = needs == "" ? name : needs "," name
         }
     }

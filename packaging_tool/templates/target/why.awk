@@ -22,7 +22,11 @@ BEGIN {
 }
 FILENAME == ROWS { if ($1 == NAME) { abi = $3; package = $4; version = $5 } next }
 FILENAME == FILES { if ($1 == NAME) files++; next }
-FILENAME == REFUSED { if ($1 == NAME || $1 == "*") reason[++reasons] = ($1 == "*" ? "all plugins: " : "") $2 "\n               repair: " $3; next }
+FILENAME == REFUSED {
+    whose = $1 == "*" ? "all plugins: " : $1 == "kit" ? "the kit: " : ""
+    if ($1 == NAME || whose != "") reason[++reasons] = whose $2 "\n               repair: " $3
+    next
+}
 FILENAME == PACKAGES { if ($1 == PACKAGE) { record = $2; record_state = $3; record_abi = $5 } next }
 FILENAME == AVAILABLE {
     if ($1 == PACKAGE) { candidate = $2; candidate_abi = $5 }
