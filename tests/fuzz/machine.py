@@ -21,7 +21,7 @@ from tests.machine import ENVIRONMENT, Machine, MachineError
 PAUSE = 0.004
 # Where dpkg keeps maintainer scripts, and where rpm puts scriptlets when it runs them.
 SCRIPTS = ("/var/lib/dpkg/info/", "/var/tmp/rpm-tmp.")  # noqa: S108 # rpm's own name
-WORKING = frozenset({"manager", "dpkg", "script", "apply", "assemble", "try"})
+WORKING = frozenset({"manager", "dpkg", "script", "apply", "assemble", "linker", "try"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,10 @@ class Process:
             made.add("script")
         if program == f"{CORE}-plugins" and "apply" in self.argv:
             made.add("apply")
-        if program == "assemble" or any(word.endswith(("/kit/link", "/kit/compile")) for word in words):
+        if program == "assemble":
             made.add("assemble")
+        if self.argv[0].endswith(("/kit/link", "/kit/compile")):
+            made |= {"assemble", "linker"}
         if self.argv[-1] == "check" and any(word.endswith(f"/{CORE}") for word in words):
             made.add("try")
         if self.argv[-1] == "run" and any(word.endswith(f"/{CORE}") for word in words):

@@ -21,7 +21,7 @@ REPAIRS = ("manager", "boot", "tool")
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """victim: of VICTIMS. delay: seconds after the victim was first seen, or after the start of the transaction.
+    """victim: of VICTIMS, or the linker where there is one. delay: seconds after the victim was first seen, or after the start of the transaction.
 
     all: every process that fits is killed, not only the oldest.
     """
@@ -59,11 +59,12 @@ class Step:
 class Sequence:
     """Makes the steps of one seed."""
 
-    def __init__(self, family: str, seed: int) -> None:
+    def __init__(self, family: str, seed: int, kind: str = "") -> None:
         self.family = family
         # A string: the same on every version of Python, and no two families share a sequence.
         self.random = random.Random(f"{family} {seed}")  # noqa: S311 # a test case, no secret
-        self.kind = self.random.choices(("script", "go", "files"), (5, 2, 3))[0]
+        chosen = self.random.choices(("script", "go", "files"), (5, 2, 3))[0]
+        self.kind = kind or chosen
         self.state = NOTHING
 
     def steps(self, count: int) -> list[Step]:
@@ -174,6 +175,8 @@ class Sequence:
             victims = ("service", "power")
         victim = self.random.choice(victims)
         delay = round(self.random.uniform(0, LONGEST.get(victim, 0.3)), 3)
+        if victim == "assemble" and self.kind == "go" and round(delay * 1000) % 2:
+            victim = "linker"
         return Kill(victim, delay, self.random.random() < 0.3)
 
 

@@ -333,17 +333,16 @@ class Run:
 
 def sequence(family: str, seed: int, steps: int, repositories: Path, directory: Path, kind: str = "") -> Result:
     """Run one sequence in a new machine below directory. kind: instead of the one that the seed says."""
-    plan = operations.Sequence(family, seed)
-    kind = kind or plan.kind
+    plan = operations.Sequence(family, seed, kind)
     lines: list[str] = []
     began = time.monotonic()
     fault, kills, done = "", 0, 0
     place = directory / f"{family}-{seed}-{os.getpid()}"
     base = roots.root(FAMILIES[family].base)
     with FuzzMachine(base, place / "root") as machine:
-        manager = FAMILIES[family](machine, repositories / kind / family)
+        manager = FAMILIES[family](machine, repositories / plan.kind / family)
         manager.setup()
-        run = Run(machine, manager, servers.KINDS[kind], lines.append)
+        run = Run(machine, manager, servers.KINDS[plan.kind], lines.append)
         try:
             for number, step in enumerate(plan.steps(steps), 1):
                 lines.append(f"{number}. {step}")
@@ -358,7 +357,7 @@ def sequence(family: str, seed: int, steps: int, repositories: Path, directory: 
             lines += [fault, run.evidence()]
         kills = run.kills
     shutil.rmtree(place, ignore_errors=True)
-    return Result(family, seed, kind, done, kills, time.monotonic() - began, fault, "\n".join(lines))
+    return Result(family, seed, plan.kind, done, kills, time.monotonic() - began, fault, "\n".join(lines))
 
 
 def replay(family: str, seed: int, steps: int, kind: str = "") -> str:
@@ -387,7 +386,7 @@ def main(options: argparse.Namespace) -> int:
     wanted = [(family, seed) for seed in range(options.seed, options.seed + options.sequences) for family in families]
     if options.plan:
         for family, seed in wanted:
-            plan = operations.Sequence(family, seed)
+            plan = operations.Sequence(family, seed, options.kind)
             print(f"{family} {seed} {plan.kind}")
             for step in plan.steps(options.steps):
                 print(f"  {step}")

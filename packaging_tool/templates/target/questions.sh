@@ -104,8 +104,11 @@ find_problems() {
     if [ ! -s "$W/problems" ] && ! running_is_current; then
         problem '*' "$UNIT runs an older program" "systemctl restart $UNIT"
     fi
-    if [ -n "$UNIT" ] && [ -d /run/systemd/system ] && systemctl is-failed --quiet "$UNIT" 2>/dev/null; then
-        problem '*' "$UNIT has failed" "journalctl -u $UNIT"
+    if [ -n "$UNIT" ] && [ -d /run/systemd/system ]; then
+        # Between two starts of a service that fails again and again, systemd does not call it failed.
+        case $(systemctl show -p ActiveState -p SubState "$UNIT" 2>/dev/null | sort | tr '\n' ' ') in
+        "ActiveState=failed "* | *SubState=auto-restart*) problem '*' "$UNIT has failed" "journalctl -u $UNIT" ;;
+        esac
     fi
 }
 
