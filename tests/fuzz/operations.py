@@ -21,7 +21,8 @@ REPAIRS = ("manager", "boot", "tool")
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """victim: of VICTIMS, or the linker where there is one. delay: seconds after the victim was first seen, or after the start of the transaction.
+    """victim: of VICTIMS, or the linker where there is one. delay: seconds after the victim was first seen, or, of a
+    power cut, after the start of the transaction.
 
     all: every process that fits is killed, not only the oldest.
     """
