@@ -39,7 +39,7 @@ COMMENT_MAX = 1023
 # So much work a passphrase may take: ten seconds by PBKDF2 (today's advice is 600,000), and 256 MB by scrypt.
 MOST_ROUNDS = 10_000_000
 MOST_BLOCKS = 1 << 21
-SCRYPT = bytes.fromhex("060b2b06010401da47040b")
+SCRYPT = bytes.fromhex("06092b06010401da47040b")
 # The order of P-256's base point (FIPS 186-4, D.1.2.3).
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
