@@ -97,10 +97,12 @@ assemble() {
     ended=0
     (
         cd /
-        exec env -i PATH=/usr/bin:/bin LC_ALL=C KIT="$W/kit" PLUGINS="$W/plugins" TMPDIR="$W/tmp" \
+        # With too little memory a linker reads its files again and again, and dpkg or rpm waits for it.
+        exec timeout -k 10 300 env -i PATH=/usr/bin:/bin LC_ALL=C KIT="$W/kit" PLUGINS="$W/plugins" TMPDIR="$W/tmp" \
             "$ASSEMBLE" "$W/set/$CORE" "$@"
     ) >"$W/output" 2>&1 || ended=$?
     why=$(last_line "$W/output")
+    if [ "$ended" -eq 124 ]; then why="it did not end within 5 minutes; is there enough memory?"; fi
     [ "$ended" -eq 0 ] || fail "making $CORE with $(names_of_used) failed: ${why:-status $ended}" \
         "remove or upgrade the plugin that it names, or make room; then $TOOL apply"
     if [ -L "$W/set/$CORE" ] || [ ! -f "$W/set/$CORE" ]; then
