@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.target.machine import ABI, Machine
+from tests.target.conftest import SHELLS, _copy, machine_of
+from tests.target.machine import ABI, Key, Machine
 
 BOTH = ["core", "plugin cors", "plugin git"]
 
@@ -18,13 +21,23 @@ def says(machine: Machine, *arguments: str, status: int = 0, user: str = "root")
     return done.stdout
 
 
+@pytest.fixture(scope="session", params=SHELLS)
+def of_two(request: pytest.FixtureRequest, base: Path, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """Made once; tests take copies."""
+    directory = tmp_path_factory.mktemp("two")
+    machine = machine_of(base, key, directory, SHELLS[request.param])
+    machine.install("git")
+    machine.install("cors")
+    says(machine, "apply")
+    return machine
+
+
 @pytest.fixture
-def two(any_machine: Machine) -> Machine:
-    """A machine that serves with cors and git."""
-    any_machine.install("git")
-    any_machine.install("cors")
-    says(any_machine, "apply")
-    return any_machine
+def two(of_two: Machine, tmp_path: Path) -> Iterator[Machine]:
+    """A machine that serves with cors and git: with dash and mawk, and with bash and gawk."""
+    _copy(of_two.root, tmp_path / "root")
+    yield Machine(tmp_path / "root", of_two.key, of_two.shell, installed=True)
+    shutil.rmtree(tmp_path / "root")
 
 
 @pytest.fixture
