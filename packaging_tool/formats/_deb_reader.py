@@ -23,7 +23,7 @@ OF_INDEX = ("filename", "size", "md5sum", "sha1", "sha256", "sha512")
 FIELD = re.compile(r"[!-,.-9;-~][!-9;-~]*")
 NEEDED = {
     "Package": re.compile(r"[A-Za-z0-9][A-Za-z0-9+.-]*"),
-    "Version": re.compile(r"(?:[0-9]{1,9}:)?[0-9A-Za-z][0-9A-Za-z.+~:-]{0,199}"),
+    "Version": re.compile(r"[0-9A-Za-z.+~-]{1,200}|[0-9]{1,9}:[0-9A-Za-z.+~:-]{1,200}"),
     "Architecture": re.compile(r"[a-z0-9][a-z0-9-]*"),
 }
 SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config", "triggers", "conffiles", "templates")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from packaging_tool.formats.base import Built, Description
 LEAD = 96
 PIECE = 1 << 20
 LEAD_MAGIC = b"\xed\xab\xee\xdb"
+# More than rpm takes in a name, a version or an architecture.
+WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9+._~^-]{0,199}")
 MARKS = (("config", t.CONFIG), ("doc", t.DOC), ("ghost", t.GHOST), ("license", t.LICENSE_FILE))
 SCRIPTLETS = (
     ("%pretrans", t.PRETRANS, t.PRETRANSPROG),
@@ -96,8 +99,8 @@ def index(path: Path) -> Built:
             raise InputError("its length is not the one that it names: it was cut off")
         header = found.header
         for tag in (t.NAME, t.VERSION, t.RELEASE, t.ARCH):
-            if not header.text(tag):
-                raise InputError("it does not say its name, version or architecture")
+            if not WORD.fullmatch(header.text(tag)):
+                raise InputError("it does not say its name, version or architecture as an index can list them")
         file.seek(0)
         digest = _sha256(file)
     archive = found.signature.number(t.SIGPAYLOADSIZE, t.LONGARCHIVESIZE) or header.number(t.ARCHIVESIZE)

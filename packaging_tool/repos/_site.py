@@ -13,7 +13,7 @@ from packaging_tool.formats.base import Built
 
 # What an index may say of a package. Formats allow less; more would lead out of the folder, or could not be compared.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*")
-VERSION = re.compile(r"(?:[0-9]{1,9}:)?[A-Za-z0-9.+~^_:-]{1,200}")
+VERSION = re.compile(r"[A-Za-z0-9.+~^_-]{1,200}|[0-9]{1,9}:[A-Za-z0-9.+~^_:-]{1,200}")
 PLACE = re.compile(r"(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[^\s\x00-\x1f\x7f]{1,1000}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SIZE = re.compile(r"[0-9]{1,15}")

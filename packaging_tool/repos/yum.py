@@ -31,6 +31,7 @@ HEADS = {
 TAILS = {"primary": "</metadata>\n", "filelists": "</filelists>\n", "other": "</otherdata>\n"}
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 CLOSE = "</package>"
+PIECE = 1 << 20
 EQUAL = 'flags="EQ"'
 PLACE = '<location href="{href}"'
 DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64", "noarch": "all"}
@@ -203,7 +204,6 @@ def _published(root: Path, stanza: str) -> Published:
     checks = {"name": (_site.NAME, found.name), "version": (_site.VERSION, found.version)}
     checks |= {"architecture": (_site.NAME, architecture), "checksum": (_site.SHA256, found.sha256)}
     checks |= {"place": (_site.PLACE, found.file.removeprefix("yum/"))}
-    checks |= {f"version of {name}": (_site.VERSION, version) for name, version in found.pins}
     _site.checked(root / "repodata" / "repomd.xml", checks)
     return found
 
@@ -243,8 +243,11 @@ def _data(root: Path, kind: str) -> str:
         return ""
     path = repomd.with_name(names[0])
     try:
+        data = bytearray()
         with gzip.open(path) as file:
-            data = file.read(_site.LONGEST + 1)
+            # Asked for all of them at once, it would take that much memory first.
+            while len(data) <= _site.LONGEST and (piece := file.read(PIECE)):
+                data += piece
         text = data.decode()
     except FileNotFoundError:
         raise _site.damaged(repomd, f"{path.name} is missing") from None

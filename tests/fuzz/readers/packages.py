@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from xml.parsers import expat
 
+from packaging_tool.errors import InputError
 from packaging_tool.formats import _ar, _deb_lintian, _deb_reader, _rpm_classes, deb, rpm
 from packaging_tool.formats.base import Built, Description, Format
 from packaging_tool.package import compress
@@ -16,7 +17,7 @@ from packaging_tool.package.content import Content
 from packaging_tool.package.model import Entry, Package
 from packaging_tool.repos import apt, yum
 from tests.formats import samples
-from tests.fuzz.readers.target import Target, as_file, holds
+from tests.fuzz.readers.target import FaultError, Target, as_file, holds
 
 BLOCK = 512
 
@@ -125,8 +126,13 @@ def _read_deb(data: bytes) -> None:
 def _is_one_stanza(built: Built) -> None:
     """What is listed in a signed index is this package and no other."""
     text = apt._stanza(built.path.parent, built)
-    stanzas = apt._split(as_file("Packages", text.encode()))
+    index = as_file("Packages", text.encode())
+    stanzas = apt._split(index)
     holds(len(stanzas) == 1, "an index that lists more than the package")
+    try:
+        apt._fields(index, stanzas[0])
+    except InputError as error:
+        raise FaultError("the next run cannot read the index") from error
     found = apt.FIELD.findall(stanzas[0])
     names = [name for name, _ in found]
     for name, value in (("Package", built.name), ("Version", built.version), ("Architecture", built.architecture)):
@@ -149,7 +155,10 @@ def _read_rpm(data: bytes) -> None:
         # The parser that dnf's library has too.
         parser = expat.ParserCreate()
         parser.Parse(f"{yum.XML}{head % 1}{yum._stanza(path.parent, built, kind)}{yum.TAILS[kind]}".encode(), True)
-    listed = yum._published(path.parent, yum._stanza(path.parent, built, "primary"))
+    try:
+        listed = yum._published(path.parent, yum._stanza(path.parent, built, "primary"))
+    except InputError as error:
+        raise FaultError("the next run cannot read the index") from error
     holds((listed.sha256, listed.file) == (built.sha256, f"yum/{path.name}"), "the index lists another file")
 
 

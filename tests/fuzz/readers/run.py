@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,33 +42,39 @@ def available() -> bool:
     return importlib.util.find_spec("atheris") is not None
 
 
-def fuzz(name: str, seed: int, *, seconds: int = 0, inputs: int = -1) -> Result:
-    """Fuzz one target for some seconds or for a number of inputs. The same seed and number try the same inputs."""
+def fuzz(names: Sequence[str], seed: int, *, seconds: int = 0, inputs: int = -1) -> Iterator[tuple[str, Result]]:
+    """Fuzz targets for some seconds each or for a number of inputs. The same seed and number try the same inputs."""
     with tempfile.TemporaryDirectory(prefix="mkpkgs-fuzz-") as made:
-        seeds = Path(made) / "seeds"
-        seeds.mkdir()
         options = [f"-seed={seed + 1}", f"-runs={inputs}", f"-timeout={STUCK}", f"-rss_limit_mb={MEMORY}"]
-        options += [f"-artifact_prefix={made}/", f"-max_total_time={seconds}", "-print_final_stats=1"]
+        options += [f"-max_total_time={seconds}", "-print_final_stats=1"]
         done = subprocess.run(
-            [sys.executable, "-m", "tests.fuzz.readers.child", name, seeds, *options],
+            [sys.executable, "-m", "tests.fuzz.readers.child", made, ",".join(names), *options],
             cwd=ROOT,
             env={**os.environ, "PYTHONHASHSEED": "0"},
             capture_output=True,
             check=False,
         )
-        told = (done.stderr + done.stdout).decode(errors="replace")
-        counted = re.search(r"stat::number_of_executed_units: (\d+)", told)
-        edges = max((int(found[2]) for found in STATUS.finditer(told)), default=0)
-        tried = int(counted[1]) if counted else 0
-        if done.returncode == 0:
-            return Result(tried, edges, "")
-        return Result(tried, edges, told, _keep(Path(made), name))
+        for name in names:
+            yield name, _result(Path(made, name), done.stderr.decode(errors="replace"))
 
 
-def _keep(folder: Path, name: str) -> Path | None:
+def _result(folder: Path, otherwise: str) -> Result:
+    """What is left of a target; otherwise: the reason if there is nothing."""
+    if not (folder / "status").exists():
+        return Result(0, 0, otherwise or "it was not tried")
+    told = (folder / "log").read_text(errors="replace")
+    counted = re.search(r"stat::number_of_executed_units: (\d+)", told)
+    edges = max((int(found[2]) for found in STATUS.finditer(told)), default=0)
+    tried = int(counted[1]) if counted else 0
+    if (folder / "status").read_text() == "0":
+        return Result(tried, edges, "")
+    return Result(tried, edges, told, _keep(folder))
+
+
+def _keep(folder: Path) -> Path | None:
     """Put the input that was a fault where the tests find it."""
     for path in folder.glob("*-*"):
-        kept = CORPUS / name / path.name
+        kept = CORPUS / folder.name / path.name
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(path.read_bytes())
         return kept
@@ -87,8 +94,9 @@ def main(options: argparse.Namespace) -> int:
         print("atheris is not installed", file=sys.stderr)
         return 2
     faults = 0
-    for name in options.only or TARGETS:
-        result = fuzz(name, options.seed, seconds=options.seconds)
+    for wanted in options.only or TARGETS:
+        # One at a time, so that each is told when it is done.
+        ((name, result),) = fuzz([wanted], options.seed, seconds=options.seconds)
         verdict = f"fault: {result.input}" if result.fault else "ok"
         print(f"{name:12} {result.inputs:>9} inputs {result.edges:>6} edges  {verdict}", flush=True)
         if result.fault:
