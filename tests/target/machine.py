@@ -57,7 +57,7 @@ PROGRAMS = (
         "setpriv",
         "sleep",
     ),
-    *("sort", "stat", "sync", "timeout", "touch", "tr", "true", "unshare", "xargs"),
+    *("sort", "stat", "sync", "tail", "timeout", "touch", "tr", "true", "unshare", "xargs"),
 )
 PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
 # Debian's and that of EL and Fedora.
