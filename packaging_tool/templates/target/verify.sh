@@ -32,7 +32,12 @@ survey() {
     # The administrator's directories count as soon as something lies in them.
     set --
     for directory in "$CONFIG/keys.d" "$CONFIG/plugins.d"; do
-        if [ -n "$(find "$directory" -mindepth 1 -print -quit 2>/dev/null)" ]; then set -- "$@" "$directory"; fi
+        for file in "$directory"/* "$directory"/.[!.]* "$directory"/..?*; do
+            if [ -e "$file" ] || [ -L "$file" ]; then
+                set -- "$@" "$directory"
+                break
+            fi
+        done
     done
     if [ $# -gt 0 ]; then
         look_at {{ config_parents | join(" ") }} -maxdepth 0
@@ -59,11 +64,19 @@ survey() {
     fi
 }
 
+# The line that is all of a file. Who opens a pipe waits, so nothing but a file is opened.
+one_line() {
+    [ -f "$1" ] || return 1
+    {
+        IFS= read -r line || return 1
+        if IFS= read -r _; then return 1; fi
+    } <"$1"
+    printf '%s\n' "$line"
+}
+
 # What vouches for a manifest: a signature, or the distribution's record of its packages.
 read_trust() {
-    TRUST=''
-    # Who opens a pipe waits.
-    if [ -f "$SHARE/trust" ]; then TRUST=$(cat "$SHARE/trust" 2>/dev/null) || TRUST=''; fi
+    TRUST=$(one_line "$SHARE/trust") || TRUST=''
     case $TRUST in
     signature | distribution) ;;
     *) TRUST=unknown ;;
@@ -90,7 +103,8 @@ check_signatures() {
         -v TREE="$W/tree" -v SIZES="$W/sizes" -v TODAY="$today" '
 {% include "target/trust.awk" %}
 ' "$W/tree" "$W/sizes" "$@"
-    revoked=" $(tr '\n' ' ' <"$W/revoked")"
+    revoked=' '
+    while IFS= read -r id; do revoked="$revoked$id "; done <"$W/revoked"
     while IFS=$TAB read -r name algorithm id octets; do
         case $revoked in
         *" $id "*)
@@ -210,8 +224,7 @@ read_record() {
 }
 
 judge() {
-    ABI=''
-    if [ -f "$SHARE/abi" ]; then ABI=$(cat "$SHARE/abi" 2>/dev/null) || ABI=''; fi
+    ABI=$(one_line "$SHARE/abi") || ABI=''
     if [ -z "$ABI" ]; then refuse '*' "cannot read $SHARE/abi" "$REINSTALL $CORE"; fi
     awk -v CORE="$CORE" -v ABI="$ABI" -v REINSTALL="$REINSTALL" -v INSTALL="$INSTALL" -v REFUSED="$W/refused" \
         -v RECORD="$W/record" -v SIGNED="$W/signed" -v REFUSALS="$W/refused" -v NAMES="$W/names" -v ABSENT="$W/absent" '
