@@ -20,10 +20,10 @@ define timed
 @start=$$SECONDS; $(1); echo "== $@: $$((SECONDS - start)) s"
 endef
 
-.PHONY: help setup lint unit acceptance test fuzz demo bench reference install clean
+.PHONY: help setup lint unit acceptance test fuzz fuzz-readers demo bench reference install clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 setup: $(VENV)/.ready ## install what tests and demo need (on Debian 12, as root); says what and why
 
@@ -45,6 +45,9 @@ test: ## lint, unit and acceptance tests: what CI runs
 
 fuzz: setup ## 200 random sequences of transactions that are cut off, in booted systems with apt and with dnf; an hour or so
 	@$(BIN)/python -m tests.fuzz transactions --sequences 100
+
+fuzz-readers: setup ## a minute of random bytes for each reader of foreign files, guided by coverage; half an hour
+	@$(BIN)/python -m tests.fuzz readers --seconds 60
 
 demo: setup ## build the Caddy example, install core and two plugins in a booted system, show them serving
 	@$(BIN)/python -m tests.demo
