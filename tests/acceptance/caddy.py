@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.machine import lines
 from tests.systems import System
 from tests.workspace import newest
@@ -34,6 +36,18 @@ http://:8080 {
 	cors https://app.example.org
 	templates
 	file_server
+}
+"""
+WEB = """
+{
+	skip_install_trust
+}
+http://:80 {
+	respond "over http"
+}
+https://localhost {
+	tls internal
+	respond "over https"
 }
 """
 GIT_SITE = """
@@ -126,6 +140,14 @@ class CaddyLife:
         foreign = get(life, "/", "-H", "Origin: https://evil.example.org")
         assert "access-control-allow-origin" not in foreign.lower()
 
+    def test_it_binds_the_ports_of_the_web_and_is_hardened_all_the_same(self, life: System) -> None:
+        configure(life, WEB)
+        assert "over http" in life.run("curl", "-s", "--retry", "9", "--retry-connrefused", "http://127.0.0.1/").stdout
+        assert "over https" in life.run("curl", "-sk", "https://localhost/").stdout
+        # The threshold is the exposure times ten; above it the status is not 0.
+        life.run("systemd-analyze", "security", "--threshold=20", "--no-pager", "caddy.service")
+        assert life.run("systemctl", "list-timers", "--all", "--no-legend", "caddy*").stdout == ""
+
     def test_git_plugin_keeps_a_repository_checked_out(self, life: System) -> None:
         life.sh(
             "git init -q -b main /srv/origin; cd /srv/origin; echo first >page.txt; git add .; "
@@ -139,6 +161,22 @@ class CaddyLife:
             "git -c user.name=t -c user.email=t@example.org commit -qam second"
         )
         assert "second" in wait_for(life, "/page.txt", "second")
+
+    def test_in_256_mb_of_memory_it_is_linked_or_the_old_one_stays(self, life: System) -> None:
+        before = plugins(life)
+        package = newest(life.dist, "caddy-plugin-requestbody", life.suffix)
+        life.put(package, f"/root/{package.name}")
+        tool = ("dpkg", "-i") if life.suffix == "deb" else ("rpm", "-U", "--nosignature", "--force-debian")
+        done = life.run_with_memory(256 << 20, *tool, f"/root/{package.name}")
+        if done is None:
+            pytest.skip("not shown: a limit of memory, since this machine has no memory controller")
+        assert done.returncode == 0, done.stdout
+        status = life.run("caddy-plugins", "status", check=False)
+        assert plugins(life) == (before | {"requestbody"} if status.returncode == 0 else before), done.stdout
+        assert "first" in get(life, "/page.txt") or "second" in get(life, "/page.txt")
+        life.remove(*life.plugin("requestbody"))
+        assert plugins(life) == before
+        assert life.run("caddy-plugins", "status").returncode == 0
 
     def test_other_programs_find_nothing_changed_on_disk(self, life: System) -> None:
         assert life.verify() == ""

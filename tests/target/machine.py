@@ -186,7 +186,7 @@ class Machine:
         self.plugins, self.share = root / "usr/lib/fake/plugins", root / "usr/share/fake"
         self.working_set, self.failed_set = self.bin / "serving/working-set", self.bin / "failed-set"
         if not installed:
-            self._install_core(Target(assemble=assemble))
+            self._install_core(Target(assemble=assemble, tree=not assemble))
 
     def _install_core(self, target: Target) -> None:
         keys = {"fake.pub": self.key.public}

@@ -128,6 +128,35 @@ def test_without_an_assemble_step_the_cores_program_stays(plain_machine: Machine
         )
 
 
+def test_a_server_that_opens_files_itself_sees_verified_copies_alone(plain_machine: Machine) -> None:
+    def seen() -> dict[str, str]:
+        base = plain_machine.bin / "serving/plugins"
+        return {str(p.relative_to(base)): p.read_text() for p in base.rglob("*") if p.is_file()}
+
+    plain_machine.install("git", files={"code": "one\n", "deep/er": "two\n"})
+    plain_machine.install("empty", files={})
+    plain_machine.install("maybe", optional=True)
+    assert plain_machine.tool("apply").returncode == 0
+    whole = {"git/code": "one\n", "git/deep/er": "two\n", "maybe/code": "echo plugin maybe\n"}
+    assert seen() == whole
+    place = (plain_machine.bin / "serving/plugins").stat()
+    assert (place.st_mode & 0o7777, place.st_uid, place.st_gid) == (0o750, 0, 990)
+
+    (plain_machine.plugins / "git/code").write_text("changed\n")
+    plain_machine.install("cors")
+    assert plain_machine.tool("apply").returncode == 1
+    assert seen() == whole, "what was refused is not there, and nothing else has changed"
+    (plain_machine.plugins / "git/code").write_text("one\n")
+    (plain_machine.plugins / "maybe/code").write_text("changed\n")
+    assert plain_machine.tool("apply").returncode == 0
+    assert set(seen()) == {"git/code", "git/deep/er", "cors/code"}, "only an optional plugin may be left out"
+
+    (plain_machine.bin / "serving/plugins/git/code").write_text("changed later\n")
+    assert plain_machine.tool("status").returncode == 1
+    assert plain_machine.tool("apply").returncode == 0
+    assert seen()["git/code"] == "one\n"
+
+
 def test_a_kit_is_verified_when_a_plugin_needs_it(machine: Machine) -> None:
     archive = machine.root / "usr/lib/fake/kit/pkg/fmt.a"
     archive.parent.mkdir(parents=True)

@@ -83,8 +83,11 @@ assemble() {
     mkdir -m 0755 "$W/set"
 {% if tree %}
     mkdir -m 0750 "$W/set/plugins"
-    chgrp "$GROUP" "$W/set/plugins"
-    while IFS=$TAB read -r _ name _; do mv "$W/plugins/$name" "$W/set/plugins/"; done <"$W/used"
+    chown "root:$GROUP" "$W/set/plugins"
+    while IFS=$TAB read -r _ name _; do
+        mkdir -p "$W/plugins/$name"
+        mv "$W/plugins/$name" "$W/set/plugins/"
+    done <"$W/used"
 {% endif %}
     if [ -z "$ASSEMBLE" ] || [ ! -s "$W/used" ]; then
         ln "$BIN/$CORE-core" "$W/set/$CORE" 2>/dev/null || cp -p "$BIN/$CORE-core" "$W/set/$CORE" 2>"$W/errors" ||
