@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,6 +150,14 @@ def test_a_line_that_names_no_plugin_is_refused(machine: Machine) -> None:
     assert machine.serves() == ["core", "plugin git"]
 
 
+def test_status_names_what_is_left_out(machine: Machine) -> None:
+    machine.install("git")
+    machine.install("cors", optional=True)
+    (machine.plugins / "cors/code").write_text("changed")
+    says(machine, "apply")
+    assert "left out, as they are optional: cors" in says(machine, "status", status=1)
+
+
 # --- dry runs ---------------------------------------------------------------------------------------------------------
 
 
@@ -220,6 +229,12 @@ def test_freeze_is_what_sync_takes_for_done(two: Machine) -> None:
     assert says(two, "sync", "/plugins") == ""
     assert says(two, "sync", "/plugins", "--dry-run") == "fake-plugins: nothing to do\n"
     assert two.program.stat().st_ino == before
+
+
+def test_sync_reads_standard_input(two: Machine) -> None:
+    for wanted, status in (("git\ncors\n", 0), ("git\ncors # disabled\n", 3), ("", 2)):
+        done = subprocess.run(two.command("sync", "-", "--dry-run"), input=wanted, capture_output=True, text=True)
+        assert done.returncode == status, done.stdout + done.stderr
 
 
 def test_sync_enables_and_disables(two: Machine) -> None:

@@ -181,7 +181,8 @@ look_for_units() {
 look_for_set() {
     find_problems
     if [ ! -s "$W/fatal" ] && [ "$READABLE" = yes ] && apply_is_due; then
-        mend "$(sed -n "s/^\*$TAB//p" "$W/problems" | head -n 1 | cut -f 1)" "$TOOL apply" apply_apart
+        found=$(sed -n "s/^\*$TAB//p" "$W/problems" | head -n 1 | cut -f 1)
+        mend "${found:-a failure that is over is on record in $FAILED}" "$TOOL apply" apply_apart
         find_problems
     fi
     # All other refusals were told already.

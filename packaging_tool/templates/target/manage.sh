@@ -270,7 +270,11 @@ planned() {
 
 # What $FILE wants. Out: $W/wishes, rows `name TAB whether it is disabled`.
 read_wishes() {
-    cat -- "$FILE" >"$W/file" 2>"$W/errors" || { warn "cannot read $FILE: $(last_line "$W/errors")"; exit 2; }
+    case $FILE in
+    -) cat <&8 ;;
+    *) cat -- "$FILE" ;;
+    esac >"$W/file" 2>"$W/errors" || { warn "cannot read $FILE: $(last_line "$W/errors")"; exit 2; }
+    exec 8<&-
     if [ ! -s "$W/file" ]; then
         # A file that was cut off must not remove everything.
         warn "$FILE is empty; a comment line in it says that no plugin is wanted"

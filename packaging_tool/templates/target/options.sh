@@ -27,7 +27,8 @@ Change (with --dry-run they only say what they would do; 3 if that is something)
   enable NAME...        put them in again
   install NAME...       install plugins with apt-get or dnf; --yes: without a question
   remove NAME...        remove plugins likewise
-  sync FILE             install and remove plugins until FILE's are there, one a line
+  sync FILE             install and remove plugins until FILE's are there, one a line;
+                        -: from standard input
   doctor                find and repair what keeps the plugins from serving
 
 Called by apt and dnf 5 with what they are about to do; they stop if it replaces
@@ -79,7 +80,7 @@ read_command_line() {
         yes:--after) MODE=after options=after given="$given --after" ;;
         after:*[!0-9]* | after:) break ;;
         after:*) AFTER=$word options=yes ;;
-        yes:-*) misuse "there is no option $word" ;;
+        yes:-?*) misuse "there is no option $word" ;;
         *)
             if [ -z "$COMMAND" ]; then
                 COMMAND=$word

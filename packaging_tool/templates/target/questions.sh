@@ -136,6 +136,8 @@ status() {
     else
         say "working: $(describe_working)"
         if [ -s "$W/disabled" ]; then say "disabled: $(tr '\n' ' ' <"$W/disabled" | sed 's/ $//; s/ /, /g')"; fi
+        left=$(recorded "$WORKING/working-set" left-out | sort | tr '\n' ' ')
+        if [ -n "$left" ]; then say "left out, as they are optional: $(commas "$left")"; fi
         print_problems
     fi
     if [ -s "$W/problems" ]; then exit 1; fi
