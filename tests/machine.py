@@ -159,7 +159,7 @@ class Machine:
         except OSError:
             return None
         clean = [f"{key}={value}" for key, value in ENVIRONMENT.items()]
-        enter = ["sh", "-c", 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"', "sh", group]
+        enter = ["sh", "-c", 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"', "sh", str(group)]
         command = [*enter, *self._into(), "env", "-i", *clean, *argv]
         try:
             return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
