@@ -185,6 +185,11 @@ def test_a_command_that_fails_or_does_nothing_is_told(server: Server) -> None:
         ("chmod 0777 /srv/drain", "others than root can change /srv/drain"),
         ("chmod 0777 /srv", "others than root can change /srv"),
         ("mv /srv/drain /tmp/drain; ln -s /tmp/drain /srv/drain", "others than root can change /tmp"),
+        # Whoever owns the link chooses what root runs.
+        (
+            "mv /srv/drain /root/d; ln -s /root/d /srv/drain; chown -h nobody /srv/drain",
+            "others than root can change /srv/drain",
+        ),
     ],
 )
 def test_a_command_that_others_could_change_is_not_run(debian: Server, prepare: str, reason: str) -> None:

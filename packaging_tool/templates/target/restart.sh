@@ -115,29 +115,32 @@ roll_back() {
         "journalctl -u $UNIT; remove or downgrade the plugin, or repair the configuration; then $TOOL apply"
 }
 
-# Whether a program may be run by root: it and all directories above it are root's and nobody else's to write.
-# Says why not on stdout.
+# Whether a program may be run by root: it, the link that leads to it, and all directories above both are root's and
+# nobody else's to write. $1: path. $2: what it leads to. Says why not on stdout.
 trusted_program() {
     case $1 in
     *[!A-Za-z0-9._+/-]*) echo "its path has other characters than A-Z a-z 0-9 . _ + / -"; return 1 ;;
+    */../* | */..) echo "its path has a part .."; return 1 ;;
     esac
-    real=$(readlink -e -- "$1") || { echo "it does not exist"; return 1; }
-    if [ ! -f "$real" ] || [ ! -x "$real" ]; then echo "it is not a program"; return 1; fi
-    above=$real
-    while :; do
-        if [ -n "$(find "$above" -maxdepth 0 \( ! -uid 0 -o -perm /022 \) -print)" ]; then
-            echo "others than root can change $above"
-            return 1
-        fi
-        [ "$above" != / ] || return 0
-        above=$(dirname "$above")
+    if [ -z "$2" ]; then echo "it does not exist"; return 1; fi
+    if [ ! -f "$2" ] || [ ! -x "$2" ]; then echo "it is not a program"; return 1; fi
+    for above in "$1" "$2"; do
+        while :; do
+            if [ -n "$(find "$above" -maxdepth 0 \( ! -uid 0 -o ! -type l -perm /022 \) -print)" ]; then
+                echo "others than root can change $above"
+                return 1
+            fi
+            [ "$above" != / ] || break
+            above=$(dirname "$above")
+        done
     done
 }
 
 # Lets the administrator's program do it. It gets UNIT, CORE, and OLD and NEW: the directories of the sets.
 restart_by_command() {
     how="command"
-    if ! why=$(trusted_program "$policy"); then
+    program=$(readlink -e -- "$policy") || program=''
+    if ! why=$(trusted_program "$policy" "$program"); then
         TROUBLE="restart = $policy was not run: $why"
         return 0
     fi
@@ -153,7 +156,7 @@ restart_by_command() {
     (
         cd /
         exec env -i PATH="$PATH" LC_ALL=C UNIT="$UNIT" CORE="$CORE" OLD="${OLD:+$BIN/$OLD}" NEW="$BIN/$NEW" \
-            timeout -k 10 600 "$policy"
+            timeout -k 10 600 "$program"
     ) >"$W/output" 2>&1 9>&- || ended=$?
     case $before:$(service_state) in
     failed:* | *:active | *:activating | *:reloading | inactive:*) ;;
