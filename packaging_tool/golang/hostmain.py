@@ -174,7 +174,8 @@ def _read(package: GoPackage) -> list[Source]:
     for name in package.files:
         file = Path(package.dir, name)
         try:
-            sources.append(parse(file.read_text(encoding="utf-8-sig")))
+            # Not read as text: for Go, a carriage return by itself ends no line and so no comment.
+            sources.append(parse(file.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")))
         except (ValueError, OSError) as error:
             raise BuildError(f"{file}: its imports cannot be read: {error}") from None
     return sources

@@ -50,12 +50,12 @@ def _fuzz(atheris: Any, target: Any, folder: Path, options: list[str]) -> None:
             words = ["".join(f"\\x{byte:02x}" for byte in word) for word in target.words]
             (folder / "words").write_text("".join(f'"{word}"\n' for word in words))
             options.append(f"-dict={folder / 'words'}")
-        atheris.Setup(["fuzz", str(seeds), *options], target.judge_quietly)
-        atheris.Fuzz()
-    except BaseException:
+    except Exception:
         traceback.print_exc()
         os._exit(1)
-    os._exit(0)
+    atheris.Setup(["fuzz", str(seeds), *options], target.judge_quietly)
+    # Ends the process, after a fault by an exit that leaves the input.
+    atheris.Fuzz()
 
 
 if __name__ == "__main__":

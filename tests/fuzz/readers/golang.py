@@ -58,7 +58,7 @@ def _programs() -> Iterator[bytes]:
 
 
 def _read_main(data: bytes) -> None:
-    text = data.decode()
+    text = data.decode("utf-8-sig").replace("\r\n", "\n")
     found = hostmain.parse(text)
     block = "".join(map(str, found.imports))
     again = hostmain.parse(f"{text[: found.start]}\nimport (\n{block})\n{text[found.end :]}")

@@ -44,13 +44,16 @@ def available() -> bool:
 
 def fuzz(names: Sequence[str], seed: int, *, seconds: int = 0, inputs: int = -1) -> Iterator[tuple[str, Result]]:
     """Fuzz targets for some seconds each or for a number of inputs. The same seed and number try the same inputs."""
-    with tempfile.TemporaryDirectory(prefix="mkpkgs-fuzz-") as made:
+    # In memory where the system has such a place: each input is a file.
+    memory = Path("/dev/shm")  # noqa: S108 # mkdtemp makes it private
+    with tempfile.TemporaryDirectory(prefix="mkpkgs-fuzz-", dir=memory if memory.is_dir() else None) as made:
         options = [f"-seed={seed + 1}", f"-runs={inputs}", f"-timeout={STUCK}", f"-rss_limit_mb={MEMORY}"]
         options += [f"-max_total_time={seconds}", "-print_final_stats=1"]
         done = subprocess.run(
             [sys.executable, "-m", "tests.fuzz.readers.child", made, ",".join(names), *options],
             cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": "0"},
+            # libFuzzer ends a process without tidying up, so what it leaves lies in our folder.
+            env={**os.environ, "PYTHONHASHSEED": "0", "TMPDIR": made},
             capture_output=True,
             check=False,
         )

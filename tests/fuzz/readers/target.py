@@ -67,9 +67,8 @@ def holds(condition: bool, what: str) -> None:
 
 @cache
 def scratch() -> Path:
-    """A folder of this process, in memory where the system has such a place."""
-    memory = Path("/dev/shm")  # noqa: S108 # mkdtemp makes it private
-    folder = tempfile.TemporaryDirectory(prefix="mkpkgs-fuzz-", dir=memory if memory.is_dir() else None)
+    """A folder of this process."""
+    folder = tempfile.TemporaryDirectory(prefix="mkpkgs-fuzz-")
     _folders.append(folder)
     return Path(folder.name)
 
