@@ -56,6 +56,16 @@ def test_a_program_that_somebody_replaced_is_made_again(machine: Machine) -> Non
     assert machine.serves() == ["core", "plugin git"]
 
 
+def test_a_link_that_somebody_deleted_is_made_again(machine: Machine) -> None:
+    machine.install("git")
+    machine.tool("apply")
+    machine.program.unlink()
+    assert machine.tool("status").returncode == 1
+    assert machine.tool("apply").returncode == 0
+    assert machine.program.readlink().as_posix() == "serving/fake"
+    assert machine.serves() == ["core", "plugin git"]
+
+
 def test_a_new_core_makes_a_new_program(machine: Machine) -> None:
     machine.install("git")
     machine.tool("apply")

@@ -189,6 +189,10 @@ apply() {
     # The service's user runs the new program in here, and sees no more than that.
     chmod 0711 "$W"
     mkdir -p "$BIN/sets"
+    # The package brought them, and without them nothing is found.
+    for name in "$CORE" working-set; do
+        [ -L "$BIN/$name" ] || ln -s "serving/$name" "$BIN/$name"
+    done
     # A try puts the new set in the place of the working one, so there must be a place.
     if [ ! -d "$WORKING" ]; then
         mkdir -p "$BIN/sets/none"
