@@ -78,7 +78,9 @@ class Prover:
         assert done.returncode == 0, done.stdout
         machine.core.write_text(machine.core.read_text() + "# a newer core\n")
         self.before = self.installed.serves()
-        self.snapshot = Snapshot(machine.root, ("etc", "run", "usr/lib/fake", "usr/share/fake", "var"), PARENTS)
+        self.snapshot = Snapshot(
+            machine.root, ("etc", "run", "usr/lib/fake", "usr/share/fake", "var"), [f".{path}" for path in PARENTS]
+        )
 
     def fault(self, mutation: Mutation) -> str:
         """What is wrong with the tool's answer to a mutation; "" if nothing is."""
@@ -204,13 +206,21 @@ def flipped_bits_of_keys(chance: random.Random) -> Iterator[tuple[str, Act]]:
 def flipped_bits_of_facts(chance: random.Random) -> Iterator[tuple[str, Act]]:
     """One bit of the core's ABI, or of what vouches for plugins."""
 
-    def act(file: str, at: int, bit: int, reason: str) -> Act:
-        return lambda made: reason if made.flip(f"{SHARE}/{file}", at, bit) else ""
+    def abi(at: int, bit: int) -> Act:
+        def act(made: Installed) -> str:
+            known = re.fullmatch(rb"[0-9a-f]{64}\n", made.flip(f"{SHARE}/abi", at, bit))
+            return r"it was built for another fake \(ABI abab" if known else f"{SHARE}/abi does not hold an ABI"
 
-    for at, bit in places(chance, 65, 40):
-        yield f"abi byte {at} bit {bit}", act("abi", at, bit, r"it was built for another fake \(ABI abab")
+        return act
+
+    def trust(at: int, bit: int) -> Act:
+        reason = f"{SHARE}/trust says neither signature nor distribution"
+        return lambda made: reason if made.flip(f"{SHARE}/trust", at, bit) else ""
+
+    for at, bit in places(chance, 65, 60):
+        yield f"abi byte {at} bit {bit}", abi(at, bit)
     for at, bit in places(chance, 10, 20):
-        yield f"trust byte {at} bit {bit}", act("trust", at, bit, "trust says neither signature nor distribution")
+        yield f"trust byte {at} bit {bit}", trust(at, bit)
 
 
 def truncations(chance: random.Random) -> Iterator[tuple[str, Act]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import re
@@ -9,6 +10,7 @@ import shutil
 import stat
 import struct
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from tests.target.installed import (
     KEYS,
@@ -267,7 +269,7 @@ def missing_files(chance: random.Random) -> Iterator[tuple[str, Act]]:
         yield f"all files of {name}", act(rf"{title(name)}: .* is missing", home(name))
     yield "the key", act("is signed by the unknown key", KEYS[0])
     yield "all keys", act("is signed by the unknown key", *KEYS)
-    yield "abi", act(f"cannot read {SHARE}/abi", f"{SHARE}/abi")
+    yield "abi", act(f"{SHARE}/abi does not hold an ABI", f"{SHARE}/abi")
     yield "trust", act("trust says neither signature nor distribution", f"{SHARE}/trust")
 
 
@@ -298,6 +300,42 @@ def exchanged_files(chance: random.Random) -> Iterator[tuple[str, Act]]:
                 yield f"{one} with {other}", exchange(one, other)
     for name in ("auth", "cors", "git"):
         yield f"{name}.manifest over its code", copy(manifest_path(name), f"{PLUGINS}/{name}/code")
+
+
+def administrators_files(chance: random.Random) -> Iterator[tuple[str, Act]]:
+    """A key of the administrator, or a list of disabled plugins, that others can write or redirect."""
+    words = {"/etc/fake/keys.d/mine.pub": "", "/etc/fake/plugins.d/disabled": "git\n"}
+
+    def act(path: str, what: str, change: Callable[[Path], object], reason: str) -> Act:
+        def give(made: Installed) -> str:
+            made.at(path).parent.mkdir(exist_ok=True)
+            made.at(path).write_bytes(words[path].encode() or made.read(KEYS[1]))
+            change(made.at(what))
+            return f"{re.escape(what)} {reason}"
+
+        return give
+
+    def link(place: Path) -> None:
+        place.rename(place.with_name("aside"))
+        place.symlink_to("aside")
+
+    for path in words:
+        for what in (path, path.rpartition("/")[0], "/etc/fake", "/etc"):
+            for user in chance.sample(USERS, 2):
+                change = functools.partial(os.chown, uid=user, gid=-1)
+                yield f"{path} and {what} of {user}", act(path, what, change, "does not belong to root")
+            for mode in (0o777, 0o775, 0o757):
+                yield (
+                    f"{path} and {what} with {mode:o}",
+                    act(path, what, functools.partial(os.chmod, mode=mode), "can be written by others than root"),
+                )
+        for what in (path, path.rpartition("/")[0]):
+            yield f"{path} and {what} as a link", act(path, what, link, "is a symbolic link")
+        yield f"{path} with a second name", act(path, path, _second_name, "has another hard link")
+
+
+def _second_name(place: Path) -> None:
+    os.link(place, place.parent.parent / "aside")
 
 
 def wrong_kinds(chance: random.Random) -> Iterator[tuple[str, Act]]:
@@ -331,5 +369,6 @@ GENERATORS: tuple[Generator, ...] = (
     odd_names,
     missing_files,
     exchanged_files,
+    administrators_files,
     wrong_kinds,
 )
