@@ -25,7 +25,8 @@ doctor() {
     if [ "$MENDED" -gt 0 ]; then say "all is well now"; else say "all is well"; fi
 }
 
-# Repairs what was found. $1: what was found. $2: the repair for people. The rest: the repair.
+# Repairs what was found. $1: what was found. $2: the repair for people. The rest: the repair, of which each step says
+# itself if it fails; shellcheck does not see that functions are called here.
 mend() {
     say "$1"
     text=$2
@@ -41,8 +42,6 @@ mend() {
         LEFT=$((LEFT + 1))
     fi
 }
-
-# The repairs that are functions are called by it, so shellcheck does not see how they are reached.
 
 # Tells what only a person can decide. $1: what was found. $2: the repair.
 remains() {
@@ -203,13 +202,9 @@ apply_is_due() {
     ! current "$WANTED" >/dev/null
 }
 
-# In a process of its own, which ends if it fails.
+# A process of its own: `set -e` does not hold in what a condition calls, and apply relies on it.
 # shellcheck disable=SC2317
 apply_apart() {
     exec 9>&-
-    (
-        trap leave EXIT
-        W=''
-        apply
-    )
+    {{ l.tool }} apply
 }
