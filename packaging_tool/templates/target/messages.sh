@@ -58,8 +58,12 @@ leave() {
     status=$?
     trap - EXIT
     if [ "$SETTLED" = no ]; then
-        report "the step '$STEP' stopped: $(df -P "$BIN" 2>/dev/null | awk 'NR == 2 { print $4 " kB are free on " $6 }')" \
-            "make room, then $TOOL apply"
+        room=$(df -P "$BIN" 2>/dev/null | awk 'NR == 2 && $4 < 1048576 { print $4 " kB are free on " $6 }')
+        if [ -n "$room" ]; then
+            report "the step '$STEP' stopped: $room" "make room, then $TOOL apply"
+        else
+            report "the step '$STEP' stopped" "what was said before this line tells why; $TOOL doctor, then $TOOL apply"
+        fi
         status=1
     fi
     [ -z "$W" ] || rm -rf "$W"
