@@ -161,7 +161,8 @@ class Dnf(Family):
     def change(self, before: dict[str, str], after: dict[str, str], *, direct: bool) -> list[str]:
         if direct:
             changed = [self.file(*one) for one in after.items() if before.get(one[0]) != one[1]]
-            return [*self.rpm, "-U", "--oldpackage", *changed]
+            # The kit may be there still from a plugin that is gone.
+            return [*self.rpm, "-U", "--oldpackage", "--replacepkgs", *changed]
         return [*self.dnf, "install", *(f"{name}-{version}-1" for name, version in after.items())]
 
     def remove(self, names: Iterable[str], *, direct: bool) -> list[str]:
