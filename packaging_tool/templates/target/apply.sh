@@ -47,10 +47,13 @@ copy_payloads() {
         kit) source=$KIT ;;
         *) source=$PLUGINS ;;
         esac
-        awk -F '\t' -v SOURCE="$source/" 'index($3, SOURCE) == 1 { print substr($3, length(SOURCE) + 1) }' \
-            "$W/files" >"$W/paths"
+        # Nothing but files: who opens a pipe waits. `-R` opens none either, should one come in between.
+        awk -F '\t' -v TREE="$W/tree" -v SOURCE="$source/" '
+            FILENAME == TREE { if ($1 == "file") plain[$3] = 1; next }
+            index($3, SOURCE) == 1 && $3 in plain { print substr($3, length(SOURCE) + 1) }
+        ' "$W/tree" "$W/files" >"$W/paths"
         [ -s "$W/paths" ] || continue
-        (cd "$source" && xargs cp -P --parents --preserve=mode,timestamps -t "$W/$place" <"$W/paths") 2>"$W/errors" || {
+        (cd "$source" && xargs cp -R -P --parents --preserve=mode,timestamps -t "$W/$place" <"$W/paths") 2>"$W/errors" || {
             case $(cat "$W/errors") in
             *"No space left"*) fail "there is no room for a copy of the plugins" "make room, then $TOOL apply" ;;
             esac

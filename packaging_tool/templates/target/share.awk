@@ -5,7 +5,7 @@ function copy_of(path) {
     return PLUGINS_COPY substr(path, length(PLUGINS) + 1)
 }
 BEGIN { FS = "\t" }
-FILENAME == TREE { size[$3] = $2; next }
+FILENAME == TREE { if ($1 == "file") size[$3] = $2; next }
 !($3 in size) || (SKIP_KIT == "without-kit" && $1 == "kit") { next }
 {
     least = 0
