@@ -30,11 +30,13 @@ PLACES = {
 }
 
 
-def tool(*, assemble: str = "#!/bin/sh\n", reload: bool = False) -> str:
+def tool(*, assemble: str = "#!/bin/sh\n", reload: bool = False, service: bool = True) -> str:
     project = spec()
     if reload and project.core.service:
         project = replace(project, core=replace(project.core, service=replace(project.core.service, reload="reload")))
-    entries = runtime.core_entries(project, Target(assemble=assemble, reload=reload), ABI, {})
+    if not service:
+        project = replace(project, core=replace(project.core, service=None))
+    entries = runtime.core_entries(project, Target(assemble=assemble, tree=not assemble, reload=reload), ABI, {})
     content = next(e.content for e in entries if e.path == "/usr/bin/fake-plugins")
     assert content is not None
     return content.read().decode()
@@ -58,7 +60,7 @@ def test_maintainer_scripts_are_clean(name: str, place: str) -> None:
 
 
 def test_the_target_tool_is_clean_for_every_driver() -> None:
-    for text in (tool(), tool(assemble=""), tool(reload=True)):
+    for text in (tool(), tool(assemble=""), tool(reload=True), tool(service=False)):
         check(text)
 
 

@@ -8,7 +8,7 @@ digest() {
 # Identifies what a working program is made of and served by: core, unit, assemble step, kit, plugins.
 set_id() {
     set -- "$BIN/$CORE-core"
-    for file in {{ "/usr/lib/systemd/system/" + l.unit + " " if l.unit else "" }}"$LIB/assemble"; do
+    for file in /usr/lib/systemd/system/"${UNIT:-none}" "$LIB/assemble"; do
         if [ -e "$file" ]; then set -- "$@" "$file"; fi
     done
     if [ -s "$W/used" ] && [ -e "$W/m/kit.manifest" ]; then set -- "$@" "$W/m/kit.manifest"; fi
