@@ -100,6 +100,12 @@ def special(machine: Machine) -> None:
     os.mkfifo(machine.plugins / "git/pipe")
 
 
+def pipe_for_file(machine: Machine) -> None:
+    """Whoever opened it would wait for ever."""
+    code(machine).unlink()
+    os.mkfifo(code(machine))
+
+
 def device(machine: Machine) -> None:
     os.mknod(machine.plugins / "git/null", 0o020644, os.makedev(1, 3))
 
@@ -132,10 +138,7 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
     "a link for a directory": (swap_directory_for_link, "plugins/git is a symbolic link"),
     "a hard link": (hard_link, "git/code has another hard link"),
     "a pipe": (special, "git/pipe is neither a file nor a directory"),
-    "a pipe in place of a file": (
-        lambda m: (code(m).unlink(), os.mkfifo(code(m))),
-        "git/code is neither a file nor a directory",
-    ),
+    "a pipe in place of a file": (pipe_for_file, "git/code is neither a file nor a directory"),
     "a device": (device, "git/null is neither a file nor a directory"),
     "setuid": (lambda m: code(m).chmod(0o4755), "git/code is setuid, setgid or sticky"),
     "a file for others to write": (lambda m: code(m).chmod(0o646), "git/code can be written by others than root"),
