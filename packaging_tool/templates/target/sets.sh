@@ -9,7 +9,7 @@ digest() {
 set_id() {
     set -- "$BIN/$CORE-core"
     for file in /usr/lib/systemd/system/"${UNIT:-none}" "$LIB/assemble"; do
-        if [ -e "$file" ]; then set -- "$@" "$file"; fi
+        if [ -f "$file" ]; then set -- "$@" "$file"; fi
     done
     if [ -s "$W/used" ] && [ -e "$W/m/kit.manifest" ]; then set -- "$@" "$W/m/kit.manifest"; fi
     while IFS=$TAB read -r _ name _; do set -- "$@" "$W/m/$name.manifest"; done <"$W/used"
