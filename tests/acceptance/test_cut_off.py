@@ -83,6 +83,21 @@ def test_a_set_that_was_rolled_back_does_not_come_alive_at_boot(server: Server) 
     assert server.status() == 0
 
 
+def test_the_old_set_comes_back_though_apply_is_killed_when_the_new_one_starts(server: Server) -> None:
+    unit = {"ExecStartPre": "+-/usr/local/sbin/kill-apply"}
+    install(server, *server.build(plugins={"git": PLUGINS["git"]}, unit=unit).values())
+    places = server.build(version="1.1", plugins={"git": SULKS}, unit=unit)
+    server.machine.write("/usr/local/sbin/kill-apply", KILLER.replace("apply'", "apply --quiet'"), 0o755)
+    if server.family == "deb":
+        server.machine.run("dpkg", "-i", *places.values(), check=False)
+    else:
+        server.machine.run("rpm", "-U", "--nosignature", *places.values(), check=False)
+    server.machine.sh("rm /usr/local/sbin/kill-apply")
+    wait_for(server, "active")
+    assert server.starts()[-1] == "1.0 with: git"
+    assert server.status() == 1
+
+
 @pytest.mark.parametrize("server", ["apt"], indirect=True)
 def test_dpkg_repeats_an_apply_that_was_killed(server: Server) -> None:
     places = server.build(plugins=PLUGINS)

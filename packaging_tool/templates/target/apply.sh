@@ -8,6 +8,7 @@ fail() {
 
 report() {
     SETTLED=yes
+    unguard
     if [ -n "$1" ]; then
         warn "$1"
         warn "  repair: $2"
@@ -236,9 +237,11 @@ apply() {
     write_working_set
     swap
     STEP=restart
+    guard
     restart
     settle_restart
     settle_proof
+    unguard
     sweep_sets
     remember
     rm -f "$BIN/failed-set"

@@ -47,6 +47,23 @@ apply_later() {
     systemctl start --no-block "$CORE-apply-later@$1.service" >/dev/null 2>&1 9>&-
 }
 
+# While the service gets a new set that it may not start with, another apply waits for the end of this one: should this
+# one be killed, that one brings the old set back.
+guard() {
+    [ -s "$WORKING/unproven" ] || return 0
+    case $MODE:$(service_state) in
+    boot:* | *:inactive) return 0 ;;
+    esac
+    GUARD=$$
+    apply_later "$GUARD" || GUARD=''
+}
+
+unguard() {
+    [ -n "$GUARD" ] || return 0
+    systemctl stop --no-block "$CORE-apply-later@$GUARD.service" >/dev/null 2>&1 9>&- || :
+    GUARD=''
+}
+
 # At boot the new set becomes the working one before the service starts. A set that the service did not start with before
 # does not: the next apply that is called otherwise tries it again.
 leave_rolled_back() {
