@@ -227,7 +227,10 @@ judge() {
     ABI=$(one_line "$SHARE/abi") || ABI=''
     if [ {% raw %}"${#ABI}"{% endraw %} -ne 64 ]; then ABI=''; fi
     case $ABI in
-    '' | *[!0-9a-f]*) refuse '*' "$SHARE/abi does not hold an ABI" "$REINSTALL $CORE" ;;
+    '' | *[!0-9a-f]*)
+        ABI=''
+        refuse '*' "$SHARE/abi does not hold an ABI" "$REINSTALL $CORE"
+        ;;
     esac
     awk -v CORE="$CORE" -v ABI="$ABI" -v REINSTALL="$REINSTALL" -v INSTALL="$INSTALL" -v REFUSED="$W/refused" \
         -v RECORD="$W/record" -v SIGNED="$W/signed" -v REFUSALS="$W/refused" -v NAMES="$W/names" -v ABSENT="$W/absent" '
