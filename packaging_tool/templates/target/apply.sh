@@ -226,6 +226,7 @@ apply() {
         elif [ "$QUIET$failed" = nono ]; then
             say "nothing to do: $(describe_working)"
         fi
+        sweep_sets
         conclude
         return 0
     fi
