@@ -32,7 +32,8 @@ class Family(ABC):
         """The transaction that does a step."""
         if step.word in ("remove", "renew"):
             names = [f"{CORE}-plugin-{name}" for name in step.named]
-            return self.remove(names or self.names(step.before), direct=step.direct)
+            # The kit may be there still from a plugin that is gone.
+            return self.remove(names or [name for name, _ in self.records()], direct=step.direct)
         if step.word == "reinstall":
             versions = step.before.versions
             return self.reinstall({f"{CORE}-plugin-{name}": versions[name] for name in step.named}, direct=step.direct)
@@ -45,10 +46,6 @@ class Family(ABC):
             made[KIT] = state.core
         made.update((f"{CORE}-plugin-{name}", version) for name, version in state.plugins)
         return made
-
-    def names(self, state: Installed) -> list[str]:
-        """Packages of a set."""
-        return [*self.packages(state)]
 
     def file(self, name: str, version: str) -> str:
         """Where a package lies in the machine."""
