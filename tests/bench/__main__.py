@@ -25,23 +25,28 @@ PARTS: dict[str, Callable[[Plan], list[Row]]] = {
     "kit": scenarios.kit,
     "verify": target.verify,
 }
+# These take the built example.
+BUILT: dict[str, Callable[[Plan, Path], list[Row]]] = {
+    "relink": lambda plan, caddy: scenarios.relink(plan, caddy / ".mkpkgs/go-link/amd64"),
+    "install": lambda plan, caddy: target.install(plan, caddy / "dist"),
+}
 
 
 def main() -> int:
     """Run the parts that were asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join([*PARTS, 'relink'])}; all if none is given")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join([*PARTS, *BUILT])}; all if none is given")
     parser.add_argument("--quick", action="store_true", help="a tenth of the data, fewer runs; the goals do not apply")
     parser.add_argument("--directory", type=Path, help="where the data lies meanwhile, 3 GB; default $TMPDIR or /tmp")
     parser.add_argument(
-        "--payloads",
+        "--caddy",
         type=Path,
-        default=scenarios.ROOT / "examples/caddy/.mkpkgs/go-link/amd64",
-        help="kit and plugins of a built Caddy, for relink; default those of the example",
+        default=scenarios.ROOT / "examples/caddy",
+        help=f"project of a built Caddy, for {' and '.join(BUILT)}; default the example",
     )
     options = parser.parse_args()
-    wanted = options.parts or [*PARTS, "relink"]
-    if unknown := set(wanted) - {*PARTS, "relink"}:
+    wanted = options.parts or [*PARTS, *BUILT]
+    if unknown := set(wanted) - {*PARTS, *BUILT}:
         parser.error(f"no part {', '.join(sorted(unknown))}")
     began = time.monotonic()
     try:
@@ -52,7 +57,7 @@ def main() -> int:
             print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}")
             print(HEAD, flush=True)
             for part in wanted:
-                for row in _rows(part, plan, options.payloads):
+                for row in _rows(part, plan, options.caddy):
                     print(_line(row, judge=not options.quick), flush=True)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -80,13 +85,13 @@ def _plan(work: Path, *, quick: bool) -> Plan:
     )
 
 
-def _rows(part: str, plan: Plan, payloads: Path) -> list[Row]:
-    if part != "relink":
+def _rows(part: str, plan: Plan, caddy: Path) -> list[Row]:
+    if part in PARTS:
         return PARTS[part](plan)
-    if not (payloads / "assemble").is_file():
-        print(f"relink: not measured, {payloads} has no built Caddy; run mkpkgs in examples/caddy before")
+    if not (caddy / "dist").is_dir():
+        print(f"{part}: not measured, {caddy} is not built; run mkpkgs there before")
         return []
-    return scenarios.relink(plan, payloads)
+    return BUILT[part](plan, caddy)
 
 
 HEAD = f"{'':34} {'mkpkgs s':>20} {'peak MB':>7} {'peer s':>20} {'peak MB':>7} {'ratio':>17}"

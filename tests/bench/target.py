@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from tests.bench import measure
 from tests.bench.measure import BenchError, Contestant, Run
 from tests.bench.scenarios import Plan, Row
+from tests.systems import Apt
 from tests.target.machine import Key, Machine, build_base
 
 # A signature may cost this much, beside three times what it costs to hash the files.
@@ -27,6 +29,37 @@ def verify(plan: Plan) -> list[Row]:
         finally:
             shutil.rmtree(directory)
     return rows
+
+
+def install(plan: Plan, dist: Path) -> list[Row]:
+    """`apt-get install` of one plugin of Caddy until it is live, against the same without a trigger.
+
+    dist: the repositories of the built example, for this machine.
+    """
+    package = "caddy-plugin-cors"
+    with Apt(dist, plan.work / "machine", "caddy") as machine:
+        machine.use()
+        machine.install("caddy", "caddy-plugin-files")
+
+        def take(*arguments: str) -> Run:
+            began = time.monotonic()
+            machine.apt(*arguments, package)
+            return Run(seconds=time.monotonic() - began, cpu=0, peak=0)
+
+        ours, peer = [], []
+        for _ in range(plan.link_runs):
+            ours.append(take("install"))
+            if "http.handlers.cors" not in machine.run("caddy", "list-modules").stdout:
+                raise BenchError("the plugin was not live when apt had ended")
+            take("remove")
+            machine.sh("mv /usr/bin/caddy-plugins /root/kept; ln -s /bin/true /usr/bin/caddy-plugins")
+            peer.append(take("install"))
+            take("remove")
+            machine.sh("mv -f /root/kept /usr/bin/caddy-plugins; caddy-plugins apply --quiet")
+    more = measure.median([own.seconds - other.seconds for own, other in zip(ours, peer, strict=True)])
+    note = f"{more:.2f} s more: verify, link, try, check of the configuration, restart"
+    goal = "<= 2 s above no trigger"
+    return [Row("apt install of a Caddy plugin", ours, peer, measure.ratios(ours, peer), goal, more <= 2, note)]
 
 
 def _machine(directory: Path, key: Key, plan: Plan) -> Machine:
