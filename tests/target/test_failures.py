@@ -83,6 +83,14 @@ def test_a_first_installation_with_a_bad_plugin_has_no_program(machine: Machine)
     assert not machine.program.exists()
 
 
+def test_status_tells_what_is_still_wrong_once(serving: Machine) -> None:
+    (serving.plugins / "git/code").write_text("changed\n")
+    assert serving.tool("apply").returncode == 1
+    status = serving.tool("status")
+    assert status.returncode == 1
+    assert status.stdout.count("is not what its manifest says") == 1, status.stdout
+
+
 def test_a_missing_user_is_told(serving: Machine) -> None:
     passwd = serving.root / "etc/passwd"
     passwd.write_text(passwd.read_text().replace("fake:x:990", "else:x:990"))

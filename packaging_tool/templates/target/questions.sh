@@ -93,10 +93,17 @@ find_problems() {
         why=$(current "$WANTED") || problem '*' "$why" "$TOOL apply"
     fi
     if [ -f "$BIN/failed-set" ]; then
-        recorded "$BIN/failed-set" reason | awk '
-            /^  repair: / { if (reason != "") print "*\tthe last apply failed: " reason "\t" substr($0, 11); reason = ""; next }
+        # What is still so was told just now.
+        cp "$W/problems" "$W/told"
+        recorded "$BIN/failed-set" reason | awk -F '\t' -v TOOL="$TOOL" -v TOLD="$W/told" '
+            function tell(repair) {
+                if (reason != "" && !(reason in told)) print "*\tthe last apply failed: " reason "\t" repair
+                reason = ""
+            }
+            FILENAME == TOLD { told[($1 == "*" ? "" : $1 == "kit" ? "kit: " : "plugin " $1 ": ") $2] = 1; next }
+            /^  repair: / { tell(substr($0, 11)); next }
             { reason = reason (reason == "" ? "" : "; ") $0 }
-            END { if (reason != "") print "*\tthe last apply failed: " reason "\t" TOOL " apply" }' TOOL="$TOOL" >>"$W/problems"
+            END { tell(TOOL " apply") }' "$W/told" - >>"$W/problems"
     fi
     if restart_is_due; then problem '*' "$UNIT still runs the old set" "systemctl restart $UNIT"; fi
     waits_for=$(put_off_until)

@@ -50,6 +50,18 @@ restart() {
     esac
 }
 
+# systemd takes a service of these types for started before its own code has run, so it must stay up for a second.
+stays_up() {
+    case $(systemctl show -p Type "$UNIT" 2>/dev/null) in
+    Type=simple | Type=exec | Type=idle) ;;
+    *) return 0 ;;
+    esac
+    for _ in 1 2 3 4 5; do
+        sleep 0.2
+        [ "$(service_state)" = active ] || return 1
+    done
+}
+
 restart_by_systemd() {
     how=restart
     case $policy in
@@ -73,6 +85,7 @@ restart_by_systemd() {
     came_up=yes
     systemd_does "$how" || came_up=no
     after=$(service_state)
+    if [ "$came_up:$after" = yes:active ] && ! stays_up; then came_up=no after=failed; fi
     # A unit that systemd will start once more is `activating`, but the restart has failed.
     case $how:$came_up:$after in
     restart:*:active | *:yes:active | *:yes:activating | *:yes:reloading) ;;
@@ -110,7 +123,7 @@ roll_back() {
     reload) systemd_does reload || systemd_does restart ;;
     *) systemd_does restart ;;
     esac || warn "$UNIT does not start with the old set either: journalctl -u $UNIT"
-    event rolled-back "$UNIT does not start with ${NAMES:-no plugins} (${reason:-unknown})"
+    event rolled-back "put back the old set of $CORE"
     fail "$UNIT does not start with ${NAMES:-no plugins} (${reason:-unknown})" \
         "journalctl -u $UNIT; remove or downgrade the plugin, or repair the configuration; then $TOOL apply"
 }
