@@ -38,7 +38,11 @@ restart() {
         fi
         case $before in
         active | activating | reloading | deactivating | failed) ;;
-        *) return 0 ;;
+        *)
+            # The package starts it after its installation, but not if this apply makes up for one that failed.
+            if [ ! -e "$BIN/$OLD/$CORE" ] && [ "$QUIET" = no ]; then DONE="; $UNIT does not run: systemctl start $UNIT"; fi
+            return 0
+            ;;
         esac
     fi
     case $policy in
