@@ -90,7 +90,11 @@ class _Draft:
         owned = contents.owned_directories((entry for part in parts for entry in part), private)
         provides = ((Capability(f"{name}-abi", self.outcome.abi),),)
         depends = {
-            family: _parse((*self.target.depends, *runtime.DEPENDS.get(family, ()))) for family in self._formats()
+            family: (
+                *_parse((*self.target.depends, *runtime.DEPENDS.get(family, ()))),
+                *self.outcome.core.depends.get(family, ()),
+            )
+            for family in self._formats()
         }
         made = self._relations(spec, depends, provides)
         for family in made:
@@ -162,7 +166,8 @@ class _Draft:
             wanted = plugin_version(self.spec, other.version, other.release)
             depends.append((Relation(f"{core}-plugin-{needed}", "=", str(wanted)),))
         clashes = tuple((Relation(f"{core}-plugin-{clash}"),) for clash in spec.clashes)
-        made = self._relations(spec, dict.fromkeys(self._formats(), tuple(depends)), ())
+        needed_by = {family: (*depends, *payload.depends.get(family, ())) for family in self._formats()}
+        made = self._relations(spec, needed_by, ())
         return self._package(
             "plugin",
             name,

@@ -13,7 +13,7 @@ class Release:
     format: package format. compressions: methods that its package manager unpacks, best default first.
     ed25519: its openssl (3.0 and later: `pkeyutl -rawin`) checks Ed25519 from a shell script.
     rsa_only: its rpm reads no EdDSA in OpenPGP signatures (before 4.16 with libgcrypt).
-    systemd: version; Type=notify-reload needs 253.
+    systemd: version; Type=notify-reload needs 253. glibc: version of the C library.
     """
 
     format: str
@@ -21,20 +21,21 @@ class Release:
     ed25519: bool = True
     rsa_only: bool = False
     systemd: int = 252
+    glibc: str = "2.36"
 
 
 # lintian 2.116 calls every .deb with zstd malformed, also for Ubuntu, so gzip stands first although all releases but
 # Debian 11 read zstd (dpkg 1.21.18, apt 2.1.9). rpm reads zstd since 4.14.
 TARGETS: Mapping[str, Release] = {
-    "debian11": Release("deb", ("gzip", "xz", "none"), ed25519=False, systemd=247),
-    "debian12": Release("deb", ("gzip", "xz", "zstd", "none")),
-    "debian13": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=257),
-    "ubuntu22.04": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=249),
-    "ubuntu24.04": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=255),
-    "el8": Release("rpm", ("zstd", "xz", "gzip", "none"), ed25519=False, rsa_only=True, systemd=239),
-    "el9": Release("rpm", ("zstd", "xz", "gzip", "none")),
-    "el10": Release("rpm", ("zstd", "xz", "gzip", "none"), systemd=257),
-    "fedora": Release("rpm", ("zstd", "xz", "gzip", "none"), systemd=256),
+    "debian11": Release("deb", ("gzip", "xz", "none"), ed25519=False, systemd=247, glibc="2.31"),
+    "debian12": Release("deb", ("gzip", "xz", "zstd", "none"), glibc="2.36"),
+    "debian13": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=257, glibc="2.41"),
+    "ubuntu22.04": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=249, glibc="2.35"),
+    "ubuntu24.04": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=255, glibc="2.39"),
+    "el8": Release("rpm", ("zstd", "xz", "gzip", "none"), ed25519=False, rsa_only=True, systemd=239, glibc="2.28"),
+    "el9": Release("rpm", ("zstd", "xz", "gzip", "none"), glibc="2.34"),
+    "el10": Release("rpm", ("zstd", "xz", "gzip", "none"), systemd=257, glibc="2.39"),
+    "fedora": Release("rpm", ("zstd", "xz", "gzip", "none"), systemd=256, glibc="2.40"),
 }
 
 # A level where a method has no level in the project file: small enough to publish, fast enough for every build.

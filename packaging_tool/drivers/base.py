@@ -5,22 +5,26 @@ dataclasses `CoreOptions` and `PluginOptions` for its tables `[core.NAME]` and `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from packaging_tool.errors import Problem
 from packaging_tool.listener import Listener
-from packaging_tool.package.model import Entry, Module
+from packaging_tool.package.model import Alternatives, Entry, Module
 from packaging_tool.project.model import Project
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What a driver puts into one package: its files and the modules compiled into them."""
+    """What a driver puts into one package: its files, the modules compiled into them, and what they need to run.
+
+    depends: by format name, relations that the files came to, such as the C library's version.
+    """
 
     entries: tuple[Entry, ...]
     modules: tuple[Module, ...] = ()
+    depends: Mapping[str, tuple[Alternatives, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,34 +7,26 @@ build shows that. The ABI is defined in `packaging_tool.golang.abi`.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
 from packaging_tool.errors import BuildError, Problem
 from packaging_tool.golang import build as building
-from packaging_tool.golang import hostmain, licenses, localmodule, lockfile, resolve
+from packaging_tool.golang import hostmain, lockfile, resolve, settings
 from packaging_tool.golang.archive import file_name
 from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.lockfile import GoLock
 from packaging_tool.golang.payload import PluginCode
-from packaging_tool.golang.resolve import Request, Wanted
-from packaging_tool.golang.toolchain import GOARCH, GoModule, Toolchain
+from packaging_tool.golang.resolve import Request
+from packaging_tool.golang.toolchain import Toolchain
 from packaging_tool.listener import Listener, Silent
 from packaging_tool.package.content import Content
-from packaging_tool.package.model import Entry, Module
+from packaging_tool.package.model import Entry
 from packaging_tool.package.templates import render
 from packaging_tool.project.model import Project
-
-# Variables of the go command that change what is compiled, and their values where the project file is silent.
-_SETTINGS = {"GO386": "sse2", "GOAMD64": "v1", "GOARM": "7", "GOARM64": "v8.0", "GOEXPERIMENT": "", "GOFIPS140": "off"}
-_IMPORT_PATH = re.compile(r"[A-Za-z0-9_.~+-]+(/[A-Za-z0-9_.~+-]+)*")
-_VERSION = re.compile(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+incompatible)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,35 +72,12 @@ class Driver:
 
     def check(self, project: Project) -> list[Problem]:
         """Problems of modules, import paths and settings."""
-        options: CoreOptions = project.core_options
-        problems = _Problems(project)
-        for architecture in project.core.architectures:
-            if architecture not in GOARCH:
-                problems.add("core.architectures", f"Go does not know {architecture}", f"use {', '.join(GOARCH)}")
-        problems.module("core.go-link.module", options.module, f"v{project.core.version}")
-        problems.paths("core.go-link.main", (options.main,) if options.main else ())
-        problems.paths("core.go-link.without", options.without)
-        for name, value in sorted(options.settings.items()):
-            if name not in _SETTINGS or not re.fullmatch(r"[A-Za-z0-9.,_-]*", value):
-                key = f"core.go-link.settings.{name}"
-                problems.add(key, "is no setting that changes what is compiled", f"use {', '.join(_SETTINGS)}")
-        for name, value in sorted(options.variables.items()):
-            if re.search(r"[\"'\n]", value) or "=" in name or not _IMPORT_PATH.fullmatch(name):
-                key = f"core.go-link.variables.{name}"
-                problems.add(key, "cannot be passed to the linker", "no quotes and no line ends, please")
-        for name, plugin in sorted(project.plugin_options.items()):
-            key = f"plugin.{name}.go-link"
-            if plugin.module:
-                problems.module(f"{key}.module", plugin.module, f"v{project.plugin(name).version}")
-            elif not plugin.packages:
-                problems.add(key, "names neither module nor packages", 'write packages = ["import/path"]')
-            problems.paths(f"{key}.packages", plugin.packages)
-        return problems.found
+        return settings.check(project, self.name)
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """Resolve one build list over core and plugins."""
         toolchain = Toolchain.find(project.core_options.go, workdir)
-        request = _request(project, toolchain)
+        request = settings.request(project, toolchain)
         if previous is not None and (known := lockfile.parse(previous.text)) is not None:
             if known.inputs == request.inputs and not known.unresolved:
                 return previous
@@ -119,16 +88,14 @@ class Driver:
 
     def fingerprint(self, project: Project, plugin: str | None) -> str:
         """Hash of the settings and of local sources."""
-        wanted = _core_module(project) if plugin is None else _plugin_module(project, plugin)
-        options = project.core_options if plugin is None else project.plugin_options[plugin]
-        return _hash([asdict(options), str(wanted)])
+        return settings.fingerprint(project, plugin)
 
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
         """The payloads to come; the ABI is all zeros where nothing was built yet."""
         toolchain = Toolchain.find(project.core_options.go, workdir)
-        request = _request(project, toolchain)
+        request = settings.request(project, toolchain)
         job = _job(project, request, toolchain, lockfile.read(lock.text), architecture, workdir, Silent())
-        describe = _Describer(project, request, Silent())
+        describe = settings.Describer(project, request, Silent())
         job, packages, failed = building.begin(job, compiled=False)
         core_paths, codes = building.parts_of(job, packages)
         built = job.lock.built.get(architecture)
@@ -159,14 +126,14 @@ class Driver:
         """Compile core and plugins, and link them as the target does."""
         known = lockfile.read(lock.text)
         toolchain = Toolchain.find(project.core_options.go, workdir)
-        request = _request(project, toolchain)
+        request = settings.request(project, toolchain)
         if toolchain.version != known.go:
             raise BuildError(
                 f"the lock is for {known.go}, but Go is {toolchain.version}",
                 hint=f'write go = "{known.go.removeprefix("go")}" in [core.go-link], or lock anew',
             )
         result = building.build(_job(project, request, toolchain, known, architecture, workdir, listener))
-        describe = _Describer(project, request, listener)
+        describe = settings.Describer(project, request, listener)
         _compare(known, architecture, result.built, listener)
         core, base = project.core.name, f"/usr/lib/{project.core.name}"
         modules = describe(result.modules["core"])
@@ -211,85 +178,6 @@ _KIT_FILES = (
 )
 
 
-class _Problems:
-    def __init__(self, project: Project) -> None:
-        self.project = project
-        self.found: list[Problem] = []
-
-    def add(self, key: str, what: str, instead: str = "") -> None:
-        self.found.append(Problem(str(self.project.file), 0, key, what, instead))
-
-    def module(self, key: str, text: str, version: str) -> None:
-        if _is_local(text):
-            try:
-                localmodule.module_path(self.project.root / text)
-            except BuildError as error:
-                self.add(key, error.message, error.hint)
-            return
-        path, _, given = text.partition("@")
-        if not _IMPORT_PATH.fullmatch(path):
-            self.add(key, f"{path!r} is no module path", "write path@version or ./folder")
-        elif not _VERSION.fullmatch(given or version):
-            self.add(key, f"{given or version or text!r} is no version of a Go module", f"write {path}@v1.2.3")
-
-    def paths(self, key: str, paths: Iterable[str]) -> None:
-        for path in paths:
-            if not _IMPORT_PATH.fullmatch(path):
-                self.add(key, f"{path!r} is no import path")
-
-
-def _is_local(module: str) -> bool:
-    return module == "." or module.startswith(("./", "../"))
-
-
-def _wanted(project: Project, owner: str, module: str, version: str) -> Wanted:
-    if _is_local(module):
-        local = localmodule.scan((project.root / module).resolve(), version)
-        return Wanted(owner, local.path, local.version, local)
-    path, _, given = module.partition("@")
-    return Wanted(owner, path, given or f"v{version}")
-
-
-def _core_module(project: Project) -> Wanted:
-    return _wanted(project, "core", project.core_options.module, project.core.version)
-
-
-def _plugin_module(project: Project, name: str) -> Wanted:
-    options: PluginOptions = project.plugin_options[name]
-    if not options.module:
-        return replace(_core_module(project), owner=f"plugin {name}")
-    return _wanted(project, f"plugin {name}", options.module, project.plugin(name).version)
-
-
-def _settings(project: Project) -> dict[str, str]:
-    return {**_SETTINGS, **project.core_options.settings}
-
-
-def _request(project: Project, toolchain: Toolchain) -> Request:
-    options: CoreOptions = project.core_options
-    names = sorted(plugin.name for plugin in project.plugins)
-    of_plugins = {name: _plugin_module(project, name) for name in names}
-    modules = (_core_module(project), *of_plugins.values())
-    request = Request(
-        name=project.core.name,
-        main=options.main or modules[0].path,
-        modules=modules,
-        plugins={name: project.plugin_options[name].packages or (of_plugins[name].path,) for name in names},
-        lined=tuple(name for name in names if project.plugin_options[name].lines),
-        without=options.without,
-        architectures=tuple(sorted(project.core.architectures)),
-        inputs="",
-        settings=_settings(project),
-        tags=options.tags,
-        link_flags=tuple(f"-X={name}={value}" for name, value in sorted(options.variables.items())),
-    )
-    # Release names of modules, not their folders, so that the lock is the same in every checkout.
-    said = [lockfile.FORMAT, toolchain.version, [str(m) for m in modules], request.name, request.main]
-    said += [request.plugins, request.without, request.architectures, request.settings, request.tags]
-    said += [request.link_flags, request.lined]
-    return replace(request, inputs=_hash(said))
-
-
 def _job(
     project: Project,
     request: Request,
@@ -325,10 +213,6 @@ def _job(
 
 def _assemble(project: Project) -> str:
     return render("go-link/assemble.sh.j2", core=project.core.name, plugins=project.plugins_directory)
-
-
-def _hash(said: object) -> str:
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _compare(lock: GoLock, architecture: str, built: lockfile.Built, listener: Listener) -> None:
@@ -372,36 +256,3 @@ def _outline_entries(root: str, names: Iterable[str]) -> tuple[Entry, ...]:
 
 def _failures(failed: Mapping[str, tuple[str, str]]) -> tuple[Failure, ...]:
     return tuple(Failure(name, package, message) for name, (package, message) in sorted(failed.items()))
-
-
-class _Describer:
-    """Modules with their licenses. A local module without a license file has the license of what it belongs to."""
-
-    def __init__(self, project: Project, request: Request, listener: Listener) -> None:
-        self.listener = listener
-        self.known: dict[str, Module] = {}
-        self.local: dict[str, tuple[str, str]] = {}
-        for name, wanted in zip(("", *sorted(request.plugins)), request.modules, strict=True):
-            if wanted.local is not None and wanted.path not in self.local:
-                spec = project.plugin(name) if name else project.core
-                self.local[wanted.path] = (
-                    spec.license or project.core.license,
-                    spec.copyright or project.core.copyright,
-                )
-
-    def __call__(self, modules: Iterable[GoModule]) -> tuple[Module, ...]:
-        return tuple(self._describe(module) for module in modules)
-
-    def _describe(self, module: GoModule) -> Module:
-        # What is copied beside one package may not be beside another: the same module, other folders, other licenses.
-        key = f"{module.path} {module.folders}"
-        if key not in self.known:
-            found = licenses.License("", (), "")
-            if module.dir is not None:
-                found = licenses.of_module(module.dir, module.folders)
-            license_, holder = self.local.get(module.path, ("", ""))
-            license_, holders = found.id or license_, found.copyright or ((holder,) if holder else ())
-            if not license_:
-                self.listener.warn(f"{module.path} {module.version}: its license is not one that mkpkgs knows")
-            self.known[key] = Module(module.path, module.version, license_, holders, found.text, module.sum)
-        return self.known[key]

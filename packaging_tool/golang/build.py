@@ -106,11 +106,11 @@ def begin(job: Job, *, compiled: bool) -> tuple[Job, dict[str, GoPackage], dict[
     unresolved = {
         p.name: (p.imports[0], job.lock.unresolved[p.name]) for p in job.plugins if p.name in job.lock.unresolved
     }
-    failed = _with_dependents(job, unresolved)
-    job = _without(job, failed)
+    failed = with_dependents(job, unresolved)
+    job = without(job, failed)
     packages = _listing(job, compiled=compiled)
     failed |= _failures(job, packages)
-    return _without(job, failed), packages, failed
+    return without(job, failed), packages, failed
 
 
 def _listing(job: Job, *, compiled: bool) -> dict[str, GoPackage]:
@@ -138,7 +138,7 @@ def _failures(job: Job, packages: Mapping[str, GoPackage]) -> dict[str, tuple[st
             names = {p.path for p in broken}
             cause = min(broken, key=lambda p: (len(names & closure(packages, p.imports).keys()), p.path))
             failed[plugin.name] = (cause.path, _message(job, cause))
-    return _with_dependents(job, failed)
+    return with_dependents(job, failed)
 
 
 def parts_of(job: Job, packages: Mapping[str, GoPackage]) -> tuple[tuple[str, ...], dict[str, PluginCode]]:
@@ -187,9 +187,9 @@ def build(job: Job) -> Result:
     places = [job.folder / "core", job.folder / "kit", *(job.folder / "plugins" / name for name in codes)]
     if not stamp.exists() or stamp.read_text() != f"{key} {_mark(places)}":
         stamp.unlink(missing_ok=True)
-        if unproved := _with_dependents(job, _prove_programs(job)):
+        if unproved := with_dependents(job, _prove_programs(job)):
             failed |= unproved
-            job = _without(job, failed)
+            job = without(job, failed)
             core_paths, codes = parts_of(job, packages)
         _lay_out(job, store, packages, splits, codes, tools)
         _self_test(job)
@@ -279,7 +279,7 @@ def _prove_programs(job: Job) -> dict[str, tuple[str, str]]:
     for plugin in job.plugins:
         if problem := _problem(job, "one", job.with_needed(plugin.name)):
             failed[plugin.name] = (plugin.imports[0], problem)
-    left = _without(job, _with_dependents(job, failed))
+    left = without(job, with_dependents(job, failed))
     if problem := _problem(left, "all", left.plugins):
         raise BuildError(f"the plugins work one by one but not together: {problem}")
     return failed
@@ -390,11 +390,11 @@ def _absent(path: str) -> GoPackage:
     return GoPackage(path, "", Path(), (), False, (), False, None, None, "no module of the build list has this package")
 
 
-def _without(job: Job, failed: Mapping[str, tuple[str, str]]) -> Job:
+def without(job: Job, failed: Mapping[str, tuple[str, str]]) -> Job:
     return replace(job, plugins=tuple(plugin for plugin in job.plugins if plugin.name not in failed))
 
 
-def _with_dependents(job: Job, failed: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+def with_dependents(job: Job, failed: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
     """Add the plugins that need a failed one."""
     whole = dict(failed)
     for plugin in job.plugins:

@@ -48,10 +48,10 @@ class GoLock:
         return replace(self, built=dict(sorted({**self.built, architecture: built}.items())))
 
 
-def render(lock: GoLock) -> str:
-    """The lock as TOML."""
+def render(lock: GoLock, table: str = "go-link") -> str:
+    """The lock as TOML. table: name of the driver."""
     lines = [
-        "[go-link]",
+        f"[{table}]",
         f"format = {FORMAT}",
         f"inputs = {_string(lock.inputs)}",
         f"go = {_string(lock.go)}",
@@ -59,26 +59,26 @@ def render(lock: GoLock) -> str:
         f"link-flags = {_list(lock.link_flags)}",
         f"go-mod = {_text(lock.go_mod)}",
         f"go-sum = {_text(lock.go_sum)}",
-        *_table("go-link.settings", lock.settings),
+        *_table(f"{table}.settings", lock.settings),
         "",
-        "[go-link.main]",
+        f"[{table}.main]",
         f"head = {_text(lock.main.head)}",
         f"mid = {_text(lock.main.mid)}",
         f"tail = {_text(lock.main.tail)}",
-        *_table("go-link.modules", lock.modules),
-        *(_table("go-link.unresolved", lock.unresolved) if lock.unresolved else []),
+        *_table(f"{table}.modules", lock.modules),
+        *(_table(f"{table}.unresolved", lock.unresolved) if lock.unresolved else []),
     ]
     for architecture, built in lock.built.items():
-        lines += ["", f"[go-link.built.{architecture}]", f"abi = {_string(built.abi)}"]
-        lines += _table(f"go-link.built.{architecture}.tools", built.tools)
-        lines += _table(f"go-link.built.{architecture}.archives", built.archives)
+        lines += ["", f"[{table}.built.{architecture}]", f"abi = {_string(built.abi)}"]
+        lines += _table(f"{table}.built.{architecture}.tools", built.tools)
+        lines += _table(f"{table}.built.{architecture}.archives", built.archives)
     return "\n".join(lines) + "\n"
 
 
-def parse(text: str) -> GoLock | None:
+def parse(text: str, table: str = "go-link") -> GoLock | None:
     """Read the lock; None if it is of another format or damaged, so that a new one is made."""
     try:
-        raw = toml.loads(text)["go-link"]
+        raw = toml.loads(text)[table]
         if raw["format"] != FORMAT:
             return None
         found = GoLock(
@@ -99,11 +99,11 @@ def parse(text: str) -> GoLock | None:
     return found if _is_sound(found) else None
 
 
-def read(text: str) -> GoLock:
+def read(text: str, table: str = "go-link") -> GoLock:
     """Read a lock that must be good. Raises BuildError."""
-    lock = parse(text)
+    lock = parse(text, table)
     if lock is None:
-        raise BuildError("the lock of the go-link driver is damaged", hint="remove mkpkgs.lock and run again")
+        raise BuildError(f"the lock of the {table} driver is damaged", hint="remove mkpkgs.lock and run again")
     return lock
 
 

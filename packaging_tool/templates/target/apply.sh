@@ -92,6 +92,12 @@ assemble() {
         mkdir -p "$W/plugins/$name"
         mv "$W/plugins/$name" "$W/set/plugins/"
     done <"$W/used"
+    # For servers that verify once more: these belong to the copies, whatever is unpacked meanwhile.
+    mkdir -m 0755 "$W/set/manifests"
+    while IFS=$TAB read -r _ name _; do
+        cp "$W/m/$name.manifest"* "$W/set/manifests/"
+    done <"$W/used"
+    find "$W/set/manifests" -type f -exec chmod 0644 {} +
 {% endif %}
     if [ -z "$ASSEMBLE" ] || [ ! -s "$W/used" ]; then
         ln "$BIN/$CORE-core" "$W/set/$CORE" 2>/dev/null || cp -p "$BIN/$CORE-core" "$W/set/$CORE" 2>"$W/errors" ||

@@ -1,0 +1,247 @@
+"""Driver `go-plugin`: plugins are shared objects that the server itself opens at its start, by Go's `plugin`.
+
+The core is upstream's program with a generated file that opens what manifests vouch for and then lets main begin; a
+plugin is one shared object. Nothing is linked on the target, but core and plugins need the C library of the machine
+that built them or a newer one, and every plugin has its own copy of all that it imports. The ABI is defined in
+`packaging_tool.golang.plugin`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from packaging_tool import targets
+from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
+from packaging_tool.errors import BuildError, Problem
+from packaging_tool.golang import build as building
+from packaging_tool.golang import glibc, lockfile, plugin, resolve, settings
+from packaging_tool.golang.build import Job, PluginJob
+from packaging_tool.golang.lockfile import GoLock
+from packaging_tool.golang.plugin import Place
+from packaging_tool.golang.resolve import Request
+from packaging_tool.golang.toolchain import GOARCH, Toolchain
+from packaging_tool.listener import Listener, Silent
+from packaging_tool.package.content import Content
+from packaging_tool.package.model import Alternatives, Entry, Relation
+from packaging_tool.project.model import Project
+
+# C compilers for other architectures, as Debian names them (GNU triplets).
+_TRIPLETS = {
+    "amd64": "x86_64-linux-gnu",
+    "arm64": "aarch64-linux-gnu",
+    "armhf": "arm-linux-gnueabihf",
+    "i386": "i686-linux-gnu",
+    "ppc64el": "powerpc64le-linux-gnu",
+    "riscv64": "riscv64-linux-gnu",
+    "s390x": "s390x-linux-gnu",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreOptions:
+    """Settings of `[core.go-plugin]`.
+
+    module: Go module of the server: `path` (at `v` and the core's version), `path@version`, or `./folder`.
+    main: import path of its main package, one Go file; default the module itself.
+    go: version of Go, e.g. `"1.26.8"`; default the one that is installed.
+    tags: build tags; `purego` where assembler of a library does not fit into plugins.
+    variables: string variables that the linker sets, e.g. `{ "main.version" = "1.2" }`.
+    settings: of the go command: GOAMD64, GOARM64, GOEXPERIMENT and the like.
+    without: packages that the core leaves out though no plugin brings them.
+    """
+
+    module: str
+    main: str = ""
+    go: str = ""
+    tags: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginOptions:
+    """Settings of `[plugin.NAME.go-plugin]`.
+
+    module: Go module of the plugin: `path` (at `v` and its version), `path@version`, or `./folder`; default the core's.
+    packages: import paths that the shared object has; default the module itself.
+    lines: refused: main is compiled before there are plugins. The driver `go-link` has them.
+    """
+
+    module: str = ""
+    packages: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+
+
+class Driver:
+    """Builds shared objects that the server opens."""
+
+    name = "go-plugin"
+
+    def check(self, project: Project) -> list[Problem]:
+        """Problems of modules, import paths and settings."""
+        found = settings.check(project, self.name)
+        for name, options in sorted(project.plugin_options.items()):
+            if options.lines:
+                what = "cannot be used: main is compiled before there are plugins"
+                instead = 'register in an init function of the package, or use driver = "go-link"'
+                found.append(Problem(str(project.file), 0, f"plugin.{name}.go-plugin.lines", what, instead))
+        return found
+
+    def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
+        """Resolve one build list over core and plugins."""
+        toolchain = Toolchain.find(project.core_options.go, workdir)
+        request = settings.request(project, toolchain, cgo=True)
+        if previous is not None and (known := lockfile.parse(previous.text, self.name)) is not None:
+            if known.inputs == request.inputs and not known.unresolved:
+                return previous
+            if known.go != toolchain.version:
+                listener.warn(f"Go is {toolchain.version}, not {known.go} as in the lock: the ABI changes")
+        listener.step("resolve the Go modules of core and plugins")
+        return Lock(lockfile.render(resolve.resolve(request, toolchain, workdir, listener), self.name))
+
+    def fingerprint(self, project: Project, plugin: str | None) -> str:
+        """Hash of the settings and of local sources."""
+        return settings.fingerprint(project, plugin)
+
+    def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
+        """The payloads to come; the ABI is all zeros where nothing was built yet."""
+        toolchain = Toolchain.find(project.core_options.go, workdir)
+        request = settings.request(project, toolchain, cgo=True)
+        job = _job(project, request, toolchain, lockfile.read(lock.text, self.name), architecture, workdir, Silent())
+        plugin.prepare(job, _place(project))
+        describe = settings.Describer(project, request, Silent())
+        job, packages, failed = building.begin(job, compiled=False)
+        core_paths, codes = building.parts_of(job, packages)
+        built = job.lock.built.get(architecture)
+        return Outcome(
+            built.abi if built else "0" * 64,
+            Payload((_program(project, None),), describe(building.modules_of(job, packages, core_paths))),
+            None,
+            {
+                name: Payload(
+                    (_object(project, name, None),), describe(building.modules_of(job, packages, code.packages))
+                )
+                for name, code in codes.items()
+            },
+            _failures(failed),
+        )
+
+    def build(
+        self, project: Project, lock: Lock, architecture: str, workdir: Path, listener: Listener
+    ) -> tuple[Outcome, Lock]:
+        """Compile core and plugins, and let the core open them."""
+        known = lockfile.read(lock.text, self.name)
+        toolchain = Toolchain.find(project.core_options.go, workdir)
+        request = settings.request(project, toolchain, cgo=True)
+        if toolchain.version != known.go:
+            raise BuildError(
+                f"the lock is for {known.go}, but Go is {toolchain.version}",
+                hint=f'write go = "{known.go.removeprefix("go")}" in [core.go-plugin], or lock anew',
+            )
+        result = plugin.build(
+            _job(project, request, toolchain, known, architecture, workdir, listener), _place(project)
+        )
+        before = known.built.get(architecture)
+        if before is not None and before.abi != result.built.abi:
+            listener.warn(f"{architecture}: not the bytes of the lock, the ABI changes")
+        describe = settings.Describer(project, request, listener)
+        plugins = {
+            name: Payload(
+                (_object(project, name, path),),
+                describe(result.modules[f"plugin {name}"]),
+                _library(project, f"plugin {name}", path),
+            )
+            for name, path in result.plugins.items()
+        }
+        core = Payload(
+            (_program(project, result.core),),
+            describe(result.modules["core"]),
+            _library(project, project.core.name, result.core),
+        )
+        outcome = Outcome(result.built.abi, core, None, plugins, _failures(result.failed))
+        if before == result.built:
+            return outcome, lock
+        return outcome, Lock(lockfile.render(known.with_built(architecture, result.built), self.name))
+
+    def target(self, project: Project) -> Target:
+        """Nothing is assembled: the core opens the verified copies."""
+        return Target(tree=True)
+
+
+def _place(project: Project) -> Place:
+    core = project.core
+    return Place(
+        plugins=f"/usr/lib/{core.name}/bin/serving/plugins",
+        share=f"/usr/share/{core.name}",
+        config=core.config_directory or f"/etc/{core.name}",
+        variable=f"{re.sub('[^A-Z0-9]', '_', core.name.upper())}_PLUGINSDIR",
+    )
+
+
+def _job(
+    project: Project,
+    request: Request,
+    toolchain: Toolchain,
+    lock: GoLock,
+    architecture: str,
+    workdir: Path,
+    listener: Listener,
+) -> Job:
+    if toolchain.tools.name != f"linux_{GOARCH[architecture]}":
+        compiler = {"CC": f"{_TRIPLETS[architecture]}-gcc", "CXX": f"{_TRIPLETS[architecture]}-g++"}
+        toolchain = replace(toolchain, env={**toolchain.env, **compiler})
+    ordered = sorted(project.plugins, key=lambda spec: (spec.order, spec.name))
+    return Job(
+        core=project.core.name,
+        architecture=architecture,
+        lock=lock,
+        tags=request.tags,
+        plugins=tuple(
+            PluginJob(name=spec.name, imports=request.plugins[spec.name], lines=(), needs=spec.needs)
+            for spec in ordered
+        ),
+        assemble="",
+        check=tuple(shlex.split(project.core.service.check)) if project.core.service else (),
+        toolchain=resolve.serve_local(toolchain, request.modules, workdir / "proxy"),
+        workdir=workdir,
+        listener=listener,
+        local={wanted.local.cached: wanted.local.folder for wanted in request.modules if wanted.local is not None},
+    )
+
+
+def _program(project: Project, path: Path | None) -> Entry:
+    name = project.core.name
+    return Entry(path=f"/usr/lib/{name}/bin/{name}-core", mode=0o755, content=Content(path) if path else None)
+
+
+def _object(project: Project, name: str, path: Path | None) -> Entry:
+    place = f"{project.plugins_directory}/{name}/{name}.so"
+    return Entry(path=place, mode=0o644, content=Content(path) if path else None)
+
+
+def _library(project: Project, what: str, path: Path) -> dict[str, tuple[Alternatives, ...]]:
+    """Relations on the C library. Raises BuildError if a target has an older one."""
+    version = glibc.needed(path)
+    if not version:
+        return {}
+    for name in project.core.targets:
+        has = targets.TARGETS[name].glibc
+        if glibc.number(has) < glibc.number(version):
+            raise BuildError(
+                f"{what} needs GLIBC_{version} ({glibc.symbol(path, version)}), but {name} has glibc {has}",
+                hint=f"build on {name} or an older system, or take {name} out of core.targets",
+            )
+    mark = "(64bit)" if glibc.is_64bit(path) else ""
+    return {
+        "deb": ((Relation("libc6", ">=", version),),),
+        "rpm": ((Relation(f"libc.so.6(GLIBC_{version}){mark}"),),),
+    }
+
+
+def _failures(failed: Mapping[str, tuple[str, str]]) -> tuple[Failure, ...]:
+    return tuple(Failure(name, package, message) for name, (package, message) in sorted(failed.items()))

@@ -1,0 +1,181 @@
+"""What the project file says to the drivers of Go: modules, settings, and what they come to.
+
+Their tables `[core.DRIVER]` and `[plugin.X.DRIVER]` have the fields of `drivers/go_link.py`, of which a driver may lack
+some: `lines`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+
+from packaging_tool.errors import BuildError, Problem
+from packaging_tool.golang import licenses, localmodule, lockfile
+from packaging_tool.golang.resolve import Request, Wanted
+from packaging_tool.golang.toolchain import GOARCH, GoModule, Toolchain
+from packaging_tool.listener import Listener
+from packaging_tool.package.model import Module
+from packaging_tool.project.model import Project
+
+# Variables of the go command that change what is compiled, and their values where the project file is silent.
+_SETTINGS = {"GO386": "sse2", "GOAMD64": "v1", "GOARM": "7", "GOARM64": "v8.0", "GOEXPERIMENT": "", "GOFIPS140": "off"}
+_IMPORT_PATH = re.compile(r"[A-Za-z0-9_.~+-]+(/[A-Za-z0-9_.~+-]+)*")
+_VERSION = re.compile(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+incompatible)?")
+
+
+def check(project: Project, driver: str) -> list[Problem]:
+    """Problems of modules, import paths and settings. driver: name of the tables."""
+    options = project.core_options
+    problems = Problems(project)
+    for architecture in project.core.architectures:
+        if architecture not in GOARCH:
+            problems.add("core.architectures", f"Go does not know {architecture}", f"use {', '.join(GOARCH)}")
+    problems.module(f"core.{driver}.module", options.module, f"v{project.core.version}")
+    problems.paths(f"core.{driver}.main", (options.main,) if options.main else ())
+    problems.paths(f"core.{driver}.without", options.without)
+    for name, value in sorted(options.settings.items()):
+        if name not in _SETTINGS or not re.fullmatch(r"[A-Za-z0-9.,_-]*", value):
+            key = f"core.{driver}.settings.{name}"
+            problems.add(key, "is no setting that changes what is compiled", f"use {', '.join(_SETTINGS)}")
+    for name, value in sorted(options.variables.items()):
+        if re.search(r"[\"'\n]", value) or "=" in name or not _IMPORT_PATH.fullmatch(name):
+            key = f"core.{driver}.variables.{name}"
+            problems.add(key, "cannot be passed to the linker", "no quotes and no line ends, please")
+    for name, plugin in sorted(project.plugin_options.items()):
+        key = f"plugin.{name}.{driver}"
+        if plugin.module:
+            problems.module(f"{key}.module", plugin.module, f"v{project.plugin(name).version}")
+        elif not plugin.packages:
+            problems.add(key, "names neither module nor packages", 'write packages = ["import/path"]')
+        problems.paths(f"{key}.packages", plugin.packages)
+    return problems.found
+
+
+def fingerprint(project: Project, plugin: str | None) -> str:
+    """Hash of the settings and of local sources of the core (None) or a plugin."""
+    wanted = core_module(project) if plugin is None else plugin_module(project, plugin)
+    options = project.core_options if plugin is None else project.plugin_options[plugin]
+    return _hash([asdict(options), str(wanted)])
+
+
+class Problems:
+    """Collects problems of settings."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.found: list[Problem] = []
+
+    def add(self, key: str, what: str, instead: str = "") -> None:
+        """Add one."""
+        self.found.append(Problem(str(self.project.file), 0, key, what, instead))
+
+    def module(self, key: str, text: str, version: str) -> None:
+        """Look at the name of a module. version: that it has if the text names none."""
+        if _is_local(text):
+            try:
+                localmodule.module_path(self.project.root / text)
+            except BuildError as error:
+                self.add(key, error.message, error.hint)
+            return
+        path, _, given = text.partition("@")
+        if not _IMPORT_PATH.fullmatch(path):
+            self.add(key, f"{path!r} is no module path", "write path@version or ./folder")
+        elif not _VERSION.fullmatch(given or version):
+            self.add(key, f"{given or version or text!r} is no version of a Go module", f"write {path}@v1.2.3")
+
+    def paths(self, key: str, paths: Iterable[str]) -> None:
+        """Look at import paths."""
+        for path in paths:
+            if not _IMPORT_PATH.fullmatch(path):
+                self.add(key, f"{path!r} is no import path")
+
+
+def _is_local(module: str) -> bool:
+    return module == "." or module.startswith(("./", "../"))
+
+
+def _wanted(project: Project, owner: str, module: str, version: str) -> Wanted:
+    if _is_local(module):
+        local = localmodule.scan((project.root / module).resolve(), version)
+        return Wanted(owner, local.path, local.version, local)
+    path, _, given = module.partition("@")
+    return Wanted(owner, path, given or f"v{version}")
+
+
+def core_module(project: Project) -> Wanted:
+    """The module of the server."""
+    return _wanted(project, "core", project.core_options.module, project.core.version)
+
+
+def plugin_module(project: Project, name: str) -> Wanted:
+    """The module of a plugin."""
+    options = project.plugin_options[name]
+    if not options.module:
+        return replace(core_module(project), owner=f"plugin {name}")
+    return _wanted(project, f"plugin {name}", options.module, project.plugin(name).version)
+
+
+def request(project: Project, toolchain: Toolchain, *, cgo: bool = False) -> Request:
+    """What is to be resolved. cgo: compile with it, for a program that loads shared objects."""
+    options = project.core_options
+    names = sorted(plugin.name for plugin in project.plugins)
+    of_plugins = {name: plugin_module(project, name) for name in names}
+    modules = (core_module(project), *of_plugins.values())
+    request = Request(
+        name=project.core.name,
+        main=options.main or modules[0].path,
+        modules=modules,
+        plugins={name: project.plugin_options[name].packages or (of_plugins[name].path,) for name in names},
+        lined=tuple(name for name in names if project.plugin_options[name].lines),
+        without=options.without,
+        architectures=tuple(sorted(project.core.architectures)),
+        inputs="",
+        settings={**_SETTINGS, **options.settings, **({"CGO_ENABLED": "1"} if cgo else {})},
+        tags=options.tags,
+        link_flags=tuple(f"-X={name}={value}" for name, value in sorted(options.variables.items())),
+    )
+    # Release names of modules, not their folders, so that the lock is the same in every checkout.
+    said = [lockfile.FORMAT, toolchain.version, [str(m) for m in modules], request.name, request.main]
+    said += [request.plugins, request.without, request.architectures, request.settings, request.tags]
+    said += [request.link_flags, request.lined]
+    return replace(request, inputs=_hash(said))
+
+
+class Describer:
+    """Modules with their licenses. A local module without a license file has the license of what it belongs to."""
+
+    def __init__(self, project: Project, request: Request, listener: Listener) -> None:
+        self.listener = listener
+        self.known: dict[str, Module] = {}
+        self.local: dict[str, tuple[str, str]] = {}
+        for name, wanted in zip(("", *sorted(request.plugins)), request.modules, strict=True):
+            if wanted.local is not None and wanted.path not in self.local:
+                spec = project.plugin(name) if name else project.core
+                self.local[wanted.path] = (
+                    spec.license or project.core.license,
+                    spec.copyright or project.core.copyright,
+                )
+
+    def __call__(self, modules: Iterable[GoModule]) -> tuple[Module, ...]:
+        return tuple(self._describe(module) for module in modules)
+
+    def _describe(self, module: GoModule) -> Module:
+        # What is copied beside one package may not be beside another: the same module, other folders, other licenses.
+        key = f"{module.path} {module.folders}"
+        if key not in self.known:
+            found = licenses.License("", (), "")
+            if module.dir is not None:
+                found = licenses.of_module(module.dir, module.folders)
+            license_, holder = self.local.get(module.path, ("", ""))
+            license_, holders = found.id or license_, found.copyright or ((holder,) if holder else ())
+            if not license_:
+                self.listener.warn(f"{module.path} {module.version}: its license is not one that mkpkgs knows")
+            self.known[key] = Module(module.path, module.version, license_, holders, found.text, module.sum)
+        return self.known[key]
+
+
+def _hash(said: object) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,399 @@
+"""The driver go-plugin on a tiny server that really opens its plugins; judges: the go command, readelf, the server."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from packaging_tool import targets
+from packaging_tool.drivers.base import Lock, Outcome
+from packaging_tool.drivers.go_plugin import Driver
+from packaging_tool.errors import BuildError, ProjectError
+from packaging_tool.golang import glibc
+from packaging_tool.listener import Silent
+from packaging_tool.package.manifest import File, Manifest
+from packaging_tool.package.templates import render
+from packaging_tool.project.loader import load
+from packaging_tool.project.model import Project
+from packaging_tool.signing import signify
+from tests.vectors import make
+
+SAMPLE = Path(__file__).parent.parent / "samples" / "tiny-loader"
+MANIFESTS = make.FOLDER.parent / "manifest"
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("go") is None or shutil.which("gcc") is None, reason="go-plugin needs go and gcc"
+)
+
+
+@dataclass
+class Bench:
+    """A copy of the sample to change, and a place to build it; tests share the place."""
+
+    root: Path
+    workdir: Path
+
+    @property
+    def project(self) -> Project:
+        return load(self.root / "mkpkgs.toml")
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        text = (self.root / name).read_text()
+        assert old in text
+        (self.root / name).write_text(text.replace(old, new))
+
+    def build(self) -> tuple[Outcome, Lock]:
+        lock = Driver().lock(self.project, None, self.workdir, Silent())
+        return Driver().build(self.project, lock, "amd64", self.workdir, Silent())
+
+
+class Installed:
+    """What apply lays down, but below a folder of its own: the trial program of the build looks there."""
+
+    def __init__(self, bench: Bench, outcome: Outcome) -> None:
+        self.trial = bench.workdir / "amd64/trial"
+        self.plugins = self.trial / "plugins"
+        self.abi = outcome.abi
+        self.key = signify.generate("ed25519")
+        self.outcome = outcome
+        self.lay_down()
+
+    def lay_down(self) -> None:
+        shutil.rmtree(self.plugins, ignore_errors=True)
+        shutil.rmtree(self.trial / "share/keys")
+        (self.trial / "share/keys").mkdir()
+        self.trust(self.key.public)
+        for number, (name, payload) in enumerate(sorted(self.outcome.plugins.items())):
+            content = payload.entries[0].content
+            assert content is not None
+            (self.plugins / name).mkdir(parents=True)
+            (self.plugins / name / f"{name}.so").write_bytes(content.read())
+            self.vouch(self.manifest(name, order=number))
+
+    def trust(self, key: signify.PublicKey) -> None:
+        (self.trial / "share/keys/maker.pub").write_bytes(key.render("maker"))
+
+    def manifest(self, name: str, **other: object) -> Manifest:
+        digest = hashlib.sha256((self.plugins / name / f"{name}.so").read_bytes()).hexdigest()
+        made = Manifest(
+            core="host",
+            abi=self.abi,
+            plugin=name,
+            package=f"host-plugin-{name}",
+            version="1-1",
+            needs=("bell",) if name == "echo" else (),
+            optional=name == "shout",
+            files=(File(digest, f"{name}.so"),),
+        )
+        return replace(made, **other)  # type: ignore[arg-type]  # the names are those of the fields
+
+    def vouch(self, manifest: Manifest, key: signify.SecretKey | None = None) -> None:
+        text = manifest.render()
+        (self.plugins / f"{manifest.plugin}.manifest").write_bytes(text)
+        (self.plugins / f"{manifest.plugin}.manifest.sig").write_bytes((key or self.key).sign(text, "test"))
+
+    def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        argv = [self.trial / "host", *([] if env else ["--pluginsdir", str(self.plugins)]), *arguments]
+        return subprocess.run(argv, env=env or {}, capture_output=True, text=True, check=False, timeout=60)
+
+    def refusal(self) -> str:
+        """What the server says when it does not start."""
+        done = self.start()
+        assert done.returncode == 1
+        assert done.stdout == ""
+        lines = done.stderr.splitlines()
+        assert lines[-1] == "host: does not start without a plugin that is installed"
+        assert all(line.startswith("  repair: ") for line in lines[1:-1:2])
+        return lines[0]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, Outcome, Lock]]:
+    """The unchanged sample, built."""
+    root = tmp_path_factory.mktemp("whole")
+    shutil.copytree(SAMPLE, root / "project")
+    bench = Bench(root / "project", root / "work")
+    outcome, lock = bench.build()
+    assert not outcome.failures
+    yield bench, outcome, lock
+
+
+@pytest.fixture
+def bench(tmp_path: Path, whole: tuple[Bench, Outcome, Lock]) -> Bench:
+    shutil.copytree(SAMPLE, tmp_path / "project")
+    return Bench(tmp_path / "project", tmp_path / "work")
+
+
+@pytest.fixture
+def installed(whole: tuple[Bench, Outcome, Lock]) -> Installed:
+    return Installed(whole[0], whole[1])
+
+
+def test_server_opens_every_plugin_before_its_main_begins(installed: Installed) -> None:
+    done = installed.start()
+    assert done.stdout.splitlines() == ["bell ding", "echo dingding", "greet", "shout"]
+    assert done.stderr == ""
+
+
+def test_server_without_plugins_is_upstreams(installed: Installed) -> None:
+    done = subprocess.run([installed.trial / "host"], env={}, capture_output=True, text=True, check=True)
+    assert done.stdout == "greet\n"
+    assert done.stderr == ""
+
+
+def test_directory_is_an_argument_that_the_server_never_sees_or_a_variable(installed: Installed) -> None:
+    assert installed.start("arguments", "a", "b").stdout == "[a b]\n"
+    joined = [installed.trial / "host", "arguments", "a", f"--pluginsdir={installed.plugins}"]
+    assert subprocess.run(joined, env={}, capture_output=True, text=True).stdout == "[a]\n"
+    kept = [installed.trial / "host", "arguments", "--", "--pluginsdir", "x"]
+    assert subprocess.run(kept, env={}, capture_output=True, text=True).stdout == "[-- --pluginsdir x]\n"
+    assert "bell ding" in installed.start(env={"HOST_PLUGINSDIR": str(installed.plugins)}).stdout
+
+
+def test_directory_that_is_missing_is_refused(installed: Installed) -> None:
+    shutil.rmtree(installed.plugins)
+    assert f"{installed.plugins}: " in installed.refusal()
+
+
+def test_tampered_shared_object_is_refused(installed: Installed) -> None:
+    with (installed.plugins / "bell/bell.so").open("ab") as file:
+        file.write(b"x")
+    assert installed.refusal().endswith("/bell/bell.so: is not what the manifest says")
+
+
+def test_plugin_for_another_abi_is_refused(installed: Installed) -> None:
+    installed.vouch(installed.manifest("bell", abi="0" * 64))
+    assert f"is for the ABI {'0' * 12}, this host has {installed.abi[:12]}" in installed.refusal()
+
+
+def test_plugin_of_another_core_is_refused(installed: Installed) -> None:
+    installed.vouch(installed.manifest("bell", core="other"))
+    assert "is for the core other" in installed.refusal()
+
+
+def test_manifest_of_another_plugin_is_refused(installed: Installed) -> None:
+    for end in (".manifest", ".manifest.sig"):
+        shutil.copyfile(installed.plugins / f"bell{end}", installed.plugins / f"echo{end}")
+    assert "is not of the plugin echo" in installed.refusal()
+
+
+def test_unsigned_plugin_is_refused(installed: Installed) -> None:
+    (installed.plugins / "bell.manifest.sig").unlink()
+    assert "bell.manifest.sig: is missing" in installed.refusal()
+
+
+def test_unknown_revoked_and_expired_keys_are_refused(installed: Installed) -> None:
+    other = signify.generate("ecdsa-p256")
+    installed.vouch(installed.manifest("bell"), other)
+    assert f"is of the unknown key {other.public.id.hex()}" in installed.refusal()
+    installed.lay_down()
+    (installed.trial / "share/keys/revoked").write_text(f"{installed.key.public.id.hex()}\n")
+    assert "which is revoked" in installed.refusal()
+    installed.lay_down()
+    text = installed.key.public.render("maker, expires 2001-01-01")
+    (installed.trial / "share/keys/maker.pub").write_bytes(text)
+    assert "which expired on 2001-01-01" in installed.refusal()
+
+
+def test_ecdsa_keys_count_and_those_of_the_administrator(installed: Installed) -> None:
+    other = signify.generate("ecdsa-p256")
+    installed.vouch(installed.manifest("bell"), other)
+    keys = installed.trial / "etc/keys.d"
+    keys.mkdir(parents=True)
+    (keys / "own.pub").write_bytes(other.public.render("own"))
+    try:
+        assert installed.start().returncode == 0
+    finally:
+        shutil.rmtree(keys)
+
+
+def test_file_that_no_manifest_names_is_refused(installed: Installed) -> None:
+    (installed.plugins / "bell/more.so").write_bytes(b"")
+    assert "/bell/more.so: is in no manifest" in installed.refusal()
+    installed.lay_down()
+    (installed.plugins / "stray").mkdir()
+    assert "stray.manifest: is missing" in installed.refusal()
+
+
+def test_plugin_whose_files_are_gone_is_missed(installed: Installed) -> None:
+    shutil.rmtree(installed.plugins / "bell")
+    assert installed.refusal().startswith("host: plugin bell: ")
+
+
+def test_plugin_that_others_can_change_is_refused(installed: Installed) -> None:
+    (installed.plugins / "bell/bell.so").chmod(0o666)
+    assert "can be written by others than its owner" in installed.refusal()
+    installed.lay_down()
+    installed.plugins.chmod(0o777)
+    assert "can be written by others than its owner" in installed.refusal()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_plugin_of_somebody_else_is_refused(installed: Installed) -> None:
+    os.chown(installed.plugins / "bell/bell.so", 65534, 65534)
+    assert "belongs neither to root nor to the user of this process" in installed.refusal()
+
+
+def test_link_in_place_of_a_plugin_is_refused(installed: Installed) -> None:
+    file = installed.plugins / "bell/bell.so"
+    file.rename(installed.trial / "elsewhere.so")
+    file.symlink_to(installed.trial / "elsewhere.so")
+    assert "is neither a file nor a directory" in installed.refusal()
+
+
+def test_plugin_that_is_needed_is_missed(installed: Installed) -> None:
+    for path in ("bell.manifest", "bell.manifest.sig", "bell/bell.so"):
+        (installed.plugins / path).unlink()
+    (installed.plugins / "bell").rmdir()
+    assert "needs the plugin bell, which is not there or refused" in installed.refusal()
+
+
+def test_server_starts_without_an_optional_plugin_that_is_refused(installed: Installed) -> None:
+    (installed.plugins / "shout/shout.so").write_bytes(b"nonsense")
+    done = installed.start()
+    assert done.stdout.splitlines() == ["bell ding", "echo dingding", "greet"]
+    assert "plugin shout: " in done.stderr and "starts without the optional plugin shout" in done.stderr
+
+
+def test_optional_is_what_a_trusted_manifest_says(installed: Installed) -> None:
+    file = installed.plugins / "bell.manifest"
+    file.write_text(file.read_text().replace("order 0\n", "order 0\noptional\n"))
+    assert "does not fit: the manifest was changed" in installed.refusal()
+
+
+def test_trust_in_the_distribution_ends_outside_of_its_directory(installed: Installed) -> None:
+    trust = installed.trial / "share/trust"
+    trust.write_text("distribution\n")
+    try:
+        assert "plugins from there need signatures" in installed.refusal()
+    finally:
+        trust.write_text("signature\n")
+
+
+def test_gos_own_check_is_told_if_a_manifest_vouches_for_another_build(installed: Installed, bench: Bench) -> None:
+    bench.edit("server/registry/registry.go", "func Add(name string)", "func Add(name string, _ ...int)")
+    content = bench.build()[0].plugins["bell"].entries[0].content
+    assert content is not None
+    (installed.plugins / "bell/bell.so").write_bytes(content.read())
+    installed.vouch(installed.manifest("bell"))
+    assert re.search(r"plugin was built with a different version of package example.com/", installed.refusal())
+
+
+def test_another_body_of_a_function_is_another_abi(whole: tuple[Bench, Outcome, Lock], bench: Bench) -> None:
+    # Go's own check does not see it.
+    bench.edit("server/registry/registry.go", "sort.Strings(names)\n", 'sort.Strings(names)\n\tprintln("x")\n')
+    assert bench.build()[0].abi != whole[1].abi
+
+
+def test_changed_plugin_does_not_change_the_abi(whole: tuple[Bench, Outcome, Lock], bench: Bench) -> None:
+    (bench.root / "bell/sound.txt").write_text("dong\n")
+    assert bench.build()[0].abi == whole[1].abi
+
+
+def test_files_are_stripped_and_ask_for_no_more_than_the_relations_say(whole: tuple[Bench, Outcome, Lock]) -> None:
+    for name, payload in {"core": whole[1].core, **whole[1].plugins}.items():
+        content = payload.entries[0].content
+        assert content is not None
+        path = whole[0].workdir / "judged"
+        path.write_bytes(content.read())
+        said = subprocess.run(["readelf", "-V", "-S", "-W", path], capture_output=True, text=True, check=True).stdout
+        asked = re.findall(r"GLIBC_(2\.[0-9.]+)", said)
+        newest = max(asked, key=glibc.number)
+        assert [str(item.version) for item in payload.depends["deb"][0]] == [newest], name  # type: ignore[union-attr]  # relations only
+        assert payload.depends["rpm"][0][0].name == f"libc.so.6(GLIBC_{newest})(64bit)"
+        assert ".symtab" not in said and ".debug_info" not in said
+
+
+def test_target_with_an_older_c_library_is_refused_with_a_symbol(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = {**targets.TARGETS, "debian12": replace(targets.TARGETS["debian12"], glibc="2.28")}
+    monkeypatch.setattr(targets, "TARGETS", old)
+    with pytest.raises(BuildError, match=r"needs GLIBC_2\.\d+ \(\w+@GLIBC_2\.\d+\), but debian12 has glibc 2\.28"):
+        bench.build()
+
+
+def test_assembler_that_cannot_be_in_a_plugin_is_told_with_the_tag(bench: Bench) -> None:
+    # As in github.com/cespare/xxhash v1.1.0: R15 is used across a reference to data.
+    (bench.root / "bell/sum_amd64.s").write_text(
+        '#include "textflag.h"\n\nDATA ·seed(SB)/8, $1\nGLOBL ·seed(SB), RODATA, $8\n\n'
+        "TEXT ·sum(SB), NOSPLIT, $0-8\n\tMOVQ $3, R15\n\tADDQ ·seed(SB), R15\n\tMOVQ R15, ret+0(FP)\n\tRET\n"
+    )
+    (bench.root / "bell/sum.go").write_text("package bell\n\nfunc sum() int\n\nvar Sum = sum()\n")
+    outcome, _ = bench.build()
+    assert sorted(outcome.plugins) == ["shout"]
+    told = {failure.plugin: failure.message for failure in outcome.failures}
+    assert "R15 is clobbered" in told["bell"] and 'write tags = ["purego"]' in told["bell"]
+
+
+def test_plugin_that_does_not_compile_is_named_while_others_build(bench: Bench) -> None:
+    bench.edit("bell/bell.go", "strings.TrimSpace(sound)", "strings.TrimSpace(loud)")
+    outcome, _ = bench.build()
+    assert sorted(outcome.plugins) == ["shout"]
+    assert {failure.plugin for failure in outcome.failures} == {"bell", "echo"}
+
+
+def test_plugin_that_breaks_the_start_is_found(bench: Bench) -> None:
+    bench.edit("server/shout/shout.go", 'registry.Add("shout")', 'registry.Add("shout"); panic("too loud")')
+    outcome, _ = bench.build()
+    assert [failure.plugin for failure in outcome.failures] == ["shout"]
+    assert "panic: too loud" in outcome.failures[0].message
+
+
+def test_lines_of_main_are_refused(bench: Bench) -> None:
+    bench.edit("mkpkgs.toml", 'go-plugin.module = "./bell"', 'go-plugin = { module = "./bell", lines = ["f()"] }')
+    with pytest.raises(ProjectError) as refused:
+        load(bench.root / "mkpkgs.toml")
+    assert [(p.key, p.what) for p in refused.value.problems] == [
+        ("plugin.bell.go-plugin.lines", "cannot be used: main is compiled before there are plugins")
+    ]
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("judge")
+    (folder / "opener").mkdir()
+    (folder / "go.mod").write_text("module judge\n\ngo 1.21\n")
+    (folder / "opener/verify.go").write_text(render("go-plugin/verify.go.j2"))
+    shutil.copyfile(Path(__file__).with_name("go_plugin_vectors.go"), folder / "main.go")
+    subprocess.run(["go", "vet", "./..."], cwd=folder, check=True)
+    subprocess.run(["go", "build", "-o", "judge", "."], cwd=folder, check=True)
+    return folder / "judge"
+
+
+def verdicts(judge: Path, kind: str, cases: list[Path]) -> dict[str, str]:
+    done = subprocess.run([judge, kind, *cases], capture_output=True, text=True, check=True).stdout
+    return dict(line.split("\t") for line in done.splitlines())
+
+
+def test_verifier_judges_manifests_as_all_readers_do(judge: Path) -> None:
+    for folder in ("good", "bad"):
+        cases = sorted((MANIFESTS / folder).iterdir())
+        assert len(cases) > 5
+        assert verdicts(judge, "manifest", cases) == {str(case): folder for case in cases}
+
+
+def test_verifier_judges_signatures_as_all_readers_do(judge: Path) -> None:
+    good = sorted((make.FOLDER / "good").iterdir())
+    bad = sorted((make.FOLDER / "bad").iterdir())
+    expected = {str(case): "good" for case in good}
+    expected |= {str(case): (case / "reason").read_text().strip() for case in bad}
+    assert verdicts(judge, "signature", [*good, *bad]) == expected
+
+
+def test_generated_go_is_formatted(whole: tuple[Bench, Outcome, Lock]) -> None:
+    host = whole[0].workdir / "amd64/host"
+    files = [host / "aa_mkpkgs.go", *host.glob("opener/*.go"), *host.glob("plugins/*/main.go")]
+    done = subprocess.run(["gofmt", "-l", *files], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+
+
+def test_lock_has_the_drivers_name(whole: tuple[Bench, Outcome, Lock]) -> None:
+    assert list(tomllib.loads(whole[2].text)) == ["go-plugin"]

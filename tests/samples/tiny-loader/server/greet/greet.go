@@ -1,0 +1,5 @@
+package greet
+
+import "example.com/host/registry"
+
+func init() { registry.Add("greet") }

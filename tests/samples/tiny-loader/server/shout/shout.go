@@ -1,0 +1,5 @@
+package shout
+
+import "example.com/host/registry"
+
+func init() { registry.Add("shout") }
