@@ -70,7 +70,7 @@ class _Elf:
         return self.data[at : self.data.index(b"\0", at)].decode("ascii", "replace")
 
     def versions(self) -> Iterator[tuple[int, str]]:
-        """Number and name of each version: a file (vn_version, vn_cnt, vn_file, vn_aux, vn_next) has a chain of them."""
+        """Number and name of each version. A file (vn_version, vn_cnt, vn_file, vn_aux, vn_next) has a chain."""
         for section in self.of_type(_VERNEED):
             at, names = section[4], self.sections[section[6]][4]
             while True:

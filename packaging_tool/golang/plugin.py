@@ -159,7 +159,7 @@ def _build_plugins(job: Job, host: Path) -> tuple[dict[str, Path], dict[str, tup
 
 
 def _advice(message: str) -> str:
-    """What to do about assembler that a plugin cannot have: its registers hold the place of shared data (Go, `-dynlink`)."""
+    """What to do about assembler that a plugin cannot have: there R15 holds the place of data (Go, `-dynlink`)."""
     if not re.search(r"\bR15 is clobbered\b|when dynamic linking", message):
         return ""
     return (

@@ -1,0 +1,131 @@
+"""A server that opens Go plugins itself, installed by apt into a booted Debian 12."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import roots
+from tests.machine import lines
+from tests.systems import Apt, System
+from tests.workspace import Workspace, newest
+
+pytestmark = pytest.mark.acceptance
+
+SAMPLE = Path(__file__).parent.parent / "samples/tiny-loader"
+SERVING = "/usr/lib/host/bin/serving/plugins"
+BELL, ECHO, GREET, SHOUT = "bell ding", "echo dingding", "greet", "shout"
+
+
+@pytest.fixture(scope="session")
+def loader(shared: Path) -> Workspace:
+    """The sample server `host` 0.1.0, built for apt and dnf."""
+    with roots.locked(shared / "loader.lock"):
+        if not (shared / "loader").exists():
+            project = Workspace.create(SAMPLE, shared / "loader-making")
+            file = project.root / "mkpkgs.toml"
+            file.write_text(file.read_text().replace('["debian12"]', '["debian12", "el9"]'))
+            project.mkpkgs()
+            (shared / "loader-making").rename(shared / "loader")
+    return Workspace.at(shared / "loader")
+
+
+@pytest.fixture
+def project(loader: Workspace, tmp_path: Path) -> Workspace:
+    """A copy to change."""
+    return loader.copy(tmp_path / "copy")
+
+
+@pytest.fixture
+def debian(bootable: None, project: Workspace, tmp_path: Path) -> Iterator[System]:
+    with Apt(project.dist, tmp_path / "machine", "host") as system:
+        system.use()
+        yield system
+
+
+def said(system: System) -> list[str]:
+    """What the running service said when it started: a line per plugin that it opened."""
+    identity = system.sh("systemctl show -p InvocationID --value host").strip()
+    return lines(system.sh(f"journalctl --sync; journalctl -o cat _SYSTEMD_INVOCATION_ID={identity} _COMM=host-core + "
+                           f"_SYSTEMD_INVOCATION_ID={identity} _COMM=host"))  # fmt: skip
+
+
+def raise_abi(project: Workspace) -> None:
+    """Another version of the server, in which a function that plugins call has another body."""
+    project.replace("mkpkgs.toml", version="0.2.0")
+    file = project.root / "server/registry/registry.go"
+    file.write_text(file.read_text().replace("names = append(names, name)", 'names = append(names, name+"!")'))
+    project.mkpkgs()
+
+
+def test_plugins_come_and_go_with_one_restart_each(debian: System) -> None:
+    debian.install("host")
+    assert said(debian) == [GREET]
+    debian.install(*debian.plugin("echo", "shout"))
+    assert said(debian) == [BELL, ECHO, GREET, SHOUT]
+    assert debian.starts() == 2
+    assert debian.run("host-plugins", "status").returncode == 0
+    # What the administrator starts by hand is the same.
+    assert lines(debian.sh("host")) == [BELL, ECHO, GREET, SHOUT]
+    debian.remove("host-plugin-echo", "host-plugin-bell")
+    assert said(debian) == [GREET, SHOUT]
+    assert debian.starts() == 3
+    debian.purge()
+    assert debian.installed() == {}
+    assert debian.run("test", "-e", "/usr/lib/host", check=False).returncode == 1
+
+
+def test_core_and_plugins_are_upgraded_in_lockstep(debian: System, project: Workspace) -> None:
+    debian.install("host", *debian.plugin("echo", "shout"))
+    before = debian.starts()
+    raise_abi(project)
+    debian.upgrade()
+    assert said(debian) == [f"{name}!" for name in (BELL, ECHO, GREET, SHOUT)]
+    assert debian.starts() == before + 1
+
+
+def test_plugin_for_another_abi_is_refused(debian: System, project: Workspace) -> None:
+    debian.install("host", *debian.plugin("shout"))
+    before = debian.starts()
+    raise_abi(project)
+    foreign = newest(project.dist, "host-plugin-bell", "deb")
+    debian.put(foreign, "/root/bell.deb")
+    # apt refuses at once; whoever forces it in is refused by apply, and the old set serves on.
+    refused = debian.apt("install", "/root/bell.deb", check=False)
+    assert refused.returncode != 0
+    assert "host-abi-" in refused.stdout
+    assert "ABI" in debian.force(foreign).stdout
+    assert said(debian) == [GREET, SHOUT]
+    # Also after a crash: the set in use has its own manifests.
+    debian.sh("systemctl restart host")
+    assert said(debian) == [GREET, SHOUT]
+    assert debian.starts() == before + 1
+
+
+def test_tampered_plugin_is_refused_at_start_and_by_apply(debian: System) -> None:
+    debian.install("host", *debian.plugin("bell"))
+    debian.sh(f"printf x >>{SERVING}/bell/bell.so")
+    done = debian.run("host", check=False)
+    assert done.returncode == 1
+    assert f"plugin bell: {SERVING}/bell/bell.so: is not what the manifest says" in done.stdout
+    assert "repair: reinstall the package host-plugin-bell, or call host-plugins apply" in done.stdout
+    debian.sh("host-plugins apply")
+    assert said(debian) == [BELL, GREET]
+    debian.sh("printf x >>/usr/lib/host/plugins/bell/bell.so")
+    refused = debian.run("host-plugins", "apply", check=False)
+    assert refused.returncode != 0
+    assert "bell.so" in refused.stdout
+    debian.sh("systemctl restart host")
+    assert said(debian) == [BELL, GREET]
+
+
+def test_packages_depend_on_the_c_library_that_their_files_need(loader: Workspace) -> None:
+    for name in ("host", "host-plugin-bell"):
+        deb = ["dpkg-deb", "-f", newest(loader.dist, name, "deb"), "Depends"]
+        assert "libc6 (>= 2." in subprocess.run(deb, capture_output=True, text=True, check=True).stdout
+        rpm = ["rpm", "-qp", "--nosignature", "--requires", newest(loader.dist, name, "rpm")]
+        asked = subprocess.run(rpm, capture_output=True, text=True, check=True).stdout.splitlines()
+        assert any(line.startswith("libc.so.6(GLIBC_2.") and line.endswith(")(64bit)") for line in asked)
