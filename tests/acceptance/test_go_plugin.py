@@ -40,7 +40,7 @@ def project(loader: Workspace, tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture
-def debian(bootable: None, project: Workspace, tmp_path: Path) -> Iterator[System]:
+def debian(bootable: None, project: Workspace, tmp_path: Path) -> Iterator[Apt]:
     with Apt(project.dist, tmp_path / "machine", "host") as system:
         system.use()
         yield system
@@ -61,7 +61,7 @@ def raise_abi(project: Workspace) -> None:
     project.mkpkgs()
 
 
-def test_plugins_come_and_go_with_one_restart_each(debian: System) -> None:
+def test_plugins_come_and_go_with_one_restart_each(debian: Apt) -> None:
     debian.install("host")
     assert said(debian) == [GREET]
     debian.install(*debian.plugin("echo", "shout"))
@@ -78,7 +78,7 @@ def test_plugins_come_and_go_with_one_restart_each(debian: System) -> None:
     assert debian.run("test", "-e", "/usr/lib/host", check=False).returncode == 1
 
 
-def test_core_and_plugins_are_upgraded_in_lockstep(debian: System, project: Workspace) -> None:
+def test_core_and_plugins_are_upgraded_in_lockstep(debian: Apt, project: Workspace) -> None:
     debian.install("host", *debian.plugin("echo", "shout"))
     before = debian.starts()
     raise_abi(project)
@@ -87,7 +87,7 @@ def test_core_and_plugins_are_upgraded_in_lockstep(debian: System, project: Work
     assert debian.starts() == before + 1
 
 
-def test_plugin_for_another_abi_is_refused(debian: System, project: Workspace) -> None:
+def test_plugin_for_another_abi_is_refused(debian: Apt, project: Workspace) -> None:
     debian.install("host", *debian.plugin("shout"))
     before = debian.starts()
     raise_abi(project)
@@ -105,7 +105,7 @@ def test_plugin_for_another_abi_is_refused(debian: System, project: Workspace) -
     assert debian.starts() == before + 1
 
 
-def test_tampered_plugin_is_refused_at_start_and_by_apply(debian: System) -> None:
+def test_tampered_plugin_is_refused_at_start_and_by_apply(debian: Apt) -> None:
     debian.install("host", *debian.plugin("bell"))
     debian.sh(f"printf x >>{SERVING}/bell/bell.so")
     done = debian.run("host", check=False)
@@ -124,8 +124,8 @@ def test_tampered_plugin_is_refused_at_start_and_by_apply(debian: System) -> Non
 
 def test_packages_depend_on_the_c_library_that_their_files_need(loader: Workspace) -> None:
     for name in ("host", "host-plugin-bell"):
-        deb = ["dpkg-deb", "-f", newest(loader.dist, name, "deb"), "Depends"]
+        deb: list[str | Path] = ["dpkg-deb", "-f", newest(loader.dist, name, "deb"), "Depends"]
         assert "libc6 (>= 2." in subprocess.run(deb, capture_output=True, text=True, check=True).stdout
-        rpm = ["rpm", "-qp", "--nosignature", "--requires", newest(loader.dist, name, "rpm")]
+        rpm: list[str | Path] = ["rpm", "-qp", "--nosignature", "--requires", newest(loader.dist, name, "rpm")]
         asked = subprocess.run(rpm, capture_output=True, text=True, check=True).stdout.splitlines()
         assert any(line.startswith("libc.so.6(GLIBC_2.") and line.endswith(")(64bit)") for line in asked)

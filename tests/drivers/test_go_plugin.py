@@ -102,7 +102,11 @@ class Installed:
         (self.plugins / f"{manifest.plugin}.manifest.sig").write_bytes((key or self.key).sign(text, "test"))
 
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        argv = [self.trial / "host", *([] if env else ["--pluginsdir", str(self.plugins)]), *arguments]
+        argv: list[str | Path] = [
+            self.trial / "host",
+            *([] if env else ["--pluginsdir", str(self.plugins)]),
+            *arguments,
+        ]
         return subprocess.run(argv, env=env or {}, capture_output=True, text=True, check=False, timeout=60)
 
     def refusal(self) -> str:
@@ -152,11 +156,52 @@ def test_server_without_plugins_is_upstreams(installed: Installed) -> None:
 
 def test_directory_is_an_argument_that_the_server_never_sees_or_a_variable(installed: Installed) -> None:
     assert installed.start("arguments", "a", "b").stdout == "[a b]\n"
-    joined = [installed.trial / "host", "arguments", "a", f"--pluginsdir={installed.plugins}"]
+    joined: list[str | Path] = [installed.trial / "host", "arguments", "a", f"--pluginsdir={installed.plugins}"]
     assert subprocess.run(joined, env={}, capture_output=True, text=True).stdout == "[a]\n"
-    kept = [installed.trial / "host", "arguments", "--", "--pluginsdir", "x"]
+    kept: list[str | Path] = [installed.trial / "host", "arguments", "--", "--pluginsdir", "x"]
     assert subprocess.run(kept, env={}, capture_output=True, text=True).stdout == "[-- --pluginsdir x]\n"
     assert "bell ding" in installed.start(env={"HOST_PLUGINSDIR": str(installed.plugins)}).stdout
+
+
+@pytest.mark.parametrize("trust", ["signature", "distribution"])
+def test_set_that_apply_made_has_its_own_manifests(installed: Installed, trust: str) -> None:
+    trial = installed.trial
+    (trial / "manifests").mkdir()
+    try:
+        for path in installed.plugins.glob("*.manifest*"):
+            if trust == "signature" or path.suffix == ".manifest":
+                path.rename(trial / "manifests" / path.name)
+            else:
+                path.unlink()
+        installed.plugins.rename(trial / "none")
+        (trial / "share/trust").write_text(f"{trust}\n")
+        done = subprocess.run([trial / "host"], env={}, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines() == ["bell ding", "echo dingding", "greet", "shout"]
+        (trial / "none/bell/bell.so").write_bytes(b"")
+        done = subprocess.run([trial / "host"], env={}, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "bell.so: is not what the manifest says" in done.stderr
+    finally:
+        (trial / "share/trust").write_text("signature\n")
+        for place in ("manifests", "none"):
+            shutil.rmtree(trial / place, ignore_errors=True)
+
+
+def test_plugin_that_apply_did_not_lay_down_is_missed_unless_it_is_disabled(installed: Installed) -> None:
+    trial = installed.trial
+    (trial / "share/plugins").mkdir()
+    try:
+        for path in installed.plugins.glob("bell.manifest*"):
+            shutil.copyfile(path, trial / "share/plugins" / path.name)
+        done = subprocess.run([trial / "host"], env={}, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "host: plugin bell: " in done.stderr
+        (trial / "etc/plugins.d").mkdir(parents=True)
+        (trial / "etc/plugins.d/disabled").write_text("bell\n")
+        assert subprocess.run([trial / "host"], env={}, capture_output=True, text=True).stdout == "greet\n"
+    finally:
+        for place in ("share/plugins", "etc"):
+            shutil.rmtree(trial / place, ignore_errors=True)
 
 
 def test_directory_that_is_missing_is_refused(installed: Installed) -> None:

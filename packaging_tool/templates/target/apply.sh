@@ -95,7 +95,8 @@ assemble() {
     # For servers that verify once more: these belong to the copies, whatever is unpacked meanwhile.
     mkdir -m 0755 "$W/set/manifests"
     while IFS=$TAB read -r _ name _; do
-        cp "$W/m/$name.manifest"* "$W/set/manifests/"
+        cp "$W/m/$name.manifest" "$W/set/manifests/"
+        if [ "$TRUST" = signature ]; then cp "$W/m/$name.manifest.sig" "$W/set/manifests/"; fi
     done <"$W/used"
     find "$W/set/manifests" -type f -exec chmod 0644 {} +
 {% endif %}
