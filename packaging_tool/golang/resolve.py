@@ -187,7 +187,7 @@ def _get(go: Toolchain, folder: Path, request: Request, modules: Sequence[Wanted
         owners = [m.owner for m in modules if m.path in error.message]
         hint = "the versions of core and plugins must go together: choose others in the project file"
         if newer := re.search(r"requires go >= (\d[\w.]*) \(running", error.message):
-            hint = f'write go = "{newer[1]}" in the core's table of the driver: the go command downloads that version'
+            hint = f'write go = "{newer[1]}" in the table of the driver: the go command downloads that version'
         raise BuildError(f"{', '.join(owners) or 'the modules'}: {error.message}", hint=hint) from error
 
 
