@@ -91,8 +91,7 @@ def build(job: Job, place: Place) -> Result:
     job.listener.step(f"link the plugins of {job.core} for {job.architecture}")
     plugins, broken = _build_plugins(job, host)
     failed |= building.with_dependents(job, broken)
-    if not failed.keys() >= {plugin.name for plugin in job.plugins} or not job.plugins:
-        failed |= building.with_dependents(job, _prove(building.without(job, failed), place, abi, plugins))
+    failed |= building.with_dependents(job, _prove(building.without(job, failed), place, abi, plugins))
     good = [plugin.name for plugin in job.plugins if plugin.name not in failed]
     modules = {"core": building.modules_of(job, packages, core_paths)}
     modules |= {f"plugin {name}": building.modules_of(job, packages, codes[name].packages) for name in good}
