@@ -116,7 +116,8 @@ class Driver:
         plugin.prepare(job, _place(project))
         describe = settings.Describer(project, request, Silent())
         job, packages, failed = building.begin(job, compiled=False)
-        core_paths, codes = building.parts_of(job, packages)
+        core_paths = plugin.paths_of_core(job, packages)
+        _, codes = building.parts_of(job, packages)
         built = job.lock.built.get(architecture)
         return Outcome(
             built.abi if built else "0" * 64,

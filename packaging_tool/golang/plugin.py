@@ -18,9 +18,10 @@ from pathlib import Path
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.golang import build as building
 from packaging_tool.golang.build import Job, PluginJob
+from packaging_tool.golang.closure import closure
 from packaging_tool.golang.lockfile import Built
 from packaging_tool.golang.resolve import module_name
-from packaging_tool.golang.toolchain import GOARCH, GoModule
+from packaging_tool.golang.toolchain import GOARCH, GoModule, GoPackage
 from packaging_tool.package.manifest import File, Manifest
 from packaging_tool.package.templates import render
 from packaging_tool.run import run
@@ -68,18 +69,23 @@ def prepare(job: Job, place: Place, abi: str = "", folder: str = "host") -> Path
     return host
 
 
+def paths_of_core(job: Job, packages: Mapping[str, GoPackage]) -> tuple[str, ...]:
+    """Import paths of the core, with what opens plugins and all that this needs.
+
+    Not the host main itself: the ABI is in it, and its text in the ABI. `import "C"` means runtime/cgo.
+    """
+    main = module_name(job.core)
+    return tuple(sorted(closure(packages, [main, "runtime", "runtime/cgo"]).keys() - {main}))
+
+
 def build(job: Job, place: Place) -> Result:
     """Build everything. Raises BuildError if the core fails, CommandError, OSError."""
     job.listener.step(f"compile {job.core} and its plugins for {job.architecture}")
     host = prepare(job, place)
     job, packages, failed = building.begin(job, compiled=True)
-    core_paths, codes = building.parts_of(job, packages)
-    archives = {}
-    for path in core_paths:
-        export = packages[path].export
-        # The host main has the ABI in it; its text is in there anyway.
-        if export is not None and path != module_name(job.core):
-            archives[path] = hashlib.sha256(export.read_bytes()).hexdigest()
+    core_paths = paths_of_core(job, packages)
+    _, codes = building.parts_of(job, packages)
+    archives = {path: _digest(export) for path in core_paths if (export := packages[path].export) is not None}
     hashes = {tool: _digest(job.toolchain.tools / tool) for tool in ("compile", "link")}
     abi = _identity(job, place, hashes, archives)
     prepare(job, place, abi)

@@ -339,6 +339,20 @@ def test_another_body_of_a_function_is_another_abi(whole: tuple[Bench, Outcome, 
     assert bench.build()[0].abi != whole[1].abi
 
 
+def test_abi_covers_what_opens_the_plugins(
+    whole: tuple[Bench, Outcome, Lock], bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archives = tomllib.loads(whole[2].text)["go-plugin"]["built"]["amd64"]["archives"]
+    assert {"mkpkgs/host/opener", "plugin", "crypto/ed25519", "runtime/cgo"} <= archives.keys()
+
+    def another(name: str, **variables: object) -> str:
+        text = render(name, **variables)
+        return text.replace("starts without the", "begins without the")
+
+    monkeypatch.setattr("packaging_tool.golang.plugin.render", another)
+    assert bench.build()[0].abi != whole[1].abi
+
+
 def test_changed_plugin_does_not_change_the_abi(whole: tuple[Bench, Outcome, Lock], bench: Bench) -> None:
     (bench.root / "bell/sound.txt").write_text("dong\n")
     assert bench.build()[0].abi == whole[1].abi
