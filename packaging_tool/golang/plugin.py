@@ -81,13 +81,15 @@ def paths_of_core(job: Job, packages: Mapping[str, GoPackage]) -> tuple[str, ...
 def build(job: Job, place: Place) -> Result:
     """Build everything. Raises BuildError if the core fails, CommandError, OSError."""
     job.listener.step(f"compile {job.core} and its plugins for {job.architecture}")
+    # It is asked first, since it says best what is to be installed if it is missing.
+    compiler = _compiler(job)
     host = prepare(job, place)
     job, packages, failed = building.begin(job, compiled=True)
     core_paths = paths_of_core(job, packages)
     _, codes = building.parts_of(job, packages)
     archives = {path: _digest(export) for path in core_paths if (export := packages[path].export) is not None}
     hashes = {tool: _digest(job.toolchain.tools / tool) for tool in ("compile", "link")}
-    abi = _identity(job, place, hashes, archives)
+    abi = _identity(job, place, compiler, hashes, archives)
     prepare(job, place, abi)
     core = job.folder / "core"
     try:
@@ -110,12 +112,12 @@ def build(job: Job, place: Place) -> Result:
     )
 
 
-def _identity(job: Job, place: Place, tools: Mapping[str, str], archives: Mapping[str, str]) -> str:
+def _identity(job: Job, place: Place, compiler: str, tools: Mapping[str, str], archives: Mapping[str, str]) -> str:
     """The ABI: SHA-256 of a text as in `golang.abi`, with these lines: buildmode, file of the host main, cc."""
     lines = [
         f"architecture {job.architecture}",
         "buildmode plugin",
-        f"cc {_compiler(job)}",
+        f"cc {compiler}",
         f"core {job.core}",
         "driver go-plugin",
         f"go {job.lock.go}",

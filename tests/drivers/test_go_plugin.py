@@ -17,7 +17,7 @@ import pytest
 from packaging_tool import targets
 from packaging_tool.drivers.base import Lock, Outcome
 from packaging_tool.drivers.go_plugin import Driver
-from packaging_tool.errors import BuildError, ProjectError
+from packaging_tool.errors import BuildError, CommandError, ProjectError
 from packaging_tool.golang import glibc
 from packaging_tool.listener import Silent
 from packaging_tool.package.manifest import File, Manifest
@@ -450,8 +450,21 @@ def test_verifier_judges_signatures_as_all_readers_do(judge: Path) -> None:
 def test_generated_go_is_formatted(whole: tuple[Bench, Outcome, Lock]) -> None:
     host = whole[0].workdir / "amd64/host"
     files = [host / "aa_mkpkgs.go", *host.glob("opener/*.go"), *host.glob("plugins/*/main.go")]
-    done = subprocess.run(["gofmt", "-l", *files], capture_output=True, text=True, check=True)
+    root = subprocess.run(["go", "env", "GOROOT"], capture_output=True, text=True, check=True).stdout.strip()
+    done = subprocess.run([Path(root, "bin/gofmt"), "-l", *files], capture_output=True, text=True, check=True)
     assert done.stdout == ""
+
+
+def test_compiler_that_is_missing_is_said_with_what_to_install(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = shutil.which("go")
+    assert go is not None
+    (bench.root / "bin").mkdir()
+    (bench.root / "bin/go").symlink_to(go)
+    monkeypatch.setenv("PATH", str(bench.root / "bin"))
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(CommandError, match="gcc: not found") as missing:
+        bench.build()
+    assert "gcc and libc6-dev" in missing.value.hint
 
 
 def test_lock_has_the_drivers_name(whole: tuple[Bench, Outcome, Lock]) -> None:
