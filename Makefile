@@ -12,6 +12,8 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 # setup puts a Go there only where the machine's own is too old.
 export PATH := $(BIN):$(PATH)
+# Machines that boot, sleep and are fetched leave processors idle.
+WORKERS := $(shell echo $$(($$(nproc) + 1)))
 DESTDIR ?=
 PREFIX ?= /usr/local
 
@@ -38,7 +40,7 @@ unit: setup ## fast tests
 	$(call timed,$(BIN)/pytest -q -n auto --dist loadfile)
 
 acceptance: setup ## boot real systems; install, upgrade and remove real packages with apt and dnf
-	$(call timed,$(BIN)/pytest -q -n auto --dist loadfile -m acceptance --durations=15)
+	$(call timed,$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m acceptance --durations=25)
 
 test: ## lint, unit and acceptance tests: what CI runs
 	@start=$$SECONDS; $(MAKE) --no-print-directory lint unit acceptance; echo "== test: $$((SECONDS - start)) s"

@@ -150,23 +150,6 @@ class Machine:
             raise MachineError(f"{shlex.join(map(str, argv))}: status {done.returncode}\n{done.stdout}")
         return done
 
-    def run_with_memory(self, size: int, *argv: str) -> Done | None:
-        """Run a program inside with so much memory, in bytes, and no swap; None if this machine cannot limit it."""
-        group = Path("/sys/fs/cgroup/memory") / f"{self.name}-limited"
-        try:
-            group.mkdir()
-            (group / "memory.limit_in_bytes").write_text(f"{size}\n")
-        except OSError:
-            return None
-        clean = [f"{key}={value}" for key, value in ENVIRONMENT.items()]
-        enter = ["sh", "-c", 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"', "sh", str(group)]
-        command = [*enter, *self._into(), "env", "-i", *clean, *argv]
-        try:
-            return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
-        finally:
-            _wait(lambda: not (group / "cgroup.procs").read_text(), 20, lambda: f"processes stay in {group}")
-            group.rmdir()
-
     def sh(self, script: str, *, check: bool = True, timeout: float = 300) -> str:
         """Run shell text inside with `set -e`; returns what it printed."""
         return self.run("sh", "-ec", script, check=check, timeout=timeout).stdout

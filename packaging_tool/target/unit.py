@@ -41,7 +41,9 @@ HARDENING: Mapping[str, str] = {
 # and leaves the try and the restart to systemd, which takes orders of CAP_SYS_ADMIN only. rpm wants to write to its
 # database even to read it.
 APPLY: Mapping[str, str] = {
-    "CapabilityBoundingSet": "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_SYS_ADMIN",
+    "CapabilityBoundingSet": (
+        "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_SETGID CAP_SETUID CAP_SYS_ADMIN"
+    ),
     "NoNewPrivileges": "yes",
     "ProtectSystem": "strict",
     "ReadWritePaths": "/run /usr/lib/{core} -/var/lib/rpm -/usr/lib/sysimage/rpm",

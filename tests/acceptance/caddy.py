@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from tests.machine import lines
 from tests.systems import System
 from tests.workspace import newest
@@ -143,7 +141,9 @@ class CaddyLife:
     def test_it_binds_the_ports_of_the_web_and_is_hardened_all_the_same(self, life: System) -> None:
         configure(life, WEB)
         assert "over http" in life.run("curl", "-s", "--retry", "9", "--retry-connrefused", "http://127.0.0.1/").stdout
-        assert "over https" in life.run("curl", "-sk", "https://localhost/").stdout
+        assert (
+            "over https" in life.run("curl", "-sk", "--retry", "9", "--retry-all-errors", "https://localhost/").stdout
+        )
         # The threshold is the exposure times ten; above it the status is not 0.
         life.run("systemd-analyze", "security", "--threshold=20", "--no-pager", "caddy.service")
         assert life.run("systemctl", "list-timers", "--all", "--no-legend", "caddy*").stdout == ""
@@ -161,27 +161,6 @@ class CaddyLife:
             "git -c user.name=t -c user.email=t@example.org commit -qam second"
         )
         assert "second" in wait_for(life, "/page.txt", "second")
-
-    def test_with_256_mb_of_memory_the_old_one_serves_until_there_is_more(self, life: System) -> None:
-        # What apply does does not depend on who called it, so once is enough.
-        if life.suffix != "deb":
-            return
-        before = plugins(life)
-        package = newest(life.dist, "caddy-plugin-requestbody", life.suffix)
-        life.put(package, f"/root/{package.name}")
-        # The linker reads half a gigabyte of files again and again then, for longer than anybody waits.
-        limited = ("timeout", "-s", "KILL", "20", "caddy-plugins", "apply")
-        life.run("dpkg", "--no-triggers", "--install", f"/root/{package.name}")
-        done = life.run_with_memory(256 << 20, *limited)
-        if done is None:
-            pytest.skip("not shown: a limit of memory, since this machine has no memory controller")
-        status = life.run("caddy-plugins", "status", check=False)
-        assert plugins(life) == (before | {"requestbody"} if status.returncode == 0 else before), done.stdout
-        assert "second" in get(life, "/page.txt")
-        life.run("dpkg", "--configure", "--pending")
-        assert plugins(life) == before | {"requestbody"}
-        life.remove(*life.plugin("requestbody"))
-        assert life.run("caddy-plugins", "status").returncode == 0
 
     def test_other_programs_find_nothing_changed_on_disk(self, life: System) -> None:
         assert life.verify() == ""
