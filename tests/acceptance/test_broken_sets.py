@@ -24,7 +24,7 @@ MakeMachine = Callable[[Workspace, str], System]
 
 # What the new plugin does in its init on the target, where the build's own test cannot see it; what apply says of it.
 BREAKS: Mapping[str, tuple[str, str]] = {
-    "crash": ('panic("auth is broken")', "ended with status 2 when it was tried: "),
+    "crash": ('panic("auth is broken")', "ended with status 2 when it was tried: panic: auth is broken"),
     "exit": ("os.Exit(0)", "ended without a word when it was tried"),
     "hang": ("for {\n\t\t}", "did not end within 30 seconds when it was tried"),
     # It passes the try, and ends the service a moment after systemd has called it started.
