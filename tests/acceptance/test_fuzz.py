@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import roots
 from tests.fuzz import operations, transactions
 from tests.fuzz.families import FAMILIES
 
@@ -20,9 +19,8 @@ SEEDS = {"apt": (4, 3, 9), "dnf": (2, 8, 4)}
 @pytest.fixture(scope="session")
 def repositories(shared: Path, bootable: None) -> Path:
     """Repositories with all versions of all kinds of servers."""
-    with roots.locked(shared / "fuzz.lock"):
-        kinds = {operations.Sequence(family, seed).kind for family, seeds in SEEDS.items() for seed in seeds}
-        transactions.make_repositories(shared / "fuzz", kinds, sorted(FAMILIES))
+    kinds = {operations.Sequence(family, seed).kind for family, seeds in SEEDS.items() for seed in seeds}
+    transactions.make_repositories(shared / "fuzz", kinds, sorted(FAMILIES))
     return shared / "fuzz"
 
 
