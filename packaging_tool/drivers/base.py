@@ -74,14 +74,18 @@ class Target:
 
     assemble: text of a POSIX sh script that makes the working program, or "" if the core's own program is it; its
     contract stands in docs/architecture.md. tree: true if the server opens files of plugins by itself: it must read
-    them below /usr/lib/CORE/bin/serving/plugins/NAME, where only verified copies lie. depends: more relations of the
-    core, in neutral words. reload: true if the server takes a change of plugins by a reload.
+    them below /usr/lib/CORE/bin/serving/plugins/NAME, where only verified copies lie. arrange: with tree, text of a
+    POSIX sh script that writes what the server needs beside these copies, such as a list of them, or ""; its contract
+    stands there too. depends: more relations of the core, in neutral words. reload: true if the server takes a change
+    of plugins by a reload. restarts: false if a change of plugins waits for the next start that somebody else asks for.
     """
 
     assemble: str = ""
     tree: bool = False
+    arrange: str = ""
     depends: tuple[str, ...] = ()
     reload: bool = False
+    restarts: bool = True
 
 
 class Driver(Protocol):

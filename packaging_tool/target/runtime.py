@@ -97,8 +97,9 @@ def core_entries(project: Project, target: Target, abi: str, keys: Mapping[str, 
     ]
     if not _has_manual(project.core):
         entries.append(_manual(name, render("target/core.8.j2", **values)))
-    if target.assemble:
-        entries.append(_file(f"/usr/lib/{name}/assemble", target.assemble, mode=0o755))
+    for step, script in (("assemble", target.assemble), ("arrange", target.arrange)):
+        if script:
+            entries.append(_file(f"/usr/lib/{name}/{step}", script, mode=0o755))
     if place.user != "root":
         entries.append(_file(f"/usr/lib/sysusers.d/{name}.conf", render("systemd/sysusers.conf.j2", **values)))
     entries += [*_apply_units(place), *_try_units(project, place)]
@@ -201,7 +202,9 @@ def _values(project: Project, target: Target) -> dict[str, object]:
         "assemble": f"/usr/lib/{core.name}/assemble" if target.assemble else "",
         "events": EVENTS,
         **hooks.values(place),
+        "arrange": f"/usr/lib/{core.name}/arrange" if target.arrange else "",
         "tree": target.tree,
+        "restarts": target.restarts,
         "reload": target.reload and bool(core.service and core.service.reload),
         "parents": _parents(f"/usr/lib/{place.core}", f"/usr/share/{place.core}", place.watched),
         "config_parents": _parents(f"{place.config_directory}/keys.d"),

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.target.machine import ASSEMBLE, AWKS, Key, Machine, build_base
+from packaging_tool.drivers.base import Target
+from tests.target.machine import ARRANGED, AWKS, LINKED, PLAIN, Key, Machine, build_base
 
 # As Debian has them, and as EL and Fedora have them.
 SHELLS = {"dash and mawk": ["dash"], "bash and gawk": ["bash", "--posix"]}
@@ -50,7 +51,13 @@ def any_machine(base: Path, key: Key, tmp_path: Path, shell: list[str]) -> Itera
 @pytest.fixture
 def plain_machine(base: Path, key: Key, tmp_path: Path) -> Iterator[Machine]:
     """A machine whose driver has no assemble step: the server opens the files of plugins itself."""
-    yield from _machine(base, key, tmp_path, SHELLS["dash and mawk"], assemble="")
+    yield from _machine(base, key, tmp_path, SHELLS["dash and mawk"], PLAIN)
+
+
+@pytest.fixture
+def arranged_machine(base: Path, key: Key, tmp_path: Path) -> Iterator[Machine]:
+    """As plain_machine, and the driver writes a list of the plugins beside them."""
+    yield from _machine(base, key, tmp_path, SHELLS["dash and mawk"], ARRANGED)
 
 
 @pytest.fixture(scope="session")
@@ -86,17 +93,17 @@ def _copy(base: Path, root: Path) -> None:
             subprocess.run(["cp", "-a", base / name, root / name], check=True)
 
 
-def _machine(base: Path, key: Key, directory: Path, shell: list[str], assemble: str = ASSEMBLE) -> Iterator[Machine]:
-    machine = machine_of(base, key, directory, shell, assemble)
+def _machine(base: Path, key: Key, directory: Path, shell: list[str], target: Target = LINKED) -> Iterator[Machine]:
+    machine = machine_of(base, key, directory, shell, target)
     yield machine
     shutil.rmtree(machine.root)
 
 
-def machine_of(base: Path, key: Key, directory: Path, shell: list[str], assemble: str = ASSEMBLE) -> Machine:
+def machine_of(base: Path, key: Key, directory: Path, shell: list[str], target: Target = LINKED) -> Machine:
     """A machine with the core alone, in directory."""
     root = directory / "root"
     _copy(base, root)
     if shell[0] == "bash":
         (root / "usr/bin/awk").unlink()
         (root / "usr/bin/awk").symlink_to(AWKS[-1])
-    return Machine(root, key, shell, assemble)
+    return Machine(root, key, shell, target)

@@ -81,6 +81,21 @@ for name; do
 done
 chmod 0755 "$output"
 """
+LINKED = Target(assemble=ASSEMBLE)
+PLAIN = Target(tree=True)
+# Writes a list of what the server is to open, as for servers that read such a file.
+ARRANGED = Target(
+    tree=True,
+    arrange="""#!/bin/sh
+set -eu
+set=$1
+shift
+for name; do
+    if [ -e "$set/plugins/$name/unloadable" ]; then echo "nobody can load $name" >&2; exit 1; fi
+    echo "load /usr/lib/fake/bin/serving/plugins/$name/code"
+done >"$set/loader/list"
+""",
+)
 
 
 def spec(check: str = "version") -> Project:
@@ -178,7 +193,7 @@ class Machine:
     """An installed machine with the core `fake` and no plugin; installed: root has the core already."""
 
     def __init__(
-        self, root: Path, key: Key, shell: Sequence[str], assemble: str = ASSEMBLE, *, installed: bool = False
+        self, root: Path, key: Key, shell: Sequence[str], target: Target = LINKED, *, installed: bool = False
     ) -> None:
         self.root, self.key, self.shell = root, key, shell
         self.bin = root / "usr/lib/fake/bin"
@@ -186,7 +201,7 @@ class Machine:
         self.plugins, self.share = root / "usr/lib/fake/plugins", root / "usr/share/fake"
         self.working_set, self.failed_set = self.bin / "serving/working-set", self.bin / "failed-set"
         if not installed:
-            self._install_core(Target(assemble=assemble, tree=not assemble))
+            self._install_core(target)
 
     def _install_core(self, target: Target) -> None:
         keys = {"fake.pub": self.key.public}

@@ -167,6 +167,31 @@ def test_a_server_that_opens_files_itself_sees_verified_copies_alone(plain_machi
     assert seen()["git/code"] == "one\n"
 
 
+def test_a_driver_writes_what_its_server_reads_beside_the_plugins(arranged_machine: Machine) -> None:
+    listed = arranged_machine.bin / "serving/loader/list"
+    assert arranged_machine.tool("apply").returncode == 0
+    assert listed.read_text() == "", "a server may ask for the list although there is no plugin"
+    arranged_machine.install("git")
+    arranged_machine.install("auth", order=7)
+    assert arranged_machine.tool("apply").returncode == 0
+    place = "load /usr/lib/fake/bin/serving/plugins"
+    both = f"{place}/auth/code\n{place}/git/code\n"
+    assert listed.read_text() == both
+
+    arranged_machine.install("bad", files={"unloadable": ""})
+    done = arranged_machine.tool("apply")
+    assert done.returncode == 1
+    assert "arranging the plugins of fake failed: nobody can load bad" in done.stdout
+    assert listed.read_text() == both
+    arranged_machine.remove("bad")
+
+    listed.write_text("load /tmp/evil\n")
+    assert arranged_machine.tool("status").returncode == 1
+    assert arranged_machine.tool("apply").returncode == 0
+    assert listed.read_text() == both
+    assert arranged_machine.leftovers() == []
+
+
 def test_a_kit_is_verified_when_a_plugin_needs_it(machine: Machine) -> None:
     archive = machine.root / "usr/lib/fake/kit/pkg/fmt.a"
     archive.parent.mkdir(parents=True)

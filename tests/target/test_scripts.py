@@ -13,7 +13,7 @@ from packaging_tool.drivers.base import Target
 from packaging_tool.package.model import Lifecycle
 from packaging_tool.package.templates import render
 from packaging_tool.target import runtime
-from tests.target.machine import ABI, spec
+from tests.target.machine import ABI, ARRANGED, LINKED, PLAIN, spec
 from tests.target.shell import bare_checks
 
 TEMPLATES = Path(runtime.__file__).parent.parent / "templates"
@@ -30,13 +30,13 @@ PLACES = {
 }
 
 
-def tool(*, assemble: str = "#!/bin/sh\n", reload: bool = False, service: bool = True) -> str:
+def tool(target: Target = LINKED, *, service: bool = True) -> str:
     project = spec()
-    if reload and project.core.service:
+    if target.reload and project.core.service:
         project = replace(project, core=replace(project.core, service=replace(project.core.service, reload="reload")))
     if not service:
         project = replace(project, core=replace(project.core, service=None))
-    entries = runtime.core_entries(project, Target(assemble=assemble, tree=not assemble, reload=reload), ABI, {})
+    entries = runtime.core_entries(project, target, ABI, {})
     content = next(e.content for e in entries if e.path == "/usr/bin/fake-plugins")
     assert content is not None
     return content.read().decode()
@@ -60,7 +60,8 @@ def test_maintainer_scripts_are_clean(name: str, place: str) -> None:
 
 
 def test_the_target_tool_is_clean_for_every_driver() -> None:
-    for text in (tool(), tool(assemble=""), tool(reload=True), tool(service=False)):
+    kinds = (LINKED, PLAIN, ARRANGED, replace(LINKED, reload=True), replace(PLAIN, restarts=False))
+    for text in (*map(tool, kinds), tool(service=False)):
         check(text)
 
 

@@ -82,6 +82,25 @@ verify_payloads() {
     resolve
 }
 
+# Runs a step of the driver as root. $1: what it does, $2: repair, both for the message. Then the step with its arguments;
+# the names of the plugins follow them.
+step_of_driver() {
+    doing=$1
+    repair=$2
+    shift 2
+    [ -d "$W/tmp" ] || mkdir -m 0700 "$W/tmp"
+    while IFS=$TAB read -r _ name _; do set -- "$@" "$name"; done <"$W/used"
+    ended=0
+    (
+        cd /
+        # With too little memory a linker reads its files again and again, and dpkg or rpm waits for it.
+        exec timeout -k 10 300 env -i PATH=/usr/bin:/bin LC_ALL=C KIT="$W/kit" PLUGINS="$W/plugins" TMPDIR="$W/tmp" "$@"
+    ) >"$W/output" 2>&1 || ended=$?
+    why=$(last_line "$W/output")
+    if [ "$ended" -eq 124 ]; then why="it did not end within 5 minutes; is there enough memory?"; fi
+    [ "$ended" -eq 0 ] || fail "$doing failed: ${why:-status $ended}" "$repair"
+}
+
 # Makes the set in $W/set: the program, and the files that the server opens by itself.
 assemble() {
     mkdir -m 0755 "$W/set"
@@ -100,25 +119,18 @@ assemble() {
     done <"$W/used"
     find "$W/set/manifests" -type f -exec chmod 0644 {} +
 {% endif %}
+{% if arrange %}
+    mkdir -m 0755 "$W/set/loader"
+    step_of_driver "arranging the plugins of $CORE" "remove or upgrade the plugin that it names; then $TOOL apply" \
+        "$LIB/arrange" "$W/set"
+{% endif %}
     if [ -z "$ASSEMBLE" ] || [ ! -s "$W/used" ]; then
         ln "$BIN/$CORE-core" "$W/set/$CORE" 2>/dev/null || cp -p "$BIN/$CORE-core" "$W/set/$CORE" 2>"$W/errors" ||
             fail "cannot copy $BIN/$CORE-core: $(last_line "$W/errors")" "make room, then $TOOL apply"
         return 0
     fi
-    mkdir -m 0700 "$W/tmp"
-    set --
-    while IFS=$TAB read -r _ name _; do set -- "$@" "$name"; done <"$W/used"
-    ended=0
-    (
-        cd /
-        # With too little memory a linker reads its files again and again, and dpkg or rpm waits for it.
-        exec timeout -k 10 300 env -i PATH=/usr/bin:/bin LC_ALL=C KIT="$W/kit" PLUGINS="$W/plugins" TMPDIR="$W/tmp" \
-            "$ASSEMBLE" "$W/set/$CORE" "$@"
-    ) >"$W/output" 2>&1 || ended=$?
-    why=$(last_line "$W/output")
-    if [ "$ended" -eq 124 ]; then why="it did not end within 5 minutes; is there enough memory?"; fi
-    [ "$ended" -eq 0 ] || fail "making $CORE with $(names_of_used) failed: ${why:-status $ended}" \
-        "remove or upgrade the plugin that it names, or make room; then $TOOL apply"
+    step_of_driver "making $CORE with $(names_of_used)" \
+        "remove or upgrade the plugin that it names, or make room; then $TOOL apply" "$ASSEMBLE" "$W/set/$CORE"
     if [ -L "$W/set/$CORE" ] || [ ! -f "$W/set/$CORE" ]; then
         fail "making $CORE with $(names_of_used) failed: there is no program" "$REINSTALL $CORE"
     fi
@@ -132,7 +144,7 @@ write_working_set() {
         printf 'unit %s\n' "$(digest "/usr/lib/systemd/system/$UNIT")"
 {% endif %}
 {% if tree %}
-        printf 'files %s\n' "$(digest_of_tree "$W/set/plugins")"
+        printf 'files %s\n' "$(digest_of_tree "$W/set")"
 {% endif %}
         cut -f 2,3 "$W/used" | sed "s/$TAB/ /; s/^/plugin /"
         sed 's/^/left-out /' "$W/left-out"

@@ -2,8 +2,11 @@
 
 # Identifies what lies on the machine, without the payloads and unverified: cheap enough for every boot.
 fingerprint() {
-    find "$BIN/$CORE-core" "$LIB/assemble" {{ "/usr/lib/systemd/system/" + l.unit + " " if l.unit else "" }}"$SHARE" \
-        "$CONFIG/keys.d" "$CONFIG/plugins.d" -type f -print0 2>/dev/null |
+    {
+        find "$BIN/$CORE-core" "$LIB/assemble" "$LIB/arrange" {{ "/usr/lib/systemd/system/" + l.unit + " " if l.unit else "" }}-type f -print0 || :
+        # Larger files are no manifests, keys or lists.
+        find "$SHARE" "$CONFIG/keys.d" "$CONFIG/plugins.d" -type f -size -2048 -print0 || :
+    } 2>/dev/null |
         sort -z | xargs -0 -r openssl dgst -sha256 -r 2>/dev/null | openssl dgst -sha256 -r | cut -c 1-64
 }
 

@@ -77,7 +77,13 @@ restart_by_systemd() {
     reload)
         if reload_suffices; then how=reload; else DONE=", since a reload cannot bring it"; fi
         ;;
-{% if reload %}
+{% if not restarts %}
+    *)
+        how=nothing
+        DONE="; $UNIT takes them at its next start"
+        return 0
+        ;;
+{% elif reload %}
     *)
         # The server takes other plugins without a restart.
         if reload_suffices; then how=reload; fi

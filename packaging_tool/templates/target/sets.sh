@@ -5,10 +5,10 @@ digest() {
     openssl dgst -sha256 -r "$1" | cut -c 1-64
 }
 
-# Identifies what a working program is made of and served by: core, unit, assemble step, kit, plugins.
+# Identifies what a working program is made of and served by: core, unit, steps of the driver, kit, plugins.
 set_id() {
     set -- "$BIN/$CORE-core"
-    for file in /usr/lib/systemd/system/"${UNIT:-none}" "$LIB/assemble"; do
+    for file in /usr/lib/systemd/system/"${UNIT:-none}" "$LIB/assemble" "$LIB/arrange"; do
         if [ -f "$file" ]; then set -- "$@" "$file"; fi
     done
     if [ -s "$W/used" ] && [ -e "$W/m/kit.manifest" ]; then set -- "$@" "$W/m/kit.manifest"; fi
@@ -48,7 +48,7 @@ current() {
         return 1
     fi
 {% if tree %}
-    if [ "$(recorded "$WORKING/working-set" files)" != "$(digest_of_tree "$WORKING/plugins")" ]; then
+    if [ "$(recorded "$WORKING/working-set" files)" != "$(digest_of_tree "$WORKING")" ]; then
         echo "$WORKING/plugins is not what apply made"
         return 1
     fi
@@ -57,11 +57,11 @@ current() {
 }
 {% if tree %}
 
-# SHA-256 over names and contents of all files below a directory.
+# SHA-256 over names and contents of all files that the server opens by itself. $1: directory of a set.
 digest_of_tree() {
     (
         cd "$1" 2>/dev/null || exit 0
-        find . -type f -print0 | sort -z | xargs -0 -r openssl dgst -sha256 -r
+        find plugins{{ " loader" if arrange }} -type f -print0 | sort -z | xargs -0 -r openssl dgst -sha256 -r
     ) | openssl dgst -sha256 -r | cut -c 1-64
 }
 {% endif %}
