@@ -45,8 +45,8 @@ class PluginCode:
     modules: tuple[str, ...]
 
     def import_text(self) -> str:
-        """Its imports in main.go: blank, or named if the plugin has lines."""
-        alias = self._alias() if self.lines else "_"
+        """Its imports in main.go: blank, or named if a line of the plugin uses the name."""
+        alias = self._alias() if any("{package}" in line for line in self.lines) else "_"
         named = [Import(alias if path == self.imports[0] else "_", path) for path in self.imports]
         return "".join(str(item) for item in named)
 
