@@ -286,6 +286,7 @@ class _Run:
         return state.digest(
             [
                 state.own_fingerprint(),
+                registry.origin("drivers", self.project.core.driver),
                 sources,
                 locked.render(),
                 str(self.epoch(locked)),

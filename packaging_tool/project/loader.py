@@ -109,11 +109,10 @@ def _plugins(raw: Any, driver: str, module: Any, converter: Converter) -> tuple[
 def _driver(core: Any, faults: Faults) -> str:
     """The driver's name, or "" if there is no such driver."""
     said = core.get("driver", schema.keys(CoreSpec)["driver"].default) if isinstance(core, dict) else ""
-    known = registry.names("drivers")
-    if isinstance(said, str) and said in known:
+    if isinstance(said, str) and registry.has("drivers", said):
         return said
     if isinstance(said, str) and said:
-        faults.add(("core", "driver"), f"there is no driver {said!r}", did_you_mean(said, known))
+        faults.add(("core", "driver"), f"there is no driver {said!r}", did_you_mean(said, registry.names("drivers")))
     return ""
 
 
@@ -125,11 +124,11 @@ def _split(table: Any, driver: str, path: lines.Path, faults: Faults) -> tuple[A
     if not isinstance(table, dict):
         return table, {}
     rest, settings = {}, {}
-    others = {name for name in registry.names("drivers") if name not in schema.keys(CoreSpec)}
+    keys = {*schema.keys(CoreSpec), *schema.keys(PluginSpec), "file"}
     for name, value in table.items():
         if name == driver and not isinstance(value, list):
             settings = value
-        elif name in others:
+        elif name not in keys and registry.has("drivers", name):
             # Without a known driver nobody can say what belongs into its table.
             if driver:
                 faults.add((*path, name), f"is for driver {name}; the driver is {driver}", "see `driver` in [core]")

@@ -51,7 +51,7 @@ def reference() -> str:
     )
     for title, cls in sections:
         lines += _section(title, cls)
-    for driver in registry.names("drivers"):
+    for driver in registry.own("drivers"):
         module = registry.load("drivers", driver)
         about = (module.__doc__ or "").split("\n\n")[0].replace("\n", " ").removeprefix(f"Driver `{driver}`: ")
         lines += [f"## Driver `{driver}`", "", about[:1].upper() + about[1:], ""]

@@ -44,7 +44,7 @@ def sample(driver: str) -> Path:
     raise LookupError(f"tests/samples has no project for the driver {driver}")
 
 
-@pytest.fixture(scope="module", params=registry.names("drivers"))
+@pytest.fixture(scope="module", params=registry.own("drivers"))
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
     driver = cast(Driver, registry.load("drivers", request.param).Driver())
     project = load(sample(request.param))

@@ -23,7 +23,7 @@ TABLES = [
     model.RepositorySpec,
     *(
         getattr(registry.load("drivers", name), options)
-        for name in registry.names("drivers")
+        for name in registry.own("drivers")
         for options in ("CoreOptions", "PluginOptions")
     ),
 ]
