@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from packaging_tool import targets
 from packaging_tool.drivers.base import Outcome, Payload, Target
+from packaging_tool.errors import PackageError
 from packaging_tool.package.content import Content
 from packaging_tool.package.manifest import File, Manifest
 from packaging_tool.package.model import (
@@ -82,13 +83,13 @@ class _Draft:
         name = spec.name
         parts = (
             self.outcome.core.entries,
-            runtime.core_entries(self.project, self.target, self.outcome.abi, self.trust.keys),
+            runtime.core_entries(self.project, self.target, self.outcome.abis, self.trust.keys),
             contents.expand(self.project.root, spec.files),
         )
         lifecycle = runtime.lifecycle(self.project)
         private = (f"/usr/lib/{name}", f"/usr/share/{name}", lifecycle.config_directory)
         owned = contents.owned_directories((entry for part in parts for entry in part), private)
-        provides = ((Capability(f"{name}-abi", self.outcome.abi),),)
+        provides = tuple((Capability(f"{name}-abi", abi),) for abi in self.outcome.abis)
         depends = {
             family: (
                 *_parse((*self.target.depends, *runtime.DEPENDS.get(family, ()))),
@@ -146,9 +147,12 @@ class _Draft:
         name = f"{core}-plugin-{spec.name}"
         version = plugin_version(self.spec, spec.version, spec.release)
         root = f"{self.project.plugins_directory}/{spec.name}"
+        abi = payload.abi or self.outcome.abi
+        if abi not in self.outcome.abis:
+            raise PackageError(f"plugin {spec.name} is built for the ABI {abi}, which {core} does not take")
         manifest = Manifest(
             core=core,
-            abi=self.outcome.abi,
+            abi=abi,
             plugin=spec.name,
             package=name,
             version=str(version),
@@ -158,7 +162,7 @@ class _Draft:
             files=self._files(payload.entries, root),
         )
         signed = self._manifest(manifest, payload.entries, f"/usr/share/{core}/plugins/{spec.name}.manifest")
-        depends: list[Alternatives] = [(Capability(f"{core}-abi", self.outcome.abi),)]
+        depends: list[Alternatives] = [(Capability(f"{core}-abi", abi),)]
         if self.outcome.kit is not None:
             depends.append((Capability(f"{core}-plugin-kit-abi", self.outcome.abi),))
         for needed in spec.needs:

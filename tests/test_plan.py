@@ -78,6 +78,18 @@ def test_core_and_plugins_are_in_lockstep_by_the_abi(planned: Callable[..., Plan
         assert provided in found["greet-plugin-hello"].relations[family].depends
 
 
+def test_a_core_provides_every_abi_that_it_takes_and_a_plugin_asks_for_its_own(planned: Callable[..., Planned]) -> None:
+    now, before = planned()["greet"], planned(('format = "1"', 'format = "0"'))["greet"]
+    own, older = (core.relations["deb"].provides[0] for core in (now, before))
+    found = planned(('format = "1"', 'format = "1"\naccepts = ["0"]'), ('plugins/moon"', 'plugins/moon", format = "0"'))
+    assert found["greet"].relations["deb"].provides == found["greet"].relations["rpm"].provides == (own, older)
+    assert found["greet-plugin-moon"].relations["rpm"].depends[0] == older
+    assert found["greet-plugin-bye"].relations["rpm"].depends[0] == own
+    lines = content(found["greet"], "/usr/share/greet/abi").decode().splitlines()
+    assert lines == [alternatives[0].value for alternatives in (own, older) if isinstance(alternatives[0], Capability)]
+    assert f"abi {lines[1]}\n" in content(found["greet-plugin-moon"], "/usr/share/greet/plugins/moon.manifest").decode()
+
+
 def test_a_plugin_that_needs_another_wants_the_very_version(planned: Callable[..., Planned]) -> None:
     depends = planned()["greet-plugin-moon"].relations["deb"].depends
     assert (Relation("greet-plugin-bye", "=", "1.0-1"),) in depends

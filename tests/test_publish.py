@@ -19,7 +19,7 @@ from packaging_tool.signing import gpg
 from tests.repos.conftest import TIME, package
 
 OLD, NEW = "a" * 64, "b" * 64
-# name, version, architecture, ABI that it provides (core) or depends on (plugin)
+# name, version, architecture, ABIs that it provides (core), or the one that it depends on (plugin)
 Listed = tuple[str, str, str, str]
 BEFORE: tuple[Listed, ...] = (
     ("caddy", "1.0-1", "amd64", OLD),
@@ -102,6 +102,15 @@ def test_a_plugin_that_is_retired_by_name_may_stay_behind(shop: Shop) -> None:
 
 def test_a_new_core_with_the_old_abi_needs_no_new_plugins(shop: Shop) -> None:
     shop.check([("caddy", "2.0-1", "amd64", OLD)])
+
+
+def test_plugins_of_an_abi_that_the_new_core_accepts_need_no_build(shop: Shop) -> None:
+    shop.check([("caddy", "2.0-1", "amd64", f"{NEW} {OLD}"), ("caddy-plugin-git", "2.0-1", "amd64", NEW)])
+
+
+def test_a_core_that_accepts_other_abis_leaves_a_plugin_behind(shop: Shop) -> None:
+    with pytest.raises(PublishError, match=r"caddy-plugin-git \(amd64\) has no package for the ABI of caddy 2.0-1"):
+        shop.check([("caddy", "2.0-1", "amd64", f"{NEW} {'c' * 64}"), ("caddy-plugin-cors", "2.0-1", "amd64", NEW)])
 
 
 def test_a_new_plugin_needs_only_the_core_of_now(shop: Shop) -> None:

@@ -19,12 +19,14 @@ from packaging_tool.project.model import Project
 class Payload:
     """What a driver puts into one package: its files, the modules compiled into them, and what they need to run.
 
-    depends: by format name, relations that the files came to, such as the C library's version.
+    depends: by format name, relations that the files came to, such as the C library's version. abi: that a plugin asks
+    the core for, "" for the core's own; else one that the core accepts.
     """
 
     entries: tuple[Entry, ...]
     modules: tuple[Module, ...] = ()
     depends: Mapping[str, tuple[Alternatives, ...]] = field(default_factory=dict)
+    abi: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Outcome:
     """The result of one build for one architecture.
 
     abi: lower-case hex. core, kit: payloads (kit None if the driver has none). plugins: by name, without the failed.
+    accepts: further ABIs, alike, whose plugins the core still takes because a rule says so: older versions of a
+    protocol, of a stable C API. The core package provides them all, a plugin asks for one.
     """
 
     abi: str
@@ -66,6 +70,12 @@ class Outcome:
     kit: Payload | None
     plugins: Mapping[str, Payload]
     failures: tuple[Failure, ...] = ()
+    accepts: tuple[str, ...] = ()
+
+    @property
+    def abis(self) -> tuple[str, ...]:
+        """All ABIs that the core takes, its own first."""
+        return tuple(dict.fromkeys((self.abi, *self.accepts)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

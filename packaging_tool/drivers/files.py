@@ -1,7 +1,7 @@
 """Driver `files`: prebuilt files dropped into the plugins directory; the server opens them itself.
 
 The ABI is the SHA-256 of the text `mkpkgs abi 1\\ndriver files\\ncore NAME\\nformat VERSION\\n`: core and plugin agree
-on the declared version of a format and on nothing else.
+on the declared version of a format and on nothing else. A core that still reads older formats provides their ABIs too.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from packaging_tool.project.model import Project
 class CoreOptions:
     """Settings of `[core.files]`.
 
-    format: version of the format that the core reads; raise it when plugins of the old format no longer work.
+    format: version of the format that the core reads; raise it when the format changes.
+    accepts: older versions of the format that the core still reads, so plugins of those need no new build.
     """
 
     format: str
+    accepts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +37,11 @@ class PluginOptions:
     """Settings of `[plugin.NAME.files]`.
 
     source: a file, or a directory whose files keep their places below it.
+    format: that these files have; default the core's.
     """
 
     source: str
+    format: str = ""
 
 
 class Driver:
@@ -61,15 +65,21 @@ class Driver:
             if not _is(Path.exists, project.root / options.source):
                 key = f"plugin.{name}.files.source"
                 problems.append(Problem(file, 0, key, f"there is no {options.source}", "name a file or a directory"))
+            known = (project.core_options.format, *project.core_options.accepts)
+            if options.format and options.format not in known:
+                key = f"plugin.{name}.files.format"
+                what = f"the core does not read {options.format!r}"
+                problems.append(Problem(file, 0, key, what, f"write one of {', '.join(map(repr, known))}"))
         return problems
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The declared format and the ABI that follows from it."""
-        return Lock(f'[files]\nformat = "{project.core_options.format}"\nabi = "{_abi(project)}"\n')
+        version = project.core_options.format
+        return Lock(f'[files]\nformat = "{version}"\nabi = "{_abi(project, version)}"\n')
 
     def fingerprint(self, project: Project, plugin: str | None) -> str:
         """Hash of names, modes and bytes of the sources."""
-        digest = hashlib.sha256(_abi(project).encode())
+        digest = hashlib.sha256(_abi(project, project.core_options.format).encode())
         if plugin is None:
             paths = [(a, _program(project, a)) for a in project.core.architectures]
         else:
@@ -84,11 +94,10 @@ class Driver:
         program = Entry(
             path=f"/usr/lib/{core}/bin/{core}-core", mode=0o755, content=Content(_program(project, architecture))
         )
-        plugins = {
-            plugin.name: Payload(_entries(project, plugin.name, project.plugin_options[plugin.name].source))
-            for plugin in project.plugins
-        }
-        return Outcome(_abi(project), Payload((program,)), None, plugins)
+        plugins = {plugin.name: _payload(project, plugin.name) for plugin in project.plugins}
+        versions = project.core_options
+        accepts = tuple(_abi(project, version) for version in versions.accepts)
+        return Outcome(_abi(project, versions.format), Payload((program,)), None, plugins, accepts=accepts)
 
     def build(
         self, project: Project, lock: Lock, architecture: str, workdir: Path, listener: Listener
@@ -109,8 +118,8 @@ def _is(question: Callable[[Path], bool], path: Path) -> bool:
         return False
 
 
-def _abi(project: Project) -> str:
-    text = f"mkpkgs abi 1\ndriver files\ncore {project.core.name}\nformat {project.core_options.format}\n"
+def _abi(project: Project, version: str) -> str:
+    text = f"mkpkgs abi 1\ndriver files\ncore {project.core.name}\nformat {version}\n"
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -129,6 +138,12 @@ def _sources(plugin: str, source: Path) -> list[tuple[str, Path]]:
         if not stat.S_ISREG(path.lstat().st_mode):
             raise BuildError(f"plugin {plugin}: {path} is not a regular file", hint="copy the file there instead")
     return sorted(found)
+
+
+def _payload(project: Project, plugin: str) -> Payload:
+    options = project.plugin_options[plugin]
+    abi = _abi(project, options.format or project.core_options.format)
+    return Payload(_entries(project, plugin, options.source), abi=abi)
 
 
 def _entries(project: Project, plugin: str, source: str) -> tuple[Entry, ...]:

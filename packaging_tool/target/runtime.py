@@ -7,7 +7,7 @@ import io
 import posixpath
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from packaging_tool.drivers.base import Target
 from packaging_tool.package.content import Content
@@ -61,10 +61,11 @@ def plugins_directory(project: Project) -> Entry:
     return Entry(path=place.watched, type="directory", mode=0o750, group=place.group)
 
 
-def core_entries(project: Project, target: Target, abi: str, keys: Mapping[str, bytes]) -> tuple[Entry, ...]:
+def core_entries(project: Project, target: Target, abis: Sequence[str], keys: Mapping[str, bytes]) -> tuple[Entry, ...]:
     """Files of the core package that are the same for every driver, in no order.
 
-    target: the driver's part. abi: lower-case hex. keys: trusted public keys by file name.
+    target: the driver's part. abis: lower-case hex, the core's own first, then what it also takes. keys: trusted public
+    keys by file name.
     """
     place = lifecycle(project)
     name = place.core
@@ -73,7 +74,7 @@ def core_entries(project: Project, target: Target, abi: str, keys: Mapping[str, 
     entries = [
         Entry(path=f"/usr/bin/{name}", type="symlink", mode=0o777, target=f"../lib/{name}/bin/{name}"),
         _file(place.tool, render("target/plugins.sh.j2", **values), mode=0o755),
-        _file(f"{share}/abi", f"{abi}\n"),
+        _file(f"{share}/abi", "".join(f"{abi}\n" for abi in abis)),
         _file(f"{share}/trust", f"{project.core.trust}\n"),
         _file(f"/usr/lib/tmpfiles.d/{name}.conf", render("systemd/tmpfiles.conf.j2", **values)),
         _file(f"/usr/share/bash-completion/completions/{name}-plugins", render("target/completion.bash.j2", **values)),

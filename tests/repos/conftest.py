@@ -34,10 +34,10 @@ def package(
     text: str = "text",
     needs: tuple[str, ...] = (),
 ) -> Package:
-    """The core `caddy` or a plugin of it, of one file."""
+    """The core `caddy` or a plugin of it, of one file. abi: of a core, maybe several with spaces between."""
     epoch, _, rest = version.rpartition(":")
     upstream, _, release = rest.partition("-")
-    lock = ((Capability("caddy-abi", abi),),)
+    lock = tuple((Capability("caddy-abi", one),) for one in abi.split())
     relations = (
         Relations(provides=lock)
         if name == "caddy"

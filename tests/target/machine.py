@@ -205,7 +205,7 @@ class Machine:
 
     def _install_core(self, target: Target) -> None:
         keys = {"fake.pub": self.key.public}
-        for entry in sorted(runtime.core_entries(spec(), target, ABI, keys), key=lambda e: e.path):
+        for entry in sorted(runtime.core_entries(spec(), target, (ABI,), keys), key=lambda e: e.path):
             path = self.root / entry.path.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
             if entry.type == "directory":

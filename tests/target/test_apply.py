@@ -29,6 +29,25 @@ def test_plugins_come_in_by_order_then_name(any_machine: Machine) -> None:
     assert stat.S_IMODE(any_machine.program.stat().st_mode) == 0o755
 
 
+def test_a_core_takes_plugins_of_every_abi_that_it_names(any_machine: Machine) -> None:
+    other = "cd" * 32
+    any_machine.install("git")
+    any_machine.install("old", abi=other)
+    done = any_machine.tool("apply")
+    assert f"plugin old: it was built for another fake (ABI {other}, here {ABI})" in done.stdout
+    known = any_machine.share / "abi"
+    known.write_text(f"{ABI}\n{'ef' * 32}\n{other}\n")
+    done = any_machine.tool("apply")
+    assert done.returncode == 0, done.stdout
+    assert any_machine.serves() == ["core", "plugin git", "plugin old"]
+    assert f"{other[:16]}, that of fake is {ABI[:16]}" in any_machine.tool("why", "old").stdout
+    for wrong in (f"{ABI}\n\n{other}\n", f"{ABI}\n{other[:-1]}\n", f"{ABI} {other}\n", ""):
+        known.write_text(wrong)
+        done = any_machine.tool("apply")
+        assert done.returncode == 1
+        assert "/usr/share/fake/abi does not hold an ABI" in done.stdout
+
+
 def test_a_second_apply_does_nothing(any_machine: Machine) -> None:
     any_machine.install("git")
     any_machine.tool("apply")

@@ -19,7 +19,7 @@ COMMANDS = {
 
 
 def script() -> str:
-    entries = runtime.core_entries(spec(), Target(assemble=""), ABI, {})
+    entries = runtime.core_entries(spec(), Target(assemble=""), (ABI,), {})
     content = next(e.content for e in entries if e.path == "/usr/share/bash-completion/completions/fake-plugins")
     assert content is not None
     return content.read().decode()

@@ -20,7 +20,7 @@ KEYS = {"fake-2026.pub": b"untrusted comment: key\nRWQ=\n"}
 
 
 def entries(project: Project, *, assemble: str = "#!/bin/sh\n") -> dict[str, Entry]:
-    return {e.path: e for e in runtime.core_entries(project, Target(assemble=assemble), ABI, KEYS)}
+    return {e.path: e for e in runtime.core_entries(project, Target(assemble=assemble), (ABI,), KEYS)}
 
 
 def text(entry: Entry) -> str:

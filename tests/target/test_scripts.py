@@ -36,7 +36,7 @@ def tool(target: Target = LINKED, *, service: bool = True) -> str:
         project = replace(project, core=replace(project.core, service=replace(project.core.service, reload="reload")))
     if not service:
         project = replace(project, core=replace(project.core, service=None))
-    entries = runtime.core_entries(project, target, ABI, {})
+    entries = runtime.core_entries(project, target, (ABI,), {})
     content = next(e.content for e in entries if e.path == "/usr/bin/fake-plugins")
     assert content is not None
     return content.read().decode()

@@ -33,7 +33,7 @@ def project(service: ServiceSpec) -> Project:
 
 
 def unit(service: ServiceSpec) -> str:
-    entries = runtime.core_entries(project(service), Target(), "ab" * 32, {})
+    entries = runtime.core_entries(project(service), Target(), ("ab" * 32,), {})
     content = next(e.content for e in entries if e.path == "/usr/lib/systemd/system/caddy.service")
     assert content is not None
     return content.read().decode()

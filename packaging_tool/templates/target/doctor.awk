@@ -15,8 +15,8 @@ $2 ~ / (does not belong to root|can be written by others than root|is setuid, se
     repair = $3
     if ($2 ~ /^it was built for another /) {
         package = CORE "-plugin-" $1
-        if (candidate_abi[package] == ABI) repair = INSTALL " " package (MANAGER == "dnf" ? "-" : "=") candidate[package]
-        else if (core_abi != "" && core_abi == abi[$1] && abi[$1] != ABI) repair = INSTALL " " CORE "; its version " core_candidate " is the one that " $1 " was built for"
+        if (fits(candidate_abi[package], ABI)) repair = INSTALL " " package (MANAGER == "dnf" ? "-" : "=") candidate[package]
+        else if (fits(abi[$1], core_abi) && !fits(abi[$1], ABI)) repair = INSTALL " " CORE "; its version " core_candidate " is the one that " $1 " was built for"
         else repair = "there is no build for this " CORE ": " TOOL " disable " $1 ", or upgrade both"
     }
     print name $2 (($1 in disabled) ? " (it is disabled)" : "") "\t" repair

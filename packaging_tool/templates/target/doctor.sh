@@ -145,6 +145,7 @@ look_for_packages_half_done() {
 look_for_refusals() {
     awk -F '\t' -v CORE="$CORE" -v ABI="$ABI" -v INSTALL="$INSTALL" -v TOOL="$TOOL" -v MANAGER="$MANAGER" \
         -v DISABLED="$W/disabled" -v ROWS="$W/rows" -v AVAILABLE="$W/available" '
+{% include "target/abi.awk" %}
 {% include "target/doctor.awk" %}
 ' "$W/disabled" "$W/rows" "$W/available" "$W/refused" >"$W/findings"
     while IFS=$TAB read -r found repair; do remains "$found" "$repair"; done <"$W/findings"

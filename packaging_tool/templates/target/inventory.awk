@@ -16,6 +16,7 @@ FILENAME == PACKAGES {
     if (name == "") next
     known[name] = recorded[name] = 1
     installed[name] = $2
+    built_for[name] = $5
     hold[name] = $4
     if ($6 != "-") needs[name] = $6
     next
@@ -23,7 +24,7 @@ FILENAME == PACKAGES {
 FILENAME == AVAILABLE {
     if ($1 == CORE) { core_candidate = $2; core_abi = $5; next }
     name = plugin_of($1)
-    if (name == "" || ((name in candidate) && $5 != ABI)) next
+    if (name == "" || ((name in candidate) && !fits($5, ABI))) next
     candidate[name] = $2
     candidate_abi[name] = $5
     candidate_needs[name] = $6
@@ -52,7 +53,8 @@ FILENAME == DISABLED { disabled[$1] = 1; next }
 function core_waits(    name, who) {
     if (core_candidate == "" || core_candidate == core_version || core_abi == ABI) return "-"
     if (core_hold == "yes") return "it is on hold: apt-mark unhold " CORE
-    for (name in installed) if ((name in recorded) && (!(name in candidate) || candidate_abi[name] != core_abi)) who = add(who, name)
+    for (name in recorded)
+        if (!fits(built_for[name], core_abi) && (!(name in candidate) || !fits(candidate_abi[name], core_abi))) who = add(who, name)
     return who == "" ? "-" : "there is no build yet for " CORE " " core_candidate " of " sorted(who)
 }
 function sorted(list,    n, i, j, part, swap) {
@@ -67,13 +69,13 @@ function waits(name,    abi) {
     if (!(name in candidate)) return "-"
     abi = candidate_abi[name]
     if (hold[name] == "yes" && candidate[name] != installed[name]) return "it is on hold: apt-mark unhold " CORE "-plugin-" name
-    if (candidate[name] == installed[name] || abi == ABI) return "-"
-    if (abi == core_abi && core_candidate != core_version) {
+    if (candidate[name] == installed[name] || fits(abi, ABI)) return "-"
+    if (fits(abi, core_abi) && core_candidate != core_version) {
         if (core_why != "-") return "it is built for " CORE " " core_candidate ", which waits: " core_why
         return "it comes with " CORE " " core_candidate
     }
     if (abi == "-") return "it is retired: the package is empty"
-    return "it is built for another " CORE " (ABI " short(abi) ", here " short(ABI) ")"
+    return "it is built for another " CORE " (ABI " short(abi) ", here " short(own(ABI)) ")"
 }
 function state_of(name) {
     if (!(name in installed)) return name in serving ? "leaving" : "available"

@@ -19,7 +19,11 @@ FILENAME == NAMES { named[$1] = 1; next }
 }
 { print }
 $2 != CORE { refuse("its manifest is for the core " $2 ", not for " CORE, "remove the package " $4); next }
-$3 != ABI { refuse("it was built for another " CORE " (ABI " $3 ", here " ABI ")", INSTALL " " CORE " " $4); next }
+# The kit has packages of the core itself, so nothing but its own ABI fits.
+!fits($3, $1 == "kit" ? own(ABI) : ABI) {
+    refuse("it was built for another " CORE " (ABI " $3 ", here " own(ABI) ")", INSTALL " " CORE " " $4)
+    next
+}
 !($4 in installed) { refuse("the package " $4 " is not on record: its files came from elsewhere", INSTALL " " $4); next }
 !(($4, $5) in on_record) {
     refuse("its manifest is of version " $5 ", on record is" versions[$4] ": a replay", REINSTALL " " $4)

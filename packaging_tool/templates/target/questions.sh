@@ -37,6 +37,7 @@ take_inventory() {
     awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="$ABI" -v READABLE="$READABLE" -v ALL="$1" \
         -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v ROWS="$W/rows" -v NAMES="$W/names" \
         -v REFUSED="$W/refused" -v SERVING="$W/serving" -v DISABLED="$W/disabled" '
+{% include "target/abi.awk" %}
 {% include "target/inventory.awk" %}
 ' "$W/packages" "$W/available" "$W/rows" "$W/names" "$W/refused" "$W/serving" "$W/disabled" | sort >"$W/inventory"
 }
@@ -59,7 +60,7 @@ verify() {
         if [ "$READABLE" = no ]; then
             refuse '*' "the files of the plugins cannot be read by this user" "call it as root"
         fi
-        awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="$ABI" -v GOOD="$good" -v REFUSED="$W/refused" '
+        awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="${ABI%%,*}" -v GOOD="$good" -v REFUSED="$W/refused" '
 {% include "target/json.awk" %}
 {% include "target/verify-json.awk" %}
 ' "$W/refused" "$W/inventory" 2>/dev/null || :
@@ -177,6 +178,7 @@ why() {
         awk -v CORE="$CORE" -v VERSION="$VERSION" -v NAME="$1" -v MANAGER="$MANAGER" -v TOOL="$TOOL" \
             -v INSTALL="$INSTALL" -v INVENTORY="$W/inventory" -v ROWS="$W/rows" -v FILES="$W/files" \
             -v REFUSED="$W/refused" -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v ABI="$ABI" '
+{% include "target/abi.awk" %}
 {% include "target/why.awk" %}
 ' "$W/rows" "$W/files" "$W/refused" "$W/packages" "$W/available" "$W/inventory" "$W/one" || :
         refusal_of_manager "$1"

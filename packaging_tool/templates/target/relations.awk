@@ -17,8 +17,10 @@ function relate(text,    n, i, word, prefix) {
     n = split(text, word, /[ ,|\t]+/)
     for (i = 1; i <= n; i++) {
         if (index(word[i], CORE "-abi") == 1) {
-            abi = substr(word[i], length(CORE) + 6)
-            sub(/\)$/, "", abi)
+            value = substr(word[i], length(CORE) + 6)
+            sub(/\)$/, "", value)
+            # A core may provide several.
+            if (!index("," abi ",", "," value ",")) abi = abi == "" ? value : abi "," value
         } else if (index(word[i], prefix) == 1 && word[i] != package) {
             sub(/\(.*|:.*/, "", word[i])
             name = substr(word[i], length(prefix) + 1)

@@ -39,7 +39,7 @@ FILENAME == INVENTORY { state[$1] = $3; next }
     say("package", record == "" ? PACKAGE ", not installed" : PACKAGE " " record (record_state == "installed" ? "" : ", " record_state))
     if (package != "") {
         say("manifest", "of " package " " version ", order " $8 ($7 == "yes" ? ", optional" : "") ", " files + 0 (files == 1 ? " file" : " files"))
-        say("ABI", short(abi) ", that of " CORE " is " short(ABI))
+        say("ABI", short(abi) ", that of " CORE " is " short(own(ABI)))
     }
     for (i = 1; i <= reasons; i++) say(i == 1 ? "refused" : "", reason[i])
     if (!reasons && $5 == "yes") say("verified", "manifest, signature and files")
@@ -49,10 +49,10 @@ FILENAME == INVENTORY { state[$1] = $3; next }
     if (candidate == "") say("available", "not from " MANAGER)
     else {
         say("available", candidate " from " MANAGER ", for ABI " (candidate_abi == "-" ? "none" : short(candidate_abi)))
-        if (candidate_abi != ABI && candidate_abi != "-")
-            say("", CORE " " VERSION " has " short(ABI) (core_candidate == "" ? "" : ", " CORE " " core_candidate " has " short(core_abi)))
+        if (!fits(candidate_abi, ABI) && candidate_abi != "-")
+            say("", CORE " " VERSION " has " short(own(ABI)) (core_candidate == "" ? "" : ", " CORE " " core_candidate " has " short(own(core_abi))))
     }
     if ($12 != "-") say("held back", $12)
-    if (record != "" && core_candidate != "" && core_candidate != VERSION && core_abi != ABI && candidate_abi != core_abi)
+    if (record != "" && core_candidate != "" && core_candidate != VERSION && core_abi != ABI && !fits(candidate_abi, core_abi) && !fits(record_abi, core_abi))
         say("holds back", CORE " " core_candidate ", for which it has no build yet")
 }
