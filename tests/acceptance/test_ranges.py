@@ -1,4 +1,4 @@
-"""A core that still takes plugins of an older ABI: they stay installed as they are, and both package managers know it."""
+"""A core that still takes plugins of an older ABI: they stay as they are, and both package managers know it."""
 
 from __future__ import annotations
 
