@@ -50,6 +50,8 @@ class Machine:
 
     # systemd from 258 on boots on cgroup v2 only. Elsewhere the machine gets what the host has, with its controllers.
     cgroup_v2 = False
+    # Whether the root may be an overlay; some things are done in another way on a plain file system.
+    layered = True
 
     def __init__(self, base: Path, directory: Path, *, boot: bool = True) -> None:
         self.base = base
@@ -208,15 +210,11 @@ class Machine:
         upper, work = self._layers
         for path in (self.root, upper, work):
             path.mkdir()
-        layers = f"lowerdir={self.base},upperdir={upper},workdir={work}"
-        if (
-            subprocess.run(
-                ["mount", "-t", "overlay", "-o", layers, "overlay", str(self.root)], capture_output=True
-            ).returncode
-            == 0
-        ):
-            self._mounted = True
-        else:
+        if self.layered:
+            layers = f"lowerdir={self.base},upperdir={upper},workdir={work}"
+            mount = ["mount", "-t", "overlay", "-o", layers, "overlay", str(self.root)]
+            self._mounted = subprocess.run(mount, capture_output=True).returncode == 0
+        if not self._mounted:
             subprocess.run(["cp", "-a", "--reflink=auto", f"{self.base}/.", str(self.root)], check=True)
 
     def _into(self) -> list[str]:

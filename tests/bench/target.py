@@ -31,13 +31,19 @@ def verify(plan: Plan) -> list[Row]:
     return rows
 
 
+class Installed(Apt):
+    """A machine as people install it: on a plain file system."""
+
+    layered = False
+
+
 def install(plan: Plan, dist: Path) -> list[Row]:
     """`apt-get install` of one plugin of Caddy until it is live, against the same without a trigger.
 
     dist: the repositories of the built example, for this machine.
     """
     package = "caddy-plugin-cors"
-    with Apt(dist, plan.work / "machine", "caddy") as machine:
+    with Installed(dist, plan.work / "machine", "caddy") as machine:
         machine.use()
         machine.install("caddy", "caddy-plugin-files")
 

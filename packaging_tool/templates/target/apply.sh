@@ -39,34 +39,33 @@ take_lock() {
     flock "${1:--w900}" 9
 }
 
-# Copies what the used plugins and the kit consist of: what is verified from here on is what is used, whoever has a file
-# open. Out: $W/kit, $W/plugins/NAME.
+# Copies what manifests name: what is verified from here on is what is used, whoever has a file open.
+# $1: `kit` or `plugins`. Out: $W/kit, or $W/plugins/NAME.
 copy_payloads() {
-    mkdir -m 0700 "$W/kit" "$W/plugins"
-    for place in kit plugins; do
-        case $place in
-        kit) source=$KIT ;;
-        *) source=$PLUGINS ;;
+    mkdir -m 0700 "$W/$1"
+    source=$PLUGINS
+    if [ "$1" = kit ]; then source=$KIT; fi
+    # Nothing but files: who opens a pipe waits. `-R` opens none either, should one come in between.
+    awk -F '\t' -v TREE="$W/tree" -v SOURCE="$source/" '
+        FILENAME == TREE { if ($1 == "file") plain[$3] = 1; next }
+        index($3, SOURCE) == 1 && $3 in plain { print substr($3, length(SOURCE) + 1) }
+    ' "$W/tree" "$W/files" >"$W/paths"
+    [ -s "$W/paths" ] || return 0
+    (cd "$source" && xargs cp -R -P --parents --preserve=mode,timestamps -t "$W/$1" <"$W/paths") 2>"$W/errors" || {
+        case $(cat "$W/errors") in
+        *"No space left"*) fail "there is no room for a copy of the plugins" "make room, then $TOOL apply" ;;
         esac
-        # Nothing but files: who opens a pipe waits. `-R` opens none either, should one come in between.
-        awk -F '\t' -v TREE="$W/tree" -v SOURCE="$source/" '
-            FILENAME == TREE { if ($1 == "file") plain[$3] = 1; next }
-            index($3, SOURCE) == 1 && $3 in plain { print substr($3, length(SOURCE) + 1) }
-        ' "$W/tree" "$W/files" >"$W/paths"
-        [ -s "$W/paths" ] || continue
-        (cd "$source" && xargs cp -R -P --parents --preserve=mode,timestamps -t "$W/$place" <"$W/paths") 2>"$W/errors" || {
-            case $(cat "$W/errors") in
-            *"No space left"*) fail "there is no room for a copy of the plugins" "make room, then $TOOL apply" ;;
-            esac
-        }
-    done
+    }
     # A link that came in between would lead out of the copies.
-    find "$W/kit" "$W/plugins" ! -type f ! -type d -delete
+    find "$W/$1" ! -type f ! -type d -delete
 }
 
-# Verifies the payloads: where they lie if nothing is to be made of them, else as private copies.
+# Verifies the payloads: where they lie if nothing is to be made of them, else as private copies; the kit under a seal
+# where that tells of each write. Out: $KIT_USED, $SEALED.
 verify_payloads() {
     kit=with-kit
+    KIT_USED=$KIT
+    SEALED=no
     if ! any_plugin; then
         # Nobody needs the kit now.
         kit=without-kit
@@ -76,10 +75,34 @@ verify_payloads() {
     if current "$(set_id)" >/dev/null; then
         check_files "$kit" "$KIT" "$PLUGINS"
     else
-        copy_payloads
-        check_files "$kit" "$W/kit" "$W/plugins"
+        if [ "$kit" = with-kit ] && [ -d "$KIT" ]; then
+            if seal; then SEALED=yes; else copy_kit; fi
+        fi
+        copy_payloads plugins
+        check_files "$kit" "$KIT_USED" "$W/plugins"
     fi
     resolve
+}
+
+copy_kit() {
+    copy_payloads kit
+    KIT_USED=$W/kit
+}
+
+# Makes the set once more from copies if the kit was written to while it was used.
+mend_seal() {
+    [ "$SEALED" = yes ] || return 0
+    if seal_holds; then return 0; fi
+    SEALED=no
+    rm -rf "${W:?}/set" "$W/tmp" "$W/plugins"
+    copy_kit
+    copy_payloads plugins
+    check_files "$kit" "$KIT_USED" "$W/plugins"
+    resolve
+    print_refusals
+    if [ -s "$W/fatal" ]; then fail '' ''; fi
+    WANTED=$(set_id)
+    assemble
 }
 
 # Runs a step of the driver as root. $1: what it does, $2: repair, both for the message. Then the step with its arguments;
@@ -94,7 +117,7 @@ step_of_driver() {
     (
         cd /
         # With too little memory a linker reads its files again and again, and dpkg or rpm waits for it.
-        exec timeout -k 10 300 env -i PATH=/usr/bin:/bin LC_ALL=C KIT="$W/kit" PLUGINS="$W/plugins" TMPDIR="$W/tmp" "$@"
+        exec timeout -k 10 300 env -i PATH=/usr/bin:/bin LC_ALL=C KIT="$KIT_USED" PLUGINS="$W/plugins" TMPDIR="$W/tmp" "$@"
     ) >"$W/output" 2>&1 || ended=$?
     why=$(last_line "$W/output")
     if [ "$ended" -eq 124 ]; then why="it did not end within 5 minutes; is there enough memory?"; fi
@@ -252,6 +275,7 @@ apply() {
     if [ "$MODE" = boot ]; then leave_rolled_back; fi
     STEP=assemble
     assemble
+    mend_seal
     try_set
     STEP=swap
     write_working_set
