@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from packaging_tool import targets
@@ -43,13 +43,17 @@ def packages(
 ) -> tuple[Package, ...]:
     """All packages of one architecture: the core, its kit, a package per plugin that was built, one per retired plugin.
 
-    time: SOURCE_DATE_EPOCH for everything. Raises PackageError for doubles and missing sources.
+    Each is followed by one per format with its debug information, if there is any. time: SOURCE_DATE_EPOCH for
+    everything. Raises PackageError for doubles and missing sources.
     """
     draft = _Draft(project, outcome, architecture, target, trust, time)
-    made = [draft.core()]
+    made = [draft.core(), *draft.debug(project.core.name, draft.version, outcome.core)]
     if outcome.kit is not None:
         made.append(draft.kit(outcome.kit))
-    made += [draft.plugin(spec, outcome.plugins[spec.name]) for spec in project.plugins if spec.name in outcome.plugins]
+    for spec in project.plugins:
+        if (payload := outcome.plugins.get(spec.name)) is not None:
+            plugin = draft.plugin(spec, payload)
+            made += [plugin, *draft.debug(plugin.name, plugin.version, payload)]
     made += [draft.retired(name, version) for name, version in project.repository.retired_versions.items()]
     return tuple(made)
 
@@ -212,6 +216,25 @@ class _Draft:
             relations={family: Relations(depends=depends) for family in self._formats() if family != "rpm"},
             modules=(),
         )
+
+    def debug(self, name: str, version: Version, payload: Payload) -> Iterator[Package]:
+        """What debuggers want to know of a package's files. name, version: of that package."""
+        for family in self._formats() if payload.debug else ():
+            own = f"{name}{targets.DEBUG_SUFFIXES[family]}"
+            private = contents.owned_directories(payload.debug, ("/usr/lib/debug",)) if family == "rpm" else ()
+            # As debhelper does it: what the package itself says in its directory holds for this one, too.
+            docs = Entry(path=f"/usr/share/doc/{own}", type="symlink", mode=0o777, target=name, only="deb")
+            made = self._package(
+                "debug",
+                own,
+                version,
+                summary=f"Debug information of {name}",
+                description=f"Debuggers find in this package what they want to know of the files of {name}.",
+                entries=contents.merge(own, private, payload.debug, (docs,)),
+                relations={family: Relations(depends=((Relation(name, "=", str(version)),),))},
+                modules=(),
+            )
+            yield replace(made, section="debug", group="Development/Debug", priority="optional")
 
     def _package(
         self,

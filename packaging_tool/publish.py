@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging_tool import lock
+from packaging_tool import lock, targets
 from packaging_tool.errors import PublishError
 from packaging_tool.package import templates, versions
 from packaging_tool.package.model import Version
@@ -107,7 +107,11 @@ class _Comparison:
             plugins = [
                 item
                 for item in (*self.before, *self.after)
-                if item.name.startswith(prefix) and item.name != f"{prefix}kit" and item.architecture in fitting
+                if item.name.startswith(prefix)
+                and item.name != f"{prefix}kit"
+                and item.architecture in fitting
+                # Debug information asks for its own package's version alone.
+                and not item.name.endswith(tuple(targets.DEBUG_SUFFIXES.values()))
             ]
             newest = _newest(plugins)
             for name, item in sorted(newest.items()):

@@ -13,7 +13,8 @@ class Release:
     format: package format. compressions: methods that its package manager unpacks, best default first.
     ed25519: its openssl (3.0 and later: `pkeyutl -rawin`) checks Ed25519 from a shell script.
     rsa_only: its rpm reads no EdDSA in OpenPGP signatures (before 4.16 with libgcrypt).
-    systemd: version; Type=notify-reload needs 253. glibc: version of the C library.
+    systemd: version; Type=notify-reload needs 253. glibc: version of the C library. glibcxx: newest version
+    of symbols of the C++ library.
     """
 
     format: str
@@ -22,21 +23,27 @@ class Release:
     rsa_only: bool = False
     systemd: int = 252
     glibc: str = "2.36"
+    glibcxx: str = "3.4.30"
 
 
 # lintian 2.116 calls every .deb with zstd malformed, also for Ubuntu, so gzip stands first although all releases but
 # Debian 11 read zstd (dpkg 1.21.18, apt 2.1.9). rpm reads zstd since 4.14.
 TARGETS: Mapping[str, Release] = {
-    "debian11": Release("deb", ("gzip", "xz", "none"), ed25519=False, systemd=247, glibc="2.31"),
+    "debian11": Release("deb", ("gzip", "xz", "none"), ed25519=False, systemd=247, glibc="2.31", glibcxx="3.4.28"),
     "debian12": Release("deb", ("gzip", "xz", "zstd", "none"), glibc="2.36"),
-    "debian13": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=257, glibc="2.41"),
+    "debian13": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=257, glibc="2.41", glibcxx="3.4.33"),
     "ubuntu22.04": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=249, glibc="2.35"),
-    "ubuntu24.04": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=255, glibc="2.39"),
-    "el8": Release("rpm", ("zstd", "xz", "gzip", "none"), ed25519=False, rsa_only=True, systemd=239, glibc="2.28"),
-    "el9": Release("rpm", ("zstd", "xz", "gzip", "none"), glibc="2.34"),
-    "el10": Release("rpm", ("zstd", "xz", "gzip", "none"), systemd=257, glibc="2.39"),
-    "fedora": Release("rpm", ("zstd", "xz", "gzip", "none"), systemd=256, glibc="2.40"),
+    "ubuntu24.04": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=255, glibc="2.39", glibcxx="3.4.33"),
+    "el8": Release(
+        "rpm", ("zstd", "xz", "gzip", "none"), ed25519=False, rsa_only=True, systemd=239, glibc="2.28", glibcxx="3.4.25"
+    ),
+    "el9": Release("rpm", ("zstd", "xz", "gzip", "none"), glibc="2.34", glibcxx="3.4.29"),
+    "el10": Release("rpm", ("zstd", "xz", "gzip", "none"), systemd=257, glibc="2.39", glibcxx="3.4.33"),
+    "fedora": Release("rpm", ("zstd", "xz", "gzip", "none"), systemd=256, glibc="2.40", glibcxx="3.4.33"),
 }
+
+# What follows the name of a package in the name of the one with its debug information.
+DEBUG_SUFFIXES = {"deb": "-dbgsym", "rpm": "-debuginfo"}
 
 # A level where a method has no level in the project file: small enough to publish, fast enough for every build.
 LEVELS = {"gzip": 6, "xz": 6, "zstd": 9, "none": 0}

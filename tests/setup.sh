@@ -36,6 +36,7 @@ python3-click /usr/lib/python3/dist-packages/click runs our own packages
 python3-cryptography /usr/lib/python3/dist-packages/cryptography runs our own packages
 python3-installer /usr/lib/python3/dist-packages/installer builds our own .rpm
 python3-jinja2 /usr/lib/python3/dist-packages/jinja2 runs our own packages
+python3-pyelftools /usr/lib/python3/dist-packages/elftools runs our own packages
 python3-setuptools /usr/lib/python3/dist-packages/setuptools builds our own packages
 python3-wheel /usr/lib/python3/dist-packages/wheel builds our own .rpm
 python3-zstandard /usr/lib/python3/dist-packages/zstandard runs our own packages
@@ -46,6 +47,7 @@ shellcheck /usr/bin/shellcheck judge of shell scripts
 signify-openbsd /usr/bin/signify-openbsd judge of manifest signatures
 systemd-container /usr/bin/systemd-nspawn boots the systems
 util-linux /usr/bin/unshare boots the systems
+zlib1g-dev /usr/include/zlib.h a library that only dpkg knows the package of
 zstd /usr/bin/zstd judge of compressed files
 '
 

@@ -20,6 +20,7 @@ LAYERS = (
     {"plan", "publish", "state", "lock", "writing"},
     {"formats", "drivers", "repos", "target"},
     {"golang", "signing"},
+    {"elf"},
     {"project"},
     {"package"},
     {"targets"},

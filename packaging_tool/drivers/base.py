@@ -20,13 +20,15 @@ class Payload:
     """What a driver puts into one package: its files, the modules compiled into them, and what they need to run.
 
     depends: by format name, relations that the files came to, such as the C library's version. abi: that a plugin asks
-    the core for, "" for the core's own; else one that the core accepts.
+    the core for, "" for the core's own; else one that the core accepts. debug: debug information of the files, for a
+    package of its own beside this one.
     """
 
     entries: tuple[Entry, ...]
     modules: tuple[Module, ...] = ()
     depends: Mapping[str, tuple[Alternatives, ...]] = field(default_factory=dict)
     abi: str = ""
+    debug: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

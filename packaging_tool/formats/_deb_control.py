@@ -130,9 +130,19 @@ def control(package: Package, relations: Relations, size: int) -> str:
         # What has no machine code serves packages of every architecture (deb-control(5)).
         "Multi-Arch": "foreign" if package.architecture == "all" else "",
         "Homepage": package.homepage,
+        **_debug_fields(package),
         "Description": description(package),
     }
     return "".join(f"{name}: {value}\n" for name, value in fields.items() if value)
+
+
+def _debug_fields(package: Package) -> dict[str, str]:
+    """What marks a package of debug information, as dh_strip(1) and dpkg-gencontrol(1) write it."""
+    if package.kind != "debug":
+        return {}
+    found = [entry.path.rsplit("/", 2)[1:] for entry in package.entries if entry.path.endswith(".debug")]
+    ids = " ".join(sorted(folder + name.removesuffix(".debug") for folder, name in found))
+    return {"Auto-Built-Package": "debug-symbols", "Build-Ids": ids}
 
 
 def description(package: Package) -> str:

@@ -134,6 +134,9 @@ def _complete(package: Package) -> tuple[Entry, ...]:
     if len(entries) + sum(entry.type == "ghost" for entry in own) != len(own):
         raise PackageError(f"{package.name}: two files have the same path")
     docs = f"/usr/share/doc/{package.name}"
+    if docs in entries and entries[docs].type == "symlink":
+        # Policy 12.5: those of a package from the same source, which this one depends on, serve both.
+        return tuple(entries[path] for path in sorted(entries))
     made = {
         f"{docs}/changelog.Debian.gz": _changelog(package.source, package.changelog),
         f"{docs}/copyright": texts.copyright_file(package),

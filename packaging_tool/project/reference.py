@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 
@@ -19,7 +20,7 @@ come at any time. `packages` is a list, in the order in which `mkpkgs plan` show
 
 | key of a package | what |
 |---|---|
-| `kind` | `core`, `kit`, `plugin` or `retired` |
+| `kind` | `core`, `kit`, `plugin`, `retired` or `debug` |
 | `name`, `source`, `version`, `architecture` | version as `[epoch:]version-release`, architecture in Debian's words |
 | `summary`, `description`, `license`, `homepage`, `maintainer` | texts |
 | `files` | list of `path`, `type`, `mode` (octal text), `owner`, `group`, `size` in bytes, `target`, `format` |
@@ -55,8 +56,12 @@ def reference() -> str:
         module = registry.load("drivers", driver)
         about = (module.__doc__ or "").split("\n\n")[0].replace("\n", " ").removeprefix(f"Driver `{driver}`: ")
         lines += [f"## Driver `{driver}`", "", about[:1].upper() + about[1:], ""]
-        lines += _section(f"[core.{driver}]", module.CoreOptions, "###")
-        lines += _section(f"[plugin.NAME.{driver}]", module.PluginOptions, "###")
+        for title, cls in ((f"core.{driver}", module.CoreOptions), (f"plugin.NAME.{driver}", module.PluginOptions)):
+            lines += _section(f"[{title}]", cls, "###")
+            for key in schema.keys(cls).values():
+                hint = schema.optional(key.hint)
+                if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+                    lines += _section(f"[{title}.{key.name}]", hint, "###")
     lines += _rules()
     lines += PLAN.splitlines()
     return "\n".join(lines).rstrip("\n") + "\n"

@@ -110,6 +110,8 @@ def plugin_name(name: str) -> None:
     """A plugin's name is part of a package name, of paths and of the manifest, so it is stricter than Policy 5.6.1."""
     if name == "kit":
         raise RuleError("`kit` is taken: CORE-plugin-kit is mkpkgs' own package", "choose another name")
+    if name.endswith(("-dbgsym", "-debuginfo")):
+        raise RuleError(f"{name!r} ends as packages of debug information do", "choose another name")
     if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) and len(name) <= 64:
         return
     better = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64]

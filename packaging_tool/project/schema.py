@@ -79,7 +79,9 @@ def spell(hint: Any) -> str:
         return " or ".join(f'`"{choice}"`' for choice in typing.get_args(hint))
     if typing.get_origin(hint) is tuple:
         inner = typing.get_args(hint)[0]
-        return "list of tables" if dataclasses.is_dataclass(inner) else f"list of {spell(inner)}s"
+        if dataclasses.is_dataclass(inner):
+            return "list of tables"
+        return f"list of {spell(inner).replace('list', 'lists') if typing.get_origin(inner) else f'{spell(inner)}s'}"
     if typing.get_origin(hint) is not None or dataclasses.is_dataclass(hint):
         return "table"
     return {str: "text", int: "whole number", bool: "true or false"}[hint]

@@ -1,0 +1,395 @@
+"""Driver `elf`: plugins are shared objects of C, C++, Rust and the like, built by any command or prebuilt.
+
+The core's program is built, or prebuilt (`core.program`). Builds run in private copies of the sources, as
+`packaging_tool.elf.tree` describes. The ABI is a text of what the project names, which stands in the lock and is
+defined in `packaging_tool.elf.abi`. How the server is told what to load: `packaging_tool.elf.loader`.
+
+The lock has `epoch`, SOURCE_DATE_EPOCH of builds where neither variable nor changelog says one; the `compiler`, the
+`sources` that are tarballs with their SHA-256; and for each architecture the `abi` and the `lines` it is the hash of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import posixpath
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from packaging_tool import targets, toml
+from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
+from packaging_tool.elf import abi as interface
+from packaging_tool.elf import debug, libraries, loader, machines, problems, tree
+from packaging_tool.elf.abi import Abi
+from packaging_tool.elf.libraries import Object
+from packaging_tool.elf.loader import Loader
+from packaging_tool.errors import BuildError, CommandError, Problem
+from packaging_tool.listener import Listener
+from packaging_tool.package.content import Content
+from packaging_tool.package.model import Alternatives, Entry
+from packaging_tool.project import contents
+from packaging_tool.project.model import FileSpec, Project
+
+FORMAT = 1
+_NO_ABI = "0" * 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreOptions:
+    """Settings of `[core.elf]`.
+
+    source: directory or tarball, of which a private copy is built; none for a prebuilt program (`core.program`).
+    build: commands, each a list of arguments, e.g. `[["./configure"], ["make", "-j{jobs}"]]`. Within arguments,
+        `{source}` and `{destdir}` are the copy and the directory DESTDIR, `{core}` the built core for plugins,
+        `{architecture}` and `{triplet}` Debian's and GNU's names, `{version}` the core's, `{jobs}` the processors.
+    arguments: lists of arguments by name; `{name}` as an argument stands for all of them.
+    environment: variables for the commands, which see only PATH and HOME of ours.
+    program: path of the server's program in the built copy.
+    files: more files that the build gives, for the core's package; sources are paths in the copy.
+    abi: what core and plugins must agree on.
+    loader: how the server is told what to load.
+    libraries: Debian's packages by soname, e.g. `{ "libgd.so.3" = "libgd3 >= 2.3" }`, where dpkg-shlibdeps cannot tell.
+    debug: whether debug information goes into packages of its own.
+    """
+
+    abi: Abi
+    source: str = ""
+    build: tuple[tuple[str, ...], ...] = ()
+    arguments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    program: str = ""
+    files: tuple[FileSpec, ...] = ()
+    loader: Loader | None = None
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    debug: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginOptions:
+    """Settings of `[plugin.NAME.elf]`.
+
+    objects: what the server loads or the objects need: paths in the built copy; below `{core}/` in the core's; in the
+        project for a plugin without source. They come into one directory; `{architecture}` is Debian's name.
+    source: directory or tarball, of which a private copy is built.
+    build: commands, as of the core. Those that name `{core}` get a built copy of the core of their own.
+    environment: variables for the commands, beside the core's.
+    files: more files that the build gives, for other places than the plugins directory.
+    load: names of objects that the loader configuration names, in order; default all.
+    """
+
+    objects: tuple[str, ...]
+    source: str = ""
+    build: tuple[tuple[str, ...], ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[FileSpec, ...] = ()
+    load: tuple[str, ...] | None = None
+
+
+class Driver:
+    """Builds shared objects, or takes them as they are."""
+
+    name = "elf"
+
+    def check(self, project: Project) -> list[Problem]:
+        """Problems of sources, commands and of what nobody would find."""
+        return list(problems.problems(project))
+
+    def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
+        """The compiler and the tarballs as they are now, and what earlier builds found for them."""
+        known = _read(previous.text) if previous is not None else {}
+        builds = _builds(project)
+        now = {
+            "epoch": known.get("epoch", int(time.time())),
+            "compiler": tree.compiler(machines.own() or "amd64") if builds else "",
+            "sources": {name: tree.digest(path) for name, path in sorted(builds.items()) if not path.is_dir()},
+        }
+        if known and known.get("compiler") != now["compiler"]:
+            listener.warn(f"the compiler is {now['compiler'] or 'missing'}, not {known.get('compiler')} as in the lock")
+        for name, sha256 in now["sources"].items():
+            if known and known.get("sources", {}).get(name, sha256) != sha256:
+                listener.warn(f"the source of {name} is not the file of the lock")
+        return Lock(_render({**now, "built": known.get("built", {})}))
+
+    def fingerprint(self, project: Project, plugin: str | None) -> str:
+        """Hash of the settings and sources, of prebuilt files their bytes."""
+        options = project.core_options if plugin is None else project.plugin_options[plugin]
+        said = [json.dumps(asdict(options), sort_keys=True)]
+        name = plugin or ""
+        if options.source:
+            said.append(tree.digest(project.root / options.source))
+        else:
+            said += [tree.digest(path) for path in _prebuilt(project, name)]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+    def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
+        """The payloads to come; the ABI is all zeros where nothing was built yet."""
+        built = _read(lock.text).get("built", {}).get(architecture, {})
+        core = Payload((_program(project, None), *map(_planned, project.core_options.files)))
+        plugins = {
+            name: Payload(
+                (
+                    *_objects(project, name, architecture, [None] * len(options.objects)),
+                    *_list(project, name, architecture),
+                    *map(_planned, options.files),
+                )
+            )
+            for name, options in project.plugin_options.items()
+        }
+        return Outcome(built.get("abi", _NO_ABI), core, None, plugins)
+
+    def build(
+        self, project: Project, lock: Lock, architecture: str, workdir: Path, listener: Listener
+    ) -> tuple[Outcome, Lock]:
+        """Build the core, find the ABI, build the plugins."""
+        known = _read(lock.text)
+        work = _Work(project, architecture, workdir, _epoch(project, known["epoch"]), listener)
+        core, lines = work.core(), work.lines()
+        abi = interface.value(lines)
+        before = known["built"].get(architecture, {}).get("abi", abi)
+        if before != abi:
+            listener.warn(f"{architecture}: the ABI is not the one of the lock, so that all plugins change with it")
+        plugins, failures = {}, []
+        for plugin in project.plugins:
+            try:
+                plugins[plugin.name] = work.plugin(plugin.name)
+            except CommandError as failed:
+                failures.append(Failure(plugin.name, "", f"{failed.message}\n{failed.output}"))
+            except BuildError as failed:
+                failures.append(
+                    Failure(plugin.name, "", f"{failed.message}{f'; {failed.hint}' if failed.hint else ''}")
+                )
+        known["built"][architecture] = {"abi": abi, "lines": list(lines)}
+        return Outcome(abi, core, None, plugins, tuple(failures)), Lock(_render(known))
+
+    def target(self, project: Project) -> Target:
+        """The core's own program is the working one; it opens verified copies, which the loader configuration names."""
+        said = project.core_options.loader
+        if said is None:
+            return Target(tree=True)
+        made = loader.whole(said)
+        return Target(
+            tree=True,
+            arrange=loader.arrange(project.core.name, made),
+            reload=made.then == "reload",
+            restarts=made.then != "nothing",
+        )
+
+
+def _builds(project: Project) -> dict[str, Path]:
+    """Sources that are built, by `core` or the plugin's name."""
+    found = {name: options.source for name, options in project.plugin_options.items() if options.source}
+    if project.core_options.source:
+        found["core"] = project.core_options.source
+    return {name: project.root / text for name, text in found.items()}
+
+
+def _prebuilt(project: Project, plugin: str) -> Iterable[Path]:
+    """Files that lie in the project for the core ("") or a plugin."""
+    for architecture in project.core.architectures:
+        texts = project.plugin_options[plugin].objects if plugin else (project.core.program,)
+        for text in texts:
+            if text and "{core}" not in text:
+                yield project.root / text.replace("{architecture}", architecture)
+
+
+def _planned(spec: FileSpec) -> Entry:
+    """A file of a build to come; a glob has no names yet."""
+    name = posixpath.basename(spec.source) if spec.path.endswith("/") else ""
+    return Entry(path=posixpath.normpath(spec.path + name), type=spec.type, target=spec.target)
+
+
+def _program(project: Project, path: Path | None) -> Entry:
+    name = project.core.name
+    return Entry(path=f"/usr/lib/{name}/bin/{name}-core", mode=0o755, content=Content(path) if path else None)
+
+
+def _names(project: Project, plugin: str, architecture: str) -> tuple[str, ...]:
+    """Names of a plugin's objects in its directory."""
+    texts = project.plugin_options[plugin].objects
+    return tuple(posixpath.basename(text).replace("{architecture}", architecture) for text in texts)
+
+
+def _objects(project: Project, plugin: str, architecture: str, paths: Iterable[Path | None]) -> tuple[Entry, ...]:
+    names = _names(project, plugin, architecture)
+    return tuple(
+        Entry(path=f"{project.plugins_directory}/{plugin}/{name}", content=Content(path) if path else None)
+        for name, path in zip(names, paths, strict=True)
+    )
+
+
+def _list(project: Project, plugin: str, architecture: str) -> tuple[Entry, ...]:
+    """The file that names a plugin's objects for the loader."""
+    said = project.plugin_options[plugin].load
+    names = said if said is not None else _names(project, plugin, architecture)
+    if project.core_options.loader is None or not names:
+        return ()
+    text = "".join(f"{name}\n" for name in names)
+    return (Entry(path=f"{project.plugins_directory}/{plugin}/{loader.LIST}", content=Content(text.encode())),)
+
+
+def _epoch(project: Project, locked: int) -> int:
+    """SOURCE_DATE_EPOCH of the commands: the variable, else the newest changelog entry, else what the lock has."""
+    if (said := os.environ.get("SOURCE_DATE_EPOCH", "")).isdecimal():
+        return int(said)
+    if project.core.changelog:
+        moment = datetime.fromisoformat(project.core.changelog[0].date)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    return locked
+
+
+def _read(text: str) -> dict[str, Any]:
+    """The driver's part of a lock; empty if it is not of this form."""
+    part = toml.loads(text).get("elf", {})
+    if not isinstance(part, dict) or part.get("format") != FORMAT or not isinstance(part.get("epoch"), int):
+        return {}
+    tables = {key: part[key] if isinstance(part.get(key), dict) else {} for key in ("sources", "built")}
+    return {**part, **tables, "compiler": str(part.get("compiler", ""))}
+
+
+def _render(values: Mapping[str, Any]) -> str:
+    lines = ["[elf]", f"format = {FORMAT}", f"epoch = {values['epoch']}", f"compiler = {_text(values['compiler'])}"]
+    if values["sources"]:
+        lines += ["", "[elf.sources]", *(f"{_text(name)} = {_text(sum_)}" for name, sum_ in values["sources"].items())]
+    for architecture, built in sorted(values["built"].items()):
+        lines += ["", f"[elf.built.{architecture}]", f"abi = {_text(built['abi'])}", "lines = ["]
+        lines += [*(f"  {_text(line)}," for line in built["lines"]), "]"]
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: str) -> str:
+    """A basic string of TOML; what JSON escapes, TOML reads alike, but for the character 127."""
+    return json.dumps(value).replace("\x7f", "\\u007f")
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One architecture's build. trees: what is built already, by plugin, the core's at ""."""
+
+    project: Project
+    architecture: str
+    workdir: Path
+    epoch: int
+    listener: Listener
+    trees: dict[str, tree.Tree | None] = field(default_factory=dict)
+
+    def built(self, plugin: str = "") -> tree.Tree | None:
+        """The built copy of the core's or a plugin's source; None if there is none. Raises BuildError."""
+        if plugin not in self.trees:
+            self.trees[plugin] = self._build(plugin)
+        return self.trees[plugin]
+
+    def _build(self, plugin: str) -> tree.Tree | None:
+        core = self.project.core_options
+        options = self.project.plugin_options[plugin] if plugin else core
+        if not options.source:
+            return None
+        name = self.project.core.name
+        what = f"plugin-{plugin}" if plugin else "core"
+        base = self.built() if plugin and problems.names(options.build, "core") else None
+        recipe = tree.Recipe(
+            name=f"{name}-{what}" if plugin else name,
+            source=self.project.root / options.source,
+            commands=options.build,
+            architecture=self.architecture,
+            words=self._words(),
+            lists=core.arguments,
+            environment={**core.environment, **(options.environment if plugin else {})},
+            epoch=self.epoch,
+            base=(name, base.source) if base else None,
+        )
+        return tree.build(recipe, self.workdir / self.architecture / what, base.mark if base else "")
+
+    def _words(self) -> Mapping[str, str]:
+        return {
+            "architecture": self.architecture,
+            "triplet": machines.TRIPLETS[self.architecture],
+            "version": self.project.core.version,
+            "jobs": str(len(os.sched_getaffinity(0))),
+        }
+
+    def root(self, plugin: str = "") -> Path:
+        """Where relative paths of the core or a plugin lead."""
+        built = self.built(plugin)
+        return built.source if built else self.project.root
+
+    def core(self) -> Payload:
+        program = self._program()
+        files = contents.expand(self.root(), self.project.core_options.files)
+        return self._payload(self.project.core.name, (_program(self.project, program), *files))
+
+    def lines(self) -> tuple[str, ...]:
+        """What the ABI is the hash of."""
+        name = self.project.core.name
+        place = interface.Place(name, self.architecture, self.root(), self._program(), self._words())
+        return interface.lines(self.project.core_options.abi, place)
+
+    def plugin(self, name: str) -> Payload:
+        options = self.project.plugin_options[name]
+        return self._payload(
+            f"plugin {name}",
+            (
+                *_objects(self.project, name, self.architecture, (self._found(name, text) for text in options.objects)),
+                *_list(self.project, name, self.architecture),
+                *contents.expand(self.root(name), options.files),
+            ),
+        )
+
+    def _program(self) -> Path:
+        return self._found("", self.project.core_options.program or self.project.core.program)
+
+    def _found(self, plugin: str, text: str) -> Path:
+        """A file of a build or of the project. Raises BuildError if it is not there."""
+        path = text.replace("{architecture}", self.architecture)
+        in_core = path.startswith("{core}/")
+        root = self.root("" if in_core else plugin)
+        found = root / path.removeprefix("{core}/")
+        if not found.is_file() or not found.resolve().is_relative_to(root.resolve()):
+            raise BuildError(
+                f"{plugin or 'core'}: there is no file {text} in {root}", hint="does the build name it so?"
+            )
+        return found
+
+    def _payload(self, what: str, entries: Sequence[Entry]) -> Payload:
+        """Files as they come, and what follows from those that are ELF: relations, debug information apart."""
+        made: list[Entry] = []
+        apart: dict[str, Entry] = {}
+        objects: list[Object] = []
+        for entry in entries:
+            source = entry.content.source if entry.content is not None else None
+            found = libraries.objects([source]) if isinstance(source, Path) else ()
+            objects += found
+            made += [self._split(what, entry, one, apart) for one in found] or [entry]
+        libraries.check_targets(what, objects, self.project.core.targets)
+        return Payload(tuple(made), depends=self._relations(what, objects), debug=tuple(apart.values()))
+
+    def _split(self, what: str, entry: Entry, found: Object, apart: dict[str, Entry]) -> Entry:
+        if found.facts.architecture != self.architecture:
+            raise BuildError(
+                f"{what}: {found.path.name} is for {found.facts.architecture}, not {self.architecture}",
+                hint="name the cross compiler with {triplet} in the commands, or leave the architecture out",
+            )
+        if not self.project.core_options.debug:
+            return entry
+        library = not entry.path.endswith("-core")
+        parts = debug.split(found.path, found.facts, self.workdir / "split", self.listener, library=library)
+        if parts.debug is not None:
+            place = debug.place(found.facts.build_id)
+            apart[place] = Entry(path=place, content=Content(parts.debug))
+        return entry if parts.file == found.path else replace(entry, content=Content(parts.file))
+
+    def _relations(self, what: str, objects: Sequence[Object]) -> Mapping[str, tuple[Alternatives, ...]]:
+        options = self.project.plugin_options.values()
+        own = {posixpath.basename(text) for option in options for text in option.objects}
+        own |= {found.facts.soname for found in objects if found.facts.soname}
+        families = targets.formats(self.project.core.targets)
+        made = {}
+        if "deb" in families:
+            made["deb"] = libraries.deb(what, objects, self.project.core_options.libraries, own)
+        if "rpm" in families:
+            made["rpm"] = libraries.rpm(objects, own)
+        return made

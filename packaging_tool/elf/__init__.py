@@ -1,0 +1,1 @@
+"""What ELF files say of themselves, and how those of a project are built, split and related to packages."""

@@ -1,0 +1,120 @@
+"""What core and plugins must agree on, as lines that stand in the lock; the ABI is the SHA-256 of those lines.
+
+    mkpkgs abi 1
+    driver elf
+    core NAME
+    architecture NAME             Debian's
+    version TEXT                  `version`, with `{version}` of the core
+    macro NAME TEXT               what the C preprocessor makes of a macro, blanks made one
+    pkg-config NAME VERSION
+    command ["…"]                 then its lines, each after `output `
+    file PATH SHA256              of the core's tree, as globs name them
+    export NAME[@VERSION] KIND    of the core's program or a library of it: FUNC, OBJECT SIZE, and so on
+
+Each line only where the project asks for it, in this order; each ends with a newline.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging_tool.elf import facts, machines, tree
+from packaging_tool.errors import BuildError, CommandError
+from packaging_tool.run import run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abi:
+    """What makes the ABI; at least one key. Paths are in the core's built tree, or in the project if nothing is built.
+
+    version: a text, `"{version}"` for exact lockstep with the core's version.
+    macros: names that the C preprocessor expands, e.g. `["nginx_version"]`.
+    headers: that define the macros, in the order in which they are included.
+    include: directories of headers.
+    pkg_config: packages whose version pkg-config tells.
+    commands: lists of arguments whose output counts.
+    files: globs of files whose bytes count, e.g. `["src/**/*.h"]`.
+    exports: files whose dynamic symbols count, with their versions and the sizes of data; `program` is the core's.
+    """
+
+    version: str = ""
+    macros: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    pkg_config: tuple[str, ...] = ()
+    commands: tuple[tuple[str, ...], ...] = ()
+    files: tuple[str, ...] = ()
+    exports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the expressions are looked up. root: directory of relative paths. words: as in tree.Recipe."""
+
+    core: str
+    architecture: str
+    root: Path
+    program: Path
+    words: Mapping[str, str]
+
+
+def lines(abi: Abi, place: Place) -> tuple[str, ...]:
+    """The lines. Raises BuildError for what cannot be found."""
+    return tuple(_lines(abi, place))
+
+
+def value(said: Sequence[str]) -> str:
+    """The ABI of these lines, 64 hex digits."""
+    return hashlib.sha256("".join(f"{line}\n" for line in said).encode()).hexdigest()
+
+
+def _lines(abi: Abi, place: Place) -> Iterator[str]:
+    yield "mkpkgs abi 1"
+    yield "driver elf"
+    yield f"core {place.core}"
+    yield f"architecture {place.architecture}"
+    if abi.version:
+        yield f"version {tree.expand([abi.version], place.words, {})[0]}"
+    yield from _macros(abi, place)
+    for name in abi.pkg_config:
+        yield f"pkg-config {name} {_output(['pkg-config', '--modversion', name], place)}"
+    for command in abi.commands:
+        yield f"command {json.dumps(list(command))}"
+        yield from (f"output {line}" for line in _output(tree.expand(command, place.words, {}), place).splitlines())
+    for pattern in abi.files:
+        found = sorted(path for path in place.root.glob(pattern) if path.is_file())
+        if not found:
+            raise BuildError(f"the ABI counts {pattern}, but {place.root} has no such file")
+        yield from (f"file {path.relative_to(place.root)} {tree.digest(path)}" for path in found)
+    for name in abi.exports:
+        path = place.program if name == "program" else place.root / name
+        yield from (f"export {symbol}" for symbol in facts.exports(path))
+
+
+def _macros(abi: Abi, place: Place) -> Iterator[str]:
+    if not abi.macros:
+        return
+    asked = "".join(f'#include "{name}"\n' for name in abi.headers)
+    # The mark is a string, so that no macro changes it.
+    asked += "".join(f'#ifdef {name}\n"mkpkgs {name}" {name}\n#endif\n' for name in abi.macros)
+    compiler = machines.tool("gcc", place.architecture) if place.architecture != machines.own() else "cc"
+    places = [f"-I{place.root / name}" for name in (*abi.include, ".")]
+    try:
+        said = run([compiler, "-E", "-P", "-x", "c", *places, "-"], cwd=place.root, stdin=asked.encode())
+    except CommandError as failed:
+        raise BuildError(f"the headers of the ABI cannot be read: {failed.message}", hint=failed.hint) from failed
+    text = said.stdout.decode(errors="replace")
+    for name in abi.macros:
+        mark = f'"mkpkgs {name}"'
+        found = [line.partition(mark)[2] for line in text.splitlines() if line.startswith(mark)]
+        if not found:
+            raise BuildError(f"no header of the ABI defines {name}", hint=f"it reads {', '.join(abi.headers)}")
+        yield f"macro {name} {' '.join(found[0].split())}"
+
+
+def _output(command: Sequence[str], place: Place) -> str:
+    return run(command, cwd=place.root).stdout.decode(errors="replace").strip()
