@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import pkgutil
 
 import click
@@ -13,6 +14,8 @@ from packaging_tool.cli.options import common
 # One line for each, so that `--help` imports none of them; a test compares them with the commands' own.
 SUMMARIES = {
     "build": "Build the packages, all or only those of some plugins.",
+    "import": "Make a project from the builder file of an OpenTelemetry Collector.",
+    "init": "Write the project file of a new project.",
     "inspect": "Show what is in a package file.",
     "key": "Make or show the keys that sign packages and repositories.",
     "lock": "Resolve the inputs of the build anew into mkpkgs.lock.",
@@ -44,19 +47,23 @@ Exit codes: 0 done, 1 something failed, 2 wrong input, 130 interrupted.
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are modules of `cli/commands`, each with a click command named `command`."""
+    """A group whose commands are modules of `cli/commands`, each with a click command named `command`.
+
+    `_` ends the name of a module whose command is a word of Python.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the modules."""
         from packaging_tool.cli import commands
 
-        return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+        return sorted(module.name.rstrip("_") for module in pkgutil.iter_modules(commands.__path__))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        found: click.Command = importlib.import_module(f"packaging_tool.cli.commands.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        found: click.Command = importlib.import_module(f"packaging_tool.cli.commands.{module}").command
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,0 +1,223 @@
+"""From a command line of xcaddy to a project: Caddy is the core, what `--with` names are plugins.
+
+The command line is that of github.com/caddyserver/xcaddy (`xcaddy help build`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from packaging_tool.errors import BuildError, CommandError, InputError
+from packaging_tool.golang import localmodule
+from packaging_tool.golang.ocb import package_version
+from packaging_tool.golang.toolchain import GOARCH, Toolchain
+from packaging_tool.package.templates import render
+
+CADDY = "github.com/caddyserver/caddy/v2"
+_EXACT = re.compile(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+incompatible)?")
+_PATH = re.compile(r"[A-Za-z0-9_.~+-]+(/[A-Za-z0-9_.~+-]+)+")
+# Variables before the command that say nothing about what is built.
+_SILENT = ("XCADDY_SETCAP", "XCADDY_SUDO", "XCADDY_SKIP_BUILD", "XCADDY_SKIP_CLEANUP", "XCADDY_WHICH_GO", "GOPROXY")
+
+
+@dataclass(frozen=True, slots=True)
+class With:
+    """A package of a plugin. package: its import path. module, version: of Go, "" if not known. folder: if local."""
+
+    package: str
+    module: str
+    version: str
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What a command line asks for. caddy: version or query, "" for the newest. folder: of a local Caddy, or ""."""
+
+    caddy: str = ""
+    folder: str = ""
+    architecture: str = ""
+    plugins: tuple[With, ...] = ()
+
+
+def parse(words: Sequence[str], root: Path) -> Command:
+    """Read a command line, one text or its words. root: directory of the project. Raises InputError."""
+    rest = _words(words)
+    command = Command()
+    while rest and re.fullmatch(r"[A-Z][A-Z0-9_]*=.*", rest[0]):
+        command = _variable(command, *rest.pop(0).split("=", 1))
+    for leading in ("xcaddy", "build"):
+        if rest and rest[0].rpartition("/")[2] == leading:
+            rest.pop(0)
+    withs: dict[str, With] = {}
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("-"):
+            if command.caddy:
+                raise InputError(f"xcaddy: {word} is a second version of Caddy, after {command.caddy}")
+            command = replace(command, caddy=word)
+            continue
+        flag, equals, value = word.partition("=")
+        if flag not in ("--with", "--replace", "--output", "--embed"):
+            raise InputError(f"xcaddy: {word} is no option of xcaddy build that is known here")
+        if not equals:
+            if not rest:
+                raise InputError(f"xcaddy: {flag} has no value")
+            value = rest.pop(0)
+        if flag == "--with":
+            found = _with(value, root)
+            if found.package in withs:
+                raise InputError(f"xcaddy: --with {found.package} stands twice")
+            withs[found.package] = found
+        elif flag == "--replace":
+            command = replace(command, folder=_replaced_caddy(value, root))
+        elif flag == "--embed":
+            raise InputError(
+                f"xcaddy: --embed {value} has no equivalent: files are not part of the program",
+                hint="leave it out, and name the files as `files` of [core] or of a plugin",
+            )
+    return replace(command, plugins=tuple(withs.values()))
+
+
+def _words(words: Sequence[str]) -> list[str]:
+    if len(words) != 1:
+        return list(words)
+    try:
+        return shlex.split(words[0].replace("\\\n", " "))
+    except ValueError as error:
+        raise InputError(f"xcaddy: the command line cannot be read: {error}") from None
+
+
+def _variable(command: Command, name: str, value: str) -> Command:
+    if name == "CADDY_VERSION":
+        return replace(command, caddy=value)
+    if name == "GOARCH":
+        debian = next((ours for ours, go in GOARCH.items() if go == value), "")
+        if not debian:
+            raise InputError(f"xcaddy: GOARCH={value} is no architecture that packages are made for")
+        return replace(command, architecture=debian)
+    if (name, value) in (("CGO_ENABLED", "0"), ("GOOS", "linux")) or name in _SILENT:
+        return command
+    if name == "CGO_ENABLED":
+        raise InputError("xcaddy: CGO_ENABLED=1: programs that are linked on the target are pure Go")
+    raise InputError(
+        f"xcaddy: {name}={value} has no equivalent",
+        hint="leave it out, and see `settings` and `tags` of [core.go-link] in docs/reference.md",
+    )
+
+
+def _with(value: str, root: Path) -> With:
+    """`module[@version][=replacement]`."""
+    said, _, replacement = value.partition("=")
+    package, _, version = said.partition("@")
+    if not _PATH.fullmatch(package):
+        raise InputError(f"xcaddy: --with {value}: {package!r} is no module path")
+    if not replacement:
+        return With(package, package if _EXACT.fullmatch(version) else "", version)
+    if not replacement.startswith((".", "/")):
+        raise InputError(
+            f"xcaddy: --with {value}: a module in the place of another one has no equivalent,"
+            " since what authors of plugins elsewhere build must be the same module",
+            hint=f"fetch {replacement} into a folder and write --with {package}=./folder",
+        )
+    return With(package, package, "", _folder(f"--with {value}", package, replacement, root))
+
+
+def _replaced_caddy(value: str, root: Path) -> str:
+    module, _, replacement = value.partition("=")
+    module = module.partition("@")[0]
+    if module != CADDY or not replacement.startswith((".", "/")):
+        raise InputError(
+            f"xcaddy: --replace {value} has no equivalent, but for {CADDY}=./folder",
+            hint="what authors of plugins elsewhere build must be the same module: use one that has what you need",
+        )
+    return _folder(f"--replace {value}", CADDY, replacement, root)
+
+
+def _folder(option: str, module: str, replacement: str, root: Path) -> str:
+    """The folder of a local module, relative to the project."""
+    folder = Path(replacement).absolute()
+    try:
+        found = localmodule.module_path(folder)
+    except BuildError as error:
+        raise InputError(f"xcaddy: {option}: {error.message}", hint=error.hint) from None
+    if found != module:
+        raise InputError(f"xcaddy: {option}: {folder}/go.mod says module {found}")
+    relative = os.path.relpath(folder, root.resolve())
+    return relative if relative.startswith("..") else f"./{relative}"
+
+
+def resolve(command: Command, workdir: Path) -> Command:
+    """Ask the go command for what is not said to the letter: newest versions, branches, modules of packages.
+
+    Raises InputError, CommandError.
+    """
+    toolchain: Toolchain | None = None
+
+    def ask(package: str, query: str, option: str) -> tuple[str, str]:
+        nonlocal toolchain
+        toolchain = toolchain or Toolchain.find("", workdir)
+        (workdir / "go.mod").write_text("module mkpkgs\n\ngo 1.21\n")
+        module, message = package, ""
+        # The module of a package has the package's path or a part of it.
+        while "/" in module:
+            arguments = ["list", "-m", "-mod=mod", "-json", f"{module}@{query or 'latest'}"]
+            try:
+                _, output, _ = toolchain.run(arguments, cwd=workdir, architecture="amd64", settings={})
+            except CommandError as error:
+                message, module = message or error.message, module.rpartition("/")[0]
+                continue
+            return module, str(json.loads(output)["Version"])
+        raise InputError(f"xcaddy: {option}: {message or 'there is no such module'}")
+
+    caddy = command.caddy
+    if not _EXACT.fullmatch(caddy):
+        caddy = ask(CADDY, caddy, f"Caddy {caddy or 'latest'}")[1]
+    plugins = []
+    for plugin in command.plugins:
+        if not plugin.folder and not plugin.module:
+            module, version = ask(plugin.package, plugin.version, f"--with {plugin.package}")
+            plugin = replace(plugin, module=module, version=version)
+        plugins.append(plugin)
+    return replace(command, caddy=caddy, plugins=tuple(plugins))
+
+
+def files(command: Command, maintainer: str) -> dict[str, str]:
+    """The files of the project: name below its directory and text. command: resolved. Raises InputError."""
+    names: dict[str, With] = {}
+    for plugin in command.plugins:
+        name = _name(plugin.module, short=True)
+        if name in names:
+            name = _name(plugin.module, short=False)
+        if name in names:
+            raise InputError(f"xcaddy: two plugins would be named {name}: {plugin.package} is the second")
+        names[name] = plugin
+    text = render(
+        "go-link/caddy.toml.j2",
+        caddy=CADDY,
+        command=command,
+        version=package_version(command.caddy),
+        plain=f"v{package_version(command.caddy)}" == command.caddy,
+        plugins=names,
+        package_version=package_version,
+        maintainer=maintainer,
+    )
+    return {"mkpkgs.toml": text, "Caddyfile": render("go-link/Caddyfile.j2")}
+
+
+def _name(module: str, *, short: bool) -> str:
+    """github.com/mholt/caddy-l4 is l4, github.com/caddy-dns/cloudflare is dns-cloudflare."""
+    parts = [part for part in module.lower().split("/") if not re.fullmatch(r"v\d+", part)]
+    owner, last = (["", *parts])[-2:]
+    bare = re.sub(r"^caddy[-_.]|[-_.]caddy$", "", last) or last
+    if owner.startswith("caddy-"):
+        bare = f"{owner.removeprefix('caddy-')}-{bare}"
+    elif not short:
+        bare = f"{owner}-{bare}"
+    return re.sub(r"[^a-z0-9]+", "-", bare).strip("-")[:64]

@@ -1,0 +1,89 @@
+"""A project file to begin with, made from the types: every key with its text, those with a default as comments."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from packaging_tool import registry
+from packaging_tool.errors import InputError
+from packaging_tool.project import model, rules, schema
+from packaging_tool.project.faults import RuleError, did_you_mean
+
+# What a reader can leave as it is for a first try. All others that must be said are in capital letters.
+_SAID = {
+    "version": '"0.1.0"',
+    "license": '"Apache-2.0"',
+    "homepage": '"https://example.com"',
+    "format": '"1"',
+}
+_RARE = {"recommends", "suggests", "conflicts", "replaces", "provides", "deb", "rpm", "service", "changelog", "name"}
+
+
+def blank(driver: str, folder: str, maintainer: str) -> str:
+    """The text of a project file. driver: its name. folder: name of the directory. Raises InputError."""
+    known = registry.names("drivers")
+    if driver not in known:
+        raise InputError(f"there is no driver {driver!r}", hint=did_you_mean(driver, known))
+    module = registry.load("drivers", driver)
+    name = re.sub(r"[^a-z0-9+.-]+", "-", folder.lower()).strip("-+.")
+    try:
+        rules.package_name(name)
+    except RuleError:
+        name = "server"
+    said = {**_SAID, "name": f'"{name}"', "maintainer": f'"{maintainer}"', "driver": f'"{driver}"'}
+    shared = _RARE - {"name"}
+    lines = [
+        "# Keys in comments have these values by default. docs/reference.md has all keys.",
+        "[core]",
+        *_keys(model.CoreSpec, said, skip=shared | {"files"}, show=("driver",)),
+        "",
+        f"[core.{driver}]",
+        *_keys(module.CoreOptions, said),
+        "",
+        "[core.service]",
+        *_keys(model.ServiceSpec, said),
+        "",
+        "# A table like this for each plugin.",
+        "[plugin.example]",
+        *_keys(model.PluginSpec, said, skip=_RARE | {"files"}),
+        "",
+        f"[plugin.example.{driver}]",
+        *_keys(module.PluginOptions, said),
+        "",
+        "[repository]",
+        *_keys(model.RepositorySpec, said),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _keys(
+    cls: type, said: Mapping[str, str], skip: typing.Collection[str] = (), show: typing.Collection[str] = ()
+) -> Iterator[str]:
+    for key in schema.keys(cls).values():
+        if key.name in skip:
+            continue
+        if key.doc:
+            yield from textwrap.wrap(key.doc, 118, initial_indent="# ", subsequent_indent="# ")
+        if key.required or key.name in show:
+            yield f"{key.name} = {said.get(key.name) or _capitals(key)}"
+        else:
+            yield f"# {key.name} = {_toml(key.default)}"
+
+
+def _capitals(key: schema.Key) -> str:
+    text = f'"{key.name.upper().replace("-", " ")}"'
+    return f"[{text}]" if typing.get_origin(key.hint) is tuple else text
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    if isinstance(value, Mapping):
+        return "{}"
+    return str(value) if isinstance(value, int) else f'"{value or ""}"'

@@ -1,0 +1,84 @@
+"""Command lines of xcaddy as projects."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from packaging_tool.errors import InputError
+from packaging_tool.golang import xcaddy
+
+L4 = "github.com/mholt/caddy-l4@v0.1.2"
+
+
+def project(tmp_path: Path, line: str) -> dict[str, Any]:
+    """The project file; everything in the line is exact, so that nobody is asked."""
+    command = xcaddy.resolve(xcaddy.parse([line], tmp_path), tmp_path)
+    return tomllib.loads(xcaddy.files(command, "Jo Doe <jo@example.org>")["mkpkgs.toml"])
+
+
+def test_with_is_a_plugin_each(tmp_path: Path) -> None:
+    found = project(
+        tmp_path, f"xcaddy build v2.11.9 --with {L4} \\\n --with=github.com/caddy-dns/cloudflare@v0.2.1 --output x"
+    )
+    assert found["core"]["version"] == "2.11.9"
+    assert found["core"]["go-link"]["module"] == xcaddy.CADDY
+    assert {name: plugin["go-link"] for name, plugin in found["plugin"].items()} == {
+        "l4": {"module": L4},
+        "dns-cloudflare": {"module": "github.com/caddy-dns/cloudflare@v0.2.1"},
+    }
+
+
+def test_variables_before_the_command_count(tmp_path: Path) -> None:
+    found = project(tmp_path, "CADDY_VERSION=v2.11.9 GOARCH=arm64 CGO_ENABLED=0 xcaddy build")
+    assert found["core"]["version"] == "2.11.9"
+    assert found["core"]["architectures"] == ["arm64"]
+    assert "plugin" not in found
+
+
+def test_version_before_a_release_is_before_it_in_packages_too(tmp_path: Path) -> None:
+    found = project(tmp_path, "v2.12.0-beta.1")
+    assert found["core"]["version"] == "2.12.0~beta.1"
+    assert found["core"]["go-link"]["module"] == f"{xcaddy.CADDY}@v2.12.0-beta.1"
+
+
+def test_folders_are_local_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, module in (("mine", "example.com/mine"), ("caddy", xcaddy.CADDY)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "go.mod").write_text(f"module {module}\n")
+    found = project(tmp_path, f"build v2.11.9 --with example.com/mine=./mine --replace {xcaddy.CADDY}=./caddy")
+    assert found["plugin"]["mine"]["go-link"] == {"module": "./mine"}
+    assert found["core"]["go-link"]["module"] == "./caddy"
+
+
+def test_plugins_of_one_name_get_the_owner_too(tmp_path: Path) -> None:
+    found = project(tmp_path, "v2.11.9 --with example.com/one/caddy-git@v1.0.0 --with example.com/two/caddy-git@v1.0.0")
+    assert list(found["plugin"]) == ["git", "two-git"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (f"v2.11.9 --with {L4} --with {L4}", "stands twice"),
+        ("v2.11.9 v2.11.8", "is a second version of Caddy"),
+        ("v2.11.9 --with", "--with has no value"),
+        ("v2.11.9 --with '../../x y'", "is no module path"),
+        ("v2.11.9 --with a.b/c=d.e/f@v1.0.0", "a module in the place of another one has no equivalent"),
+        ("v2.11.9 --with a.b/c=./nothing", "has no go.mod"),
+        ("v2.11.9 --replace a.b/c=./d", "--replace a.b/c=./d has no equivalent"),
+        ("v2.11.9 --embed ./files", "--embed ./files has no equivalent"),
+        ("v2.11.9 --race", "--race is no option of xcaddy build"),
+        ("XCADDY_RACE_DETECTOR=1 xcaddy build", "XCADDY_RACE_DETECTOR=1 has no equivalent"),
+        ("CGO_ENABLED=1 xcaddy build", "are pure Go"),
+        ("GOARCH=wasm xcaddy build", "is no architecture"),
+        ("--with 'a", "cannot be read"),
+    ],
+)
+def test_what_has_no_equivalent_is_refused(tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(InputError) as raised:
+        xcaddy.parse([line], tmp_path)
+    assert said in f"{raised.value.message} {raised.value.hint}"
