@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import textwrap
 import typing
@@ -71,10 +72,14 @@ def _keys(
         if key.required or key.name in show:
             yield f"{key.name} = {said.get(key.name) or _capitals(key)}"
         else:
-            yield f"# {key.name} = {_toml(key.default)}"
+            is_table = dataclasses.is_dataclass(schema.optional(key.hint))
+            yield f"# {key.name} = {'{}' if is_table else _toml(key.default)}"
 
 
 def _capitals(key: schema.Key) -> str:
+    if dataclasses.is_dataclass(key.hint) and isinstance(key.hint, type):
+        inner = [f"{k.name} = {_capitals(k)}" for k in schema.keys(key.hint).values() if k.required]
+        return f"{{ {', '.join(inner)} }}" if inner else "{}"
     text = f'"{key.name.upper().replace("-", " ")}"'
     return f"[{text}]" if typing.get_origin(key.hint) is tuple else text
 
