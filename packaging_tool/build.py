@@ -25,6 +25,9 @@ from packaging_tool import atomic, registry, state, targets, writing
 from packaging_tool import lock as locking
 from packaging_tool import plan as planning
 from packaging_tool import publish as publishing
+from packaging_tool.authors import site as authors
+from packaging_tool.authors import work
+from packaging_tool.authors.core import Core
 from packaging_tool.drivers.base import Driver, Failure, Outcome
 from packaging_tool.errors import BuildError, InputError, MkpkgsError, PublishError, SigningError
 from packaging_tool.formats.base import Built, Format
@@ -44,7 +47,8 @@ class Settings:
 
     output: directory for the repositories. architectures: a choice of the project's, empty for all. jobs: threads, 0
     for one per processor. plugins: a choice of plugins to package, empty for all. keys: directory of the keys, None for
-    the usual place.
+    the usual place. due: where the core is somebody else's, look what is published of it, and build only for those
+    cores for which something is missing in output.
     """
 
     output: Path
@@ -52,6 +56,7 @@ class Settings:
     jobs: int = 0
     plugins: tuple[str, ...] = ()
     keys: Path | None = None
+    due: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +78,8 @@ def plan(project: Project, settings: Settings, listener: Listener) -> tuple[Pack
     """The packages to come, without building them: contents that are not known yet are None."""
     run = _Run(project, settings, listener)
     with run.exclusive():
+        if project.plugin_of is not None:
+            raise InputError("what comes out for somebody else's core shows when it is built", hint="run: mkpkgs check")
         locked = run.locked()
         made: list[Package] = []
         for architecture in run.architectures:
@@ -120,6 +127,8 @@ class _Run:
     failures: list[Failure] = field(default_factory=list)
     unchanged: int = 0
     exchanged: bool = False
+    # Where the core is somebody else's: the published ones to build for.
+    cores: tuple[Core, ...] = ()
 
     @cached_property
     def architectures(self) -> tuple[str, ...]:
@@ -173,10 +182,14 @@ class _Run:
         """The lock, resolved anew where the project no longer fits it, and written."""
         path = locking.path_of(self.project.file)
         core = self.project.core
-        version = f"{core.version}-{core.release}"
         known = locking.read(path)
-        previous = known.part if known is not None and known.driver == core.driver and not fresh else None
-        part = self.driver.lock(self.project, previous, self.workdir, self.listener)
+        previous = known.part if known is not None and known.driver == core.driver else None
+        if self.project.plugin_of is not None:
+            version = work.mark(self.project)
+            part = work.lock(self.project, previous, self.listener, fresh=fresh)
+        else:
+            version = f"{core.version}-{core.release}"
+            part = self.driver.lock(self.project, None if fresh else previous, self.workdir, self.listener)
         moment = known.time if known is not None and known.version == version else int(time.time())
         found = locking.LockFile(version, moment, core.driver, part)
         if locking.write(path, found):
@@ -197,7 +210,7 @@ class _Run:
     def public_keys(self, locked: locking.LockFile) -> Mapping[str, bytes]:
         """Public keys of manifests by file name; without keys, the name that there will be."""
         try:
-            with keys.load(self.project.core.name, self.epoch(locked), self.settings.keys) as ring:
+            with keys.load(self.project.name, self.epoch(locked), self.settings.keys) as ring:
                 return ring.trusted(self.project.core.revoked_keys)
         except SigningError:
             return {"manifest.pub": b""}
@@ -208,16 +221,17 @@ class _Run:
         with ExitStack() as stack:
             stack.enter_context(self._interruptible())
             stack.enter_context(self.exclusive())
+            self._settle()
             # Before anything reads them: what somebody changes from here on is the next run's work.
             sources = self._sources()
             locked = self.locked()
             # A distribution's build machine has no keys, and needs none as long as it makes no repository.
             spared = self.project.core.trust == "distribution" and not repositories
-            core = self.project.core.name
-            ring = stack.enter_context(keys.load(core, self.epoch(locked), self.settings.keys, spared=spared))
+            name = self.project.name
+            ring = stack.enter_context(keys.load(name, self.epoch(locked), self.settings.keys, spared=spared))
             before = state.load(self.cache / "state.json")
             inputs = self._inputs(sources, ring, locked)
-            if packages and repositories and self._is_current(before, inputs):
+            if packages and repositories and not self.settings.due and self._is_current(before, inputs):
                 return Report(unchanged=len(before.packages), seconds=time.monotonic() - began)
             ring.unlock()
             self._fitting(ring)
@@ -233,7 +247,8 @@ class _Run:
             after.files = state.stamps(self.settings.output)
             after.packages = {name: kept for name, kept in after.packages.items() if name in after.files}
             # With a failure or a choice of plugins, the next run has work left.
-            whole = packages and repositories and not self.failures and not self.settings.plugins
+            chosen = self.settings.plugins or self.settings.due
+            whole = packages and repositories and not self.failures and not chosen
             locked = locking.read(locking.path_of(self.project.file)) or locked
             after.inputs = self._inputs(sources, ring, locked) if whole else ""
             state.save(self.cache / "state.json", after)
@@ -244,6 +259,16 @@ class _Run:
             changed=True,
             seconds=time.monotonic() - began,
         )
+
+    def _settle(self) -> None:
+        """Where the core is somebody else's, fetch what is published of it; from here on, core is the newest one."""
+        if self.project.plugin_of is None:
+            return
+        locked = self.locked(fresh=self.settings.due)
+        self.cores = work.cores(self.project, locked.part, self.cache / "cores")
+        self.project = work.settled(self.project, self.cores)
+        for core in self.cores:
+            work.conflicts(self.project, core)
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
@@ -355,22 +380,43 @@ class _Run:
 
     def _packages(self, staging: Path, locked: locking.LockFile, ring: keys.Ring, after: state.State) -> None:
         made: list[Package] = []
-        known = locked
-        for architecture in self.architectures:
-            self.listener.step(f"build {self.project.core.name} {self.project.core.version} for {architecture}")
-            outcome, part = self.driver.build(self.project, known.part, architecture, self.workdir, self.listener)
-            known = replace(known, part=part)
+        for project, architecture, outcome in self._outcomes(locked):
             self.failures += [f for f in outcome.failures if f not in self.failures]
-            made += self._plan(outcome, architecture, ring, known)
-        locking.write(locking.path_of(self.project.file), known)
+            made += self._plan(project, outcome, architecture, ring, locked)
+        if self.cores:
+            work.doubles(made)
         self._write(staging, made, ring, after)
+        try:
+            authors.lay_out((p for p in made if p.kind == "authors"), self.project.core.name, staging)
+        except OSError as failed:
+            raise BuildError(f"cannot write the files for authors of plugins: {failed.strerror}") from failed
+
+    def _outcomes(self, locked: locking.LockFile) -> Iterator[tuple[Project, str, Outcome]]:
+        """Build for each architecture, or for each published core of somebody else."""
+        core = self.project.core
+        for architecture in self.architectures if not self.cores else ():
+            self.listener.step(f"build {core.name} {core.version} for {architecture}")
+            outcome, part = self.driver.build(self.project, locked.part, architecture, self.workdir, self.listener)
+            locked = replace(locked, part=part)
+            yield self.project, architecture, outcome
+        locking.write(locking.path_of(self.project.file), locked)
+        chosen = [found for found in self.cores if found.architecture in self.architectures]
+        if self.settings.due:
+            listed = [item for kind in self.repositories.values() for item in kind.published(self.settings.output)]
+            chosen = work.due(self.project, chosen, listed)
+        for found in chosen:
+            self.listener.step(f"build for {found}")
+            made, outcome = work.against(
+                self.project, found, self.driver, self.workdir, self.cache / "cores", self.listener
+            )
+            yield made, found.architecture, outcome
 
     def _plan(
-        self, outcome: Outcome, architecture: str, ring: keys.Ring, locked: locking.LockFile
+        self, project: Project, outcome: Outcome, architecture: str, ring: keys.Ring, locked: locking.LockFile
     ) -> Iterable[Package]:
-        trust = planning.Trust(keys=ring.trusted(self.project.core.revoked_keys), sign=ring.sign_manifest)
-        target = self.driver.target(self.project)
-        found = planning.packages(self.project, outcome, architecture, target, trust, self.epoch(locked))
+        trust = planning.Trust(keys=ring.trusted(project.core.revoked_keys), sign=ring.sign_manifest)
+        target = self.driver.target(project)
+        found = planning.packages(project, outcome, architecture, target, trust, self.epoch(locked))
         chosen = self.settings.plugins
         if not chosen:
             return found
@@ -384,7 +430,7 @@ class _Run:
         """Write every package in every format it is for; those that are still right are taken as they are."""
         pools = {}
         for family in self.formats:
-            folder = self.repositories[family].pool(staging, self.project.core.name)
+            folder = self.repositories[family].pool(staging, self.project.name)
             folder.mkdir(parents=True, exist_ok=True)
             pools[family] = writing.Pool(folder, os.path.relpath(folder, staging))
         total = sum(len(package.relations) for package in packages)
@@ -415,7 +461,7 @@ class _Run:
                 staging,
                 self.built.get(family, ()),
                 self.project.repository,
-                self.project.core.name,
+                self.project.name,
                 self.epoch(locked),
                 ring.signer,
             )
@@ -427,5 +473,8 @@ class _Run:
             raise refused from (BuildError("\n".join(map(str, self.failures))) if self.failures else None)
         for line in told:
             self.listener.warn(line)
-        for name, data in publishing.site(self.project, staging, kinds, ring.signer).items():
+        listed = [item for kind in kinds for item in kind.published(staging)]
+        authors.write_index(self.project.core.name, staging, listed, ring.sign_manifest)
+        key = ring.manifest_public_keys.get("manifest.pub", b"")
+        for name, data in publishing.site(self.project, staging, kinds, ring.signer, key).items():
             atomic.write(staging / name, data)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from packaging_tool import targets
+from packaging_tool.authors import core as described
 from packaging_tool.drivers.base import Outcome, Payload, Target
 from packaging_tool.errors import PackageError
 from packaging_tool.package.content import Content
@@ -27,6 +28,8 @@ from packaging_tool.project import contents, relations
 from packaging_tool.project.model import CoreSpec, PluginSpec, Project
 from packaging_tool.target import hooks, runtime
 
+# What comes behind `CORE-plugin-` in the name of the package for authors, as each family of distributions has it.
+AUTHORS = {"deb": "dev", "rpm": "devel"}
 FIELDS = ("depends", "recommends", "suggests", "conflicts", "replaces", "provides")
 
 
@@ -41,19 +44,26 @@ class Trust:
 def packages(
     project: Project, outcome: Outcome, architecture: str, target: Target, trust: Trust, time: int
 ) -> tuple[Package, ...]:
-    """All packages of one architecture: the core, its kit, a package per plugin that was built, one per retired plugin.
+    """All packages of one architecture: the core, its kit, a package per plugin that was built, one per retired plugin,
+    and the files for authors. Where the core is somebody else's, the plugins alone.
 
     Each is followed by one per format with its debug information, if there is any. time: SOURCE_DATE_EPOCH for
     everything. Raises PackageError for doubles and missing sources.
     """
     draft = _Draft(project, outcome, architecture, target, trust, time)
-    made = [draft.core(), *draft.debug(project.core.name, draft.version, outcome.core)]
-    if outcome.kit is not None:
-        made.append(draft.kit(outcome.kit))
+    plugins: list[Package] = []
     for spec in project.plugins:
         if (payload := outcome.plugins.get(spec.name)) is not None:
             plugin = draft.plugin(spec, payload)
-            made += [plugin, *draft.debug(plugin.name, plugin.version, payload)]
+            plugins += [plugin, *draft.debug(plugin.name, plugin.version, payload)]
+    if project.plugin_of is not None:
+        return tuple(plugins)
+    made = [draft.core(), *draft.debug(project.core.name, draft.version, outcome.core)]
+    if outcome.kit is not None:
+        made.append(draft.kit(outcome.kit))
+    made += plugins
+    if outcome.authors:
+        made += tuple(draft.authors(made))
     made += [draft.retired(name, version) for name, version in project.repository.retired_versions.items()]
     return tuple(made)
 
@@ -170,9 +180,11 @@ class _Draft:
         if self.outcome.kit is not None:
             depends.append((Capability(f"{core}-plugin-kit-abi", self.outcome.abi),))
         for needed in spec.needs:
-            other = self.project.plugin(needed)
-            wanted = plugin_version(self.spec, other.version, other.release)
-            depends.append((Relation(f"{core}-plugin-{needed}", "=", str(wanted)),))
+            wanted = self.project.published.get(needed)
+            if wanted is None:
+                other = self.project.plugin(needed)
+                wanted = str(plugin_version(self.spec, other.version, other.release))
+            depends.append((Relation(f"{core}-plugin-{needed}", "=", wanted),))
         clashes = tuple((Relation(f"{core}-plugin-{clash}"),) for clash in spec.clashes)
         needed_by = {family: (*depends, *payload.depends.get(family, ())) for family in self._formats()}
         made = self._relations(spec, needed_by, ())
@@ -197,6 +209,39 @@ class _Draft:
             copyright_=spec.copyright,
             homepage=spec.homepage,
         )
+
+    def authors(self, packages: Sequence[Package]) -> Iterator[Package]:
+        """What authors elsewhere need, in a package for each format, since each has its own word for such packages."""
+        name = self.spec.name
+        root = f"/usr/share/{name}/dev"
+        place = f"{root}/{self.outcome.abi}"
+        files = self.outcome.authors
+        known = all(content is not None for content in files.values())
+        text = described.describe(self.project, self.outcome, self.architecture, packages) if known else None
+        key = self.trust.keys.get("manifest.pub", b"")
+        example = described.example(self.project, key.decode().split("\n")[1] if key else "")
+        entries = [
+            Entry(path=f"{place}/{described.DESCRIPTION}", content=Content(text) if text is not None else None),
+            Entry(path=f"{root}/{described.EXAMPLE}", content=Content(example)),
+            *(Entry(path=f"{place}/files/{path}", content=content) for path, content in files.items()),
+        ]
+        if "manifest.pub" in self.trust.keys:
+            entries.append(Entry(path=f"{root}/{described.KEY}", content=Content(key) if key else None))
+        for family in self._formats():
+            made = self._package(
+                "authors",
+                f"{name}-plugin-{AUTHORS[family]}",
+                self.version,
+                summary=f"Files to build plugins for {name}",
+                description=(
+                    f"What authors of plugins for {name} need to build them as packages that fit this version: the "
+                    "inputs of its build, the key that signs it, and an example of a project file for mkpkgs."
+                ),
+                entries=contents.merge(name, contents.owned_directories(entries, (f"/usr/share/{name}",)), entries),
+                relations={family: Relations()},
+                modules=(),
+            )
+            yield replace(made, section="libdevel", group="Development/Libraries", priority="optional")
 
     def retired(self, plugin: str, own: str) -> Package:
         """own: version that the plugin had of its own, or ""."""
@@ -256,7 +301,7 @@ class _Draft:
         return Package(
             kind=kind,
             name=name,
-            source=spec.name,
+            source=self.project.name,
             version=version,
             architecture=self.architecture,
             summary=summary,
@@ -275,7 +320,7 @@ class _Draft:
             changelog=self._changelog(version),
             compression={
                 family: spec.compression.get(family) or targets.default_compression(family, spec.targets)
-                for family in self._formats()
+                for family in relations
             },
             modules=modules,
             lifecycle=runtime.lifecycle(self.project) if kind == "core" else None,

@@ -15,6 +15,7 @@ from packaging_tool.errors import PublishError
 from packaging_tool.package import templates, versions
 from packaging_tool.package.model import Version
 from packaging_tool.project.model import Project
+from packaging_tool.project.rules import TAKEN
 from packaging_tool.repos.base import Published, Repository
 from packaging_tool.signing.base import Signer
 
@@ -33,6 +34,9 @@ def check(project: Project, output: Path, staging: Path, repositories: Sequence[
     for kind in repositories:
         comparison = _Comparison(project, kind.name, kind.published(output), kind.published(staging))
         told += comparison.replaced()
+        if project.plugin_of is not None:
+            # What an author's plugins fit is another repository's: they wait for builds, and so may their core.
+            continue
         for reasons, hint in comparison.problems():
             problems += reasons
             if hint not in hints:
@@ -101,6 +105,7 @@ class _Comparison:
         """Plugins whose newest package does not fit the core: the newest is the only one that apt looks at."""
         prefix = f"{self.core}-plugin-"
         retired = {f"{prefix}{name}" for name in self.project.repository.retired_versions}
+        others = {f"{prefix}{name}" for name in TAKEN}
         for architecture, core in sorted(cores.items()):
             abi = {name for name in core.provides if name.startswith(f"{self.core}-abi")}
             fitting = {architecture, "all"}
@@ -108,7 +113,7 @@ class _Comparison:
                 item
                 for item in (*self.before, *self.after)
                 if item.name.startswith(prefix)
-                and item.name != f"{prefix}kit"
+                and item.name not in others
                 and item.architecture in fitting
                 # Debug information asks for its own package's version alone.
                 and not item.name.endswith(tuple(targets.DEBUG_SUFFIXES.values()))
@@ -141,32 +146,53 @@ def _newest(packages: Iterable[Published]) -> dict[str, Published]:
     return found
 
 
-def site(project: Project, staging: Path, repositories: Sequence[Repository], signer: Signer) -> dict[str, bytes]:
-    """Files that lie beside the repositories, by name relative to `dist/`: source files, key, lock, `index.html`."""
-    spec, core = project.repository, project.core.name
+def site(
+    project: Project, staging: Path, repositories: Sequence[Repository], signer: Signer, key: bytes = b""
+) -> dict[str, bytes]:
+    """Files that lie beside the repositories, by name relative to `dist/`: source files, keys, lock, `index.html`.
+
+    key: public key of the manifests. Administrators need it where the core is somebody else's and does not have it.
+    """
+    spec, core, name = project.repository, project.core.name, project.name
     files: dict[str, bytes] = {}
     for kind in repositories:
-        files |= kind.client_files(spec, core, signer)
+        files |= kind.client_files(spec, name, signer)
+    if project.plugin_of is not None and project.core.trust == "signature":
+        files[f"{name}.pub"] = key
     locked = lock.path_of(project.file)
     if locked.is_file():
-        files[f"{core}.lock"] = locked.read_bytes()
+        files[f"{name}.lock"] = locked.read_bytes()
     published = {kind.name: kind.published(staging) for kind in repositories}
     everything = [item for items in published.values() for item in items]
     names = {item.name for item in everything}
-    example = [plugin.name for plugin in project.plugins if f"{core}-plugin-{plugin.name}" in names][:2]
+    example = [found for plugin in project.plugins if (found := f"{core}-plugin-{plugin.name}") in names][:2]
+    if project.plugin_of is None:
+        example = [core, *example]
+    unit = core if project.core.service and project.plugin_of is None else ""
     page = templates.render(
         "repos/index.html.j2",
         core=project.core,
         rows=_rows(project, everything),
         ways=[
-            (kind.name, kind.title, kind.instructions(spec, core, example, core if project.core.service else ""))
+            (kind.name, kind.title, _trusting(project, files) + kind.instructions(spec, name, example, unit))
             for kind in repositories
         ],
         files=sorted(files),
         fingerprint=_grouped(signer.fingerprint),
-        label=spec.label or core,
+        label=spec.label or name,
+        author=project.core.maintainer if project.plugin_of is not None else "",
     )
     return files | {"index.html": page.encode()}
+
+
+def _trusting(project: Project, files: Mapping[str, bytes]) -> str:
+    """Shell commands that make a server trust the plugins of an author who is not its maintainer."""
+    name = f"{project.name}.pub"
+    if name not in files:
+        return ""
+    place = f"{project.core.config_directory or f'/etc/{project.core.name}'}/keys.d"
+    url = project.repository.url.rstrip("/")
+    return f"install -d -m 0755 {place}\ncurl -fsSo {place}/{name} {url}/{name}\n"
 
 
 @dataclass(frozen=True, slots=True)

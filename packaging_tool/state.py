@@ -110,10 +110,13 @@ def fingerprint(package: Package) -> str:
     parts = []
     for name in (slot for slot in package.__slots__ if slot != "entries"):
         parts.append(f"{name}={getattr(package, name)!r}")
-    for entry in package.entries:
+    # The package for authors stays as it was when its ABI came out; plain files in the repository follow the plugins.
+    lasting = package.kind == "authors"
+    for entry in package.entries if not lasting else ():
         content = entry.content.sha256 if entry.content is not None else ""
         kind = f"{entry.type} {entry.mode:o} {entry.owner} {entry.group} {entry.target} {entry.only}"
         parts.append(f"{entry.path} {kind} {content}")
+    parts += [entry.path for entry in package.entries if lasting and entry.path.endswith("/core.toml")]
     return digest(parts)
 
 

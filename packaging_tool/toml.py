@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 # Tables and lists within each other; a project file has five.
@@ -41,3 +44,34 @@ def _check(raw: dict[str, Any]) -> None:
             waiting += [(item, depth + 1) for item in value]
         elif isinstance(value, int) and value not in INTEGER:
             raise LimitError("has a number that does not fit into 64 bits")
+
+
+def dumps(tree: Mapping[str, Any]) -> str:
+    """TOML of texts, numbers, booleans, lists of texts, and tables of these; what is None or empty is left out."""
+    return "\n".join(_lines(tree, ())).lstrip("\n") + "\n"
+
+
+def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+    plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
+    if path and (plain or not table):
+        yield ""
+        yield f"[{'.'.join(map(_key, path))}]"
+    for key, value in plain.items():
+        if value not in (None, "", ()):
+            yield f"{_key(key)} = {_value(value)}"
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _lines(value, (*path, key))
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, str):
+        # A JSON string is a TOML basic string, except that DEL must be escaped too.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return str(value).lower() if isinstance(value, bool) else str(int(value))

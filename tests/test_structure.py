@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"__main__", "cli"},
     {"build"},
-    {"plan", "publish", "state", "lock", "writing"},
+    {"plan", "publish", "state", "lock", "writing", "authors"},
     {"formats", "drivers", "repos", "target"},
     {"golang", "signing"},
     {"elf"},

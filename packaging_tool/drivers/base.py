@@ -11,6 +11,7 @@ from typing import Protocol
 
 from packaging_tool.errors import Problem
 from packaging_tool.listener import Listener
+from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives, Entry, Module
 from packaging_tool.project.model import Project
 
@@ -35,17 +36,20 @@ class Payload:
 class Failure:
     """A plugin that does not build.
 
-    plugin: its name. package: the source package that failed, e.g. a Go import path. message: the compiler's own lines.
+    plugin: its name. package: the source package that failed, e.g. a Go import path. message: the compiler's own lines,
+    or what the core has and the plugin would need. repair: the smallest change that helps, or "".
     """
 
     plugin: str
     package: str
     message: str
+    repair: str = ""
 
     def __str__(self) -> str:
         package = f" in {self.package}" if self.package else ""
         lines = "".join(f"\n  {line}" for line in self.message.rstrip().splitlines())
-        return f"plugin {self.plugin} does not build{package}:{lines}"
+        repair = f"\n  repair: {self.repair}" if self.repair else ""
+        return f"plugin {self.plugin} does not build{package}:{lines}{repair}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class Outcome:
     abi: lower-case hex. core, kit: payloads (kit None if the driver has none). plugins: by name, without the failed.
     accepts: further ABIs, alike, whose plugins the core still takes because a rule says so: older versions of a
     protocol, of a stable C API. The core package provides them all, a plugin asks for one.
+    authors: files that somebody else needs to build plugins for this core, by relative path, None while they are only
+    planned; see `Authoring`.
     """
 
     abi: str
@@ -72,6 +78,7 @@ class Outcome:
     kit: Payload | None
     plugins: Mapping[str, Payload]
     failures: tuple[Failure, ...] = ()
+    authors: Mapping[str, Content | None] = field(default_factory=dict)
     accepts: tuple[str, ...] = ()
 
     @property
@@ -138,4 +145,26 @@ class Driver(Protocol):
 
     def target(self, project: Project) -> Target:
         """What goes with the core onto the installed machine."""
+        ...
+
+
+class Authoring(Protocol):
+    """What a driver has more if others than the core's maintainer can build plugins with it.
+
+    Projects with `[plugin-of]` then use it; `check` and `fingerprint` get such projects too, `check` first without
+    core_options, before anything of the core is known.
+    """
+
+    def against(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Outcome:
+        """Build the plugins of the project for a core that was published elsewhere, and nothing else.
+
+        project: core and core_options are those of the published core, plugins the author's. core: a directory with
+        what the maintainer's build gave as `Outcome.authors`. What does not fit the core is a failure with a repair.
+        core of the outcome is empty, kit not None if plugins need one. Raises BuildError if nothing can be built here
+        for this core.
+        """
+        ...
+
+    def changes(self, before: Path, after: Path) -> tuple[str, ...]:
+        """What makes the ABIs of two published cores differ, a line each, the gravest first. before, after: as core."""
         ...

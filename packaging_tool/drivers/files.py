@@ -9,15 +9,18 @@ from __future__ import annotations
 import hashlib
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from packaging_tool.drivers.base import Lock, Outcome, Payload, Target
+from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
 from packaging_tool.errors import BuildError, Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Entry
 from packaging_tool.project.model import Project
+
+# The file for authors.
+FORMAT = "format"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +54,10 @@ class Driver:
 
     def check(self, project: Project) -> list[Problem]:
         """Problems of sources that are missing."""
-        problems = []
+        problems: list[Problem] = []
         file = str(project.file)
+        if project.plugin_of is not None:
+            return _of_plugins(project)
         if not project.core.program:
             problems.append(Problem(file, 0, "core.program", "is missing", "name the file of the server's program"))
         for architecture in project.core.architectures:
@@ -61,16 +66,7 @@ class Driver:
                 problems.append(
                     Problem(file, 0, "core.program", f"there is no file {program}", "build the server first")
                 )
-        for name, options in sorted(project.plugin_options.items()):
-            if not _is(Path.exists, project.root / options.source):
-                key = f"plugin.{name}.files.source"
-                problems.append(Problem(file, 0, key, f"there is no {options.source}", "name a file or a directory"))
-            known = (project.core_options.format, *project.core_options.accepts)
-            if options.format and options.format not in known:
-                key = f"plugin.{name}.files.format"
-                what = f"the core does not read {options.format!r}"
-                problems.append(Problem(file, 0, key, what, f"write one of {', '.join(map(repr, known))}"))
-        return problems
+        return problems + _of_plugins(project)
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The declared format and the ABI that follows from it."""
@@ -79,8 +75,12 @@ class Driver:
 
     def fingerprint(self, project: Project, plugin: str | None) -> str:
         """Hash of names, modes and bytes of the sources."""
-        digest = hashlib.sha256(_abi(project, project.core_options.format).encode())
-        if plugin is None:
+        digest = hashlib.sha256()
+        if project.core_options is not None:
+            digest.update(_abi(project, project.core_options.format).encode())
+        if plugin is None and project.plugin_of is not None:
+            paths = []
+        elif plugin is None:
             paths = [(a, _program(project, a)) for a in project.core.architectures]
         else:
             paths = _sources(plugin, project.root / project.plugin_options[plugin].source)
@@ -94,10 +94,8 @@ class Driver:
         program = Entry(
             path=f"/usr/lib/{core}/bin/{core}-core", mode=0o755, content=Content(_program(project, architecture))
         )
-        plugins = {plugin.name: _payload(project, plugin.name) for plugin in project.plugins}
-        versions = project.core_options
-        accepts = tuple(_abi(project, version) for version in versions.accepts)
-        return Outcome(_abi(project, versions.format), Payload((program,)), None, plugins, accepts=accepts)
+        authors = {FORMAT: Content(f"{project.core_options.format}\n".encode())}
+        return replace(_outcome(project), core=Payload((program,)), authors=authors)
 
     def build(
         self, project: Project, lock: Lock, architecture: str, workdir: Path, listener: Listener
@@ -105,9 +103,59 @@ class Driver:
         """Collect the files."""
         return self.outline(project, lock, architecture, workdir), lock
 
+    def against(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Outcome:
+        """Collect the files of the author's plugins; the format is all that must fit."""
+        made, known = _outcome(project), _formats(project)
+        failures = tuple(
+            Failure(
+                name,
+                "",
+                f"its files have the format {options.format}, and the core reads {', '.join(known)}",
+                f"write files in the format {known[0]}, or leave this core out by `versions` in [plugin-of]",
+            )
+            for name, options in sorted(project.plugin_options.items())
+            if options.format and options.format not in known
+        )
+        wrong = {failure.plugin for failure in failures}
+        plugins = {name: payload for name, payload in made.plugins.items() if name not in wrong}
+        return replace(made, plugins=plugins, failures=failures)
+
+    def changes(self, before: Path, after: Path) -> tuple[str, ...]:
+        """The format, if it changed."""
+        old, new = ((place / FORMAT).read_text(encoding="utf-8").strip() for place in (before, after))
+        return () if old == new else (f"format: {old} became {new}",)
+
     def target(self, project: Project) -> Target:
         """Nothing is assembled: the core's own program is the working one, and it opens verified copies."""
         return Target(tree=True)
+
+
+def _of_plugins(project: Project) -> list[Problem]:
+    """Problems of the plugins alone."""
+    problems = []
+    for name, options in sorted(project.plugin_options.items()):
+        key = f"plugin.{name}.files"
+        if not _is(Path.exists, project.root / options.source):
+            what = f"there is no {options.source}"
+            problems.append(Problem(str(project.file), 0, f"{key}.source", what, "name a file or a directory"))
+        if project.plugin_of is None and options.format and options.format not in (known := _formats(project)):
+            what = f"the core does not read {options.format!r}"
+            instead = f"write one of {', '.join(map(repr, known))}"
+            problems.append(Problem(str(project.file), 0, f"{key}.format", what, instead))
+    return problems
+
+
+def _formats(project: Project) -> tuple[str, ...]:
+    """Those that the core reads."""
+    return (project.core_options.format, *project.core_options.accepts)
+
+
+def _outcome(project: Project) -> Outcome:
+    """The plugins alone."""
+    versions = project.core_options
+    accepts = tuple(_abi(project, version) for version in versions.accepts)
+    plugins = {plugin.name: _payload(project, plugin.name) for plugin in project.plugins}
+    return Outcome(_abi(project, versions.format), Payload(()), None, plugins, accepts=accepts)
 
 
 def _is(question: Callable[[Path], bool], path: Path) -> bool:

@@ -12,7 +12,7 @@ from packaging_tool.package.content import Content
 
 EntryType = Literal["file", "config", "doc", "directory", "symlink", "ghost"]
 Operator = Literal["", "<", "<=", "=", ">=", ">"]
-Kind = Literal["core", "kit", "plugin", "retired", "debug"]
+Kind = Literal["core", "kit", "plugin", "retired", "debug", "authors"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

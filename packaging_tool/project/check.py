@@ -12,7 +12,7 @@ from packaging_tool.drivers.base import Driver
 from packaging_tool.errors import MkpkgsError, Problem
 from packaging_tool.project import contents, paths
 from packaging_tool.project.faults import Faults, Path, did_you_mean, similar
-from packaging_tool.project.model import CoreSpec, FileSpec, PluginSpec, Project
+from packaging_tool.project.model import CoreSpec, FileSpec, PluginOfSpec, PluginSpec, Project
 
 # Names below /usr/lib/NAME that mkpkgs uses for itself.
 OWN_FOLDERS = ("", "bin", "kit", "assemble")
@@ -28,7 +28,8 @@ def check(project: Project, faults: Faults) -> list[Problem]:
         alias = tuple("file" if part == "files" and len(path) > 2 else part for part in path)
         if not known.covers(*path) and not known.covers(*alias):
             faults.add(path, what, instead)
-    if project.core_options is None or faults.covers("core", "architectures"):
+    known_core = project.core_options is not None and not faults.covers("core", "architectures")
+    if not known_core and (project.plugin_of is None or faults.covers("plugin-of", "driver")):
         return []
     driver = cast(Driver, registry.load("drivers", project.core.driver).Driver())
     return [problem for problem in driver.check(project) if not _covered(problem.key, faults)]
@@ -42,8 +43,11 @@ Finding = tuple[Path, str, str]
 
 
 def _all(project: Project, known: Faults) -> Iterator[Finding]:
-    yield from _core(project.core)
-    yield from _targets(project.core)
+    if project.plugin_of is None:
+        yield from _core(project.core)
+        yield from _targets(project.core)
+    else:
+        yield from _plugin_of(project.plugin_of)
     yield from _plugins(project)
     yield from _repository(project)
     yield from _files(project, known)
@@ -75,6 +79,14 @@ def _core(core: CoreSpec) -> Iterator[Finding]:
         if newest and core.version and newest != f"{core.version}-{core.release}":
             what = f"the newest entry is for {newest}, the package is {core.version}-{core.release}"
             yield ("core", "changelog", 0, "version"), what, "add an entry on top"
+
+
+def _plugin_of(spec: PluginOfSpec) -> Iterator[Finding]:
+    for key in ("versions", "architectures", "targets"):
+        yield from _doubles(getattr(spec, key), ("plugin-of", key))
+    if spec.name and spec.name == spec.core:
+        what = "is the server's own name, whose files for administrators have it already"
+        yield ("plugin-of", "name"), what, f'write for example "{spec.core}-extras"'
 
 
 def _is_account(name: str) -> bool:
@@ -125,15 +137,22 @@ def _targets(core: CoreSpec) -> Iterator[Finding]:
 def _plugins(project: Project) -> Iterator[Finding]:
     names = [plugin.name for plugin in project.plugins]
     needs = {plugin.name: [name for name in plugin.needs if name in names] for plugin in project.plugins}
+    choice = [*names, *sorted(project.published)]
+    # What else there is for somebody else's core shows when it is read.
+    unknown = project.plugin_of is not None and project.core_options is None
     for plugin in project.plugins:
         for key in ("needs", "clashes"):
             for index, other in enumerate(getattr(plugin, key)):
                 path = ("plugin", plugin.name, key, index)
                 if other == plugin.name:
                     yield path, "names the plugin itself", "leave it out"
-                elif other not in names:
-                    close = similar(other, names)
-                    yield path, f"there is no plugin {other!r}", f"did you mean {close!r}?" if close else _choice(names)
+                elif other not in choice and not unknown:
+                    close = similar(other, choice)
+                    yield (
+                        path,
+                        f"there is no plugin {other!r}",
+                        f"did you mean {close!r}?" if close else _choice(choice),
+                    )
             yield from _doubles(getattr(plugin, key), ("plugin", plugin.name, key))
     yield from _cycles(needs)
     yield from _contradictions(project.plugins, needs)

@@ -12,10 +12,10 @@ from packaging_tool.errors import InputError, Problem, ProjectError
 from packaging_tool.project import lines, rules, schema
 from packaging_tool.project.convert import Converter
 from packaging_tool.project.faults import Faults, RuleError, did_you_mean
-from packaging_tool.project.model import CoreSpec, PluginSpec, Project, RepositorySpec
+from packaging_tool.project.model import CoreSpec, PluginOfSpec, PluginSpec, Project, RepositorySpec, ServiceSpec
 
 FILE = "mkpkgs.toml"
-TABLES = ("core", "plugin", "repository")
+TABLES = ("core", "plugin", "plugin-of", "repository")
 
 
 def load(path: Path) -> Project:
@@ -41,6 +41,11 @@ def load(path: Path) -> Project:
     return project
 
 
+def located(path: Path, faults: Faults, problems: list[Problem]) -> list[Problem]:
+    """Problems of a project file that show after it was loaded, with their lines."""
+    return _located(path, _read(path), faults, problems)
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
@@ -57,8 +62,10 @@ def _project(path: Path, raw: dict[str, Any], faults: Faults) -> Project:
     for name in raw:
         if name not in TABLES:
             faults.add_name((name,), "unknown table" if isinstance(raw[name], dict) else "unknown key", _top(name))
+    if "plugin-of" in raw:
+        return _of_others(path, raw, converter)
     core_raw = raw.get("core", {})
-    driver = _driver(core_raw, faults)
+    driver = _driver(core_raw, ("core",), faults)
     core_raw, core_options = _split(core_raw, driver, ("core",), faults)
     if "core" not in raw:
         faults.add(("core",), "is missing", "write a table [core] with name, version, summary, license, …")
@@ -80,6 +87,40 @@ def _project(path: Path, raw: dict[str, Any], faults: Faults) -> Project:
         repository=repository,
         core_options=options,
         plugin_options=plugin_options,
+    )
+
+
+def _of_others(path: Path, raw: dict[str, Any], converter: Converter) -> Project:
+    """Plugins for somebody else's core, of which the file says the name and the driver only."""
+    faults = converter.faults
+    if "core" in raw:
+        faults.add(("core",), "stands beside [plugin-of]", "keep one: the server is yours, or somebody else's")
+    driver = _driver(raw["plugin-of"], ("plugin-of",), faults)
+    module = registry.load("drivers", driver) if driver else None
+    if module is not None and not hasattr(module.Driver, "against"):
+        faults.add(("plugin-of", "driver"), f"{driver} builds no plugins for other people's servers yet")
+    spec = converter.table(PluginOfSpec, raw["plugin-of"], ("plugin-of",))
+    plugins, plugin_options = _plugins(raw.get("plugin", {}), driver, module, converter)
+    if not plugins:
+        faults.add(("plugin",), "is missing", "write a table [plugin.NAME] with summary, and what its driver needs")
+    return Project(
+        root=path.absolute().parent,
+        file=path,
+        core=CoreSpec(
+            name=spec.core,
+            version="",
+            summary="",
+            license=spec.license,
+            homepage=spec.homepage,
+            maintainer=spec.maintainer,
+            driver=driver or spec.driver,
+            # Whether there is a user is not known yet; here it may be named.
+            service=ServiceSpec(),
+        ),
+        plugins=plugins,
+        repository=converter.table(RepositorySpec, raw.get("repository", {}), ("repository",)),
+        plugin_options=plugin_options,
+        plugin_of=spec,
     )
 
 
@@ -106,13 +147,13 @@ def _plugins(raw: Any, driver: str, module: Any, converter: Converter) -> tuple[
     return tuple(specs), options
 
 
-def _driver(core: Any, faults: Faults) -> str:
+def _driver(table: Any, path: lines.Path, faults: Faults) -> str:
     """The driver's name, or "" if there is no such driver."""
-    said = core.get("driver", schema.keys(CoreSpec)["driver"].default) if isinstance(core, dict) else ""
+    said = table.get("driver", schema.keys(CoreSpec)["driver"].default) if isinstance(table, dict) else ""
     if isinstance(said, str) and registry.has("drivers", said):
         return said
     if isinstance(said, str) and said:
-        faults.add(("core", "driver"), f"there is no driver {said!r}", did_you_mean(said, registry.names("drivers")))
+        faults.add((*path, "driver"), f"there is no driver {said!r}", did_you_mean(said, registry.names("drivers")))
     return ""
 
 

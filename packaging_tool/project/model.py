@@ -253,6 +253,43 @@ class RepositorySpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PluginOfSpec:
+    """Instead of `[core]`: plugins for a server that somebody else publishes with mkpkgs; docs/plugin-authors.md.
+
+    name: of what you publish: your repository, its files for administrators and your keys, e.g. `"acme-caddy"`.
+    core: name of the server's package.
+    at: where its maintainer publishes: http, https or file address of the repository, or a directory with its files for
+        authors; default the installed package CORE-plugin-dev or CORE-plugin-devel.
+    key: of the server's maintainer, the second line of its .pub file; default the one that is there at the first run.
+    driver: of the server.
+    license: SPDX expression of the plugins.
+    homepage: address of the plugins.
+    maintainer: `Name <address>` of who makes the packages.
+    vendor: rpm's Vendor; default the maintainer's name.
+    copyright: who holds the copyright; default the vendor.
+    versions: of the server to build for, e.g. `["2.11.9", "2.11.8-1"]`; default all that are published.
+    architectures: default all that are published.
+    targets: default the server's.
+    changelog: newest first; default one entry for each version.
+    """
+
+    name: str
+    core: str
+    license: str
+    homepage: str
+    maintainer: str
+    at: str = ""
+    key: str = ""
+    driver: str = "go-link"
+    vendor: str = ""
+    copyright: str = ""
+    versions: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    changelog: tuple[ChangeSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """A whole, checked project file.
 
@@ -260,6 +297,9 @@ class Project:
     file: the project file itself.
     core_options, plugin_options: the driver's own settings, of the types that the driver names `CoreOptions`
     and `PluginOptions`; plugin_options by plugin name.
+    plugin_of: where the core is somebody else's. As loaded, of core only name and driver are known then, and
+    core_options is None; `authors/` fills in what the core's maintainer published, and published: package versions of
+    the maintainer's own plugins by name.
     """
 
     root: Path
@@ -269,6 +309,13 @@ class Project:
     repository: RepositorySpec = RepositorySpec()
     core_options: Any = None
     plugin_options: Mapping[str, Any] = field(default_factory=dict)
+    plugin_of: PluginOfSpec | None = None
+    published: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Of the source package, the repository's files for administrators, and the keys."""
+        return self.plugin_of.name if self.plugin_of is not None else self.core.name
 
     @property
     def plugins_directory(self) -> str:

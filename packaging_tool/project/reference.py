@@ -20,7 +20,7 @@ come at any time. `packages` is a list, in the order in which `mkpkgs plan` show
 
 | key of a package | what |
 |---|---|
-| `kind` | `core`, `kit`, `plugin`, `retired` or `debug` |
+| `kind` | `core`, `kit`, `plugin`, `retired`, `debug` or `authors` (what authors of plugins elsewhere need) |
 | `name`, `source`, `version`, `architecture` | version as `[epoch:]version-release`, architecture in Debian's words |
 | `summary`, `description`, `license`, `homepage`, `maintainer` | texts |
 | `files` | list of `path`, `type`, `mode` (octal text), `owner`, `group`, `size` in bytes, `target`, `format` |
@@ -48,6 +48,7 @@ def reference() -> str:
         ("[plugin.NAME]", model.PluginSpec),
         ("[[core.file]] and [[plugin.NAME.file]]", model.FileSpec),
         ("[core.deb], [core.rpm], [plugin.NAME.deb] and [plugin.NAME.rpm]", model.RelationSet),
+        ("[plugin-of]", model.PluginOfSpec),
         ("[repository]", model.RepositorySpec),
     )
     for title, cls in sections:

@@ -41,6 +41,8 @@ CODENAMES = {
     "alma9": "el9",
 }
 LONGEST_VERSION = 100
+# What comes behind `CORE-plugin-` in names of packages that are no plugins.
+TAKEN = ("kit", "dev", "devel")
 # capabilities(7) of Linux 6.12.
 CAPABILITIES = tuple(
     f"CAP_{name}"
@@ -108,8 +110,8 @@ def package_name(name: str) -> None:
 
 def plugin_name(name: str) -> None:
     """A plugin's name is part of a package name, of paths and of the manifest, so it is stricter than Policy 5.6.1."""
-    if name == "kit":
-        raise RuleError("`kit` is taken: CORE-plugin-kit is mkpkgs' own package", "choose another name")
+    if name in TAKEN:
+        raise RuleError(f"`{name}` is taken: CORE-plugin-{name} is mkpkgs' own package", "choose another name")
     if name.endswith(("-dbgsym", "-debuginfo")):
         raise RuleError(f"{name!r} ends as packages of debug information do", "choose another name")
     if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) and len(name) <= 64:
@@ -351,6 +353,26 @@ def date(text: str) -> None:
         raise RuleError(f"{text!r} is not a date", "write it as 2026-11-20 or 2026-11-20T12:00:00Z") from None
 
 
+def core_version(text: str) -> None:
+    """A version of a core, with or without its release."""
+    upstream_version(text.partition("-")[0])
+    if "-" in text:
+        whole_version(text)
+
+
+def place(text: str) -> None:
+    """Where a core's files for authors are."""
+    one_line(text)
+    if "://" in text and not text.startswith("file:///"):
+        web_address(text)
+
+
+def public_key(text: str) -> None:
+    """The second line of a public key file (signify.py): base64 of 42 or 75 bytes, which begin with `Ed` or `EC`."""
+    if not re.fullmatch(r"R[UW][A-Za-z0-9+/]{54,98}=?", text):
+        raise RuleError(f"{text[:60]!r} is not a manifest key", "write the second line of the .pub file")
+
+
 def suite(text: str) -> None:
     """The name of a suite is also a folder below dists/."""
     _folder(text, "suite", "stable")
@@ -382,6 +404,7 @@ def elsewhere(key: str, cls: type) -> str:
         ("[core]", model.CoreSpec),
         ("[core.service]", model.ServiceSpec),
         ("[plugin.NAME]", model.PluginSpec),
+        ("[plugin-of]", model.PluginOfSpec),
         ("[repository]", model.RepositorySpec),
     )
     field = key.replace("-", "_")
@@ -446,6 +469,17 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("FileSpec", "owner"): account,
     ("FileSpec", "group"): account,
     ("FileSpec", "target"): paths.link_target,
+    ("PluginOfSpec", "name"): package_name,
+    ("PluginOfSpec", "core"): package_name,
+    ("PluginOfSpec", "at"): place,
+    ("PluginOfSpec", "key"): public_key,
+    ("PluginOfSpec", "license"): license_expression,
+    ("PluginOfSpec", "homepage"): web_address,
+    ("PluginOfSpec", "maintainer"): maintainer,
+    ("PluginOfSpec", "copyright"): paragraphs,
+    ("PluginOfSpec", "versions"): core_version,
+    ("PluginOfSpec", "architectures"): architecture,
+    ("PluginOfSpec", "targets"): target,
     ("RepositorySpec", "url"): web_address,
     ("RepositorySpec", "suite"): suite,
     ("RepositorySpec", "component"): component,

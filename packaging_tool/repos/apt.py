@@ -113,16 +113,15 @@ class Repository:
         sources = templates.render("repos/sources.j2", spec=spec, core=core, url=spec.url.rstrip("/"))
         return {f"{core}.sources": sources.encode(), _site.key_file(core): signer.public_key()}
 
-    def instructions(self, spec: RepositorySpec, core: str, plugins: Sequence[str], unit: str) -> str:
+    def instructions(self, spec: RepositorySpec, name: str, packages: Sequence[str], unit: str) -> str:
         """Shell commands for root."""
         url = spec.url.rstrip("/")
-        packages = " ".join([core, *(f"{core}-plugin-{name}" for name in plugins)])
         return (
             "install -d -m 0755 /etc/apt/keyrings\n"
-            f"curl -fsSo /etc/apt/keyrings/{core}.asc {url}/{_site.key_file(core)}\n"
-            f"curl -fsSo /etc/apt/sources.list.d/{core}.sources {url}/{core}.sources\n"
+            f"curl -fsSo /etc/apt/keyrings/{name}.asc {url}/{_site.key_file(name)}\n"
+            f"curl -fsSo /etc/apt/sources.list.d/{name}.sources {url}/{name}.sources\n"
             "apt update\n"
-            f"apt install {packages}\n"
+            f"apt install {' '.join(packages)}\n"
         )
 
 

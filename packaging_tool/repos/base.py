@@ -68,9 +68,9 @@ class Repository(Protocol):
         """Files an administrator installs to use the repository, by name relative to `dist/`: source file and key."""
         ...
 
-    def instructions(self, spec: RepositorySpec, core: str, plugins: Sequence[str], unit: str) -> str:
-        """Shell commands for an administrator to paste: add the repository, install core and plugins, start the unit.
+    def instructions(self, spec: RepositorySpec, name: str, packages: Sequence[str], unit: str) -> str:
+        """Shell commands for an administrator to paste: add the repository, install packages, start the unit.
 
-        unit: "" if the core has none.
+        name: of the client files. unit: "" if there is none to start.
         """
         ...

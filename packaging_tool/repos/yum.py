@@ -98,12 +98,10 @@ class Repository:
         text = templates.render("repos/repo.j2", core=core, url=url, label=spec.label or core, key=key)
         return {f"{core}.repo": text.encode(), _site.key_file(core): signer.public_key()}
 
-    def instructions(self, spec: RepositorySpec, core: str, plugins: Sequence[str], unit: str) -> str:
+    def instructions(self, spec: RepositorySpec, name: str, packages: Sequence[str], unit: str) -> str:
         """Shell commands for root."""
-        packages = " ".join([core, *(f"{core}-plugin-{name}" for name in plugins)])
-        commands = (
-            f"curl -fsSo /etc/yum.repos.d/{core}.repo {spec.url.rstrip('/')}/{core}.repo\ndnf install {packages}\n"
-        )
+        url = spec.url.rstrip("/")
+        commands = f"curl -fsSo /etc/yum.repos.d/{name}.repo {url}/{name}.repo\ndnf install {' '.join(packages)}\n"
         # On these systems no package starts its service by itself.
         return commands + (f"systemctl enable --now {unit}\n" if unit else "")
 

@@ -102,7 +102,7 @@ def test_a_copy_by_hard_links_stays_as_it_was(kind: Repository, tmp_path: Path, 
 def test_administrators_get_a_key_a_source_file_and_commands(kind: Repository, signer: gpg.GpgSigner) -> None:
     files = kind.client_files(SPEC, "caddy", signer)
     assert files["caddy.asc"] == signer.public_key()
-    commands = kind.instructions(SPEC, "caddy", ["git"], "caddy")
+    commands = kind.instructions(SPEC, "caddy", ["caddy", "caddy-plugin-git"], "caddy")
     assert "caddy-plugin-git" in commands
     (source,) = set(files) - {"caddy.asc"}
     assert f"https://packages.example.org/caddy/{source}\n" in commands

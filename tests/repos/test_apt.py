@@ -337,7 +337,7 @@ def test_nothing_is_published_where_there_is_no_repository(tmp_path: Path) -> No
 
 
 def test_the_instructions_are_good_shell_that_names_the_files(published: Dist) -> None:
-    text = Repository().instructions(published.spec, "caddy", ["git"], "caddy")
+    text = Repository().instructions(published.spec, "caddy", ["caddy", "caddy-plugin-git"], "caddy")
     assert subprocess.run(["dash", "-n"], input=text.encode()).returncode == 0
     assert text.endswith("apt install caddy caddy-plugin-git\n")
     for name in Repository().client_files(published.spec, "caddy", published.signer):

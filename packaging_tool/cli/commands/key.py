@@ -58,12 +58,13 @@ def new(ctx: click.Context, repository_kind: str, manifest_kind: str, expires: d
 
     options = given(ctx)
     project = options.project()
-    fit = targets.key_kinds(project.core.targets)
+    chosen = project.core.targets if project.plugin_of is None else project.plugin_of.targets
+    fit = targets.key_kinds(chosen)
     kinds = repository_kind or fit[0], manifest_kind or fit[1]
-    if unfit := targets.unfit_keys(project.core.targets, *kinds):
+    if unfit := targets.unfit_keys(chosen, *kinds):
         raise InputError("; ".join(unfit), hint="leave the kind out: the default is what all targets read")
     made = keys.new(
-        project.core.name,
+        project.name,
         project.core.maintainer,
         directory=options.keys,
         kinds=kinds,
@@ -87,7 +88,7 @@ def show(ctx: click.Context, public: bool) -> int:
     from packaging_tool.signing import keys
 
     options = given(ctx)
-    found = keys.show(options.project().core.name, options.keys)
+    found = keys.show(options.project().name, options.keys)
     if public:
         for key in found:
             click.echo(key.public.rstrip("\n"))

@@ -14,7 +14,7 @@ BEGIN { PREFIX = CORE "-plugin-" }
         does = value("action")
         if (name == CORE && does == "O") old = value("evr")
         if (name == CORE && value("direction") == "IN") new = value("evr")
-        if (index(name, PREFIX) == 1 && name != PREFIX "kit" && does == "E") gone[name] = 1
+        if (index(name, PREFIX) == 1 && substr(name, length(PREFIX) + 1) !~ /^(kit|dev|devel)$/ && does == "E") gone[name] = 1
     }
     answered = 1
 }

@@ -7,6 +7,7 @@ function action(    i, rest) {
     for (i = 1; i < WIDTH; i++) sub(/^[^ ]* /, "", rest)
     return rest
 }
+function is_plugin(package) { return substr(package, length(PREFIX) + 1) !~ /^(kit|dev|devel)$/ }
 function lost(name) { return !(name in file) && !(name in known) }
 BEGIN { PREFIX = CORE "-plugin-" }
 NR == 1 {
@@ -23,7 +24,7 @@ $0 == "" { listed = 1; next }
 }
 {
     does = action()
-    if (does == "**REMOVE**" && $2 != "-" && index($1, PREFIX) == 1 && $1 != PREFIX "kit") gone[$1] = 1
+    if (does == "**REMOVE**" && $2 != "-" && index($1, PREFIX) == 1 && is_plugin($1)) gone[$1] = 1
     if (does !~ /^\//) next
     if (index($1, PREFIX) == 1) file[$1] = does
     if ($1 == CORE && $2 != "-") { old = $2; new = $(WIDTH == 5 ? 4 : 6) }

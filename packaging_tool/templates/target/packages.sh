@@ -161,7 +161,7 @@ simulate() {
 more_than_wanted() {
     awk -v CORE="$CORE" -v WANTED=" $(packages_of "$1")" '
         $1 == "Remv" && ($2 == CORE || index($2, CORE "-plugin-") == 1) && !index(WANTED, " " $2 " ") &&
-        $2 != CORE "-plugin-kit" { printf "%s%s", n++ ? ", " : "", $2 }' "$W/output"
+        substr($2, length(CORE) + 1) !~ /^-plugin-(kit|dev|devel)$/ { printf "%s%s", n++ ? ", " : "", $2 }' "$W/output"
 }
 
 # Installs and removes plugins, in one transaction where the package manager can. $1: names to install. $2: to remove.

@@ -1,7 +1,8 @@
 # In: records of packages; each begins with `=NAME VERSION STATE WANT`, or is a stanza of apt-cache. Out: a row
 # `package TAB version TAB state TAB hold TAB abi TAB needs` for each, `-` for what is not known.
 function finish() {
-    # Debug information is no plugin.
+    # Debug information and the files for authors of plugins are no plugins.
+    if (package == CORE "-plugin-dev" || package == CORE "-plugin-devel") package = ""
     if (package != "" && state != "" && package !~ /-(dbgsym|debuginfo)$/)
         print package "\t" version "\t" state "\t" hold "\t" (abi == "" ? "-" : abi) "\t" (needs == "" ? "-" : needs)
     package = ""

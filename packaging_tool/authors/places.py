@@ -1,0 +1,187 @@
+"""Where the files of a core for authors come from, and that they are the core's: signed, or of a trusted package."""
+
+from __future__ import annotations
+
+import hashlib
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote, unquote, urlsplit
+
+from packaging_tool import atomic
+from packaging_tool.authors import core as described
+from packaging_tool.authors.core import Core, Listed
+from packaging_tool.errors import BuildError, InputError, SigningError
+from packaging_tool.project.model import PluginOfSpec
+from packaging_tool.signing import signify
+
+# Bytes that a file may have, and seconds that a server may be silent.
+LARGEST = 1 << 30
+PATIENCE = 60
+
+
+class Place(Protocol):
+    """A directory, here or on a web server."""
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file. Raises FileNotFoundError, BuildError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    root: Path
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def read(self, name: str) -> bytes:
+        try:
+            return (self.root / name).read_bytes()
+        except FileNotFoundError:
+            raise
+        except OSError as failed:
+            raise BuildError(f"cannot read {self.root / name}: {failed.strerror}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Web:
+    address: str
+
+    def __str__(self) -> str:
+        return self.address
+
+    def read(self, name: str) -> bytes:
+        url = f"{self.address}/{quote(name, safe='/!@~+')}"
+        try:
+            # The project file takes http and https only, and a server cannot lead to another scheme than these and ftp.
+            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310
+                data: bytes = answer.read(LARGEST + 1)
+        except urllib.error.HTTPError as failed:
+            if failed.code == 404:
+                raise FileNotFoundError(url) from None
+            raise BuildError(f"cannot fetch {url}: {failed.code} {failed.reason}") from None
+        except (OSError, ValueError) as failed:
+            reason = getattr(failed, "reason", failed)
+            raise BuildError(f"cannot fetch {url}: {reason}", hint="see `at` in [plugin-of]") from None
+        if len(data) > LARGEST:
+            raise BuildError(f"{url} is larger than any file for authors")
+        return data
+
+
+def find(spec: PluginOfSpec, root: Path) -> Place:
+    """The place that a project names. root: directory of the project. Raises InputError if there is nothing."""
+    at, below = spec.at, f"dev/{spec.core}"
+    if at.startswith(("http://", "https://")):
+        return _Web(f"{at.rstrip('/')}/{below}")
+    folder = Path(unquote(urlsplit(at).path)) if at.startswith("file://") else root / at
+    if not at:
+        folder = Path(f"/usr/share/{spec.core}/dev")
+        hint = f"install {spec.core}-plugin-dev (.deb) or {spec.core}-plugin-devel (.rpm), or write `at` in [plugin-of]"
+    else:
+        hint = "name a directory that has dev/ in it, or the address of the repository"
+    for place in (folder / below, folder):
+        if any(place.glob(f"*/{described.DESCRIPTION}")):
+            return _Directory(place)
+    raise InputError(f"there are no files of {spec.core} for authors in {folder}", hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a place offers. key: second line of the public key that signed it, "" for a directory without an index."""
+
+    place: Place
+    key: str
+    listed: dict[str, Listed]
+
+
+def look(spec: PluginOfSpec, root: Path, known: str) -> Offer:
+    """Read and verify the index of a place.
+
+    known: key that signed it the last time, "" at the first time. Raises InputError, SigningError, BuildError.
+    """
+    place = find(spec, root)
+    try:
+        data = place.read(described.INDEX)
+    except FileNotFoundError:
+        if isinstance(place, _Directory):
+            return Offer(place, "", _unsigned(place))
+        hint = f"is it the repository of {spec.core}, and does its mkpkgs publish files for authors?"
+        raise InputError(f"there is no {place}/{described.INDEX}", hint=hint) from None
+    key = _verify(place, data, spec.key or known, pinned=bool(spec.key))
+    name, listed = described.parse_index(data, f"{place}/{described.INDEX}")
+    if name != spec.core:
+        raise InputError(f"{place} is of {name}, not of {spec.core}", hint="see `core` and `at` in [plugin-of]")
+    return Offer(place, key, listed)
+
+
+def _unsigned(place: _Directory) -> dict[str, Listed]:
+    """What lies in a directory of this machine without an index: an installed package, or files that somebody gave."""
+    found = {}
+    for path in sorted(place.root.glob(f"*/{described.DESCRIPTION}")):
+        data = path.read_bytes()
+        core = described.parse(data, str(path))
+        found[core.abi] = Listed(
+            sha256=hashlib.sha256(data).hexdigest(), architecture=core.architecture, version=core.version
+        )
+    return found
+
+
+def _verify(place: Place, data: bytes, known: str, *, pinned: bool) -> str:
+    """Check the signature of an index; the key's second line. known: what it must be, or "" to take what is there."""
+    try:
+        text, signature = place.read(described.KEY), place.read(described.SIGNATURE)
+    except FileNotFoundError as missing:
+        raise SigningError(f"{place}: the index is not signed: there is no {missing}") from None
+    said = signify.parse_public(text, f"{place}/{described.KEY}")
+    line = text.split(b"\n")[1].decode()
+    if known and line != known:
+        where = "`key` in [plugin-of]" if pinned else "mkpkgs.lock"
+        raise SigningError(
+            f"{place}: signed by the key {said.id.hex()}, not by that of {where}",
+            hint=f'ask the maintainer; if the key was changed on purpose, write key = "{line}" in [plugin-of]',
+        )
+    if said.expired():
+        raise SigningError(f"{place}: its key {said.id.hex()} expired on {said.expires}")
+    said.verify(data, signature)
+    return line
+
+
+def fetch(offer: Offer, abi: str, cache: Path) -> Core:
+    """One described core with its files, which then lie in cache/ABI/files.
+
+    What is there already and fits is not read again. Raises InputError, BuildError.
+    """
+    folder, listed = cache / abi, offer.listed[abi]
+    data = _get(offer.place, f"{abi}/{described.DESCRIPTION}", listed.sha256, folder / described.DESCRIPTION)
+    core = described.parse(data, f"{offer.place}/{abi}/{described.DESCRIPTION}")
+    if (core.abi, core.architecture, core.version) != (abi, listed.architecture, listed.version):
+        raise InputError(f"{offer.place}: the description of {abi[:12]} is of another core than its index says")
+    for name, sha256 in core.files.items():
+        _get(offer.place, f"{abi}/files/{name}", sha256, folder / "files" / name)
+    keep = {folder / "files" / name for name in core.files}
+    for path in (folder / "files").rglob("*"):
+        if path.is_file() and path not in keep:
+            path.unlink()
+    return core
+
+
+def _get(place: Place, name: str, sha256: str, target: Path) -> bytes:
+    if target.is_file():
+        data = target.read_bytes()
+        if hashlib.sha256(data).hexdigest() == sha256:
+            return data
+    try:
+        data = place.read(name)
+    except FileNotFoundError:
+        raise BuildError(f"{place} has no {name}", hint="it may have been published anew: run mkpkgs lock") from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise BuildError(
+            f"{place}/{name} is not what it was when it was locked, or was damaged",
+            hint="if it was published anew: run mkpkgs lock",
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write(target, data)
+    return data

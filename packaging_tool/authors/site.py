@@ -1,0 +1,58 @@
+"""The files for authors as a repository serves them: what the packages have, and the signed index over it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from packaging_tool import atomic
+from packaging_tool.authors import core as described
+from packaging_tool.authors.core import Core
+from packaging_tool.package.model import Package
+from packaging_tool.repos.base import Published
+
+Sign = Callable[[bytes], bytes]
+
+
+def lay_out(packages: Iterable[Package], core: str, staging: Path) -> None:
+    """Put what the packages for authors have below /usr/share/CORE/dev into `dev/CORE` of the repository.
+
+    Files of an ABI that are there and do not belong to it any more go. Raises OSError.
+    """
+    root = f"/usr/share/{core}/dev/"
+    for package in packages:
+        place = staging / "dev" / core
+        entries = {entry.path.removeprefix(root): entry.content for entry in package.entries if entry.content}
+        for name, content in entries.items():
+            target = place / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if content is not None and not (target.is_file() and target.read_bytes() == content.read()):
+                atomic.write(target, content.read())
+        folders = {name.partition("/")[0] for name in entries if "/" in name}
+        for path in [path for folder in folders for path in (place / folder).rglob("*")]:
+            if path.is_file() and path.relative_to(place).as_posix() not in entries:
+                path.unlink()
+
+
+def write_index(core: str, staging: Path, published: Sequence[Published], sign: Sign) -> None:
+    """List the ABIs whose core is in the repository, sign the list, and remove the others.
+
+    published: all packages of the repositories. Raises SigningError, OSError, InputError for a damaged description.
+    """
+    place = staging / "dev" / core
+    if not place.is_dir():
+        return
+    served = {name[-65:].strip("()-") for item in published if item.name == core for name in item.provides}
+    found: dict[str, tuple[bytes, Core]] = {}
+    for path in sorted(place.glob(f"*/{described.DESCRIPTION}")):
+        if path.parent.name in served:
+            data = path.read_bytes()
+            found[path.parent.name] = (data, described.parse(data, str(path)))
+        else:
+            shutil.rmtree(path.parent)
+    data = described.index(core, found)
+    for name, text in ((described.INDEX, data), (described.SIGNATURE, sign(data))):
+        target = place / name
+        if not target.is_file() or target.read_bytes() != text:
+            atomic.write(target, text)

@@ -1,0 +1,230 @@
+"""What a run does differently for an author of plugins: its lock, its builds, and what cannot live together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from packaging_tool import plan, targets, toml
+from packaging_tool.authors import core as described
+from packaging_tool.authors import places
+from packaging_tool.authors.core import Core, Listed
+from packaging_tool.drivers.base import Authoring, Driver, Lock, Outcome
+from packaging_tool.errors import InputError, Problem, ProjectError
+from packaging_tool.listener import Listener
+from packaging_tool.package.model import Package
+from packaging_tool.project import check, contents, loader
+from packaging_tool.project.faults import Faults
+from packaging_tool.project.model import PluginOfSpec, Project
+from packaging_tool.repos.base import Published
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """The part of mkpkgs.lock: key of the maintainer, and the cores to build for by ABI."""
+
+    key: str
+    listed: Mapping[str, Listed]
+
+    def render(self) -> Lock:
+        """As TOML."""
+        rows = {
+            abi: {"sha256": row.sha256, "architecture": row.architecture, "version": row.version}
+            for abi, row in sorted(self.listed.items())
+        }
+        return Lock(toml.dumps({"plugin-of": {"key": self.key, "abi": rows}}))
+
+    @classmethod
+    def parse(cls, lock: Lock | None) -> Locked:
+        """What a lock says; nothing if there is none, or it is damaged."""
+        try:
+            raw = toml.loads(lock.text)["plugin-of"] if lock is not None else {}
+            return cls(str(raw.get("key", "")), {abi: Listed(**row) for abi, row in raw.get("abi", {}).items()})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return cls("", {})
+
+
+def lock(project: Project, previous: Lock | None, listener: Listener, *, fresh: bool) -> Lock:
+    """Which published cores there are to build for.
+
+    fresh: look for new ones; else previous is given back as long as it fits the project. Raises InputError,
+    SigningError, BuildError.
+    """
+    spec = described.author(project)
+    known = Locked.parse(previous)
+    if known.listed and not fresh and known.listed == _chosen(spec, known.listed) and not _missing(spec, known.listed):
+        return cast(Lock, previous)
+    listener.step(f"look for published versions of {spec.core}")
+    offer = places.look(spec, project.root, known.key)
+    if offer.key and not spec.key and not known.key:
+        listener.warn(f'{spec.core} is trusted as it is now; to insist on it, write key = "{offer.key}" in [plugin-of]')
+    listed = _chosen(spec, offer.listed)
+    if missing := _missing(spec, listed):
+        there = sorted({f"{row.version} ({row.architecture})" for row in offer.listed.values()})
+        raise InputError(
+            f"{offer.place} has nothing for {', '.join(missing)}",
+            hint=f"it has {', '.join(there) or 'nothing at all'}: see `versions` and `architectures` in [plugin-of]",
+        )
+    return Locked(offer.key, listed).render()
+
+
+def _fits(version: str, wanted: str) -> bool:
+    bare = version.rpartition(":")[2] if ":" not in wanted else version
+    return bare == wanted or bare.rpartition("-")[0] == wanted
+
+
+def _chosen(spec: PluginOfSpec, listed: Mapping[str, Listed]) -> dict[str, Listed]:
+    return {
+        abi: row
+        for abi, row in listed.items()
+        if (not spec.architectures or row.architecture in spec.architectures)
+        and (not spec.versions or any(_fits(row.version, wanted) for wanted in spec.versions))
+    }
+
+
+def _missing(spec: PluginOfSpec, listed: Mapping[str, Listed]) -> list[str]:
+    """What the project wants and is not there."""
+    rows = listed.values()
+    found = [wanted for wanted in spec.versions if not any(_fits(row.version, wanted) for row in rows)]
+    found += [wanted for wanted in spec.architectures if all(row.architecture != wanted for row in rows)]
+    return found if listed else found or [spec.core]
+
+
+def cores(project: Project, lock: Lock, cache: Path) -> tuple[Core, ...]:
+    """The published cores of a lock, their files in cache, oldest first. Raises InputError, BuildError."""
+    locked, spec = Locked.parse(lock), described.author(project)
+    # Whatever was signed then is known by its hash.
+    offer = places.Offer(places.find(spec, project.root), locked.key, dict(locked.listed))
+    found = [places.fetch(offer, abi, cache) for abi in locked.listed]
+    for core in found:
+        if core.spec.driver != spec.driver:
+            raise InputError(
+                f"plugins of {core} are built with the driver {core.spec.driver}, not with {spec.driver}",
+                hint=f'write driver = "{core.spec.driver}" in [plugin-of], and its settings in the plugins',
+            )
+    from packaging_tool.package import versions
+
+    return tuple(sorted(found, key=lambda core: (versions.key(core.version), core.architecture)))
+
+
+def against(
+    project: Project, core: Core, driver: Driver, workdir: Path, cache: Path, listener: Listener
+) -> tuple[Project, Outcome]:
+    """Build the plugins for one core: the project as it is for that core, and what came of it.
+
+    Raises ProjectError for what cannot go together, before anything is built; BuildError.
+    """
+    made = described.settled(project, core)
+    conflicts(made, core)
+    # Each ABI has a folder of its own; what they share is in the caches of the driver's tools.
+    folder = workdir / core.abi[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    builder = cast(Authoring, driver)
+    outcome = builder.against(made, cache / core.abi / "files", core.architecture, folder, listener)
+    failures = tuple(replace(failure, message=f"for {core}: {failure.message}") for failure in outcome.failures)
+    return made, replace(outcome, failures=failures)
+
+
+def conflicts(project: Project, core: Core) -> None:
+    """Refuse plugins that can never live beside the core and the maintainer's own ones. Raises ProjectError."""
+    faults = Faults()
+    problems = [*check.check(project, faults), *_conflicts(project, core)]
+    if faults.found or problems:
+        found = loader.located(project.file, faults, problems)
+        raise ProjectError([replace(one, what=f"{one.what} (for {core})") for one in found])
+
+
+def _conflicts(project: Project, core: Core) -> Iterator[Problem]:
+    file = str(project.file)
+    owner = dict.fromkeys(core.paths, f"{core.spec.name} itself")
+    for name, own in core.plugins.items():
+        owner |= dict.fromkeys(own.paths, f"{core.spec.name}-plugin-{name}")
+    for plugin in project.plugins:
+        key = f"plugin.{plugin.name}"
+        if plugin.name in core.plugins:
+            what = f"the maintainer of {core.spec.name} has a plugin {plugin.name}, and both would be the same package"
+            yield Problem(file, 0, key, what, "choose another name")
+        for entry in contents.expand(project.root, plugin.files):
+            if entry.type != "directory" and entry.path in owner:
+                what = f"{entry.path} is a file of {owner[entry.path]}"
+                yield Problem(file, 0, f"{key}.files", what, "choose another place")
+        whole = _closure(core, plugin.needs)
+        for one in sorted(whole):
+            for other in (*core.plugins[one].clashes, *plugin.clashes):
+                if other in whole:
+                    what = f"can never be met: {plugin.name} comes with {one} and {other}, which clash"
+                    yield Problem(file, 0, f"{key}.needs", what, "change needs")
+
+
+def _closure(core: Core, needs: Sequence[str]) -> set[str]:
+    """The maintainer's plugins that come along."""
+    found: set[str] = set()
+    waiting = [name for name in needs if name in core.plugins]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [other for other in core.plugins[name].needs if other in core.plugins]
+    return found
+
+
+def doubles(packages: Sequence[Package]) -> None:
+    """Refuse packages of the same name and version for two cores. Raises InputError."""
+    known: dict[tuple[str, ...], Package] = {}
+    for package in packages:
+        # The plugin of another ABI has another relation on it.
+        family = next(iter(package.relations))
+        one = known.setdefault((package.name, str(package.version), package.architecture), package)
+        if one.relations[family].depends[0] != package.relations[family].depends[0]:
+            raise InputError(
+                f"{package.name} {package.version} ({package.architecture}) would be built for two ABIs",
+                hint="leave `release` of the plugin out, so that it follows the core's; or choose `versions`",
+            )
+
+
+def settled(project: Project, cores: Sequence[Core]) -> Project:
+    """The project as it is for the newest core, for all architectures that there are."""
+    made = described.settled(project, described.newest(cores))
+    architectures = tuple(sorted({core.architecture for core in cores}))
+    return replace(made, core=replace(made.core, architectures=architectures))
+
+
+def mark(project: Project) -> str:
+    """What stands in the lock for the version: the times in packages are renewed with it, not with each core."""
+    said = [f"{plugin.name} {plugin.version} {plugin.release}" for plugin in project.plugins]
+    return hashlib.sha256("\n".join(sorted(said)).encode()).hexdigest()[:16]
+
+
+def due(project: Project, cores: Sequence[Core], published: Sequence[Published]) -> list[Core]:
+    """The cores for which a plugin has no package, or only one that needs another version of the maintainer's plugins.
+
+    published: what the author's repositories list.
+    """
+    found = []
+    for core in cores:
+        made = described.settled(project, core)
+        for plugin in made.plugins:
+            name = f"{made.core.name}-plugin-{plugin.name}"
+            version = str(plan.plugin_version(made.core, plugin.version, plugin.release))
+            wanted = {
+                (f"{made.core.name}-plugin-{need}", made.published[need])
+                for need in plugin.needs
+                if need in core.plugins
+            }
+            fitting = [
+                item
+                for item in published
+                if item.name == name
+                and item.architecture == core.architecture
+                and any(abi in depend for abi in (core.abi, *core.accepts) for depend in item.depends)
+                and wanted <= set(item.pins)
+                and (not plugin.version or item.version.startswith(version.rpartition("+")[0] + "+"))
+            ]
+            formats = {item.file.rpartition(".")[2] for item in fitting}
+            if not set(targets.formats(made.core.targets)) <= formats:
+                found.append(core)
+                break
+    return found

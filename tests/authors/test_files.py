@@ -1,0 +1,197 @@
+"""Plugins for somebody else's server that reads them as files; the judges are dpkg-deb, rpm and signify."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.authors.world import dusk, write_dusk
+from tests.workspace import Workspace, newest, raise_tiny, tiny
+
+
+@pytest.fixture(scope="module")
+def greet(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """What the maintainer publishes: version 1.0 and, with another format, 1.1."""
+    made = tiny(tmp_path_factory.mktemp("greet"))
+    made.mkpkgs()
+    raise_tiny(made, "1.1", "2")
+    made.mkpkgs()
+    return made
+
+
+@pytest.fixture
+def author(greet: Workspace, tmp_path: Path) -> Iterator[Workspace]:
+    yield dusk(tmp_path / "author", greet.dist)
+
+
+def abis(core: Workspace) -> dict[str, str]:
+    """The published ABIs by version."""
+    index = tomllib.loads((core.dist / "dev/greet/index.toml").read_text())
+    return {row["version"]: abi for abi, row in index["abi"].items()}
+
+
+def control(package: Path, field: str) -> str:
+    return subprocess.run(["dpkg-deb", "-f", package, field], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_index_is_signed_with_the_key_of_the_manifests(greet: Workspace) -> None:
+    place = greet.dist / "dev/greet"
+    assert (place / "key.pub").read_bytes() == (greet.keys / "manifest.pub").read_bytes()
+    subprocess.run(
+        ["signify-openbsd", "-V", "-p", place / "key.pub", "-x", place / "index.toml.sig", "-m", place / "index.toml"],
+        check=True,
+        capture_output=True,
+    )
+    assert sorted(abis(greet)) == ["1.0-1", "1.1-1"]
+
+
+def test_an_abi_whose_core_left_the_repository_is_not_offered_any_more(greet: Workspace, tmp_path: Path) -> None:
+    other = greet.copy(tmp_path / "copy")
+    for path in other.dist.rglob("greet[_-]1.0*"):
+        path.unlink()
+    other.mkpkgs("repo")
+    assert list(abis(other)) == ["1.1-1"]
+    assert [path.name for path in (other.dist / "dev/greet").iterdir() if path.is_dir()] == [abis(other)["1.1-1"]]
+
+
+def test_the_package_for_authors_has_the_same_files(greet: Workspace) -> None:
+    for name, suffix in (("greet-plugin-dev", "deb"), ("greet-plugin-devel", "rpm")):
+        package = newest(greet.dist, name, suffix)
+        lister: list[str | Path] = ["dpkg-deb", "-c", package] if suffix == "deb" else ["rpm", "-qpl", package]
+        listing = subprocess.run(lister, capture_output=True, text=True, check=True).stdout
+        for file in ("mkpkgs.toml", "key.pub", f"{abis(greet)['1.1-1']}/core.toml"):
+            assert f"/usr/share/greet/dev/{file}" in listing
+
+
+def test_there_is_a_package_for_each_published_abi_and_no_core(author: Workspace, greet: Workspace) -> None:
+    said = author.mkpkgs().stdout
+    assert "write key = " in said
+    assert {path.name for path in author.dist.rglob("*.deb")} == {
+        "greet-plugin-dusk_2.0+1.0-1_all.deb",
+        "greet-plugin-dusk_2.0+1.1-1_all.deb",
+    }
+    assert len(list(author.dist.rglob("*.rpm"))) == 2
+    for version, abi in abis(greet).items():
+        (package,) = author.dist.rglob(f"greet-plugin-dusk_2.0+{version}_all.deb")
+        assert control(package, "Depends") == f"greet-abi-{abi}"
+        assert control(package, "Source") == "acme-greet"
+        assert control(package, "Maintainer") == "Ann Author <ann@acme.example.org>"
+    assert author.mkpkgs().stdout.startswith("nothing to do")
+
+
+def test_the_manifest_is_signed_by_the_author_whose_key_is_published(author: Workspace, tmp_path: Path) -> None:
+    author.mkpkgs()
+    subprocess.run(["dpkg-deb", "-x", newest(author.dist, "greet-plugin-dusk", "deb"), tmp_path / "x"], check=True)
+    manifest = tmp_path / "x/usr/share/greet/plugins/dusk.manifest"
+    key = author.dist / "acme-greet.pub"
+    subprocess.run(
+        ["signify-openbsd", "-V", "-p", key, "-x", f"{manifest}.sig", "-m", manifest], check=True, capture_output=True
+    )
+    assert "/etc/greet/keys.d/acme-greet.pub" in (author.dist / "index.html").read_text()
+
+
+def test_versions_are_chosen_in_the_project_file(author: Workspace) -> None:
+    file = author.root / "mkpkgs.toml"
+    file.write_text(file.read_text().replace('core = "greet"', 'core = "greet"\nversions = ["1.1"]'))
+    author.mkpkgs()
+    assert [path.name for path in author.dist.rglob("*.deb")] == ["greet-plugin-dusk_2.0+1.1-1_all.deb"]
+    file.write_text(file.read_text().replace('"1.1"', '"3.0"'))
+    done = author.mkpkgs(check=False)
+    assert done.returncode == 2
+    assert "has nothing for 3.0" in done.stdout
+    assert "1.0-1 (all), 1.1-1 (all)" in done.stdout
+
+
+def test_what_the_maintainers_plugin_has_already_is_refused_with_its_line(author: Workspace) -> None:
+    file = author.root / "mkpkgs.toml"
+    file.write_text(file.read_text().replace("[plugin.dusk]", "[plugin.hello]"))
+    done = author.mkpkgs(check=False)
+    assert done.returncode == 2
+    assert "mkpkgs.toml:10: plugin.hello: the maintainer of greet has a plugin hello" in done.stdout
+    assert not author.dist.exists()
+
+
+def test_a_file_that_the_core_has_is_refused(author: Workspace) -> None:
+    file = author.root / "mkpkgs.toml"
+    there = '\n[[plugin.dusk.file]]\nsource = "dusk/greeting"\npath = "/etc/greet/greet.conf"\ntype = "config"\n'
+    file.write_text(file.read_text() + there)
+    done = author.mkpkgs(check=False)
+    assert done.returncode == 2
+    assert "/etc/greet/greet.conf is a file of greet itself" in done.stdout
+
+
+def test_a_plugin_may_need_one_of_the_maintainer(author: Workspace) -> None:
+    file = author.root / "mkpkgs.toml"
+    file.write_text(file.read_text().replace('version = "2.0"', 'version = "2.0"\nneeds = ["moon"]'))
+    author.mkpkgs()
+    assert "greet-plugin-moon (= 1.1-1)" in control(newest(author.dist, "greet-plugin-dusk", "deb"), "Depends")
+    file.write_text(file.read_text().replace('["moon"]', '["mon"]'))
+    done = author.mkpkgs(check=False)
+    assert done.returncode == 2
+    assert "there is no plugin 'mon'" in done.stdout
+    assert "did you mean 'moon'?" in done.stdout
+
+
+def test_changed_files_and_foreign_keys_are_refused(greet: Workspace, tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    shutil.copytree(greet.dist / "dev", mirror / "dev")
+    project = dusk(tmp_path / "author", mirror)
+    index = mirror / "dev/greet/index.toml"
+    good = index.read_text()
+    index.write_text(good + "\n")
+    assert "bad signature of key" in project.mkpkgs(check=False).stdout
+    index.write_text(good)
+    project.mkpkgs()
+    # What is cached is known by its hash; the rest of the world may change.
+    shutil.rmtree(project.root / ".mkpkgs")
+    description = next((mirror / "dev/greet").glob("*/core.toml"))
+    description.write_text(description.read_text().replace("greet-core", "greet-cora"))
+    done = project.mkpkgs(check=False)
+    assert done.returncode == 1
+    assert "is not what it was when it was locked, or was damaged" in done.stdout
+    # Somebody else's key, though the signature is right.
+    other = Workspace.create(greet.root, tmp_path / "other")
+    other.mkpkgs()
+    shutil.rmtree(mirror / "dev")
+    shutil.copytree(other.dist / "dev", mirror / "dev")
+    done = project.mkpkgs("lock", check=False)
+    assert done.returncode == 1
+    assert "not by that of mkpkgs.lock" in done.stdout
+
+
+def test_the_project_file_that_is_published_as_an_example_works(greet: Workspace, tmp_path: Path) -> None:
+    project = dusk(tmp_path / "author", greet.dist)
+    text = (greet.dist / "dev/greet/mkpkgs.toml").read_text()
+    text = text.replace('at = "http://127.0.0.1:8000"', f'at = "{greet.dist.as_uri()}"')
+    (project.root / "mkpkgs.toml").write_text(text.replace('source = ""', 'source = "dusk"'))
+    said = project.mkpkgs().stdout
+    assert "write key = " not in said
+    assert newest(project.dist, "greet-plugin-example", "deb").name == "greet-plugin-example_1.0+1.1-1_all.deb"
+
+
+def test_a_newer_core_is_built_for_when_it_is_locked(tmp_path: Path) -> None:
+    core = tiny(tmp_path / "core")
+    core.mkpkgs()
+    project = dusk(tmp_path / "author", core.dist)
+    project.mkpkgs()
+    raise_tiny(core, "1.1", "2")
+    core.mkpkgs()
+    assert project.mkpkgs().stdout.startswith("nothing to do")
+    write_dusk(project, "2")
+    project.mkpkgs("lock")
+    project.mkpkgs()
+    assert newest(project.dist, "greet-plugin-dusk", "deb").name == "greet-plugin-dusk_2.0+1.1-1_all.deb"
+
+
+def test_a_core_of_the_projects_own_is_not_one_of_others(greet: Workspace, tmp_path: Path) -> None:
+    project = greet.copy(tmp_path / "copy")
+    file = project.root / "mkpkgs.toml"
+    file.write_text(file.read_text() + '\n[plugin-of]\nname = "x-greet"\ncore = "greet"\ndriver = "files"\n')
+    done = project.mkpkgs(check=False)
+    assert done.returncode == 2
+    assert "core: stands beside [plugin-of]" in done.stdout

@@ -1,0 +1,52 @@
+"""A maintainer who publishes a core, and an author elsewhere who has nothing but what was published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.workspace import Workspace
+
+HEAD = """\
+[plugin-of]
+name = "acme-{core}"
+core = "{core}"
+at = "{at}"
+driver = "{driver}"
+license = "Apache-2.0"
+homepage = "https://acme.example.org"
+maintainer = "Ann Author <ann@acme.example.org>"
+"""
+DUSK = """
+[plugin.dusk]
+summary = "Greets at dusk"
+version = "2.0"
+files.source = "dusk"
+
+[repository]
+url = "http://127.0.0.1:8001"
+"""
+
+
+def author(directory: Path, core: str, at: str | Path, driver: str, plugins: str) -> Workspace:
+    """The project of an author, in a directory of its own with its own keys. plugins: tables of the project file.
+
+    Sources may lie there already.
+    """
+    made = Workspace.at(directory)
+    made.root.mkdir(parents=True, exist_ok=True)
+    (made.root / "mkpkgs.toml").write_text(HEAD.format(core=core, at=at, driver=driver) + plugins)
+    made.mkpkgs("key", "new")
+    return made
+
+
+def dusk(directory: Path, at: str | Path, format_version: str = "1") -> Workspace:
+    """A plugin for the sample server `greet`."""
+    write_dusk(Workspace.at(directory), format_version)
+    return author(directory, "greet", at, "files", DUSK)
+
+
+def write_dusk(project: Workspace, format_version: str) -> None:
+    """The plugin's file in the words of a format."""
+    folder = project.root / "dusk"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "greeting").write_text(f"format {format_version}\ngood evening\n")
