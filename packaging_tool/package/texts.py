@@ -64,14 +64,18 @@ def debian_changelog(source: str, changes: Sequence[Change]) -> bytes:
             )
             for text in change.changes
         ]
-        date = _date(datetime.fromtimestamp(change.time, UTC))
+        date = rfc5322(change.time)
         head = f"{source} ({change.version}) unstable; urgency=medium"
         entries.append("\n".join((head, "", *lines, "", f" -- {change.author}  {date}", "")))
     return "\n".join(entries).encode()
 
 
-def _date(moment: datetime) -> str:
-    """As RFC 5322 has it, whatever the locale; for a program that does nothing else, email.utils is slow to import."""
+def rfc5322(time: int) -> str:
+    """A date as RFC 5322 has it, whatever the locale; where nothing else needs it, email.utils is slow to import.
+
+    time: seconds since 1970.
+    """
+    moment = datetime.fromtimestamp(time, UTC)
     day, month = DAYS[moment.weekday()], MONTHS[moment.month - 1]
     return f"{day}, {moment:%d} {month} {moment:%Y %H:%M:%S} +0000"
 

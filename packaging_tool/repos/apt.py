@@ -9,13 +9,12 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 
 from packaging_tool import registry
 from packaging_tool.errors import InputError
 from packaging_tool.formats.base import Built
-from packaging_tool.package import compress, templates
+from packaging_tool.package import compress, templates, texts
 from packaging_tool.project.model import RepositorySpec
 from packaging_tool.repos import _site
 from packaging_tool.repos.base import Published
@@ -188,7 +187,7 @@ def _release(
         "Label": label,
         "Suite": spec.suite,
         "Codename": spec.suite,
-        "Date": formatdate(time, usegmt=True).replace("GMT", "UTC"),
+        "Date": texts.rfc5322(time).replace("+0000", "UTC"),
         "Acquire-By-Hash": "yes",
         "Architectures": " ".join(architectures),
         "Components": spec.component,
@@ -205,6 +204,8 @@ def _hashes(release: str) -> dict[str, str]:
 
 def _date(release: str) -> int:
     """Seconds since 1970 of a `Release`'s Date, 0 if there is none."""
+    from email.utils import parsedate_to_datetime  # slow to import, and a first publication has nothing to read
+
     found = re.search(r"^Date: (.*) UTC$", release, re.MULTILINE)
     try:
         return int(parsedate_to_datetime(f"{found[1]} +0000").timestamp()) if found else 0
