@@ -14,13 +14,13 @@ from pathlib import Path
 
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
 from packaging_tool.errors import BuildError, Problem
+from packaging_tool.golang import author, hostmain, lockfile, resolve, settings
 from packaging_tool.golang import build as building
-from packaging_tool.golang import hostmain, lockfile, resolve, settings
 from packaging_tool.golang.archive import file_name
 from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.lockfile import GoLock
 from packaging_tool.golang.payload import PluginCode
-from packaging_tool.golang.resolve import Request
+from packaging_tool.golang.resolve import Request, Wanted
 from packaging_tool.golang.toolchain import Toolchain
 from packaging_tool.listener import Listener, Silent
 from packaging_tool.package.content import Content
@@ -95,7 +95,7 @@ class Driver:
         toolchain = Toolchain.find(project.core_options.go, workdir)
         request = settings.request(project, toolchain)
         job = _job(project, request, toolchain, lockfile.read(lock.text), architecture, workdir, Silent())
-        describe = settings.Describer(project, request, Silent())
+        describe = settings.Describer(project, request.modules, Silent())
         job, packages, failed = building.begin(job, compiled=False)
         core_paths, codes = building.parts_of(job, packages)
         built = job.lock.built.get(architecture)
@@ -118,6 +118,7 @@ class Driver:
             Payload(_outline_entries(f"{base}/kit", kit), described),
             plugins,
             _failures(failed),
+            authors=author.planned([wanted.local for wanted in request.modules if wanted.local is not None]),
         )
 
     def build(
@@ -132,8 +133,9 @@ class Driver:
                 f"the lock is for {known.go}, but Go is {toolchain.version}",
                 hint=f'write go = "{known.go.removeprefix("go")}" in [core.go-link], or lock anew',
             )
-        result = building.build(_job(project, request, toolchain, known, architecture, workdir, listener))
-        describe = settings.Describer(project, request, listener)
+        job = _job(project, request, toolchain, known, architecture, workdir, listener)
+        result = building.build(job)
+        describe = settings.Describer(project, request.modules, listener)
         _compare(known, architecture, result.built, listener)
         core, base = project.core.name, f"/usr/lib/{project.core.name}"
         modules = describe(result.modules["core"])
@@ -145,16 +147,60 @@ class Driver:
             )
             for name, folder in result.plugins.items()
         }
+        locked = known.with_built(architecture, result.built)
+        local = [wanted.local for wanted in request.modules if wanted.local is not None]
+        ordered = [(project.plugin(plugin.name).order, plugin) for plugin in job.plugins]
+        authors = author.publish(locked, self.name, architecture, ordered, result.brought, local, workdir / "proxy")
         outcome = Outcome(
             result.built.abi,
             Payload((program,), modules),
             Payload(_entries(f"{base}/kit", result.kit), modules),
             plugins,
             _failures(result.failed),
+            authors=authors,
         )
-        if known.built.get(architecture) == result.built:
-            return outcome, lock
-        return outcome, Lock(lockfile.render(known.with_built(architecture, result.built)))
+        return outcome, lock if known.built.get(architecture) == result.built else Lock(lockfile.render(locked))
+
+    def against(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Outcome:
+        """Find a place for the plugins in the core's build list, compile them, and link them as the target does."""
+        lock, published = author.read(core, self.name)
+        wanted = {plugin.name: settings.author_module(project, plugin.name) for plugin in project.plugins}
+        modules = [module for module in wanted.values() if module is not None]
+        toolchain = author.toolchain(lock, published, core, workdir)
+        job = Job(
+            core=project.core.name,
+            architecture=architecture,
+            lock=lock,
+            tags=project.core_options.tags,
+            plugins=_author_jobs(project, wanted, published.orders),
+            assemble=_assemble(project),
+            check=tuple(shlex.split(project.core.service.check)) if project.core.service else (),
+            toolchain=resolve.serve_local(toolchain, modules, workdir / "proxy"),
+            workdir=workdir,
+            listener=listener,
+            local={module.local.cached: module.local.folder for module in modules if module.local is not None},
+            # One for all cores: most of their packages are the same.
+            store=workdir.parent / "store",
+        )
+        job, misfits = author.fit(job, wanted, published)
+        failures = [Failure(name, *found) for name, found in sorted(misfits.items())]
+        result = author.build(job) if any(plugin.name in wanted for plugin in job.plugins) else None
+        found, failed = (result.plugins, result.failed) if result is not None else ({}, {})
+        describe = settings.Describer(project, modules, listener)
+        plugins = {
+            name: Payload(
+                _entries(f"{project.plugins_directory}/{name}", folder),
+                describe(result.modules[f"plugin {name}"]) if result is not None else (),
+            )
+            for name, folder in found.items()
+            if name in wanted
+        }
+        failures += _failures(failed)
+        return Outcome(lock.built[architecture].abi, Payload(()), Payload(()), plugins, tuple(failures))
+
+    def changes(self, before: Path, after: Path) -> tuple[str, ...]:
+        """What differs between two published cores."""
+        return author.changes(before, after, self.name)
 
     def target(self, project: Project) -> Target:
         """The script that links the program; it needs coreutils, awk and sed, which every system has."""
@@ -209,6 +255,22 @@ def _job(
         listener=listener,
         local={wanted.local.cached: wanted.local.folder for wanted in request.modules if wanted.local is not None},
     )
+
+
+def _author_jobs(
+    project: Project, wanted: Mapping[str, Wanted | None], orders: Mapping[str, int]
+) -> tuple[PluginJob, ...]:
+    """The author's plugins, in the server's order among themselves."""
+    jobs = []
+    for plugin in sorted(project.plugins, key=lambda plugin: (plugin.order, plugin.name)):
+        options, module = project.plugin_options[plugin.name], wanted[plugin.name]
+        imports = options.packages or ((module.path,) if module is not None else ())
+        jobs.append(
+            PluginJob(
+                name=plugin.name, imports=imports, lines=options.lines, needs=plugin.needs, clashes=plugin.clashes
+            )
+        )
+    return tuple(jobs)
 
 
 def _assemble(project: Project) -> str:

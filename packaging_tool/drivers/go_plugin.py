@@ -114,7 +114,7 @@ class Driver:
         request = settings.request(project, toolchain, cgo=True)
         job = _job(project, request, toolchain, lockfile.read(lock.text, self.name), architecture, workdir, Silent())
         plugin.prepare(job, _place(project))
-        describe = settings.Describer(project, request, Silent())
+        describe = settings.Describer(project, request.modules, Silent())
         job, packages, failed = building.begin(job, compiled=False)
         core_paths = plugin.paths_of_core(job, packages)
         _, codes = building.parts_of(job, packages)
@@ -150,7 +150,7 @@ class Driver:
         before = known.built.get(architecture)
         if before is not None and before.abi != result.built.abi:
             listener.warn(f"{architecture}: not the bytes of the lock, the ABI changes")
-        describe = settings.Describer(project, request, listener)
+        describe = settings.Describer(project, request.modules, listener)
         plugins = {
             name: Payload(
                 (_object(project, name, path),),

@@ -34,12 +34,13 @@ START_LIMIT = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginJob:
-    """A plugin to build. name, imports, lines, needs: as in the project file; plugins come in the server's order."""
+    """A plugin to build. All is as in the project file; plugins come in the server's order."""
 
     name: str
     imports: tuple[str, ...]
     lines: tuple[str, ...]
     needs: tuple[str, ...]
+    clashes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Job:
 
     core: its name. assemble: text of the assemble step. check: arguments with which the program must end well, empty
     if it is not to be started. workdir: lasts from run to run. local: folders of local modules, by `path@version` as
-    the module cache spells it.
+    the module cache spells it. store: of split archives, on the file system of workdir; None for one in workdir.
     """
 
     core: str
@@ -62,6 +63,7 @@ class Job:
     workdir: Path
     listener: Listener
     local: Mapping[str, Path] = field(default_factory=dict)
+    store: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -87,7 +89,8 @@ class Job:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """core: the program. kit, plugins: folders with payloads. modules: that give packages, by `core` and plugin name
-    (under `plugin NAME`). failed: plugin name to (package, message)."""
+    (under `plugin NAME`). failed: plugin name to (package, message). brought: the packages of each plugin by import
+    path, with the SHA-256 of their archives."""
 
     core: Path
     kit: Path
@@ -95,6 +98,7 @@ class Result:
     modules: Mapping[str, tuple[GoModule, ...]]
     failed: Mapping[str, tuple[str, str]]
     built: Built
+    brought: Mapping[str, Mapping[str, str]]
 
 
 def begin(job: Job, *, compiled: bool) -> tuple[Job, dict[str, GoPackage], dict[str, tuple[str, str]]]:
@@ -177,7 +181,7 @@ def build(job: Job) -> Result:
     job.listener.step(f"compile {job.core} and its plugins for {job.architecture}")
     job, packages, failed = begin(job, compiled=True)
     _warn_of_plugin_opening(job, packages)
-    store = Store(job.workdir / "store")
+    store = Store(job.store or job.workdir / "store")
     tools = _build_tools(job)
     core_paths, codes = parts_of(job, packages)
     splits = {path: _split(store, packages[path]) for path in core_paths}
@@ -201,6 +205,9 @@ def build(job: Job) -> Result:
     identity = abi.identity(abi.text(job.core, job.architecture, job.lock, hashes, archives, flags, info))
     modules = {"core": modules_of(job, packages, core_paths)}
     modules |= {f"plugin {name}": modules_of(job, packages, code.packages) for name, code in codes.items()}
+    brought = {
+        name: {path: _split(store, packages[path]).sha256 for path in code.packages} for name, code in codes.items()
+    }
     store.prune()
     return Result(
         core=job.folder / "core",
@@ -209,6 +216,7 @@ def build(job: Job) -> Result:
         modules=modules,
         failed=failed,
         built=Built(identity, hashes, archives),
+        brought=brought,
     )
 
 

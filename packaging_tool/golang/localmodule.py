@@ -35,7 +35,7 @@ class LocalModule:
     @property
     def cached(self) -> str:
         """Its place below GOMODCACHE."""
-        return f"{_escaped(self.path)}@{self.version}"
+        return f"{escaped(self.path)}@{self.version}"
 
 
 def module_path(folder: Path) -> str:
@@ -70,7 +70,7 @@ def scan(folder: Path, declared: str) -> LocalModule:
 
 def publish(module: LocalModule, proxy: Path) -> None:
     """Put the module into the folder of a file-system proxy. Raises OSError."""
-    folder = proxy / _escaped(module.path) / "@v"
+    folder = proxy / escaped(module.path) / "@v"
     folder.mkdir(parents=True, exist_ok=True)
     # Without a list go asks the next proxy, and then the site itself, whether the version was retracted.
     (folder / "list").write_text(f"{module.version}\n")
@@ -105,6 +105,7 @@ def _files(folder: Path) -> list[str]:
     return found
 
 
-def _escaped(path: str) -> str:
+def escaped(path: str) -> str:
+    """A module path as the go command spells it in names of folders."""
     # Upper-case letters are `!` and the lower-case letter (golang.org/ref/mod, "Module proxy").
     return re.sub(r"[A-Z]", lambda letter: "!" + letter[0].lower(), path)

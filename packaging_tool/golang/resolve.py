@@ -228,20 +228,24 @@ def _report_raises(
     if not raised:
         return
     _, graph, _ = go.run(["mod", "graph"], cwd=workdir / "resolve", architecture=first, settings=settings)
-    edges: dict[str, list[str]] = {}
-    for line in graph.splitlines():
-        one, other = line.split()
-        edges.setdefault(one, []).append(other)
     for path, version in sorted(raised.items()):
         why = [
-            f"{module.owner} ({' needs '.join(way)})"
+            f"{module.owner} ({' needs '.join(found)})"
             for module in request.modules[1:]
-            if (way := _way(edges, str(module), f"{path}@{version}"))
+            if (found := way(graph, str(module), f"{path}@{version}"))
         ]
         listener.warn(f"the core gets {path} {version} instead of {before[path]}: {'; '.join(why) or 'joint list'}")
 
 
-def _way(edges: Mapping[str, Sequence[str]], start: str, end: str) -> list[str]:
+def way(graph: str, start: str, end: str) -> list[str]:
+    """A shortest way of requirements between modules, as `path@version`; empty if there is none.
+
+    graph: what `go mod graph` prints.
+    """
+    edges: dict[str, list[str]] = {}
+    for line in graph.splitlines():
+        one, other = line.split()
+        edges.setdefault(one, []).append(other)
     came = {start: ""}
     waiting = deque([start])
     while waiting and end not in came:
@@ -252,7 +256,7 @@ def _way(edges: Mapping[str, Sequence[str]], start: str, end: str) -> list[str]:
                 waiting.append(other)
     if end not in came:
         return []
-    way = [end]
-    while came[way[-1]]:
-        way.append(came[way[-1]])
-    return way[::-1]
+    found = [end]
+    while came[found[-1]]:
+        found.append(came[found[-1]])
+    return found[::-1]

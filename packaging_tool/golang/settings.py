@@ -30,6 +30,9 @@ def check(project: Project, driver: str) -> list[Problem]:
     """Problems of modules, import paths and settings. driver: name of the tables."""
     options = project.core_options
     problems = Problems(project)
+    if project.plugin_of is not None:
+        problems.plugins(driver)
+        return problems.found
     for architecture in project.core.architectures:
         if architecture not in GOARCH:
             problems.add("core.architectures", f"Go does not know {architecture}", f"use {', '.join(GOARCH)}")
@@ -44,18 +47,15 @@ def check(project: Project, driver: str) -> list[Problem]:
         if re.search(r"[\"'\n]", value) or "=" in name or not _IMPORT_PATH.fullmatch(name):
             key = f"core.{driver}.variables.{name}"
             problems.add(key, "cannot be passed to the linker", "no quotes and no line ends, please")
-    for name, plugin in sorted(project.plugin_options.items()):
-        key = f"plugin.{name}.{driver}"
-        if plugin.module:
-            problems.module(f"{key}.module", plugin.module, f"v{project.plugin(name).version}")
-        elif not plugin.packages:
-            problems.add(key, "names neither module nor packages", 'write packages = ["import/path"]')
-        problems.paths(f"{key}.packages", plugin.packages)
+    problems.plugins(driver)
     return problems.found
 
 
 def fingerprint(project: Project, plugin: str | None) -> str:
     """Hash of the settings and of local sources of the core (None) or a plugin."""
+    if project.plugin_of is not None:
+        # What is published of the core stands in the lock.
+        return _hash([asdict(project.plugin_options[plugin]), str(author_module(project, plugin))] if plugin else [])
     wanted = core_module(project) if plugin is None else plugin_module(project, plugin)
     options = project.core_options if plugin is None else project.plugin_options[plugin]
     return _hash([asdict(options), str(wanted)])
@@ -85,6 +85,16 @@ class Problems:
             self.add(key, f"{path!r} is no module path", "write path@version or ./folder")
         elif not _VERSION.fullmatch(given or version):
             self.add(key, f"{given or version or text!r} is no version of a Go module", f"write {path}@v1.2.3")
+
+    def plugins(self, driver: str) -> None:
+        """Look at the settings of all plugins."""
+        for name, plugin in sorted(self.project.plugin_options.items()):
+            key = f"plugin.{name}.{driver}"
+            if plugin.module:
+                self.module(f"{key}.module", plugin.module, f"v{self.project.plugin(name).version}")
+            elif not plugin.packages:
+                self.add(key, "names neither module nor packages", 'write packages = ["import/path"]')
+            self.paths(f"{key}.packages", plugin.packages)
 
     def paths(self, key: str, paths: Iterable[str]) -> None:
         """Look at import paths."""
@@ -118,6 +128,14 @@ def plugin_module(project: Project, name: str) -> Wanted:
     return _wanted(project, f"plugin {name}", options.module, project.plugin(name).version)
 
 
+def author_module(project: Project, name: str) -> Wanted | None:
+    """The module of a plugin for somebody else's core; None if its packages are of a module that the core has."""
+    options = project.plugin_options[name]
+    if not options.module:
+        return None
+    return _wanted(project, f"plugin {name}", options.module, project.plugin(name).version)
+
+
 def request(project: Project, toolchain: Toolchain, *, cgo: bool = False) -> Request:
     """What is to be resolved. cgo: compile with it, for a program that loads shared objects."""
     options = project.core_options
@@ -147,13 +165,14 @@ def request(project: Project, toolchain: Toolchain, *, cgo: bool = False) -> Req
 class Describer:
     """Modules with their licenses. A local module without a license file has the license of what it belongs to."""
 
-    def __init__(self, project: Project, request: Request, listener: Listener) -> None:
+    def __init__(self, project: Project, modules: Iterable[Wanted], listener: Listener) -> None:
         self.listener = listener
         self.known: dict[str, Module] = {}
         self.local: dict[str, tuple[str, str]] = {}
-        for name, wanted in zip(("", *sorted(request.plugins)), request.modules, strict=True):
+        for wanted in modules:
             if wanted.local is not None and wanted.path not in self.local:
-                spec = project.plugin(name) if name else project.core
+                name = wanted.owner.removeprefix("plugin ")
+                spec = project.core if wanted.owner == "core" else project.plugin(name)
                 self.local[wanted.path] = (
                     spec.license or project.core.license,
                     spec.copyright or project.core.copyright,

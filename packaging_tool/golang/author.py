@@ -1,0 +1,367 @@
+"""Plugins for a core that was published elsewhere: built against its lock, in which nothing of the core may move.
+
+Its maintainer publishes, by relative path:
+
+    lock.toml       the driver's part of the lock, with what this architecture came to
+    plugins.toml    the maintainer's own plugins: imports, lines, needs, order, and their packages by hash; and the
+                    paths of the modules in proxy/
+    proxy/…         local modules of core and plugins, as the go command reads them (`go help goproxy`)
+
+What fits needs no trust in the author's machine: every package of the core must come out with the bytes of the lock.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from packaging_tool import toml
+from packaging_tool.errors import BuildError, CommandError
+from packaging_tool.golang import build as building
+from packaging_tool.golang import lockfile
+from packaging_tool.golang.build import Job, PluginJob, Result
+from packaging_tool.golang.closure import chain, closure
+from packaging_tool.golang.hostmain import parse
+from packaging_tool.golang.localmodule import LocalModule, escaped
+from packaging_tool.golang.lockfile import GoLock
+from packaging_tool.golang.payload import PluginCode
+from packaging_tool.golang.resolve import Wanted, way
+from packaging_tool.golang.toolchain import GoPackage, Toolchain
+from packaging_tool.package.content import Content
+
+LOCK, PLUGINS, PROXY = "lock.toml", "plugins.toml", "proxy"
+# Names of a list that are told.
+TOLD = 5
+
+
+class Misfit(NamedTuple):
+    """Why a plugin does not fit a core. package: import path or "". repair: the smallest change that helps."""
+
+    package: str
+    message: str
+    repair: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """The maintainer's own plugins, in the server's order. brought: packages by plugin, with SHA-256. local: paths of
+    modules in the proxy."""
+
+    jobs: tuple[PluginJob, ...]
+    orders: Mapping[str, int]
+    brought: Mapping[str, Mapping[str, str]]
+    local: tuple[str, ...]
+
+
+def publish(
+    lock: GoLock,
+    table: str,
+    architecture: str,
+    plugins: Iterable[tuple[int, PluginJob]],
+    brought: Mapping[str, Mapping[str, str]],
+    local: Sequence[LocalModule],
+    proxy: Path,
+) -> dict[str, Content | None]:
+    """The files for authors. table: name of the driver. plugins: with their orders. proxy: folder of local modules."""
+    rows = {
+        job.name: {
+            "order": order,
+            "imports": job.imports,
+            "lines": job.lines,
+            "needs": job.needs,
+            "package": brought[job.name],
+        }
+        for order, job in plugins
+        if job.name in brought
+    }
+    said = {"local": sorted({module.path for module in local}), "plugin": rows}
+    own = replace(lock, built={architecture: lock.built[architecture]}, unresolved={})
+    found: dict[str, Content | None] = {
+        LOCK: Content(lockfile.render(own, table).encode()),
+        PLUGINS: Content(toml.dumps(said).encode()),
+    }
+    return found | {f"{PROXY}/{name}": Content(proxy / name) for module in local for name in _served(module)}
+
+
+def planned(local: Sequence[LocalModule]) -> dict[str, Content | None]:
+    """The names of the files for authors."""
+    return dict.fromkeys((LOCK, PLUGINS, *(f"{PROXY}/{name}" for module in local for name in _served(module))))
+
+
+def _served(module: LocalModule) -> list[str]:
+    place = f"{escaped(module.path)}/@v"
+    return [f"{place}/{name}" for name in ("list", *(f"{module.version}.{end}" for end in ("info", "mod", "zip")))]
+
+
+def read(core: Path, table: str) -> tuple[GoLock, Published]:
+    """What a maintainer published. Raises BuildError."""
+    try:
+        lock = lockfile.parse((core / LOCK).read_text(encoding="utf-8"), table)
+        raw = toml.loads((core / PLUGINS).read_text(encoding="utf-8"))
+        rows: Mapping[str, Any] = raw.get("plugin", {})
+        jobs = [
+            PluginJob(
+                name=name,
+                imports=tuple(row["imports"]),
+                lines=tuple(row.get("lines", ())),
+                needs=tuple(row.get("needs", ())),
+            )
+            for name, row in rows.items()
+        ]
+        orders = {name: int(row["order"]) for name, row in rows.items()}
+        brought = {name: dict(row.get("package", {})) for name, row in rows.items()}
+        published = Published(jobs=tuple(jobs), orders=orders, brought=brought, local=tuple(raw.get("local", ())))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BuildError(f"the files for authors cannot be read: {error}") from None
+    if lock is None:
+        raise BuildError("the lock of the core is of another form than this mkpkgs reads", hint="use a newer mkpkgs")
+    return lock, published
+
+
+def toolchain(lock: GoLock, published: Published, core: Path, workdir: Path) -> Toolchain:
+    """The Go that the core was built with, which finds the maintainer's local modules. Raises BuildError."""
+    wanted = lock.go.removeprefix("go")
+    try:
+        go = Toolchain.find(wanted, workdir)
+    except CommandError as error:
+        raise BuildError(
+            f"the core is built with Go {wanted}, which is not here: {error.message}", hint=f"install Go {wanted}"
+        ) from error
+    return go.with_local_modules((core / PROXY).resolve(), published.local)
+
+
+def fit(job: Job, modules: Mapping[str, Wanted | None], published: Published) -> tuple[Job, dict[str, Misfit]]:
+    """Find a place for plugins in the build list of a core.
+
+    job: with the author's plugins, and the core's lock and toolchain. modules: of the plugins, None where it is one of
+    the lock. Gives the job with the build list and the maintainer's plugins that are needed, without the plugins that
+    do not fit; and those. Raises BuildError if that is for another reason than a plugin.
+    """
+    found, misfits = _try(job, modules, published)
+    if not misfits:
+        return found, {}
+    # Which of them is to blame shows when each is alone.
+    alone: dict[str, Misfit] = {}
+    for plugin in job.plugins:
+        _, wrong = _try(replace(job, plugins=(plugin,)), modules, published)
+        alone |= wrong
+    left = replace(job, plugins=tuple(plugin for plugin in job.plugins if plugin.name not in alone))
+    if not left.plugins:
+        return left, alone
+    found, together = _try(left, modules, published)
+    if together:
+        return replace(left, plugins=()), alone | together
+    return found, alone
+
+
+def _try(job: Job, modules: Mapping[str, Wanted | None], published: Published) -> tuple[Job, dict[str, Misfit]]:
+    names = [plugin.name for plugin in job.plugins]
+    wanted = sorted({str(module) for name in names if (module := modules[name]) is not None})
+    whole = _with_published(job, published)
+    folder = job.workdir / "resolve"
+    _begin(folder, whole)
+    if wanted and (misfit := _get(job, folder, wanted)):
+        return job, dict.fromkeys(names, misfit)
+    roots = [path for plugin in whole.plugins for path in plugin.imports]
+    flags = [f"-tags={','.join(job.tags)}"] if job.tags else []
+    packages = job.toolchain.list(
+        ["-mod=mod", *flags, ".", *roots], cwd=folder, architecture=job.architecture, settings=job.lock.settings
+    )
+    found = replace(
+        whole,
+        lock=replace(job.lock, go_mod=(folder / "go.mod").read_text(), go_sum=(folder / "go.sum").read_text()),
+    )
+    misfits = {}
+    for plugin in job.plugins:
+        if misfit := _misfit(found, plugin, modules[plugin.name], packages, published):
+            misfits[plugin.name] = misfit
+    return found, misfits
+
+
+def _with_published(job: Job, published: Published) -> Job:
+    """The job with those of the maintainer's plugins that the author's need."""
+    known = {plugin.name: plugin for plugin in published.jobs}
+    needed: dict[str, PluginJob] = {}
+    waiting = [name for plugin in job.plugins for name in plugin.needs]
+    while waiting:
+        name = waiting.pop()
+        if name in known and name not in needed:
+            needed[name] = known[name]
+            waiting += known[name].needs
+    return replace(job, plugins=(*(plugin for plugin in published.jobs if plugin.name in needed), *job.plugins))
+
+
+def _begin(folder: Path, job: Job) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "go.mod").write_text(job.lock.go_mod)
+    (folder / "go.sum").write_text(job.lock.go_sum)
+    codes = [PluginCode(p.name, p.imports, p.lines, (), ()) for p in job.plugins]
+    # All in one main: only then does go.mod need no update whatever plugins a main has.
+    (folder / "main.go").write_text(job.lock.main.text([code.import_text() for code in codes]))
+
+
+def _get(job: Job, folder: Path, wanted: Sequence[str]) -> Misfit | None:
+    """Put modules into the build list; why that does not work, or None."""
+    before = {name: (folder / name).read_text() for name in ("go.mod", "go.sum")}
+    for go in (job.toolchain.offline(), job.toolchain):
+        status, _, error = go.run(
+            ["get", *wanted], cwd=folder, architecture=job.architecture, settings=job.lock.settings, check=False
+        )
+        if status == 0:
+            return None
+        for name, text in before.items():
+            (folder / name).write_text(text)
+    told = "\n".join(line for line in error.splitlines() if not line.startswith("go: downloading "))
+    if newer := re.search(r"requires go >= (\d[\w.]*) \(running", told):
+        wants = f"go {job.lock.go.removeprefix('go')}"
+        repair = (
+            f"write {wants} or less in go.mod of what needs Go {newer[1]}, or wait for a core that is built with it"
+        )
+        return Misfit("", told, repair)
+    return Misfit("", told, "see that its version exists, and that the requirements in its go.mod do")
+
+
+def _misfit(
+    job: Job, plugin: PluginJob, module: Wanted | None, packages: Mapping[str, GoPackage], published: Published
+) -> Misfit | None:
+    """What stands against a plugin in a build list."""
+    core = closure(packages, [*(item.path for item in parse(job.lock.main.text()).imports), "runtime"])
+    own = closure(packages, plugin.imports)
+    for path in plugin.imports:
+        if path in core:
+            return Misfit(path, "is in the core anyway", "take it out: there is nothing to package")
+    moved = {name: (old, new) for name, old, new in _moved(job.lock, packages)}
+    if raised := sorted(name for name in moved if any(_gives(package, name) for package in core.values())):
+        return _raise(job, plugin, module, raised, moved)
+    needed = {name for one in job.plugins for name in one.needs} | {one.name for one in job.plugins}
+    for other in published.jobs:
+        if other.name in needed:
+            continue
+        unsaid = next((path for path in other.imports if path in own), "")
+        if unsaid:
+            why = " imports ".join(chain(packages, plugin.imports[0], unsaid))
+            return Misfit(unsaid, f"is plugin {other.name}: {why}", f'write needs = ["{other.name}"]')
+        if other.name in plugin.clashes:
+            continue
+        for path in sorted(own.keys() & published.brought[other.name].keys() - core.keys()):
+            of = own[path].module
+            if of is not None and of.path in moved:
+                old, new = moved[of.path]
+                return Misfit(
+                    path,
+                    f"is of {of.path} {new} here, and of {old} in plugin {other.name}: they cannot be in one server",
+                    f'use {of.path} {old}, or write clashes = ["{other.name}"]',
+                )
+    return None
+
+
+def _gives(package: GoPackage, module: str) -> bool:
+    return package.module is not None and package.module.path == module
+
+
+def _moved(lock: GoLock, packages: Mapping[str, GoPackage]) -> list[tuple[str, str, str]]:
+    """Modules of the lock that have another version now: path, before, after."""
+    now = {package.module.path: package.module.version for package in packages.values() if package.module is not None}
+    known = {path: text.partition(" ")[0] for path, text in lock.modules.items()}
+    return [(path, known[path], now[path]) for path in sorted(now.keys() & known.keys()) if now[path] != known[path]]
+
+
+def _raise(
+    job: Job, plugin: PluginJob, module: Wanted | None, raised: Sequence[str], moved: Mapping[str, tuple[str, str]]
+) -> Misfit:
+    """The plugin would raise modules of the core: which, by which requirements, and what to do."""
+    _, graph, _ = job.toolchain.run(
+        ["mod", "graph"], cwd=job.workdir / "resolve", architecture=job.architecture, settings=job.lock.settings
+    )
+    lines, repairs = [], []
+    for name in raised:
+        old, new = moved[name]
+        path = way(graph, str(module), f"{name}@{new}") if module is not None else []
+        why = f": {' needs '.join(path)}" if path else ""
+        lines.append(f"it would raise {name} of the core from {old} to {new}{why}")
+        if len(path) == 2:
+            repairs.append(f"write {name} {old} in go.mod of {module and module.path}")
+        elif path:
+            repairs.append(f"use a version of {path[1].partition('@')[0]} that needs {name} {old} or less")
+    more = [f"and {len(lines) - TOLD} more"] if len(lines) > TOLD else []
+    repair = "; ".join(dict.fromkeys(repairs[:TOLD])) or f"use an older version of {plugin.name}"
+    return Misfit("", "\n".join([*lines[:TOLD], *more]), f"{repair}; or ask for a core with the newer modules")
+
+
+def build(job: Job) -> Result:
+    """Build the plugins, and see that the core came out as its maintainer's. Raises BuildError."""
+    result = building.build(job)
+    known = job.lock.built[job.architecture]
+    changed = [path for path, sha256 in known.archives.items() if result.built.archives.get(path) != sha256]
+    changed += [path for path in result.built.archives if path not in known.archives]
+    if not changed:
+        return result
+    names = ", ".join(sorted(changed)[:TOLD]) + (f" and {len(changed) - TOLD} more" if len(changed) > TOLD else "")
+    tools = [name for name, sha256 in known.tools.items() if result.built.tools.get(name) != sha256]
+    hint = "is a module of the core replaced or changed on this machine?"
+    if tools:
+        hint = (
+            f"this {job.toolchain.version} is not the maintainer's ({' and '.join(tools)} differ): use that of go.dev"
+        )
+    raise BuildError(f"{len(changed)} packages of the core come out with other content here: {names}", hint=hint)
+
+
+def changes(before: Path, after: Path, table: str) -> tuple[str, ...]:
+    """What differs between two published cores, a line each."""
+    (old, _), (new, _) = read(before, table), read(after, table)
+    found = []
+    if old.go != new.go:
+        found.append(f"Go: {old.go} became {new.go}")
+    found += [
+        f"setting {name}: {one or 'none'} became {other or 'none'}"
+        for name, one, other in _differences(old.settings, new.settings)
+    ]
+    for what, one, other in (
+        ("flags of the compiler", old.compile_flags, new.compile_flags),
+        ("flags of the linker", old.link_flags, new.link_flags),
+    ):
+        left, came = sorted(set(one) - set(other)), sorted(set(other) - set(one))
+        if left or came:
+            found.append(f"{what}: {' '.join(left) or 'none'} became {' '.join(came) or 'none'}")
+    if old.main != new.main:
+        found.append("main: the core's main package has other imports or another text")
+    found += _of_packages(old, new)
+    return tuple(found)
+
+
+def _of_packages(old: GoLock, new: GoLock) -> list[str]:
+    """Modules and packages of the core that differ."""
+    found = []
+    (one,), (other,) = old.built.values(), new.built.values()
+    packages = _differences(one.archives, other.archives)
+    owners: dict[str, list[str]] = {}
+    for path, _, _ in packages:
+        owners.setdefault(_module_of(path, new.modules) or _module_of(path, old.modules), []).append(path)
+    for module, paths in sorted(owners.items()):
+        versions = [lock.modules.get(module, "").partition(" ")[0] or "none" for lock in (old, new)]
+        said = ", ".join(paths[:TOLD]) + (f" and {len(paths) - TOLD} more" if len(paths) > TOLD else "")
+        if module and versions[0] != versions[1]:
+            found.append(f"module {module}: {versions[0]} became {versions[1]}, in {said}")
+        else:
+            found.append(f"packages with other content: {said}")
+    if not found and one.tools != other.tools:
+        found.append("compile or link: other builds of the same Go")
+    if not found and one.abi != other.abi and old.go == new.go:
+        found.append("build information: variables of the linker, or the version of the core's module")
+    return found
+
+
+def _module_of(package: str, modules: Mapping[str, str]) -> str:
+    fitting = [path for path in modules if package == path or package.startswith(f"{path}/")]
+    return max(fitting, key=len, default="")
+
+
+def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    return [
+        (name, old.get(name, ""), new.get(name, "")) for name in sorted({*old, *new}) if old.get(name) != new.get(name)
+    ]

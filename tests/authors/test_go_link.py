@@ -1,0 +1,168 @@
+"""Go plugins for somebody else's core; the judges are the go command and the maintainer's own kit."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from packaging_tool.golang.localmodule import LocalModule, publish
+from tests.authors.world import author
+from tests.workspace import Workspace, newest
+
+pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="no go here")
+
+SAMPLE = Path(__file__).parent.parent / "samples/go-host"
+# Plugins of the author: text of the module file's requirements, imports, what the plugin says of itself.
+MODULES: Mapping[str, tuple[str, str, str]] = {
+    "wave": ("example.com/bell v1.2.3", "example.com/bell", "bell.Ring(3)"),
+    "pusher": ("example.com/lib v1.1.0", "example.com/lib", "lib.Version"),
+    "deep": ("example.com/mid v1.0.0", "example.com/mid", "mid.Version"),
+    "rival": ("example.com/tool v1.1.0", "example.com/tool", "tool.Version"),
+    "quiet": ("example.com/bell v1.2.3", "example.com/bell", "bell.Ring(1)"),
+}
+# Libraries on a proxy of modules: versions, and what the last one requires.
+LIBRARIES: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "lib": (("v1.0.0", "v1.1.0"), ""),
+    "tool": (("v1.0.0", "v1.1.0"), ""),
+    "mid": (("v1.0.0",), "require example.com/lib v1.1.0\n"),
+}
+PLUGIN = """
+[plugin.{name}]
+summary = "An author's plugin"
+version = "2.0"
+{more}go-link.module = "./{name}"
+"""
+
+
+def write_libraries(place: Path) -> None:
+    for name, (versions, requires) in LIBRARIES.items():
+        for version in versions:
+            folder = place / "sources" / name / version
+            folder.mkdir(parents=True)
+            (folder / "go.mod").write_text(f"module example.com/{name}\n\ngo 1.21\n\n{requires}")
+            uses = 'import _ "example.com/lib"\n\n' if requires else ""
+            (folder / f"{name}.go").write_text(f'package {name}\n\n{uses}const Version = "{version}"\n')
+            publish(LocalModule(folder, f"example.com/{name}", version, ("go.mod", f"{name}.go")), place / "proxy")
+
+
+def write_plugin(root: Path, name: str, requires: str, imports: str, says: str, go: str = "1.21") -> None:
+    folder = root / name
+    folder.mkdir(parents=True)
+    rows = f"\t{requires}\n\texample.com/host v0.1.0\n"
+    (folder / "go.mod").write_text(f"module example.org/{name}\n\ngo {go}\n\nrequire (\n{rows})\n")
+    (folder / f"{name}.go").write_text(
+        f'package {name}\n\nimport (\n\t"{imports}"\n\t"example.com/host/registry"\n)\n\n'
+        f'func init() {{ registry.Add("{name} " + {says}) }}\n'
+    )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A directory with a proxy of modules that the go command uses, and the published server `host`."""
+    place = tmp_path_factory.mktemp("authors")
+    write_libraries(place)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GOPROXY", (place / "proxy").as_uri())
+        patch.setenv("GONOSUMDB", "example.com/*")
+        patch.setenv("GOMODCACHE", str(place / "modules"))
+        patch.setenv("GOFLAGS", "-modcacherw")
+        core = Workspace.create(SAMPLE, place / "core")
+        for module, name in (("server", "lib"), ("bell", "tool")):
+            with (core.root / module / "go.mod").open("a") as file:
+                file.write(f"\nrequire example.com/{name} v1.0.0\n")
+        registry = core.root / "server/registry/registry.go"
+        registry.write_text(registry.read_text().replace('import "sort"', 'import "sort"\nimport _ "example.com/lib"'))
+        bell = core.root / "bell/bell.go"
+        bell.write_text(bell.read_text().replace('_ "embed"', '_ "embed"\n\t_ "example.com/tool"'))
+        core.mkpkgs()
+        yield place
+
+
+@pytest.fixture(scope="module")
+def built(place: Path) -> tuple[Workspace, str]:
+    """The author's project with all plugins, and what mkpkgs said."""
+    root = Workspace.at(place / "author").root
+    for name, (requires, imports, says) in MODULES.items():
+        write_plugin(root, name, requires, imports, says)
+    tables = "".join(PLUGIN.format(name=name, more='needs = ["bell"]\n' if name == "wave" else "") for name in MODULES)
+    made = author(place / "author", "host", Workspace.at(place / "core").dist, "go-link", tables)
+    done = made.mkpkgs(check=False)
+    assert done.returncode == 1
+    return made, done.stdout
+
+
+def unpack(packages: list[Path], target: Path) -> Path:
+    for package in packages:
+        subprocess.run(["dpkg-deb", "-x", package, target], check=True)
+    return target / "usr/lib/host"
+
+
+def test_a_plugin_that_fits_links_with_the_maintainers_kit(place: Path, built: tuple[Workspace, str]) -> None:
+    project, _ = built
+    core = Workspace.at(place / "core").dist
+    names = ("host", "host-plugin-kit", "host-plugin-bell")
+    debs = [newest(core, name, "deb") for name in names] + [newest(project.dist, "host-plugin-wave", "deb")]
+    base = unpack(debs, place / "root")
+    env = {"PATH": "/usr/bin:/bin", "KIT": str(base / "kit"), "PLUGINS": str(base / "plugins")}
+    subprocess.run(["sh", base / "assemble", base / "program", "bell", "wave"], env=env, check=True)
+    said = subprocess.run([base / "program"], capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == ["bell ding", "greet", "wave dingdingding"]
+
+
+def test_the_package_has_the_plugins_own_archives_and_no_core(built: tuple[Workspace, str]) -> None:
+    project, _ = built
+    (deb,) = project.dist.rglob("*.deb")
+    listing = subprocess.run(["dpkg-deb", "-c", deb], capture_output=True, text=True, check=True).stdout
+    objects = [line.rpartition("/")[2] for line in listing.splitlines() if line.endswith(".object")]
+    assert objects == ["wave.object"]
+    fields = subprocess.run(["dpkg-deb", "-f", deb, "Depends"], capture_output=True, text=True, check=True).stdout
+    assert "host-plugin-bell (= 1.2.3+0.1.0-1)" in fields
+
+
+def test_a_module_that_would_rise_is_told_with_the_way_and_the_repair(built: tuple[Workspace, str]) -> None:
+    said = built[1]
+    assert "plugin pusher does not build:" in said
+    assert "it would raise example.com/lib of the core from v1.0.0 to v1.1.0: example.org/pusher@v0.0.1-0.h" in said
+    assert "repair: write example.com/lib v1.0.0 in go.mod of example.org/pusher; or ask for a core" in said
+    assert " needs example.com/mid@v1.0.0 needs example.com/lib@v1.1.0\n" in said
+    assert "repair: use a version of example.com/mid that needs example.com/lib v1.0.0 or less; or ask" in said
+
+
+def test_two_plugins_with_a_package_at_two_versions_are_told_before_anything_is_built(
+    built: tuple[Workspace, str],
+) -> None:
+    said = built[1]
+    there = "is of example.com/tool v1.1.0 here, and of v1.0.0 in plugin bell: they cannot be in one server"
+    assert there in said
+    assert 'repair: use example.com/tool v1.0.0, or write clashes = ["bell"]' in said
+
+
+def test_a_plugin_of_the_maintainer_that_comes_along_must_be_named(built: tuple[Workspace, str]) -> None:
+    assert "is plugin bell: example.org/quiet imports example.com/bell" in built[1]
+    assert 'repair: write needs = ["bell"]' in built[1]
+
+
+@pytest.mark.parametrize(
+    ("requires", "imports", "says", "go", "told"),
+    [
+        ("example.com/lib v1.0.0", "example.com/lib", "lib.Version", "1.999", "requires go >= 1.999"),
+        ("example.com/lib v1.9.0", "example.com/lib", "lib.Version", "1.21", "example.com/lib@v1.9.0"),
+        ("example.com/lib v1.0.0", "example.com/lib/none", "none.Version", "1.21", "example.com/lib/none"),
+        ("example.com/lib v1.0.0", "example.com/lib", "lib.Missing", "1.21", "undefined: lib.Missing"),
+    ],
+    ids=["newer-go", "no-version", "no-package", "compile-error"],
+)
+def test_each_fault_names_plugin_and_cause(
+    place: Path, tmp_path: Path, requires: str, imports: str, says: str, go: str, told: str
+) -> None:
+    write_plugin(Workspace.at(tmp_path).root, "faulty", requires, imports, says, go)
+    made = author(tmp_path, "host", Workspace.at(place / "core").dist, "go-link", PLUGIN.format(name="faulty", more=""))
+    done = made.mkpkgs(check=False)
+    assert done.returncode == 1
+    assert "plugin faulty does not build" in done.stdout
+    assert told in done.stdout
+    assert "for host 0.1.0-1 (amd64)" in done.stdout
