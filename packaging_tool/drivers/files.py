@@ -17,6 +17,7 @@ from packaging_tool.errors import BuildError, Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Entry
+from packaging_tool.package.templates import render
 from packaging_tool.project.model import Project
 
 # The file for authors.
@@ -126,8 +127,8 @@ class Driver:
         return () if old == new else (f"format: {old} became {new}",)
 
     def target(self, project: Project) -> Target:
-        """Nothing is assembled: the core's own program is the working one, and it opens verified copies."""
-        return Target(tree=True)
+        """The core's own program is the working one. It opens verified copies, whose names `loader/plugins` has."""
+        return Target(tree=True, arrange=render("loader/list.sh"))
 
 
 def _of_plugins(project: Project) -> list[Problem]:

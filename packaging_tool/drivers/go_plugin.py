@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from packaging_tool import targets
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
 from packaging_tool.errors import BuildError, Problem
 from packaging_tool.golang import build as building
@@ -26,7 +25,7 @@ from packaging_tool.golang.resolve import Request
 from packaging_tool.golang.toolchain import GOARCH, Toolchain
 from packaging_tool.listener import Listener, Silent
 from packaging_tool.package.content import Content
-from packaging_tool.package.model import Alternatives, Entry, Relation
+from packaging_tool.package.model import Entry
 from packaging_tool.project.model import Project
 
 # C compilers for other architectures, as Debian names them (GNU triplets).
@@ -155,14 +154,14 @@ class Driver:
             name: Payload(
                 (_object(project, name, path),),
                 describe(result.modules[f"plugin {name}"]),
-                _library(project, f"plugin {name}", path),
+                glibc.relations(project.core.targets, f"plugin {name}", path),
             )
             for name, path in result.plugins.items()
         }
         core = Payload(
             (_program(project, result.core),),
             describe(result.modules["core"]),
-            _library(project, project.core.name, result.core),
+            glibc.relations(project.core.targets, project.core.name, result.core),
         )
         outcome = Outcome(result.built.abi, core, None, plugins, _failures(result.failed))
         if before == result.built:
@@ -223,25 +222,6 @@ def _program(project: Project, path: Path | None) -> Entry:
 def _object(project: Project, name: str, path: Path | None) -> Entry:
     place = f"{project.plugins_directory}/{name}/{name}.so"
     return Entry(path=place, mode=0o644, content=Content(path) if path else None)
-
-
-def _library(project: Project, what: str, path: Path) -> dict[str, tuple[Alternatives, ...]]:
-    """Relations on the C library. Raises BuildError if a target has an older one."""
-    version = glibc.needed(path)
-    if not version:
-        return {}
-    for name in project.core.targets:
-        has = targets.TARGETS[name].glibc
-        if glibc.number(has) < glibc.number(version):
-            raise BuildError(
-                f"{what} needs GLIBC_{version} ({glibc.symbol(path, version)}), but {name} has glibc {has}",
-                hint=f"build on {name} or an older system, or take {name} out of core.targets",
-            )
-    mark = "(64bit)" if glibc.is_64bit(path) else ""
-    return {
-        "deb": ((Relation("libc6", ">=", version),),),
-        "rpm": ((Relation(f"libc.so.6(GLIBC_{version}){mark}"),),),
-    }
 
 
 def _failures(failed: Mapping[str, tuple[str, str]]) -> tuple[Failure, ...]:

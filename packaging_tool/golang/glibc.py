@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging_tool import targets
 from packaging_tool.errors import BuildError
+from packaging_tool.package.model import Alternatives, Relation
 
 _DYNSYM, _VERNEED, _VERSYM = 11, 0x6FFFFFFE, 0x6FFFFFFF
 _VERSION = re.compile(r"GLIBC_(\d+(?:\.\d+)+)")
@@ -21,6 +23,28 @@ def needed(path: Path) -> str:
     except (struct.error, IndexError, ValueError):
         raise BuildError(f"{path} is no ELF file that can be read") from None
     return max(found, key=number, default="")
+
+
+def relations(chosen: Sequence[str], what: str, path: Path) -> dict[str, tuple[Alternatives, ...]]:
+    """Relations on the C library, by format. Raises BuildError if a target has an older one.
+
+    what: the file, in words.
+    """
+    version = needed(path)
+    if not version:
+        return {}
+    for name in chosen:
+        has = targets.TARGETS[name].glibc
+        if number(has) < number(version):
+            raise BuildError(
+                f"{what} needs GLIBC_{version} ({symbol(path, version)}), but {name} has glibc {has}",
+                hint=f"build on {name} or an older system, or take {name} out of core.targets",
+            )
+    mark = "(64bit)" if is_64bit(path) else ""
+    return {
+        "deb": ((Relation("libc6", ">=", version),),),
+        "rpm": ((Relation(f"libc.so.6(GLIBC_{version}){mark}"),),),
+    }
 
 
 def number(version: str) -> tuple[int, ...]:

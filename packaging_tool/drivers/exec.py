@@ -1,0 +1,277 @@
+"""Driver `exec`: plugins are programs that the server starts and talks to, over pipes, sockets or HTTP.
+
+Core and plugin agree on a protocol and on nothing else. The ABI is the SHA-256 of the text
+`mkpkgs abi 1\\ndriver exec\\ncore NAME\\nprotocol VERSION\\n`. A core that still speaks older versions provides their
+ABIs too, and a plugin asks for the version that it speaks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
+from packaging_tool.errors import BuildError, CommandError, Problem
+from packaging_tool.golang import glibc
+from packaging_tool.listener import Listener
+from packaging_tool.package.content import Content
+from packaging_tool.package.model import Alternatives, Entry
+from packaging_tool.package.templates import render
+from packaging_tool.project.model import Project
+from packaging_tool.run import run
+
+# What no build reads, whatever the folder.
+IGNORED = (".mkpkgs", ".git", "dist", "__pycache__")
+# e_machine of ELF files (gABI, chapter 4), by Debian's names.
+MACHINES = {3: "i386", 21: "ppc64el", 22: "s390x", 40: "armhf", 62: "amd64", 183: "arm64", 243: "riscv64"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreOptions:
+    """Settings of `[core.exec]`.
+
+    protocol: version of the protocol that the server speaks; raise it when the protocol changes.
+    accepts: other versions that the server still speaks, so plugins of those need no new build.
+    source: folder in which the commands of core and plugins run; `core.program` is used if there is no command.
+    build: command that builds the server, as a list of words; `{output}` is the folder in which it leaves a program
+        with the name of the core, `{architecture}` Debian's name of the architecture.
+    environment: variables for all commands, with the same words in braces, e.g. `{ GOARCH = "{architecture}" }`.
+    """
+
+    protocol: str
+    accepts: tuple[str, ...] = ()
+    source: str = "."
+    build: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginOptions:
+    """Settings of `[plugin.NAME.exec]`.
+
+    files: a program, or a folder with programs and what they read; `{architecture}` stands for Debian's name.
+    build: command that builds the plugin instead, as a list of words; all that it leaves in `{output}` is the plugin.
+    source: folder in which the command runs; default the core's.
+    protocol: that the plugin speaks; default the core's newest.
+    """
+
+    files: str = ""
+    build: tuple[str, ...] = ()
+    source: str = ""
+    protocol: str = ""
+
+
+class Driver:
+    """Packages programs as they are, or as a command builds them."""
+
+    name = "exec"
+
+    def check(self, project: Project) -> list[Problem]:
+        """Problems of versions, and of sources that are missing."""
+        return [Problem(str(project.file), 0, key, what, instead) for key, what, instead in _findings(project)]
+
+    def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
+        """The protocol and its ABI; what else the commands read is theirs to lock."""
+        version = project.core_options.protocol
+        return Lock(f'[exec]\nprotocol = "{version}"\nabi = "{_abi(project, version)}"\n')
+
+    def fingerprint(self, project: Project, plugin: str | None) -> str:
+        """Hash of names, modes and bytes of all that is packaged, or that stands in the folder of a command."""
+        digest = hashlib.sha256(_abi(project, project.core_options.protocol).encode())
+        for architecture in project.core.architectures:
+            for name, path in _files(_source(project, plugin, architecture)):
+                digest.update(f"{name} {path.stat().st_mode:o} {Content(path).sha256}\n".encode())
+        return digest.hexdigest()
+
+    def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
+        """What commands build is known if they have run once."""
+        place = _Place(project, architecture, workdir)
+        plugins = {}
+        for spec in project.plugins:
+            found = place.known(spec.name)
+            files = tuple(_files(found)) if found else ()
+            plugins[spec.name] = Payload(_entries(project, spec.name, files), abi=_abi_of(project, spec.name))
+        return self._outcome(project, Payload((_core(project, place.known(None)),)), plugins, ())
+
+    def build(
+        self, project: Project, lock: Lock, architecture: str, workdir: Path, listener: Listener
+    ) -> tuple[Outcome, Lock]:
+        """Run the commands and collect the files."""
+        place = _Place(project, architecture, workdir)
+        program = place.made(None)
+        core = Payload((_core(project, program),), depends=place.needs(f"the server {program.name}", [program]))
+        plugins, failures = {}, []
+        for spec in project.plugins:
+            listener.step(f"collect plugin {spec.name}")
+            try:
+                files = tuple(_files(place.made(spec.name)))
+                programs = [path for _, path in files if path.stat().st_mode & stat.S_IXUSR]
+                if not programs:
+                    raise BuildError("there is no program among its files", hint="chmod +x the program")
+                needs = place.needs(f"plugin {spec.name}", programs)
+                plugins[spec.name] = Payload(
+                    _entries(project, spec.name, files), depends=needs, abi=_abi_of(project, spec.name)
+                )
+            except CommandError as failed:
+                failures.append(Failure(spec.name, "", failed.output or failed.message))
+            except BuildError as failed:
+                failures.append(Failure(spec.name, "", failed.message))
+        return self._outcome(project, core, plugins, tuple(failures)), lock
+
+    def _outcome(
+        self, project: Project, core: Payload, plugins: Mapping[str, Payload], failures: tuple[Failure, ...]
+    ) -> Outcome:
+        options = project.core_options
+        accepts = tuple(_abi(project, version) for version in options.accepts)
+        return Outcome(_abi(project, options.protocol), core, None, plugins, failures, accepts=accepts)
+
+    def target(self, project: Project) -> Target:
+        """The server finds the programs of plugins among the verified copies, whose names `loader/plugins` has."""
+        return Target(tree=True, arrange=render("loader/list.sh"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Builds for one architecture, in folders of their own."""
+
+    project: Project
+    architecture: str
+    workdir: Path
+
+    def made(self, plugin: str | None) -> Path:
+        """The server's program, or the file or folder of a plugin."""
+        options = self.project.core_options if plugin is None else self.project.plugin_options[plugin]
+        if not options.build:
+            return _source(self.project, plugin, self.architecture)
+        self._run(options.build, _source(self.project, plugin, self.architecture), self._output(plugin))
+        found = self.known(plugin)
+        if found is None:
+            raise BuildError(f"core.exec.build left no program {self.project.core.name} in its output folder")
+        return found
+
+    def known(self, plugin: str | None) -> Path | None:
+        """The same without a build: what the last one left, None if there is none."""
+        options = self.project.core_options if plugin is None else self.project.plugin_options[plugin]
+        if not options.build:
+            return _source(self.project, plugin, self.architecture)
+        output = self._output(plugin)
+        found = output / self.project.core.name if plugin is None else output
+        return found if found.exists() else None
+
+    def _output(self, plugin: str | None) -> Path:
+        return self.workdir / self.architecture / ("core" if plugin is None else f"plugin-{plugin}")
+
+    def _run(self, command: Sequence[str], source: Path, output: Path) -> None:
+        """Let a command fill a folder. It is made beside, so that half a build is none."""
+        output.parent.mkdir(parents=True, exist_ok=True)
+        making = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+        try:
+            words = {"{output}": str(making), "{architecture}": self.architecture}
+            variables = {key: _fill(text, words) for key, text in self.project.core_options.environment.items()}
+            run([_fill(word, words) for word in command], cwd=source, env={**os.environ, **variables})
+            shutil.rmtree(output, ignore_errors=True)
+            making.rename(output)
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+
+    def needs(self, what: str, programs: Sequence[Path]) -> dict[str, tuple[Alternatives, ...]]:
+        """Relations of programs. Raises BuildError for what does not run on the targets."""
+        found: dict[str, tuple[Alternatives, ...]] = {}
+        for path in programs:
+            with path.open("rb") as file:
+                head = file.read(20)
+            if head[:2] == b"#!":
+                continue
+            if head[:4] != b"\x7fELF" or len(head) < 20:
+                raise BuildError(f"{what}: {path.name} is executable, but neither an ELF program nor a script with #!")
+            machine = int.from_bytes(head[18:20], "little" if head[5] == 1 else "big")
+            if MACHINES.get(machine, machine) != self.architecture:
+                has = MACHINES.get(machine, f"ELF machine {machine}")
+                raise BuildError(f"{what}: {path.name} is a program for {has}, not for {self.architecture}")
+            for family, relations in glibc.relations(self.project.core.targets, f"{what}: {path.name}", path).items():
+                found[family] = tuple(dict.fromkeys((*found.get(family, ()), *relations)))
+        return found
+
+
+def _findings(project: Project) -> Iterator[tuple[str, str, str]]:
+    options = project.core_options
+    known = (options.protocol, *options.accepts)
+    if not options.build and not project.core.program:
+        yield "core.program", "is missing", "name the file of the server's program, or a command in core.exec.build"
+    elif project.core.program and options.build:
+        yield "core.program", "stands beside core.exec.build", "keep one"
+    for architecture in project.core.architectures:
+        program = _source(project, None, architecture)
+        if not program.is_dir() if options.build else project.core.program and not program.is_file():
+            key = "core.exec.source" if options.build else "core.program"
+            yield key, f"there is no {program}", "build the server first"
+    for name, own in sorted(project.plugin_options.items()):
+        key = f"plugin.{name}.exec"
+        if bool(own.files) == bool(own.build):
+            what = "both files and build are there" if own.files else "files is missing"
+            yield f"{key}.files", what, "name a program, a folder, or a command in build"
+            continue
+        if own.protocol and own.protocol not in known:
+            accepted = ", ".join(f'"{version}"' for version in known)
+            yield f"{key}.protocol", f"the core does not speak {own.protocol!r}", f"write one of {accepted}"
+        for architecture in project.core.architectures:
+            source = _source(project, name, architecture)
+            if not source.is_dir() if own.build else not source.exists():
+                yield f"{key}.{'source' if own.build else 'files'}", f"there is no {source}", "name what is there"
+
+
+def _fill(text: str, words: Mapping[str, str]) -> str:
+    for word, value in words.items():
+        text = text.replace(word, value)
+    return text
+
+
+def _abi(project: Project, version: str) -> str:
+    text = f"mkpkgs abi 1\ndriver exec\ncore {project.core.name}\nprotocol {version}\n"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _abi_of(project: Project, plugin: str) -> str:
+    return _abi(project, project.plugin_options[plugin].protocol or project.core_options.protocol)
+
+
+def _source(project: Project, plugin: str | None, architecture: str) -> Path:
+    """The file or folder that is packaged, or the folder in which the command runs."""
+    options = project.core_options if plugin is None else project.plugin_options[plugin]
+    place = (options.source or project.core_options.source) if options.build else ""
+    return project.root / (place or (project.core.program if plugin is None else options.files)).replace(
+        "{architecture}", architecture
+    )
+
+
+def _files(source: Path) -> Iterator[tuple[str, Path]]:
+    """Names below source and paths of all files, sorted."""
+    if not source.is_dir():
+        yield source.name, source
+        return
+    for folder, folders, names in os.walk(source):
+        folders[:] = sorted(name for name in folders if name not in IGNORED)
+        for path in sorted(Path(folder) / name for name in names):
+            # A link could point to anything on the machine that builds; a pipe would be read for ever.
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise BuildError(f"{path} is not a regular file", hint="copy the file there instead")
+            yield path.relative_to(source).as_posix(), path
+
+
+def _core(project: Project, program: Path | None) -> Entry:
+    name = project.core.name
+    return Entry(path=f"/usr/lib/{name}/bin/{name}-core", mode=0o755, content=Content(program) if program else None)
+
+
+def _entries(project: Project, plugin: str, files: Sequence[tuple[str, Path]]) -> tuple[Entry, ...]:
+    root = f"{project.plugins_directory}/{plugin}"
+    return tuple(
+        Entry(path=f"{root}/{name}", mode=0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644, content=Content(path))
+        for name, path in sorted(files)
+    )

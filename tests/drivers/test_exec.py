@@ -1,0 +1,151 @@
+"""Programs as plugins: prebuilt or by a command, for one protocol or several."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from packaging_tool.drivers.base import Outcome
+from packaging_tool.drivers.exec import Driver
+from packaging_tool.errors import BuildError, ProjectError
+from packaging_tool.listener import Silent
+from packaging_tool.package.model import Relation
+from packaging_tool.project.loader import load
+
+SAMPLE = Path(__file__).parent.parent / "samples/desk"
+
+
+class Bench:
+    """A copy of the sample to change and build."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root / "desk"
+        shutil.copytree(SAMPLE, self.root)
+        self.file = self.root / "mkpkgs.toml"
+
+    def change(self, old: str, new: str) -> None:
+        text = self.file.read_text()
+        assert old in text
+        self.file.write_text(text.replace(old, new, 1))
+
+    def build(self, architecture: str = "all") -> Outcome:
+        project = load(self.file)
+        driver, workdir = Driver(), self.root / ".mkpkgs"
+        workdir.mkdir(exist_ok=True)
+        lock = driver.lock(project, None, workdir, Silent())
+        return driver.build(project, lock, architecture, workdir, Silent())[0]
+
+    def problems(self) -> str:
+        with pytest.raises(ProjectError) as caught:
+            load(self.file)
+        return str(caught.value)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def modes(outcome: Outcome, plugin: str) -> dict[str, int]:
+    return {Path(entry.path).name: entry.mode for entry in outcome.plugins[plugin].entries}
+
+
+def compiled(place: Path, code: str = "int main(void) { return 0; }", *options: str) -> Path:
+    subprocess.run(["gcc", *options, "-x", "c", "-", "-o", place], input=code, text=True, check=True)
+    return place
+
+
+def test_programs_can_be_executed_and_what_lies_beside_them_not(bench: Bench) -> None:
+    outcome = bench.build()
+    assert modes(outcome, "clock") == {"desk-clock": 0o755, "zone": 0o644}
+    assert [entry.path for entry in outcome.plugins["echo"].entries] == ["/usr/lib/desk/plugins/echo/desk-echo"]
+
+
+def test_a_plugin_asks_for_the_protocol_that_it_speaks(bench: Bench) -> None:
+    outcome = bench.build()
+    (older,) = outcome.accepts
+    assert outcome.plugins["clock"].abi == older
+    assert outcome.plugins["echo"].abi == outcome.abi != older
+    bench.change('accepts = ["1"]', 'accepts = ["0"]')
+    assert 'plugin.clock.exec.protocol: the core does not speak \'1\'; write one of "2", "0"' in bench.problems()
+    bench.change('protocol = "2"\naccepts = ["0"]', 'protocol = "1"')
+    assert bench.build().abi == older, "a version is the same ABI whether it is the newest or not"
+
+
+def test_a_command_builds_server_and_plugins(bench: Bench) -> None:
+    bench.change('program = "desk"\n', "")
+    command = '["sh", "-c", "cp $NAME {output}/desk && chmod +x {output}/desk"]'
+    environment = '{ NAME = "desk.{architecture}" }'
+    bench.change('protocol = "2"', f'protocol = "2"\nbuild = {command}\nenvironment = {environment}\nsource = "server"')
+    bench.change('{ files = "plugins/echo" }', '{ source = "plugins/echo", build = ["cp", "desk-echo", "{output}"] }')
+    assert f"core.exec.source: there is no {bench.root}/server".replace(f"{bench.root}/", "") in bench.problems()
+    (bench.root / "server").mkdir()
+    shutil.move(bench.root / "desk", bench.root / "server/desk.all")
+    for _ in range(2):
+        outcome = bench.build()
+        (program,) = outcome.core.entries
+        assert program.content is not None
+        assert program.content.sha256
+        assert (program.path, program.mode) == ("/usr/lib/desk/bin/desk-core", 0o755)
+        assert modes(outcome, "echo") == {"desk-echo": 0o755}
+    assert not list((bench.root / ".mkpkgs").rglob(".*"))
+
+
+def test_a_command_that_fails_is_that_plugins_failure_with_its_words(bench: Bench) -> None:
+    words = "echo no such thing >&2; exit 3"
+    bench.change('{ files = "plugins/echo" }', f'{{ build = ["sh", "-c", "{words}"] }}')
+    outcome = bench.build()
+    assert [str(failure) for failure in outcome.failures] == ["plugin echo does not build:\n  no such thing"]
+    assert set(outcome.plugins) == {"count", "clock"}
+
+
+def test_a_server_that_its_command_does_not_leave_is_told(bench: Bench) -> None:
+    bench.change('program = "desk"\n', "")
+    bench.change('protocol = "2"', 'protocol = "2"\nbuild = ["true"]')
+    with pytest.raises(BuildError, match=r"core\.exec\.build left no program desk"):
+        bench.build()
+
+
+def test_what_no_target_could_run_is_a_failure(bench: Bench) -> None:
+    (bench.root / "plugins/echo/desk-echo").chmod(0o644)
+    (bench.root / "plugins/count/desk-count").write_text("text\n")
+    compiled(bench.root / "plugins/clock/desk-clock", "int main(void) { return 0; }", "-static")
+    failures = {failure.plugin: failure.message for failure in bench.build().failures}
+    assert failures["echo"] == "there is no program among its files"
+    assert "desk-count is executable, but neither an ELF program nor a script with #!" in failures["count"]
+    assert failures["clock"] == "plugin clock: desk-clock is a program for amd64, not for all"
+
+
+def test_a_program_asks_for_the_c_library_that_it_needs(bench: Bench) -> None:
+    bench.change('architectures = ["all"]', 'architectures = ["amd64"]')
+    program = compiled(bench.root / "plugins/echo/desk-echo", '#include <stdio.h>\nint main(void) { return puts(""); }')
+    outcome = bench.build("amd64")
+    ((relation,),) = outcome.plugins["echo"].depends["deb"]
+    shown = subprocess.run(["readelf", "-V", program], capture_output=True, text=True, check=True).stdout
+    newest = max(re.findall(r"GLIBC_([\d.]+)", shown), key=lambda text: [int(part) for part in text.split(".")])
+    assert relation == Relation("libc6", ">=", newest)
+    assert not outcome.plugins["count"].depends
+
+
+def test_bad_settings_are_told_with_what_to_write(bench: Bench) -> None:
+    bench.change('{ files = "plugins/echo" }', '{ files = "plugins/none" }')
+    bench.change('{ files = "plugins/count" }', '{ files = "plugins/count", build = ["true"] }')
+    bench.change('{ files = "plugins/clock", protocol = "1" }', "{}")
+    bench.change('program = "desk"', 'program = "nothing"')
+    said = bench.problems()
+    for reason in (
+        r"mkpkgs.toml:\d+: core.program: there is no nothing; build the server first",
+        r"mkpkgs.toml:\d+: plugin.echo.exec.files: there is no plugins/none; name what is there",
+        r"mkpkgs.toml:\d+: plugin.count.exec.files: both files and build are there",
+        r"mkpkgs.toml:\d+: plugin.clock.exec.files: files is missing; name a program, a folder, or a command in build",
+    ):
+        assert re.search(reason, said), said
+
+
+def test_a_link_in_a_folder_is_refused(bench: Bench) -> None:
+    (bench.root / "plugins/clock/passwd").symlink_to("/etc/passwd")
+    assert "passwd is not a regular file" in bench.build().failures[0].message
