@@ -1,0 +1,5 @@
+package bell
+
+import "example.com/tower/registry"
+
+func init() { registry.Add(Says()) }

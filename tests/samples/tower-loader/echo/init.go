@@ -1,0 +1,5 @@
+package echo
+
+import "example.com/tower/registry"
+
+func init() { registry.Add(Says()) }

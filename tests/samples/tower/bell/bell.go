@@ -1,0 +1,5 @@
+// Package bell is a plugin.
+package bell
+
+// Says is the answer.
+func Says() string { return "bell" }

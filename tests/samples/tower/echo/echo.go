@@ -1,0 +1,5 @@
+// Package echo is a plugin.
+package echo
+
+// Says is the answer.
+func Says() string { return "echo" }
