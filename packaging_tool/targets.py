@@ -42,6 +42,19 @@ TARGETS: Mapping[str, Release] = {
     "fedora": Release("rpm", ("zstd", "xz", "gzip", "none"), systemd=256, glibc="2.40", glibcxx="3.4.33"),
 }
 
+# Versions of Python that each has, its python3 first.
+PYTHONS: Mapping[str, tuple[str, ...]] = {
+    "debian11": ("3.9",),
+    "debian12": ("3.11",),
+    "debian13": ("3.13",),
+    "ubuntu22.04": ("3.10",),
+    "ubuntu24.04": ("3.12",),
+    "el8": ("3.6", "3.9", "3.11", "3.12"),
+    "el9": ("3.9", "3.11", "3.12"),
+    "el10": ("3.12",),
+    "fedora": ("3.13", "3.9", "3.10", "3.11", "3.12", "3.14"),
+}
+
 # What follows the name of a package in the name of the one with its debug information.
 DEBUG_SUFFIXES = {"deb": "-dbgsym", "rpm": "-debuginfo"}
 

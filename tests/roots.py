@@ -60,6 +60,8 @@ BASE = (
     "util-linux",
     "util-linux-core",
 )
+# Of glibc's symbol versions those that Debian 12 has, as rpm names them.
+GLIBC = tuple(f"libc.so.6(GLIBC_2.{minor})(64bit)" for minor in range(3, 37))
 DNF_FILES = {
     **HOSTS,
     # Debian's rpm keeps its database in the home directory; a system that lives on rpm does not.
@@ -76,14 +78,17 @@ DNF_DIRECTORIES = ("usr/share/licenses", "usr/share/man/man8", "etc/yum.repos.d"
 DNF5_FILES = {**DNF_FILES, "etc/dnf/libdnf5-plugins/local.conf": "[main]\nname = local\nenabled = 0\n"}
 
 
-def _dnf(suite: str, *packages: str) -> Definition:
+def _dnf(suite: str, *packages: str, capabilities: tuple[str, ...] = ()) -> Definition:
     """dnf and rpm on Debian's system. rpm's database knows none of it, so a stub provides what is really there."""
-    return Definition(suite, (*COMMON, "rpm", *packages), BASE, DNF_FILES, DNF_DIRECTORIES)
+    return Definition(suite, (*COMMON, "rpm", *packages), (*BASE, *capabilities), DNF_FILES, DNF_DIRECTORIES)
 
 
 DEFINITIONS: Mapping[str, Definition] = {
     "debian12-apt": Definition("bookworm", (*COMMON, "debsums"), files=HOSTS),
     "debian12-dnf": _dnf("bookworm", "dnf"),
+    "debian12-python": Definition("bookworm", (*COMMON, "debsums", "python3"), files=HOSTS),
+    # With what an rpm system has of Python and its C library, by the names that packages ask for.
+    "debian12-dnf-libraries": _dnf("bookworm", "dnf", capabilities=("python(abi) = 3.11", "python3 = 3.11", *GLIBC)),
     # What upgrades machines by itself, and what says which services are to be restarted.
     "debian12-upgrades": Definition("bookworm", (*COMMON, "needrestart", "unattended-upgrades"), files=HOSTS),
     "debian13-apt": Definition("trixie", (*COMMON, "debsums"), files=HOSTS),

@@ -19,7 +19,7 @@ LAYERS = (
     {"build"},
     {"plan", "publish", "state", "lock", "writing", "authors"},
     {"formats", "drivers", "repos", "target"},
-    {"golang", "signing"},
+    {"golang", "signing", "wheels"},
     {"elf"},
     {"project"},
     {"package"},

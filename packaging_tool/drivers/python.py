@@ -1,0 +1,303 @@
+"""Driver `python`: the server and its plugins are wheels, found by entry points; nothing of the system's Python is used
+but its interpreter and its own library.
+
+The core has the server's wheels in a site directory of its own, a plugin those that the core lacks. All are resolved
+together, and `mkpkgs.lock` names each with its hash. Apply compiles them. The ABI is the SHA-256 of the text
+`mkpkgs abi 1\\ndriver python\\ncore NAME\\npython TAG\\napi VERSION\\n`, TAG as wheels have it: `cp311`, or `py3`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging_tool import targets, toml
+from packaging_tool.drivers.base import Lock, Outcome, Payload, Target
+from packaging_tool.errors import Problem
+from packaging_tool.listener import Listener
+from packaging_tool.package.content import Content
+from packaging_tool.package.model import Alternatives, Entry, Module, Relation
+from packaging_tool.package.templates import render
+from packaging_tool.project.model import Project
+from packaging_tool.wheels import closure, pip
+from packaging_tool.wheels.pip import Pin, Platform
+from packaging_tool.wheels.wheel import Wheel
+
+REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])? *((==|>=|<=|<|>|~=|!=)[^;@]+)?(;.*)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreOptions:
+    """Settings of `[core.python]`.
+
+    requires: what the server is: requirements such as `"datasette==0.65.5"`, or folders of projects, e.g. `"./server"`.
+    main: what starts the server, as its entry point says it, e.g. `"datasette.cli:cli"`.
+    python: version of Python on the targets, e.g. `"3.11"`; with a `+` that or a newer one, for wheels without compiled
+        code.
+    api: version of what the server lets plugins use; raise it when plugins of before no longer work; default the
+        core's version, so each core has its own plugins.
+    accepts: other versions of it whose plugins still work.
+    without: distributions that are required but left out, e.g. `"pip"`.
+    isolated: whether folders of projects are built with backends that pip fetches; else with those that are installed.
+    """
+
+    requires: tuple[str, ...]
+    main: str
+    python: str
+    api: str = ""
+    accepts: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    isolated: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginOptions:
+    """Settings of `[plugin.NAME.python]`.
+
+    requires: what the plugin is: requirements, or folders of projects.
+    api: version of the server's interface that it uses; default the core's newest.
+    """
+
+    requires: tuple[str, ...]
+    api: str = ""
+
+
+class Driver:
+    """Packages wheels."""
+
+    name = "python"
+
+    def check(self, project: Project) -> list[Problem]:
+        """Problems of requirements, versions and targets."""
+        return [Problem(str(project.file), 0, key, what, instead) for key, what, instead in _findings(project)]
+
+    def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
+        """The wheels of all requirements together, for each architecture."""
+        inputs = _inputs(project)
+        if previous is not None and toml.loads(previous.text).get("python", {}).get("inputs") == inputs:
+            return previous
+        listener.step("resolve the wheels of core and plugins")
+        lines = ["[python]", f'inputs = "{inputs}"', f'abi = "{_abi(project, _api(project))}"']
+        for architecture in project.core.architectures:
+            wanted = [str(item) for item in _sources(project, workdir)]
+            for pin in pip.resolve(wanted, _platform(project, architecture)):
+                lines += ["", "[[python.wheel]]", f'architecture = "{architecture}"', f'name = "{pin.name}"']
+                lines += [f'version = "{pin.version}"', f'file = "{pin.file}"', f'sha256 = "{pin.sha256}"']
+        return Lock("\n".join(lines) + "\n")
+
+    def fingerprint(self, project: Project, plugin: str | None) -> str:
+        """Hash of what is required, and of the folders among it."""
+        options = project.core_options if plugin is None else project.plugin_options[plugin]
+        return hashlib.sha256("\n".join(_described(project, options.requires)).encode()).hexdigest()
+
+    def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
+        """The same as build: wheels are not built here."""
+        return _Site.of(project, lock, architecture, workdir).outcome()
+
+    def build(
+        self, project: Project, lock: Lock, architecture: str, workdir: Path, listener: Listener
+    ) -> tuple[Outcome, Lock]:
+        """Fetch and unpack the wheels."""
+        return self.outline(project, lock, architecture, workdir), lock
+
+    def target(self, project: Project) -> Target:
+        """The core's own program is the working one: it reads which path entries the set has."""
+        name, interpreter = project.core.name, _interpreter(project)
+        return Target(tree=True, arrange=render("python/arrange.sh.j2", core=name, interpreter=interpreter))
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """The wheels of one architecture, unpacked."""
+
+    project: Project
+    platform: Platform
+    wheels: dict[str, Wheel]
+    place: Path
+
+    @classmethod
+    def of(cls, project: Project, lock: Lock, architecture: str, workdir: Path) -> _Site:
+        platform = _platform(project, architecture)
+        rows = toml.loads(lock.text).get("python", {}).get("wheel", [])
+        pins = [
+            Pin(row["name"], row["version"], row["file"], row["sha256"])
+            for row in rows
+            if row["architecture"] == architecture
+        ]
+        files = pip.fetch(pins, platform, workdir / "wheels")
+        local = [item for item in _sources(project, workdir) if isinstance(item, Path)]
+        wheels = [Wheel(path) for path in (*files, *local)]
+        return cls(project, platform, {wheel.name: wheel for wheel in wheels}, workdir / "site" / architecture)
+
+    def outcome(self) -> Outcome:
+        options, spec = self.project.core_options, self.project.core
+        core = self.closure(options.requires)
+        root = f"/usr/lib/{spec.name}/bin/site"
+        entries = self.entries(core, root)
+        program = Entry(path=f"/usr/lib/{spec.name}/bin/{spec.name}-core", mode=0o755, content=self.launcher(entries))
+        plugins = {}
+        for plugin in self.project.plugins:
+            own = self.project.plugin_options[plugin.name]
+            names = [name for name in self.closure(own.requires) if name not in core]
+            found = self.entries(names, f"{self.project.plugins_directory}/{plugin.name}")
+            abi = _abi(self.project, own.api or _api(self.project))
+            plugins[plugin.name] = Payload(found, self.modules(names), abi=abi)
+        payload = Payload((program, *entries), self.modules(core), depends=_depends(self.platform))
+        accepts = tuple(_abi(self.project, version) for version in options.accepts)
+        return Outcome(_abi(self.project, _api(self.project)), payload, None, plugins, accepts=accepts)
+
+    def closure(self, requires: Sequence[str]) -> list[str]:
+        """Names of the wheels that these requirements come to, sorted."""
+        options = self.project.core_options
+        wanted = [
+            next(wheel.name for wheel in self.wheels.values() if _is_built_from(wheel, self.project, text))
+            if text.startswith("./")
+            else text
+            for text in requires
+        ]
+        return closure.find(wanted, self.wheels, self.platform, options.without)
+
+    def entries(self, names: Sequence[str], root: str) -> tuple[Entry, ...]:
+        """Files of wheels below root. Where two have a file, the first by name wins, as pip does not say either."""
+        found: dict[str, Path] = {}
+        for name in names:
+            wheel = self.wheels[name]
+            place = self.place / wheel.path.parent.name / wheel.path.stem
+            for file in wheel.unpack(place):
+                found.setdefault(file, place / file)
+        return tuple(Entry(path=f"{root}/{name}", content=Content(path)) for name, path in sorted(found.items()))
+
+    def launcher(self, entries: Sequence[Entry]) -> Content:
+        """The core's program. It names the wheels by a hash, so that a set with other wheels is another set."""
+        digest = hashlib.sha256()
+        for entry in entries:
+            assert entry.content is not None  # noqa: S101 # a file of a wheel
+            digest.update(f"{entry.path} {entry.content.sha256}\n".encode())
+        module, _, function = self.project.core_options.main.partition(":")
+        text = render(
+            "python/launcher.py.j2",
+            core=self.project.core.name,
+            interpreter=_interpreter(self.project),
+            module=module,
+            function=function,
+            digest=digest.hexdigest(),
+        )
+        return Content(text.encode())
+
+    def modules(self, names: Sequence[str]) -> tuple[Module, ...]:
+        return tuple(
+            Module(f"pypi:{name}", self.wheels[name].version, license=self.wheels[name].license) for name in names
+        )
+
+
+def _findings(project: Project) -> Iterator[tuple[str, str, str]]:
+    options = project.core_options
+    if not re.fullmatch(r"3\.\d{1,2}\+?", options.python):
+        yield "core.python.python", f"{options.python!r} is no version", 'write for example "3.11", or "3.9+"'
+    else:
+        yield from _unfit(project, options.python)
+    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", options.main, re.ASCII):
+        yield "core.python.main", f"{options.main!r} is no entry point", 'write for example "server.cli:main"'
+    tables = {"core": options, **{f"plugin.{name}": own for name, own in sorted(project.plugin_options.items())}}
+    for table, own in tables.items():
+        key = f"{table}.python.requires"
+        if not own.requires:
+            yield key, "is empty", 'write for example ["datasette==0.65.5"]'
+        for text in own.requires:
+            if text.startswith("./"):
+                if not any((project.root / text / name).is_file() for name in ("pyproject.toml", "setup.py")):
+                    yield key, f"there is no Python project in {text}", "name a folder with a pyproject.toml"
+            elif not REQUIREMENT.fullmatch(text):
+                yield key, f"{text!r} is no requirement", 'write `name==version`, or "./folder"'
+    known = (_api(project), *options.accepts)
+    for name, own in sorted(project.plugin_options.items()):
+        if own.api and own.api not in known:
+            accepted = ", ".join(f'"{version}"' for version in known)
+            yield f"plugin.{name}.python.api", f"the core does not take {own.api!r}", f"write one of {accepted}"
+
+
+def _unfit(project: Project, python: str) -> Iterator[tuple[str, str, str]]:
+    """Targets that have no such Python."""
+    wanted = [int(part) for part in python.rstrip("+").split(".")]
+    for name in project.core.targets:
+        known = targets.PYTHONS.get(name)
+        if known is None:
+            continue
+        versions = [[int(part) for part in version.split(".")] for version in known]
+        fits = versions[0] >= wanted if python.endswith("+") else wanted in versions
+        if not fits:
+            has = " or ".join(known)
+            what = f"{name} has Python {has}, not {python.replace('+', ' or newer')}"
+            yield "core.python.python", what, f"take {name} out of core.targets, or write another version"
+
+
+def _is_built_from(wheel: Wheel, project: Project, folder: str) -> bool:
+    return wheel.path.parent.name == pip.tree_digest(project.root / folder)
+
+
+def _api(project: Project) -> str:
+    return project.core_options.api or project.core.version
+
+
+def _abi(project: Project, api: str) -> str:
+    tag = _platform(project, "all").tag
+    text = f"mkpkgs abi 1\ndriver python\ncore {project.core.name}\npython {tag}\napi {api}\n"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _platform(project: Project, architecture: str) -> Platform:
+    glibc = min(
+        (targets.TARGETS[name].glibc for name in project.core.targets),
+        key=lambda text: [int(part) for part in text.split(".")],
+    )
+    return Platform(project.core_options.python, architecture, glibc)
+
+
+def _interpreter(project: Project) -> str:
+    python = project.core_options.python
+    return "/usr/bin/python3" if python.endswith("+") else f"/usr/bin/python{python}"
+
+
+def _depends(platform: Platform) -> dict[str, tuple[Alternatives, ...]]:
+    """Relations on the interpreter."""
+    oldest = Relation("python3", ">=", platform.version)
+    if platform.tag == "py3":
+        return {"deb": ((oldest,),), "rpm": ((oldest,),)}
+    major, minor = platform.version.split(".")
+    below = Relation("python3", "<", f"{major}.{int(minor) + 1}")
+    return {"deb": ((oldest,), (below,)), "rpm": ((Relation("python(abi)", "=", platform.version),),)}
+
+
+def _all_requires(project: Project) -> tuple[str, ...]:
+    own = (options.requires for _, options in sorted(project.plugin_options.items()))
+    return tuple(dict.fromkeys(text for texts in (project.core_options.requires, *own) for text in texts))
+
+
+def _described(project: Project, requires: Sequence[str]) -> Iterator[str]:
+    for text in requires:
+        yield f"{text} {pip.tree_digest(project.root / text)}" if text.startswith("./") else text
+
+
+def _inputs(project: Project) -> str:
+    """Hash of all that the choice of wheels depends on."""
+    options = project.core_options
+    platforms = [str(_platform(project, architecture)) for architecture in project.core.architectures]
+    parts = [
+        *platforms,
+        _abi(project, _api(project)),
+        str(options.isolated),
+        *_described(project, _all_requires(project)),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _sources(project: Project, workdir: Path) -> list[str | Path]:
+    """All requirements; wheels in place of folders."""
+    isolated = project.core_options.isolated
+    return [
+        pip.build(project.root / text, workdir / "local", isolated=isolated) if text.startswith("./") else text
+        for text in _all_requires(project)
+    ]

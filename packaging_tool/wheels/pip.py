@@ -1,0 +1,169 @@
+"""Calls pip: which wheels a set of requirements comes to on a target, and the wheels themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging_tool.errors import BuildError, CommandError
+from packaging_tool.package.content import Content
+from packaging_tool.run import run
+from packaging_tool.wheels.wheel import normal
+
+# Debian's names of architectures, and those of wheels.
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "i386": "i686", "ppc64el": "ppc64le", "s390x": "s390x"}
+# The tags of wheels before they named the C library's version (PEP 513, 571, 599).
+OLD_TAGS = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Where wheels must run.
+
+    python: `3.11`, or `3.9+` for that version and newer ones. architecture: Debian's name. glibc: the oldest one.
+    """
+
+    python: str
+    architecture: str
+    glibc: str
+
+    @property
+    def version(self) -> str:
+        """The oldest version of Python."""
+        return self.python.rstrip("+")
+
+    @property
+    def tag(self) -> str:
+        """The tag of Python that compiled wheels must have; `py3` where only those of no version fit."""
+        return "py3" if self.python.endswith("+") else f"cp{self.version.replace('.', '')}"
+
+    @property
+    def machine(self) -> str:
+        """The processor as Python names it."""
+        return MACHINES.get(self.architecture, self.architecture)
+
+    def options(self) -> Iterator[str]:
+        """Options that make pip choose wheels for this platform."""
+        yield from ("--only-binary=:all:", "--implementation=cp", f"--python-version={self.version}")
+        if self.tag != "py3":
+            yield f"--abi={self.tag}"
+        yield from ("--abi=abi3", "--abi=none", "--platform=any")
+        if self.architecture != "all":
+            for minor in range(int(self.glibc.partition(".")[2]), 4, -1):
+                yield f"--platform=manylinux_2_{minor}_{self.machine}"
+                if minor in OLD_TAGS:
+                    yield f"--platform={OLD_TAGS[minor]}_{self.machine}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pin:
+    """A wheel of an index. name: as pip compares names. file: its name."""
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+
+
+def resolve(requirements: Sequence[str], platform: Platform) -> list[Pin]:
+    """The wheels that requirements come to, from the index that pip is set up for; local wheels are left out."""
+    with _scratch() as place:
+        report = place / "report.json"
+        _pip(
+            *("install", "--dry-run", "--ignore-installed", "--quiet", f"--target={place}", f"--report={report}"),
+            *platform.options(),
+            *requirements,
+        )
+        found = json.loads(report.read_bytes())["install"]
+    pins = []
+    for item in found:
+        info, url = item["metadata"], item["download_info"]["url"]
+        sha256 = item["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256", "")
+        if not url.startswith("file:"):
+            pins.append(Pin(normal(info["name"]), info["version"], url.rpartition("/")[2], sha256))
+    return sorted(pins)
+
+
+def fetch(pins: Sequence[Pin], platform: Platform, cache: Path) -> list[Path]:
+    """Wheel files of pins, in their order: from cache, or by pip, which checks their hashes."""
+    cache.mkdir(parents=True, exist_ok=True)
+    missing = [pin for pin in pins if not _is_there(cache / pin.file, pin.sha256)]
+    if missing:
+        with _scratch() as place:
+            wanted = place / "requirements.txt"
+            wanted.write_text("".join(f"{pin.name}=={pin.version} --hash=sha256:{pin.sha256}\n" for pin in missing))
+            options = ("--no-deps", "--quiet", "--require-hashes", f"--dest={place}", *platform.options())
+            _pip("download", *options, f"--requirement={wanted}")
+            for pin in missing:
+                if not (place / pin.file).is_file():
+                    raise BuildError(f"pip did not bring {pin.file}", hint="mkpkgs lock resolves anew")
+                shutil.move(place / pin.file, cache / pin.file)
+    return [cache / pin.file for pin in pins]
+
+
+def build(folder: Path, cache: Path, *, isolated: bool) -> Path:
+    """The wheel of a local project, made anew if a file of it changed. isolated: with a backend from the index."""
+    place = cache / tree_digest(folder)
+    known = list(place.glob("*.whl"))
+    if known:
+        return known[0]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with _scratch() as scratch:
+        # Backends write into the folder that they build.
+        copy = scratch / "source"
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
+        options = () if isolated else ("--no-build-isolation",)
+        _pip("wheel", "--no-deps", "--quiet", *options, f"--wheel-dir={scratch / 'made'}", str(copy), cwd=scratch)
+        made = list((scratch / "made").glob("*.whl"))
+        if len(made) != 1 or not made[0].name.endswith("-any.whl"):
+            raise BuildError(f"{folder}: it does not build into one wheel without compiled code")
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(scratch / "made", place)
+    return place / made[0].name
+
+
+def tree_digest(folder: Path) -> str:
+    """SHA-256 over names and contents of a local project."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and not any(part in ("build", "__pycache__") or part.endswith(".egg-info") for part in parts):
+            digest.update(f"{'/'.join(parts)} {Content(path).sha256}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _is_there(path: Path, sha256: str) -> bool:
+    return path.is_file() and Content(path).sha256 == sha256 and zipfile.is_zipfile(path)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="mkpkgs-") as name:
+        yield Path(name)
+
+
+def _pip(*arguments: str, cwd: Path | None = None) -> None:
+    """Run pip. Its last error line is the message."""
+    # Wheels have no time stamps that matter to us, but some backends put the time into files.
+    env = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "SOURCE_DATE_EPOCH": "315532800"}
+    try:
+        run([sys.executable, "-m", "pip", *arguments], env=env, cwd=cwd)
+    except CommandError as failed:
+        if "No module named pip" in failed.output:
+            raise BuildError("pip: not found", hint="install it: python3-pip") from None
+        errors = re.findall(r"(?m)^ *(?:ERROR|error): (.*)", failed.output) or failed.output.splitlines()[-1:]
+        raise CommandError(
+            f"pip {arguments[0]}: {'; '.join(dict.fromkeys(errors))}",
+            returncode=failed.returncode,
+            output=failed.output,
+        ) from None

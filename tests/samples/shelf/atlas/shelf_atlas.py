@@ -1,0 +1,7 @@
+"""Brings a title."""
+
+API = "1"
+
+
+def title() -> str:
+    return "the atlas"

@@ -1,0 +1,1 @@
+TEXT = b"late 1.0\n"
