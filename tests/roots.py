@@ -61,7 +61,7 @@ BASE = (
     "util-linux-core",
 )
 # Of glibc's symbol versions those that Debian 12 has, as rpm names them.
-GLIBC = tuple(f"libc.so.6(GLIBC_2.{minor})(64bit)" for minor in range(3, 37))
+GLIBC = tuple(f"libc.so.6({word})(64bit)" for word in ("", "GLIBC_2.2.5", *(f"GLIBC_2.{n}" for n in range(3, 37))))
 DNF_FILES = {
     **HOSTS,
     # Debian's rpm keeps its database in the home directory; a system that lives on rpm does not.

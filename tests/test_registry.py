@@ -98,10 +98,11 @@ def test_a_driver_of_another_distribution_builds_packages(mkpkgs: Mkpkgs, projec
     distribution(tmp_path / "site", "copier", DRIVER, "copy = copier")
     done = mkpkgs()
     assert done.returncode == 0, done.stderr
-    assert len(list(project.dist.rglob("greet-plugin-*.deb"))) == 3
+    built = {path.name.partition("_")[0] for path in project.dist.rglob("*.deb")}
+    assert built >= {"greet", "greet-plugin-hello", "greet-plugin-bye", "greet-plugin-moon"}
     assert mkpkgs().stdout.startswith("nothing to do")
     (tmp_path / "site/copier.py").write_text(f"{DRIVER}\n")
-    assert "8 unchanged" in mkpkgs().stdout, "another state of the driver is another run"
+    assert " unchanged in " in mkpkgs().stdout, "another state of the driver is another run"
 
 
 def test_what_is_wrong_with_such_a_driver_is_told(mkpkgs: Mkpkgs, tmp_path: Path) -> None:
