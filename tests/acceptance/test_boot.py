@@ -101,6 +101,25 @@ def test_a_transaction_that_was_cut_off_is_applied_before_the_service_starts(ser
     assert server.status() == 0
 
 
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_set_that_the_service_leaves_again_at_boot_is_taken_back(server: Server, status: int) -> None:
+    """It passes its try, and systemd takes the service for started before its own code has run."""
+    unit = {"Type": "exec", "Restart": "no"}
+    install(server, *server.build(plugins={"git": PLUGINS["git"]}, unit=unit).values())
+    leaves = f'if [ "$1" = run ]; then sleep 0.3; exit {status}; fi\n'
+    unpack(server, *server.build(version="1.1", plugins={"git": leaves}, unit=unit).values())
+    reboot(server)
+    settle(server)
+    assert server.state() == "active"
+    assert server.starts()[1:] == ["1.0 with: git"]
+    assert "put back the old set of demo" in server.machine.sh("journalctl -b -t demo-plugins -o cat")
+    assert server.status() == 1
+    # Who stops the service by hand finds it stopped.
+    server.machine.run("systemctl", "stop", "demo")
+    server.machine.run("demo-plugins", "apply", check=False)
+    assert server.state() == "inactive"
+
+
 @pytest.mark.parametrize("moment", ["assemble", "swap"])
 def test_power_loss_within_apply_is_repaired_at_boot(server: Server, moment: str) -> None:
     install(server, *server.build(plugins={"git": PLUGINS["git"]}).values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -63,6 +64,12 @@ def test_the_target_tool_is_clean_for_every_driver() -> None:
     kinds = (LINKED, PLAIN, ARRANGED, replace(LINKED, reload=True), replace(PLAIN, restarts=False))
     for text in (*map(tool, kinds), tool(service=False)):
         check(text)
+
+
+def test_no_part_of_the_target_tool_defines_a_function_of_another_one() -> None:
+    names = re.findall(r"^(\w+)\(\) \{", tool(), re.MULTILINE)
+    assert len(names) > 100
+    assert sorted(names) == sorted(set(names))
 
 
 BARE = {

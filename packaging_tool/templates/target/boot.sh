@@ -87,9 +87,36 @@ settle_proof() {
     fi
 }
 
+# The old set comes back: the service did not start with the new one at boot.
+return_to_old() {
+    STEP=restart
+    before=active
+    how=restart
+    OLD=$(last_served)
+    NEW=$(working_directory)
+    roll_back
+}
+
+# Whether the service ended by itself within five seconds of its start, though with status 0: nobody stopped it.
+ended_at_once() {
+    [ "$(service_state)" = inactive ] || return 1
+    started=$(systemctl show -p ExecMainStartTimestampMonotonic "$UNIT" 2>/dev/null) || return 1
+    ended=$(systemctl show -p ExecMainExitTimestampMonotonic "$UNIT" 2>/dev/null) || return 1
+    started=${started#*=} ended=${ended#*=}
+    [ "${started:-0}" -gt 0 ] || return 1
+    [ "$ended" -gt "$started" ] || return 1
+    [ $((ended - started)) -lt 5000000 ] || return 1
+    # systemd's own word for the begin of a stop that somebody asked for (SD_MESSAGE_UNIT_STOPPING).
+    [ -z "$(journalctl -q -b -n 1 -o cat UNIT="$UNIT" MESSAGE_ID=de5b426a63be47a7b6ac3eaac82e2f6f 2>/dev/null)" ]
+}
+
 # The service was to start with the new set: the old one comes back if it did not.
 prove() {
     TROUBLE=''
+    case $MODE:$(service_state) in
+    boot:*) ;;
+    *:active) stays_up || : ;;
+    esac
     settle_proof
     [ "$MODE" != boot ] || return 0
     if [ ! -s "$WORKING/unproven" ]; then
@@ -104,15 +131,9 @@ prove() {
             sleep 1
             seconds=$((seconds - 1))
             ;;
-        "ActiveState=activating "* | "ActiveState=failed "*)
-            STEP=restart
-            before=active
-            how=restart
-            OLD=$(last_served)
-            NEW=$(working_directory)
-            roll_back
-            ;;
+        "ActiveState=activating "* | "ActiveState=failed "*) return_to_old ;;
         *)
+            if ended_at_once; then return_to_old; fi
             settle_proof
             [ -s "$WORKING/unproven" ] || sweep_sets
             return 0
