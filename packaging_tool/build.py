@@ -26,7 +26,7 @@ from packaging_tool import lock as locking
 from packaging_tool import plan as planning
 from packaging_tool import publish as publishing
 from packaging_tool.authors import site as authors
-from packaging_tool.authors import work
+from packaging_tool.authors import verdict, work
 from packaging_tool.authors.core import Core
 from packaging_tool.drivers.base import Driver, Failure, Outcome
 from packaging_tool.errors import BuildError, InputError, MkpkgsError, PublishError, SigningError
@@ -113,6 +113,18 @@ def publish(project: Project, settings: Settings, listener: Listener) -> Report:
 def everything(project: Project, settings: Settings, listener: Listener) -> Report:
     """Do all that the project file describes. Where nothing changed since the last run, do nothing."""
     return _Run(project, settings, listener).go(packages=True, repositories=True)
+
+
+def check(
+    project: Project, settings: Settings, listener: Listener, *, against: str = "", load: bool = False
+) -> tuple[verdict.Verdict, ...]:
+    """Whether the plugins of an author fit each published core; see `authors/verdict.py`."""
+    run = _Run(project, settings, listener)
+    with run.exclusive():
+        known = locking.read(locking.path_of(project.file))
+        previous = known.part if known is not None else None
+        cores = run.cache / "cores"
+        return verdict.check(project, previous, run.driver, run.workdir, cores, listener, against=against, load=load)
 
 
 @dataclass
@@ -221,7 +233,8 @@ class _Run:
         with ExitStack() as stack:
             stack.enter_context(self._interruptible())
             stack.enter_context(self.exclusive())
-            self._settle()
+            if not self._settle():
+                return Report(seconds=time.monotonic() - began)
             # Before anything reads them: what somebody changes from here on is the next run's work.
             sources = self._sources()
             locked = self.locked()
@@ -260,15 +273,23 @@ class _Run:
             seconds=time.monotonic() - began,
         )
 
-    def _settle(self) -> None:
-        """Where the core is somebody else's, fetch what is published of it; from here on, core is the newest one."""
+    def _settle(self) -> bool:
+        """Where the core is somebody else's, fetch what is published of it; from here on, core is the newest one.
+
+        False if nothing is due.
+        """
         if self.project.plugin_of is None:
-            return
+            return True
         locked = self.locked(fresh=self.settings.due)
         self.cores = work.cores(self.project, locked.part, self.cache / "cores")
         self.project = work.settled(self.project, self.cores)
         for core in self.cores:
             work.conflicts(self.project, core)
+        if not self.settings.due:
+            return True
+        listed = [item for kind in self.repositories.values() for item in kind.published(self.settings.output)]
+        self.cores = work.due(self.project, self.cores, listed)
+        return bool(self.cores)
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
@@ -400,11 +421,9 @@ class _Run:
             locked = replace(locked, part=part)
             yield self.project, architecture, outcome
         locking.write(locking.path_of(self.project.file), locked)
-        chosen = [found for found in self.cores if found.architecture in self.architectures]
-        if self.settings.due:
-            listed = [item for kind in self.repositories.values() for item in kind.published(self.settings.output)]
-            chosen = work.due(self.project, chosen, listed)
-        for found in chosen:
+        for found in self.cores:
+            if found.architecture not in self.architectures:
+                continue
             self.listener.step(f"build for {found}")
             made, outcome = work.against(
                 self.project, found, self.driver, self.workdir, self.cache / "cores", self.listener

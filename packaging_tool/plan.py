@@ -234,8 +234,8 @@ class _Draft:
                 self.version,
                 summary=f"Files to build plugins for {name}",
                 description=(
-                    f"What authors of plugins for {name} need to build them as packages that fit this version: the "
-                    "inputs of its build, the key that signs it, and an example of a project file for mkpkgs."
+                    f"What authors of plugins for {name} need to build them as packages that fit this version. It "
+                    "has the inputs of its build, the key that signs it, and an example of a project file for mkpkgs."
                 ),
                 entries=contents.merge(name, contents.owned_directories(entries, (f"/usr/share/{name}",)), entries),
                 relations={family: Relations()},

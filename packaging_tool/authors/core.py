@@ -30,6 +30,8 @@ from packaging_tool.project.model import CoreSpec, PluginOfSpec, Project
 from packaging_tool.target import runtime
 
 FORMAT = 1
+# The driver's part of the lock, among its files.
+LOCK = "lock.toml"
 INDEX, SIGNATURE, KEY, DESCRIPTION, EXAMPLE = "index.toml", "index.toml.sig", "key.pub", "core.toml", "mkpkgs.toml"
 _ABI = re.compile(r"[0-9a-f]{64}")
 # `!` and `@` are in names of the go command's own folders of modules.

@@ -71,6 +71,11 @@ class _Web:
         return data
 
 
+def spec(core: str, at: str, key: str = "") -> PluginOfSpec:
+    """What says where a core is published, outside of a project."""
+    return PluginOfSpec(name="", core=core, license="", homepage="", maintainer="", at=at, key=key)
+
+
 def find(spec: PluginOfSpec, root: Path) -> Place:
     """The place that a project names. root: directory of the project. Raises InputError if there is nothing."""
     at, below = spec.at, f"dev/{spec.core}"

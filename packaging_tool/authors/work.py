@@ -18,7 +18,7 @@ from packaging_tool.listener import Listener
 from packaging_tool.package.model import Package
 from packaging_tool.project import check, contents, loader
 from packaging_tool.project.faults import Faults
-from packaging_tool.project.model import PluginOfSpec, Project
+from packaging_tool.project.model import PluginOfSpec, PluginSpec, Project
 from packaging_tool.repos.base import Published
 
 
@@ -113,19 +113,20 @@ def cores(project: Project, lock: Lock, cache: Path) -> tuple[Core, ...]:
 def against(
     project: Project, core: Core, driver: Driver, workdir: Path, cache: Path, listener: Listener
 ) -> tuple[Project, Outcome]:
-    """Build the plugins for one core: the project as it is for that core, and what came of it.
-
-    Raises ProjectError for what cannot go together, before anything is built; BuildError.
-    """
+    """Build the plugins for one core: the project as it is for that core, and what came of it. Raises BuildError."""
     made = described.settled(project, core)
-    conflicts(made, core)
+    outcome = build(made, core, driver, workdir, cache, listener)
+    failures = tuple(replace(failure, message=f"for {core}: {failure.message}") for failure in outcome.failures)
+    return made, replace(outcome, failures=failures)
+
+
+def build(project: Project, core: Core, driver: Driver, workdir: Path, cache: Path, listener: Listener) -> Outcome:
+    """The same for a project that is settled. Raises BuildError."""
     # Each ABI has a folder of its own; what they share is in the caches of the driver's tools.
     folder = workdir / core.abi[:16]
     folder.mkdir(parents=True, exist_ok=True)
     builder = cast(Authoring, driver)
-    outcome = builder.against(made, cache / core.abi / "files", core.architecture, folder, listener)
-    failures = tuple(replace(failure, message=f"for {core}: {failure.message}") for failure in outcome.failures)
-    return made, replace(outcome, failures=failures)
+    return builder.against(project, cache / core.abi / "files", core.architecture, folder, listener)
 
 
 def conflicts(project: Project, core: Core) -> None:
@@ -198,33 +199,44 @@ def mark(project: Project) -> str:
     return hashlib.sha256("\n".join(sorted(said)).encode()).hexdigest()[:16]
 
 
-def due(project: Project, cores: Sequence[Core], published: Sequence[Published]) -> list[Core]:
+def due(project: Project, cores: Sequence[Core], published: Sequence[Published]) -> tuple[Core, ...]:
     """The cores for which a plugin has no package, or only one that needs another version of the maintainer's plugins.
 
-    published: what the author's repositories list.
+    published: what the author's repositories list. Raises InputError if a new package would have an old one's version.
     """
     found = []
     for core in cores:
         made = described.settled(project, core)
-        for plugin in made.plugins:
-            name = f"{made.core.name}-plugin-{plugin.name}"
-            version = str(plan.plugin_version(made.core, plugin.version, plugin.release))
-            wanted = {
-                (f"{made.core.name}-plugin-{need}", made.published[need])
-                for need in plugin.needs
-                if need in core.plugins
-            }
-            fitting = [
-                item
-                for item in published
-                if item.name == name
-                and item.architecture == core.architecture
-                and any(abi in depend for abi in (core.abi, *core.accepts) for depend in item.depends)
-                and wanted <= set(item.pins)
-                and (not plugin.version or item.version.startswith(version.rpartition("+")[0] + "+"))
-            ]
-            formats = {item.file.rpartition(".")[2] for item in fitting}
-            if not set(targets.formats(made.core.targets)) <= formats:
-                found.append(core)
-                break
-    return found
+        formats = set(targets.formats(made.core.targets))
+        if any(not formats <= _built(made, plugin, core, published) for plugin in made.plugins):
+            found.append(core)
+    return tuple(found)
+
+
+def _built(made: Project, plugin: PluginSpec, core: Core, published: Sequence[Published]) -> set[str]:
+    """The formats in which a plugin has a package that fits a core and what else it needs."""
+    name = f"{made.core.name}-plugin-{plugin.name}"
+    version = str(plan.plugin_version(made.core, plugin.version, plugin.release))
+    wanted = {
+        (f"{made.core.name}-plugin-{need}", made.published[need]) for need in plugin.needs if need in core.plugins
+    }
+    # Whatever core of the same ABI it was built for.
+    own = f"{plugin.version}+" if plugin.version else ""
+    formats = set()
+    for item in published:
+        takes = any(abi in depend for abi in (core.abi, *core.accepts) for depend in item.depends)
+        if item.name != name or item.architecture != core.architecture or not takes:
+            continue
+        if wanted <= set(item.pins) and item.version.startswith(own):
+            formats.add(item.file.rpartition(".")[2])
+        elif item.version == version:
+            needed = ", ".join(f"{other} {newer}" for other, newer in sorted(wanted - set(item.pins)))
+            raise InputError(
+                f"{name} {version} is published already, and now needs {needed}",
+                hint=f'write release = "{_next(plugin.release or made.core.release)}" in [plugin.{plugin.name}]',
+            )
+    return formats
+
+
+def _next(release: str) -> str:
+    return str(int(release) + 1) if release.isdigit() else f"{release}.1"

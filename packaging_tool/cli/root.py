@@ -13,13 +13,16 @@ from packaging_tool.cli.options import common
 
 # One line for each, so that `--help` imports none of them; a test compares them with the commands' own.
 SUMMARIES = {
+    "abi": "Say what an update of a core means for its plugins.",
     "build": "Build the packages, all or only those of some plugins.",
+    "check": "See whether plugins fit somebody else's core.",
     "import": "Make a project from the builder file of an OpenTelemetry Collector.",
     "init": "Write the project file of a new project.",
     "inspect": "Show what is in a package file.",
     "key": "Make or show the keys that sign packages and repositories.",
     "lock": "Resolve the inputs of the build anew into mkpkgs.lock.",
     "plan": "Show the packages to come, without building them.",
+    "rebuild": "Build what an update of somebody else's core made necessary.",
     "repo": "Write the repositories from the packages in the output directory.",
 }
 HELP = """Build one core package and one drop-in package per plugin, .deb and .rpm, and the signed apt and yum

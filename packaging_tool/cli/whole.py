@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -14,17 +15,21 @@ if TYPE_CHECKING:
 
 
 def carry_out(
-    ctx: click.Context, step: Literal["everything", "build", "publish"], plugins: tuple[str, ...] = ()
+    ctx: click.Context,
+    step: Literal["everything", "build", "publish"],
+    plugins: tuple[str, ...] = (),
+    *,
+    due: bool = False,
 ) -> int:
     """Run a function of `packaging_tool.build` on the project that the options name.
 
-    Gives the exit code: 1 if a plugin failed.
+    due: as in its Settings. Gives the exit code: 1 if a plugin failed.
     """
     options = given(ctx)
     project = options.project()
     from packaging_tool import build  # after the project file, whose problems then show at once
 
-    settings = options.settings(plugins)
+    settings = replace(options.settings(plugins), due=due)
     console = options.console()
     try:
         report: Report = getattr(build, step)(project, settings, console)

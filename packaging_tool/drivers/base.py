@@ -152,8 +152,11 @@ class Authoring(Protocol):
     """What a driver has more if others than the core's maintainer can build plugins with it.
 
     Projects with `[plugin-of]` then use it; `check` and `fingerprint` get such projects too, `check` first without
-    core_options, before anything of the core is known.
+    core_options, before anything of the core is known. loads: whether `against` starts the core's program with the
+    plugins where the core has a service.
     """
+
+    loads: bool
 
     def against(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Outcome:
         """Build the plugins of the project for a core that was published elsewhere, and nothing else.
@@ -165,6 +168,10 @@ class Authoring(Protocol):
         """
         ...
 
-    def changes(self, before: Path, after: Path) -> tuple[str, ...]:
-        """What makes the ABIs of two published cores differ, a line each, the gravest first. before, after: as core."""
+    def changes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
+        """What makes the ABIs of two cores differ, a line each, the gravest first; none if they are the same.
+
+        before, after: the driver's part of their locks, as in the file `lock.toml` of `Outcome.authors`. architecture:
+        Debian's name, "" for any that both have.
+        """
         ...

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from packaging_tool import toml
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
 from packaging_tool.errors import BuildError, Problem
 from packaging_tool.listener import Listener
@@ -21,7 +22,7 @@ from packaging_tool.package.templates import render
 from packaging_tool.project.model import Project
 
 # The file for authors.
-FORMAT = "format"
+LOCK = "lock.toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class Driver:
     """Copies files as they are."""
 
     name = "files"
+    loads = False
 
     def check(self, project: Project) -> list[Problem]:
         """Problems of sources that are missing."""
@@ -95,7 +97,7 @@ class Driver:
         program = Entry(
             path=f"/usr/lib/{core}/bin/{core}-core", mode=0o755, content=Content(_program(project, architecture))
         )
-        authors = {FORMAT: Content(f"{project.core_options.format}\n".encode())}
+        authors = {LOCK: Content(lock.text.encode())}
         return replace(_outcome(project), core=Payload((program,)), authors=authors)
 
     def build(
@@ -121,9 +123,9 @@ class Driver:
         plugins = {name: payload for name, payload in made.plugins.items() if name not in wrong}
         return replace(made, plugins=plugins, failures=failures)
 
-    def changes(self, before: Path, after: Path) -> tuple[str, ...]:
+    def changes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
         """The format, if it changed."""
-        old, new = ((place / FORMAT).read_text(encoding="utf-8").strip() for place in (before, after))
+        old, new = (str(toml.loads(text).get(self.name, {}).get("format", "?")) for text in (before, after))
         return () if old == new else (f"format: {old} became {new}",)
 
     def target(self, project: Project) -> Target:

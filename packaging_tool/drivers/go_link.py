@@ -69,6 +69,7 @@ class Driver:
     """Links plugins into the program on the target."""
 
     name = "go-link"
+    loads = True
 
     def check(self, project: Project) -> list[Problem]:
         """Problems of modules, import paths and settings."""
@@ -198,9 +199,9 @@ class Driver:
         failures += _failures(failed)
         return Outcome(lock.built[architecture].abi, Payload(()), Payload(()), plugins, tuple(failures))
 
-    def changes(self, before: Path, after: Path) -> tuple[str, ...]:
-        """What differs between two published cores."""
-        return author.changes(before, after, self.name)
+    def changes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
+        """What differs between the locks of two cores."""
+        return author.changes(lockfile.read(before, self.name), lockfile.read(after, self.name), architecture)
 
     def target(self, project: Project) -> Target:
         """The script that links the program; it needs coreutils, awk and sed, which every system has."""

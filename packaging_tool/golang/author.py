@@ -27,7 +27,7 @@ from packaging_tool.golang.build import Job, PluginJob, Result
 from packaging_tool.golang.closure import chain, closure
 from packaging_tool.golang.hostmain import parse
 from packaging_tool.golang.localmodule import LocalModule, escaped
-from packaging_tool.golang.lockfile import GoLock
+from packaging_tool.golang.lockfile import Built, GoLock
 from packaging_tool.golang.payload import PluginCode
 from packaging_tool.golang.resolve import Wanted, way
 from packaging_tool.golang.toolchain import GoPackage, Toolchain
@@ -311,9 +311,14 @@ def build(job: Job) -> Result:
     raise BuildError(f"{len(changed)} packages of the core come out with other content here: {names}", hint=hint)
 
 
-def changes(before: Path, after: Path, table: str) -> tuple[str, ...]:
-    """What differs between two published cores, a line each."""
-    (old, _), (new, _) = read(before, table), read(after, table)
+def changes(old: GoLock, new: GoLock, architecture: str) -> tuple[str, ...]:
+    """What differs between two cores, a line each. architecture: "" for any that both have. Raises BuildError."""
+    common = [name for name in old.built if name in new.built and architecture in ("", name)]
+    if not common:
+        raise BuildError("the two locks have no built architecture in common", hint="build both, then compare")
+    built = old.built[common[0]], new.built[common[0]]
+    if built[0].abi == built[1].abi:
+        return ()
     found = []
     if old.go != new.go:
         found.append(f"Go: {old.go} became {new.go}")
@@ -330,14 +335,15 @@ def changes(before: Path, after: Path, table: str) -> tuple[str, ...]:
             found.append(f"{what}: {' '.join(left) or 'none'} became {' '.join(came) or 'none'}")
     if old.main != new.main:
         found.append("main: the core's main package has other imports or another text")
-    found += _of_packages(old, new)
-    return tuple(found)
+    found += _of_packages(old, new, *built)
+    if not found and built[0].tools != built[1].tools:
+        found.append("compile or link: other builds of the same Go")
+    return tuple(found) or ("build information: variables of the linker, or the version of the core's module",)
 
 
-def _of_packages(old: GoLock, new: GoLock) -> list[str]:
+def _of_packages(old: GoLock, new: GoLock, one: Built, other: Built) -> list[str]:
     """Modules and packages of the core that differ."""
     found = []
-    (one,), (other,) = old.built.values(), new.built.values()
     packages = _differences(one.archives, other.archives)
     owners: dict[str, list[str]] = {}
     for path, _, _ in packages:
@@ -349,10 +355,6 @@ def _of_packages(old: GoLock, new: GoLock) -> list[str]:
             found.append(f"module {module}: {versions[0]} became {versions[1]}, in {said}")
         else:
             found.append(f"packages with other content: {said}")
-    if not found and one.tools != other.tools:
-        found.append("compile or link: other builds of the same Go")
-    if not found and one.abi != other.abi and old.go == new.go:
-        found.append("build information: variables of the linker, or the version of the core's module")
     return found
 
 

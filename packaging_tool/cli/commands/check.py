@@ -1,0 +1,66 @@
+"""`mkpkgs check`"""
+
+from __future__ import annotations
+
+import click
+
+from packaging_tool.cli.options import common, given
+from packaging_tool.cli.text import printable
+
+
+@click.command(short_help="See whether plugins fit somebody else's core.")
+@click.argument("plugins", nargs=-1, metavar="[PLUGIN]...")
+@click.option(
+    "--against",
+    metavar="CORE",
+    default="",
+    help="A published version of the core, or a directory or address to look at.  [default: all versions]",
+)
+@click.option("--load", is_flag=True, help="Start the core's program with the plugins, too: that runs their code.")
+@common("file")
+@click.pass_context
+def command(ctx: click.Context, plugins: tuple[str, ...], against: str, load: bool) -> int:
+    """Compile the plugins of a project with [plugin-of] for each published version of the core, and name what does not
+    fit: the version of Go, a module that would have to rise and the way to it, a format, other people's files and
+    packages; each with the smallest change that repairs it. No package is made and no key is needed.
+
+    Ends with 1 if something does not fit.
+
+    \b
+    Examples:
+      mkpkgs check
+      mkpkgs check git --against 2.11.9
+      mkpkgs check --against https://packages.example.org --load
+    """
+    options = given(ctx)
+    project = options.project()
+    from packaging_tool import build
+    from packaging_tool.errors import InputError
+
+    known = [plugin.name for plugin in project.plugins]
+    for name in plugins:
+        if name not in known:
+            raise InputError(f"the project has no plugin {name!r}", hint=f"it has {', '.join(known)}")
+    console = options.console()
+    try:
+        verdicts = build.check(project, options.settings(), console, against=against, load=load)
+    finally:
+        console.close()
+    good = True
+    chosen = plugins or tuple(known)
+    for verdict in verdicts:
+        click.echo(f"{verdict.core}")
+        for name in chosen:
+            if name in verdict.fitting:
+                click.echo(f"  {name}: fits" + (", and the server starts with it" if load else ""))
+        for failure in verdict.failures:
+            if failure.plugin in chosen:
+                good = False
+                first, *rest = [line for line in failure.message.splitlines() if line.strip()] or [""]
+                package = f"{failure.package}: " if failure.package else ""
+                click.echo(f"  {failure.plugin}: {printable(package + first)}")
+                for line in rest:
+                    click.echo(f"    {printable(line)}")
+                if failure.repair:
+                    click.echo(f"    repair: {printable(failure.repair)}")
+    return 0 if good else 1
