@@ -11,7 +11,7 @@ warn() {
 }
 
 journal() {
-    [ "$JOURNAL" = yes ] || return 0
+    [ "$JOURNAL:$JOURNALED" = yes:no ] || return 0
     logger -t "$TOOL" -p "daemon.$1" -- "$2" >/dev/null 2>&1 9>&- || :
 }
 
@@ -27,7 +27,9 @@ event() {
     deferred) id={{ events.deferred }} priority=5 ;;
     hook-stopped) id={{ events["hook-stopped"] }} priority=4 ;;
     esac
-    if [ "$priority" -eq 5 ]; then
+    if [ "$JOURNAL:$JOURNALED" = yes:yes ]; then
+        : # It would be there twice.
+    elif [ "$priority" -eq 5 ]; then
         printf '%s: %s\n' "$TOOL" "$2" 2>/dev/null || :
     else
         printf '%s: %s\n' "$TOOL" "$2" >&2 || :
@@ -37,6 +39,7 @@ event() {
     {
         printf 'MESSAGE_ID=%s\nPRIORITY=%s\nSYSLOG_IDENTIFIER=%s\n' "$id" "$priority" "$TOOL"
         if [ -n "$UNIT" ]; then printf 'OBJECT_SYSTEMD_UNIT=%s\n' "$UNIT"; fi
+        if [ "$JOURNALED" = yes ]; then printf 'OBJECT_SYSTEMD_UNIT=%s-apply.service\n' "$CORE"; fi
         printf 'MKPKGS_EVENT=%s\nMKPKGS_CORE=%s\nMESSAGE=%s\n' "$1" "$CORE" "$(printf '%s' "$2" | tr '\n' ' ')"
     } 2>/dev/null | logger --journald >/dev/null 2>&1 9>&- || logger -t "$TOOL" -p "daemon.$priority" -- "$2" >/dev/null 2>&1 9>&- || :
 }
