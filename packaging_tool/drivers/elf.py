@@ -73,8 +73,8 @@ class CoreOptions:
 class PluginOptions:
     """Settings of `[plugin.NAME.elf]`.
 
-    objects: what the server loads or the objects need: paths in the built copy; below `{core}/` in the core's; in the
-        project for a plugin without source. They come into one directory; `{architecture}` is Debian's name.
+    objects: what the server loads or the objects need: paths in the built copy; below `{core}/` in that of the core; in
+        the project for a plugin without source. They come into one directory; `{architecture}` is Debian's name.
     source: directory or tarball, of which a private copy is built.
     build: commands, as of the core. Those that name `{core}` get a built copy of the core of their own.
     environment: variables for the commands, beside the core's.
@@ -345,8 +345,10 @@ class _Work:
     def _found(self, plugin: str, text: str) -> Path:
         """A file of a build or of the project. Raises BuildError if it is not there."""
         path = text.replace("{architecture}", self.architecture)
-        in_core = path.startswith("{core}/")
-        root = self.root("" if in_core else plugin)
+        root = self.root(plugin)
+        if path.startswith("{core}/"):
+            built = self.built(plugin)
+            root = built.core if built and built.core else self.root()
         found = root / path.removeprefix("{core}/")
         if not found.is_file() or not found.resolve().is_relative_to(root.resolve()):
             raise BuildError(

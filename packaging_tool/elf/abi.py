@@ -102,11 +102,12 @@ def _macros(abi: Abi, place: Place) -> Iterator[str]:
     # The mark is a string, so that no macro changes it.
     asked += "".join(f'#ifdef {name}\n"mkpkgs {name}" {name}\n#endif\n' for name in abi.macros)
     compiler = machines.tool("gcc", place.architecture) if place.architecture != machines.own() else "cc"
-    places = [f"-I{place.root / name}" for name in (*abi.include, ".")]
+    places = [f"-I{(place.root / name).absolute()}" for name in (*abi.include, ".")]
     try:
         said = run([compiler, "-E", "-P", "-x", "c", *places, "-"], cwd=place.root, stdin=asked.encode())
     except CommandError as failed:
-        raise BuildError(f"the headers of the ABI cannot be read: {failed.message}", hint=failed.hint) from failed
+        told = failed.output.partition("\n")[0] or failed.message
+        raise BuildError(f"the headers of the ABI cannot be read: {told}", hint=failed.hint) from failed
     text = said.stdout.decode(errors="replace")
     for name in abi.macros:
         mark = f'"mkpkgs {name}"'

@@ -52,11 +52,15 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A built copy. source, install: of the commands' directory and DESTDIR. mark: hash of all that went into it."""
+    """A built copy. source, install: of the commands' directory and DESTDIR. mark: hash of all that went into it.
+
+    core: the copy of the base that the commands may have changed; None without one.
+    """
 
     source: Path
     install: Path
     mark: str
+    core: Path | None = None
 
 
 def files_of(source: Path) -> Iterator[Path]:
@@ -95,7 +99,7 @@ def build(recipe: Recipe, folder: Path, base_mark: str = "") -> Tree:
     inputs = [digest(recipe.source), recipe.commands, recipe.lists, dict(recipe.environment), recipe.epoch, base_mark]
     said = json.dumps([*inputs, recipe.architecture, recipe.words.get("version", ""), compiler(recipe.architecture)])
     mark = hashlib.sha256(said.encode()).hexdigest()
-    tree = Tree(folder / "source", folder / "install", mark)
+    tree = Tree(folder / "source", folder / "install", mark, folder / "core" if recipe.base else None)
     done = folder / "done"
     if done.is_file() and done.read_text() == mark:
         return tree

@@ -46,7 +46,11 @@ try_in_unit() {
     number=0
     for directory in $SCRATCH; do
         number=$((number + 1))
-        [ -d "$directory" ] || continue
+        case $directory in
+        # systemd makes it when the service starts.
+        /run/*) ;;
+        *) [ -d "$directory" ] || continue ;;
+        esac
         mkdir -p "$W/scratch/$number"
         chown "$USER:$GROUP" "$W/scratch/$number"
         chmod 0750 "$W/scratch/$number"
