@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -54,12 +52,16 @@ class _Web:
         return self.address
 
     def read(self, name: str) -> bytes:
+        # Slow to import, and every build imports this module.
+        from urllib.error import HTTPError
+        from urllib.request import urlopen
+
         url = f"{self.address}/{quote(name, safe='/!@~+')}"
         try:
             # The project file takes http and https only, and a server cannot lead to another scheme than these and ftp.
-            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310
+            with urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310
                 data: bytes = answer.read(LARGEST + 1)
-        except urllib.error.HTTPError as failed:
+        except HTTPError as failed:
             if failed.code == 404:
                 raise FileNotFoundError(url) from None
             raise BuildError(f"cannot fetch {url}: {failed.code} {failed.reason}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -48,7 +47,9 @@ class Faults:
 
 def similar(word: str, known: Iterable[str]) -> str:
     """The known word that was probably meant, or ""."""
-    close = difflib.get_close_matches(word.lower().replace("_", "-"), list(known), n=1, cutoff=0.6)
+    from difflib import get_close_matches  # only the wrong project files need it
+
+    close = get_close_matches(word.lower().replace("_", "-"), list(known), n=1, cutoff=0.6)
     return close[0] if close else ""
 
 
