@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 # The folders that others may add to, and what each of their modules must have.
-OPEN = {"drivers": ("Driver", "CoreOptions", "PluginOptions")}
+METHODS = ("name", "check", "lock", "fingerprint", "outline", "build", "target")
+OPEN = {"drivers": ("CoreOptions", "PluginOptions", "Driver", *(f"Driver.{name}" for name in METHODS))}
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -95,10 +96,18 @@ def _load_foreign(folder: str, name: str, point: EntryPoint) -> ModuleType:
         raise InputError(f"{who} cannot be imported: {type(error).__name__}: {error}") from None
     if not isinstance(module, ModuleType):
         raise InputError(f"{who} is not a module: {point.value}", hint="write the module alone, without `:` and a name")
-    missing = [word for word in OPEN[folder] if not hasattr(module, word)]
+    missing = [word for word in OPEN[folder] if not _has(module, word)]
     if missing:
         raise InputError(f"{who} has no {', '.join(missing)}", hint="docs/drivers.md says what a driver is")
     return module
+
+
+def _has(module: object, word: str) -> bool:
+    for name in word.split("."):
+        if not hasattr(module, name):
+            return False
+        module = getattr(module, name)
+    return True
 
 
 def _distribution(point: EntryPoint) -> str:

@@ -113,8 +113,13 @@ def test_what_is_wrong_with_such_a_driver_is_told(mkpkgs: Mkpkgs, tmp_path: Path
     for number, (code, points, reason) in enumerate(
         (
             ("import nothing_of_this_name\n", "copy = m0", "cannot be imported: ModuleNotFoundError: No module named"),
-            (COPY, "copy = m1", "has no Driver"),
-            (DRIVER, "copy = m2:Driver", "is not a module"),
+            (COPY, "copy = m1", "has no Driver, "),
+            (
+                f"{COPY}class Driver:\n    name = build = target = lock = check = 0\n",
+                "copy = m2",
+                "has no Driver.fingerprint",
+            ),
+            (DRIVER, "copy = m3:Driver", "is not a module"),
         )
     ):
         name = f"m{number}"

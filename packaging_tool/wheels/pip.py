@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.package.content import Content
@@ -76,7 +77,7 @@ class Pin:
 
 
 def resolve(requirements: Sequence[str], platform: Platform) -> list[Pin]:
-    """The wheels that requirements come to, from the index that pip is set up for; local wheels are left out."""
+    """The wheels that requirements come to, from the index that pip is set up for; files among them are left out."""
     with _scratch() as place:
         report = place / "report.json"
         _pip(
@@ -87,10 +88,15 @@ def resolve(requirements: Sequence[str], platform: Platform) -> list[Pin]:
         found = json.loads(report.read_bytes())["install"]
     pins = []
     for item in found:
-        info, url = item["metadata"], item["download_info"]["url"]
+        info, url = item["metadata"], urlsplit(item["download_info"]["url"])
+        target = unquote(url.path)
+        if url.scheme == "file" and target in requirements:
+            continue
         sha256 = item["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256", "")
-        if not url.startswith("file:"):
-            pins.append(Pin(normal(info["name"]), info["version"], url.rpartition("/")[2], sha256))
+        if url.scheme == "file":
+            # A folder in place of an index, of which pip tells no hashes.
+            sha256 = Content(Path(target)).sha256
+        pins.append(Pin(normal(info["name"]), info["version"], target.rpartition("/")[2], sha256))
     return sorted(pins)
 
 

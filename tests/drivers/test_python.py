@@ -1,0 +1,270 @@
+"""Wheels as servers and plugins: what is chosen, what is unpacked, and how they start."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from packaging_tool.drivers.base import Lock, Outcome
+from packaging_tool.drivers.python import Driver
+from packaging_tool.errors import BuildError, ProjectError
+from packaging_tool.listener import Silent
+from packaging_tool.package.model import Relation
+from packaging_tool.project.loader import load
+from packaging_tool.wheels import closure, pip
+from packaging_tool.wheels.pip import Platform
+from packaging_tool.wheels.wheel import Wheel
+
+SAMPLE = Path(__file__).parent.parent / "samples/shelf"
+
+
+class Bench:
+    """A copy of the sample to change and build, and a folder with wheels in place of an index."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root / "shelf"
+        shutil.copytree(SAMPLE, self.root)
+        self.file = self.root / "mkpkgs.toml"
+        self.index = root / "index"
+        self.index.mkdir()
+
+    def change(self, old: str, new: str, file: str = "mkpkgs.toml") -> None:
+        path = self.root / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    def lock(self, previous: Lock | None = None) -> Lock:
+        return Driver().lock(load(self.file), previous, self.root / ".mkpkgs", Silent())
+
+    def build(self, architecture: str = "all") -> Outcome:
+        return Driver().build(load(self.file), self.lock(), architecture, self.root / ".mkpkgs", Silent())[0]
+
+    def problems(self) -> str:
+        with pytest.raises(ProjectError) as caught:
+            load(self.file)
+        return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What building the sample leaves: its projects take a second each."""
+    made = Bench(tmp_path_factory.mktemp("built"))
+    made.build()
+    return made.root / ".mkpkgs"
+
+
+@pytest.fixture
+def bench(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    made = Bench(tmp_path)
+    shutil.copytree(built, made.root / ".mkpkgs")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(made.index))
+    return made
+
+
+def wheel(
+    place: Path,
+    name: str,
+    version: str = "1.0",
+    *,
+    tag: str = "py3-none-any",
+    requires: tuple[str, ...] = (),
+    files: Mapping[str, str] | None = None,
+) -> Path:
+    """A wheel as an index has it."""
+    path = place / f"{name}-{version}-{tag}.whl"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    with zipfile.ZipFile(path, "w") as file:
+        for member, text in (files or {f"{name}.py": f"NAME = {name!r}\n"}).items():
+            file.writestr(member, text)
+        file.writestr(
+            f"{name}-{version}.dist-info/METADATA", metadata + "".join(f"Requires-Dist: {text}\n" for text in requires)
+        )
+        file.writestr(f"{name}-{version}.dist-info/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
+        file.writestr(f"{name}-{version}.dist-info/RECORD", "")
+    return path
+
+
+def names(outcome: Outcome, plugin: str = "") -> set[str]:
+    """Files below the site directory of the core or of a plugin."""
+    payload = outcome.plugins[plugin] if plugin else outcome.core
+    root = f"/usr/lib/shelf/plugins/{plugin}/" if plugin else "/usr/lib/shelf/bin/site/"
+    return {entry.path.removeprefix(root) for entry in payload.entries if entry.path.startswith(root)}
+
+
+def test_a_plugin_has_what_the_core_lacks(bench: Bench) -> None:
+    wheel(bench.index, "paper")
+    wheel(bench.index, "ink", requires=("paper",))
+    wheel(bench.index, "glue")
+    bench.change("[project.scripts]", 'dependencies = ["paper"]\n\n[project.scripts]', "server/pyproject.toml")
+    bench.change('["shelf"]', '["shelf", "ink>=1", "glue; python_version < \'3\'"]', "atlas/pyproject.toml")
+    outcome = bench.build()
+    assert {"shelf/__init__.py", "paper.py"} <= names(outcome)
+    assert {"shelf_atlas.py", "ink.py", "shelf_atlas-1.0.dist-info/entry_points.txt"} <= names(outcome, "atlas")
+    assert not {"paper.py", "glue.py", "shelf/__init__.py"} & names(outcome, "atlas")
+    assert [module.path for module in outcome.plugins["atlas"].modules] == ["pypi:ink", "pypi:shelf-atlas"]
+
+
+def test_the_lock_names_every_wheel_of_the_index_by_its_hash(bench: Bench) -> None:
+    path = wheel(bench.index, "ink")
+    bench.change('["./atlas"]', '["./atlas", "ink==1.0"]')
+    lock = bench.lock()
+    (row,) = tomllib.loads(lock.text)["python"]["wheel"]
+    shown = subprocess.run(["sha256sum", path], capture_output=True, text=True, check=True).stdout
+    assert (row["name"], row["version"], row["file"]) == ("ink", "1.0", path.name)
+    assert row["sha256"] == shown.split()[0]
+    wheel(bench.index, "ink", "1.1")
+    assert bench.lock(lock) == lock
+    # Another file of that name is not taken.
+    wheel(bench.index, "ink", files={"ink.py": "import os\n"})
+    project = load(bench.file)
+    with pytest.raises(BuildError, match="THESE PACKAGES DO NOT MATCH THE HASHES"):
+        Driver().build(project, lock, "all", bench.root / "elsewhere", Silent())
+
+
+def test_a_version_that_nobody_has_is_told_in_pips_words(bench: Bench) -> None:
+    bench.change('["./atlas"]', '["./atlas", "ink==9"]')
+    with pytest.raises(BuildError, match=r"pip install: .*No matching distribution found for ink==9"):
+        bench.lock()
+
+
+def test_compiled_wheels_are_for_one_python_and_one_processor(bench: Bench) -> None:
+    tag = "cp311-cp311-manylinux_2_17_{}"
+    for machine in ("x86_64", "aarch64"):
+        wheel(bench.index, "ink", tag=tag.format(machine), files={"ink.so": machine})
+    wheel(bench.index, "ink", "2.0", tag="cp311-cp311-manylinux_2_40_x86_64")
+    wheel(bench.index, "ink", "3.0", tag="cp312-cp312-manylinux_2_17_x86_64")
+    bench.change('["all"]', '["amd64", "arm64"]')
+    bench.change('"3.9+"', '"3.11"')
+    bench.change('["./server"]', '["./server", "ink"]')
+    locked = tomllib.loads(bench.lock().text)["python"]["wheel"]
+    assert [(row["architecture"], row["version"]) for row in locked] == [("amd64", "1.0"), ("arm64", "1.0")]
+    outcome = bench.build("arm64")
+    (found,) = (entry for entry in outcome.core.entries if entry.path.endswith("/ink.so"))
+    assert found.content is not None
+    assert found.content.read() == b"aarch64"
+    below = (Relation("python3", "<", "3.12"),)
+    assert outcome.core.depends["deb"] == ((Relation("python3", ">=", "3.11"),), below)
+    assert outcome.core.depends["rpm"] == ((Relation("python(abi)", "=", "3.11"),),)
+    program = next(entry for entry in outcome.core.entries if entry.path.endswith("/shelf-core"))
+    assert program.content is not None
+    assert program.content.read().startswith(b"#!/usr/bin/python3.11 -IS\n")
+
+
+def test_the_abi_is_python_and_the_version_of_the_interface(bench: Bench) -> None:
+    first = bench.build().abi
+    bench.change("the atlas", "the big atlas", "atlas/shelf_atlas.py")
+    bench.change('= "1.0", "1"', '= "1.1", "1"', "server/shelf/__init__.py")
+    bench.change('version = "1.0"', 'version = "1.1"')
+    assert bench.build().abi == first
+    bench.change('api = "1"', 'api = "2"\naccepts = ["1"]')
+    bench.change('requires = ["./novel"]', 'requires = ["./novel"]\npython.api = "1"')
+    outcome = bench.build()
+    assert (outcome.abi != first, outcome.accepts, outcome.plugins["novel"].abi) == (True, (first,), first)
+    bench.change('"3.9+"', '"3.11"')
+    assert bench.build().accepts != (first,)
+
+
+def test_markers_are_judged_for_the_target_and_not_for_this_python(tmp_path: Path) -> None:
+    """pip judges them by itself, so what it left out is told."""
+    made = Wheel(wheel(tmp_path, "ink", requires=("water; python_version < '3.9'", "oil; extra == 'thick'")))
+    platform = Platform("3.11", "amd64", "2.36")
+    assert closure.find(["ink"], {"ink": made}, platform, ()) == ["ink"]
+    with pytest.raises(BuildError, match="ink needs water"):
+        closure.find(["ink"], {"ink": made}, Platform("3.8", "amd64", "2.36"), ())
+    with pytest.raises(BuildError, match="ink needs oil"):
+        closure.find(["ink[thick]"], {"ink": made}, platform, ())
+    assert closure.find(["ink[thick]"], {"ink": made}, platform, ("Oil",)) == ["ink"]
+
+
+@pytest.mark.parametrize("name", ["../../etc/cron.d/x", "/etc/passwd", "a b.py", "-rf", "a\\..\\b", "x\n.py"])
+def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
+    made = Wheel(wheel(tmp_path, "ink", files={name: "x"}))
+    with pytest.raises(BuildError, match="a name that no plugin can have"):
+        made.unpack(tmp_path / "out")
+    assert not (tmp_path / "etc").exists()
+
+
+def test_scripts_and_files_for_other_places_are_left_out(tmp_path: Path) -> None:
+    files = {f"ink-1.0.data/{kind}/ink.{kind}": "x" for kind in ("purelib", "platlib", "scripts", "data", "headers")}
+    made = Wheel(wheel(tmp_path, "ink", files=files))
+    assert [name for name in made.unpack(tmp_path / "out") if "dist-info" not in name] == ["ink.platlib", "ink.purelib"]
+
+
+def test_what_is_no_wheel_is_told(tmp_path: Path) -> None:
+    (tmp_path / "ink.whl").write_text("text")
+    with pytest.raises(BuildError, match=r"ink\.whl is no wheel"):
+        _ = Wheel(tmp_path / "ink.whl").metadata
+
+
+def test_a_project_is_built_again_when_a_file_of_it_changes(bench: Bench) -> None:
+    cache = bench.root / ".mkpkgs/local"
+    first = pip.build(bench.root / "atlas", cache, isolated=False)
+    assert pip.build(bench.root / "atlas", cache, isolated=False) == first
+    bench.change("the atlas", "the map", "atlas/shelf_atlas.py")
+    second = pip.build(bench.root / "atlas", cache, isolated=False)
+    assert second != first
+    assert not list((bench.root / "atlas").glob("*.egg-info")), "the folder is left as it was"
+
+
+def test_bad_settings_are_told_with_what_to_write(bench: Bench) -> None:
+    bench.change('"3.9+"', '"3"')
+    bench.change('"shelf:main"', '"shelf.main"')
+    bench.change('["./atlas"]', '["./nothing", "ink @ https://example.org/ink.whl", "-r x"]')
+    bench.change('["./novel"]', "[]")
+    said = bench.problems()
+    for reason in (
+        r"""mkpkgs.toml:\d+: core.python.python: '3' is no version; write for example "3.11", or "3.9\+\"""",
+        r"mkpkgs.toml:\d+: core.python.main: 'shelf.main' is no entry point; write for example",
+        r"mkpkgs.toml:\d+: plugin.atlas.python.requires: there is no Python project in ./nothing",
+        r"mkpkgs.toml:\d+: plugin.atlas.python.requires: 'ink @ https://example.org/ink.whl' is no requirement",
+        r"mkpkgs.toml:\d+: plugin.atlas.python.requires: '-r x' is no requirement",
+        r"mkpkgs.toml:\d+: plugin.novel.python.requires: is empty",
+    ):
+        assert re.search(reason, said), said
+
+
+def test_targets_without_that_python_are_told(bench: Bench) -> None:
+    bench.change('["debian12", "el9"]', '["debian12", "debian13", "el9"]')
+    bench.change('"3.9+"', '"3.11"')
+    assert "core.python.python: debian13 has Python 3.13, not 3.11; take debian13 out" in bench.problems()
+    bench.change('"3.11"', '"3.11+"')
+    assert "el9 has Python 3.9 or 3.11 or 3.12, not 3.11 or newer" in bench.problems()
+
+
+def test_root_compiles_plugins_and_imports_none(bench: Bench, tmp_path: Path) -> None:
+    """The arrange step runs as root: whatever a plugin does when it is imported, it does not do there."""
+    serving = tmp_path / "usr/lib/shelf/bin/serving"
+    mark = tmp_path / "imported"
+    evil = f"open({str(mark)!r}, 'w')\n"
+    for file in ("plugins/atlas/shelf_atlas.py", "plugins/atlas/sitecustomize.py", "plugins/atlas/compileall.py"):
+        (serving / file).parent.mkdir(parents=True, exist_ok=True)
+        (serving / file).write_text(evil)
+    (serving / "plugins/atlas/evil.pth").write_text(f"import os; {evil}")
+    (serving / "plugins/atlas/broken.py").write_text("def (\n")
+    (serving / "loader").mkdir()
+    site = tmp_path / "usr/lib/shelf/bin/site"
+    (site / "shelf").mkdir(parents=True)
+    (site / "shelf/__init__.py").write_text(evil)
+    script = Driver().target(load(bench.file)).arrange
+    script = script.replace("/usr/lib/shelf", f"{tmp_path}/usr/lib/shelf").replace("/usr/bin/python3", sys.executable)
+    for _ in range(2):
+        subprocess.run(
+            ["sh", "-s", serving, "atlas"], input=script, text=True, check=True, cwd=serving / "plugins/atlas"
+        )
+        compiled = {path.name.partition(".")[0]: path for path in serving.rglob("__pycache__/*.pyc")}
+        assert set(compiled) == {"shelf_atlas", "sitecustomize", "compileall", "__init__"}
+        # PEP 552: the flags say that the source is not looked at, so the same source gives the same bytes at any time.
+        assert all(path.read_bytes()[4:8] == b"\1\0\0\0" for path in compiled.values())
+        shutil.rmtree(serving / "loader/site")
+    assert not mark.exists()
+    assert (serving / "loader/path").read_text() == "loader/site\nplugins/atlas\n"
