@@ -24,7 +24,7 @@ from packaging_tool.package.templates import render
 from packaging_tool.project.model import Project
 from packaging_tool.wheels import closure, pip
 from packaging_tool.wheels.pip import Pin, Platform
-from packaging_tool.wheels.wheel import Wheel
+from packaging_tool.wheels.wheel import Wheel, normal
 
 REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])? *((==|>=|<=|<|>|~=|!=)[^;@]+)?(;.*)?")
 
@@ -80,10 +80,13 @@ class Driver:
         if previous is not None and toml.loads(previous.text).get("python", {}).get("inputs") == inputs:
             return previous
         listener.step("resolve the wheels of core and plugins")
+        left_out = {normal(name) for name in project.core_options.without}
         lines = ["[python]", f'inputs = "{inputs}"', f'abi = "{_abi(project, _api(project))}"']
         for architecture in project.core.architectures:
             wanted = [str(item) for item in _sources(project, workdir)]
             for pin in pip.resolve(wanted, _platform(project, architecture)):
+                if pin.name in left_out:
+                    continue
                 lines += ["", "[[python.wheel]]", f'architecture = "{architecture}"', f'name = "{pin.name}"']
                 lines += [f'version = "{pin.version}"', f'file = "{pin.file}"', f'sha256 = "{pin.sha256}"']
         return Lock("\n".join(lines) + "\n")
@@ -285,12 +288,8 @@ def _inputs(project: Project) -> str:
     """Hash of all that the choice of wheels depends on."""
     options = project.core_options
     platforms = [str(_platform(project, architecture)) for architecture in project.core.architectures]
-    parts = [
-        *platforms,
-        _abi(project, _api(project)),
-        str(options.isolated),
-        *_described(project, _all_requires(project)),
-    ]
+    settings = [str(options.isolated), *sorted(options.without), _abi(project, _api(project))]
+    parts = [*platforms, *settings, *_described(project, _all_requires(project))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
