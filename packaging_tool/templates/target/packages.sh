@@ -63,6 +63,14 @@ read_available() {
     esac | relations >"$W/available"
 }
 
+# Prints who made a package; nothing where the package manager does not know. $1: package.
+maker_of() {
+    case $MANAGER in
+    apt) apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n 's/^Maintainer: //p' ;;
+    dnf) rpm -q --qf '{% raw %}%{PACKAGER}\n{% endraw %}' "$1" 2>/dev/null | grep -v ' is not installed$' ;;
+    esac | head -n 1 | tr -cd '\040-\133\135-\176'
+}
+
 is_dnf5() {
     case $(readlink -f "$(command -v dnf)") in
     */dnf5) return 0 ;;

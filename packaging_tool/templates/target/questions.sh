@@ -175,7 +175,9 @@ why() {
 {% include "target/json.awk" %}
 { print head() ", \"plugin\": " plugin() "}" }' "$W/one" || :
     else
-        awk -v CORE="$CORE" -v VERSION="$VERSION" -v NAME="$1" -v MANAGER="$MANAGER" -v TOOL="$TOOL" \
+        maker=$(maker_of "$CORE-plugin-$1")
+        if [ "$maker" = "$(maker_of "$CORE")" ]; then maker=''; fi
+        awk -v CORE="$CORE" -v VERSION="$VERSION" -v NAME="$1" -v MANAGER="$MANAGER" -v TOOL="$TOOL" -v MAKER="$maker" \
             -v INSTALL="$INSTALL" -v INVENTORY="$W/inventory" -v ROWS="$W/rows" -v FILES="$W/files" \
             -v REFUSED="$W/refused" -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v ABI="$ABI" '
 {% include "target/abi.awk" %}

@@ -37,6 +37,7 @@ FILENAME == INVENTORY { state[$1] = $3; next }
 {
     print NAME ": " $3 ": " ($3 == "available" && $12 != "-" ? "it is not installed, and waits" : MEANING[$3])
     say("package", record == "" ? PACKAGE ", not installed" : PACKAGE " " record (record_state == "installed" ? "" : ", " record_state))
+    if (MAKER != "") say("made by", MAKER ", who is not the maker of " CORE)
     if (package != "") {
         say("manifest", "of " package " " version ", order " $8 ($7 == "yes" ? ", optional" : "") ", " files + 0 (files == 1 ? " file" : " files"))
         say("ABI", short(abi) ", that of " CORE " is " short(own(ABI)))
@@ -54,5 +55,5 @@ FILENAME == INVENTORY { state[$1] = $3; next }
     }
     if ($12 != "-") say("held back", $12)
     if (record != "" && core_candidate != "" && core_candidate != VERSION && core_abi != ABI && !fits(candidate_abi, core_abi) && !fits(record_abi, core_abi))
-        say("holds back", CORE " " core_candidate ", for which it has no build yet")
+        say("holds back", CORE " " core_candidate ", for which it has no build yet" (MAKER == "" ? "" : ": ask " MAKER))
 }
