@@ -44,10 +44,11 @@ event() {
     } 2>/dev/null | logger --journald >/dev/null 2>&1 9>&- || logger -t "$TOOL" -p "daemon.$priority" -- "$2" >/dev/null 2>&1 9>&- || :
 }
 
-# The line that says why a program ended, without control characters: the last one, but Go prints its stacks after it.
+# The line that says why a program ended, without control characters: the last one, but Go prints its stacks after it,
+# and servers sum up what they said of a module.
 last_line() {
     tr '\n' '\001' <"$1" | tr -cd '\001\040-\176' | tr '\001' '\n' |
-        awk '/^(panic|fatal error): |\[emerg\]/ { found = $0; exit } /./ { found = $0 } END { print found }' | cut -c 1-400
+        awk '/^(panic|fatal error): |\[emerg\]|dlopen/ { found = $0; exit } /./ { found = $0 } END { print found }' | cut -c 1-400
 }
 
 # Adds a refusal. $1: plugin, `kit`, or `*` for everything. $2: reason. $3: repair.
