@@ -1,6 +1,8 @@
 """What a driver must give. To add one: a module here with a class `Driver` that fulfils this protocol, and two
 dataclasses `CoreOptions` and `PluginOptions` for its tables `[core.NAME]` and `[plugin.X.NAME]` in the project file
-(`_` in field names for `-` in keys; a docstring line `key: text` documents a key)."""
+(`_` in field names for `-` in keys; a docstring line `key: text` documents a key). Drivers that take the same settings
+may have one `SHARED`, the name of a table `[core.SHARED]` and `[plugin.X.SHARED]` that all of them read: then a project
+changes from one to another by its key `driver`."""
 
 from __future__ import annotations
 

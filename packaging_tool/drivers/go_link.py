@@ -28,6 +28,9 @@ from packaging_tool.package.model import Entry
 from packaging_tool.package.templates import render
 from packaging_tool.project.model import Project
 
+# Both drivers of Go read `[core.go]` and `[plugin.X.go]`.
+SHARED = "go"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoreOptions:

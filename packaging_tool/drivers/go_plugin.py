@@ -39,6 +39,9 @@ _TRIPLETS = {
     "s390x": "s390x-linux-gnu",
 }
 
+# Both drivers of Go read `[core.go]` and `[plugin.X.go]`.
+SHARED = "go"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoreOptions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def load(path: Path) -> Project:
 
     problems = check.check(project, faults)
     if faults.found or problems:
-        raise ProjectError(_located(path, text, faults, problems))
+        raise ProjectError(_located(path, text, faults, problems, project.core.driver))
     return project
 
 
@@ -160,22 +161,31 @@ def _driver(table: Any, path: lines.Path, faults: Faults) -> str:
 def _split(table: Any, driver: str, path: lines.Path, faults: Faults) -> tuple[Any, Any]:
     """The table without the drivers' own tables, and that of its driver.
 
-    A list under the name of the driver is the key `files`, not the driver's table.
+    A list under the name of the driver is the key `files`, not the driver's table. What the driver shares with others
+    stands in a table of that name; its own table goes before. Tables of those others are left alone.
     """
     if not isinstance(table, dict):
         return table, {}
-    rest, settings = {}, {}
+    rest, settings, common = {}, {}, {}
     keys = {*schema.keys(CoreSpec), *schema.keys(PluginSpec), "file"}
+    shared = _shared(driver)
     for name, value in table.items():
         if name == driver and not isinstance(value, list):
             settings = value
+        elif name == shared and isinstance(value, dict):
+            common = value
         elif name not in keys and registry.has("drivers", name):
             # Without a known driver nobody can say what belongs into its table.
-            if driver:
+            if driver and (not shared or _shared(name) != shared):
                 faults.add((*path, name), f"is for driver {name}; the driver is {driver}", "see `driver` in [core]")
         else:
             rest[name] = value
-    return rest, settings
+    return rest, {**common, **settings} if isinstance(settings, dict) else settings
+
+
+def _shared(driver: str) -> str:
+    """Name of the table that a driver shares with others, or ""."""
+    return getattr(registry.load("drivers", driver), "SHARED", "") if driver else ""
 
 
 def _top(name: str) -> str:
@@ -196,15 +206,19 @@ def dotted(path: lines.Path) -> str:
     return text
 
 
-def _located(path: Path, text: str, faults: Faults, problems: list[Problem]) -> list[Problem]:
+def _located(path: Path, text: str, faults: Faults, problems: list[Problem], driver: str) -> list[Problem]:
     """All problems with their lines; those of a driver are found by their keys."""
     file, root = str(path), path.absolute().parent
     found = lines.scan(text)
-    written = [(_as_written(place, found), what, to) for place, what, to in faults.found]
+    shared = _shared(driver) if registry.has("drivers", driver) else ""
+    written = [(_as_written(place, found, driver, shared), what, to) for place, what, to in faults.found]
     located = [Problem(file, lines.line_of(found, place), dotted(place), what, to) for place, what, to in written]
     by_key = {dotted(place): line for place, line in found.items()}
     for problem in problems:
         line, key = problem.line, problem.key
+        if key not in by_key and shared and (other := key.replace(f".{driver}.", f".{shared}.", 1)) in by_key:
+            problem = replace(problem, key=other)
+            key = other
         while not line and key:
             line = by_key.get(key, 0)
             around = re.sub(r"(\.?(\"[^\"]*\"|[^.\[\]\"]*)|\[\d+\])$", "", key)
@@ -215,9 +229,12 @@ def _located(path: Path, text: str, faults: Faults, problems: list[Problem]) -> 
     return list(dict.fromkeys(located))
 
 
-def _as_written(path: lines.Path, found: dict[lines.Path, int]) -> lines.Path:
-    """The path with `file` for `files` where the project file says so."""
+def _as_written(path: lines.Path, found: dict[lines.Path, int], driver: str, shared: str) -> lines.Path:
+    """The path with `file` for `files` or the shared table for the driver's where the project file says so."""
     for at, part in enumerate(path[:-1]):
+        if part == driver and shared and path[: at + 2] not in found:
+            other = (*path[:at], shared, *path[at + 1 :])
+            return other if other[: at + 2] in found else path
         other = (*path[:at], "file", *path[at + 1 :])
         if part == "files" and isinstance(path[at + 1], int) and other[: at + 2] in found:
             return other

@@ -57,6 +57,12 @@ def reference() -> str:
         module = registry.load("drivers", driver)
         about = (module.__doc__ or "").split("\n\n")[0].replace("\n", " ").removeprefix(f"Driver `{driver}`: ")
         lines += [f"## Driver `{driver}`", "", about[:1].upper() + about[1:], ""]
+        if shared := getattr(module, "SHARED", ""):
+            both = f"`[core.{shared}]` and `[plugin.NAME.{shared}]`"
+            lines += [
+                f"All keys can also stand in {both}, which other drivers read too; the driver's own go before.",
+                "",
+            ]
         for title, cls in ((f"core.{driver}", module.CoreOptions), (f"plugin.NAME.{driver}", module.PluginOptions)):
             lines += _section(f"[{title}]", cls, "###")
             for key in schema.keys(cls).values():
