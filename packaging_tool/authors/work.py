@@ -134,7 +134,7 @@ def conflicts(project: Project, core: Core) -> None:
     faults = Faults()
     problems = [*check.check(project, faults), *_conflicts(project, core)]
     if faults.found or problems:
-        found = loader.located(project.file, faults, problems)
+        found = loader.located(project.file, faults, problems, project.core.driver)
         raise ProjectError([replace(one, what=f"{one.what} (for {core})") for one in found])
 
 

@@ -170,8 +170,9 @@ def _advice(message: str) -> str:
     if not re.search(r"\bR15 is clobbered\b|when dynamic linking", message):
         return ""
     return (
-        '\nits assembler does not fit into a plugin: write tags = ["purego"] in [core.go-plugin]'
-        " (the go command's -tags purego), by which packages such as github.com/cespare/xxhash leave it out"
+        "\nits assembler does not fit into a plugin: leave the package out by a tag, if what imports it knows one, or"
+        ' write tags = ["purego"] in [core.go-plugin] (the go command\'s -tags purego), by which packages such as'
+        " github.com/cespare/xxhash do without, and also Go's own library for SHA, AES and elliptic curves, slowly"
     )
 
 

@@ -42,9 +42,9 @@ def load(path: Path) -> Project:
     return project
 
 
-def located(path: Path, faults: Faults, problems: list[Problem]) -> list[Problem]:
-    """Problems of a project file that show after it was loaded, with their lines."""
-    return _located(path, _read(path), faults, problems)
+def located(path: Path, faults: Faults, problems: list[Problem], driver: str) -> list[Problem]:
+    """Problems of a project file that show after it was loaded, with their lines. driver: its name."""
+    return _located(path, _read(path), faults, problems, driver)
 
 
 def _read(path: Path) -> str:

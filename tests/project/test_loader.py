@@ -232,3 +232,37 @@ def test_a_home_that_is_the_systems_is_refused(place: str, tmp_path: Path) -> No
     """systemd gives the whole directory to the service's user."""
     (told,) = problems(tmp_path, f'{SMALLEST}[core.service]\nhome = "{place}"\n')
     assert "is not a free directory below /var/lib" in told
+
+
+GO = SMALLEST[: SMALLEST.index("driver")] + 'driver = "go-link"\n'
+
+
+def test_drivers_of_go_read_one_table_and_their_own_goes_before(tmp_path: Path) -> None:
+    text = (
+        f'{GO}[core.go]\nmodule = "example.com/a@v1.0.0"\ntags = ["one"]\n'
+        '[core.go-plugin]\ntags = ["two"]\n[plugin.x]\nsummary = "x"\ngo.packages = ["example.com/a/x"]\n'
+    )
+    linked, opened = read(tmp_path, text), read(tmp_path, text.replace('"go-link"', '"go-plugin"'))
+    assert (linked.core_options.module, linked.core_options.tags) == ("example.com/a@v1.0.0", ("one",))
+    assert (opened.core_options.module, opened.core_options.tags) == ("example.com/a@v1.0.0", ("two",))
+    assert linked.plugin_options["x"].packages == opened.plugin_options["x"].packages == ("example.com/a/x",)
+
+
+def test_problems_of_a_shared_table_are_told_where_they_stand(tmp_path: Path) -> None:
+    text = (
+        f'{GO}[core.go]\nmodule = "example.com/a@v1.0.0"\ncolour = 1\nmain = "../x y"\n'
+        '[plugin.x]\nsummary = "x"\ngo.packages = 1\n'
+    )
+    assert problems(tmp_path, text) == [
+        "11 core.go.colour: unknown key",
+        "12 core.go.main: '../x y' is no import path",
+        "15 plugin.x.go.packages: must be a list, not a number",
+    ]
+
+
+def test_table_of_a_driver_of_another_kind_is_refused_beside_a_shared_one(tmp_path: Path) -> None:
+    text = f'{GO}[core.go]\nmodule = "example.com/a@v1.0.0"\n[core.files]\nformat = "1"\n'
+    assert any("core.files" in problem for problem in problems(tmp_path, text))
+    assert any(
+        "core.go: unknown key" in problem for problem in problems(tmp_path, f"{SMALLEST}[core.go]\nmodule = 'a.b/c'\n")
+    )
