@@ -22,8 +22,10 @@ dh-python /usr/bin/dh_python3 builds our own .deb
 dnf /usr/bin/dnf judge of yum repositories
 dpkg-dev /usr/bin/dpkg-scanpackages judge of .deb files
 gawk /usr/bin/gawk the awk of rpm systems
+gcc-aarch64-linux-gnu /usr/bin/aarch64-linux-gnu-gcc builds Go plugins for arm64
 git /usr/bin/git the git plugin of the example
 gnupg /usr/bin/gpg signs repositories
+libc6-dev-arm64-cross /usr/aarch64-linux-gnu/include/stdio.h the C library that they are built for
 lintian /usr/bin/lintian judge of .deb files
 mmdebstrap /usr/bin/mmdebstrap makes the systems to install into
 openssl /usr/bin/openssl judge of signatures

@@ -1,7 +1,8 @@
-"""A server that opens Go plugins itself, installed by apt into a booted Debian 12."""
+"""A server that opens Go plugins itself, installed by apt and dnf into booted systems; and the same for arm64."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from tests import roots
 from tests.machine import lines
-from tests.systems import Apt, System
+from tests.systems import Apt, LibrariesDnf, System
 from tests.workspace import Workspace, newest
 
 pytestmark = pytest.mark.acceptance
@@ -46,6 +47,14 @@ def debian(bootable: None, project: Workspace, tmp_path: Path) -> Iterator[Apt]:
         yield system
 
 
+@pytest.fixture(params=[Apt, LibrariesDnf], ids=["apt", "dnf"])
+def system(request: pytest.FixtureRequest, bootable: None, project: Workspace, tmp_path: Path) -> Iterator[System]:
+    """apt, then dnf."""
+    with request.param(project.dist, tmp_path / "machine", "host") as made:
+        made.use()
+        yield made
+
+
 def said(system: System) -> list[str]:
     """What the running service said when it started: a line per plugin that it opened."""
     identity = system.sh("systemctl show -p InvocationID --value host").strip()
@@ -61,30 +70,32 @@ def raise_abi(project: Workspace) -> None:
     project.mkpkgs()
 
 
-def test_plugins_come_and_go_with_one_restart_each(debian: Apt) -> None:
-    debian.install("host")
-    assert said(debian) == [GREET]
-    debian.install(*debian.plugin("echo", "shout"))
-    assert said(debian) == [BELL, ECHO, GREET, SHOUT]
-    assert debian.starts() == 2
-    assert debian.run("host-plugins", "status").returncode == 0
+def test_plugins_come_and_go_with_one_restart_each(system: System) -> None:
+    system.install("host")
+    system.enable()
+    assert said(system) == [GREET]
+    system.install(*system.plugin("echo", "shout"))
+    assert said(system) == [BELL, ECHO, GREET, SHOUT]
+    assert system.starts() == 2
+    assert system.run("host-plugins", "status").returncode == 0
     # What the administrator starts by hand is the same.
-    assert lines(debian.sh("host")) == [BELL, ECHO, GREET, SHOUT]
-    debian.remove("host-plugin-echo", "host-plugin-bell")
-    assert said(debian) == [GREET, SHOUT]
-    assert debian.starts() == 3
-    debian.purge()
-    assert debian.installed() == {}
-    assert debian.run("test", "-e", "/usr/lib/host", check=False).returncode == 1
+    assert lines(system.sh("host")) == [BELL, ECHO, GREET, SHOUT]
+    system.remove(*system.plugin("echo", "bell"))
+    assert said(system) == [GREET, SHOUT]
+    assert system.starts() == 3
+    system.purge()
+    assert system.installed() == {}
+    assert system.run("test", "-e", "/usr/lib/host", check=False).returncode == 1
 
 
-def test_core_and_plugins_are_upgraded_in_lockstep(debian: Apt, project: Workspace) -> None:
-    debian.install("host", *debian.plugin("echo", "shout"))
-    before = debian.starts()
+def test_core_and_plugins_are_upgraded_in_lockstep(system: System, project: Workspace) -> None:
+    system.install("host", *system.plugin("echo", "shout"))
+    system.enable()
+    before = system.starts()
     raise_abi(project)
-    debian.upgrade()
-    assert said(debian) == [f"{name}!" for name in (BELL, ECHO, GREET, SHOUT)]
-    assert debian.starts() == before + 1
+    system.upgrade()
+    assert said(system) == [f"{name}!" for name in (BELL, ECHO, GREET, SHOUT)]
+    assert system.starts() == before + 1
 
 
 def test_plugin_for_another_abi_is_refused(debian: Apt, project: Workspace) -> None:
@@ -129,3 +140,36 @@ def test_packages_depend_on_the_c_library_that_their_files_need(loader: Workspac
         rpm: list[str | Path] = ["rpm", "-qp", "--nosignature", "--requires", newest(loader.dist, name, "rpm")]
         asked = subprocess.run(rpm, capture_output=True, text=True, check=True).stdout.splitlines()
         assert any(line.startswith("libc.so.6(GLIBC_2.") and line.endswith(")(64bit)") for line in asked)
+
+
+def test_core_for_arm64_opens_its_plugins(loader: Workspace, tmp_path: Path) -> None:
+    """Built by Debian's cross compiler, run by qemu in a root with nothing but the packages and the C library."""
+    project = loader.copy(tmp_path / "copy")
+    file = project.root / "mkpkgs.toml"
+    file.write_text(file.read_text().replace("driver =", 'architectures = ["arm64"]\ndriver =', 1))
+    project.mkpkgs()
+    root = tmp_path / "root"
+    (root / "lib").mkdir(parents=True)
+    for name in ("host", "host-plugin-bell", "host-plugin-echo", "host-plugin-shout"):
+        subprocess.run(["dpkg-deb", "-x", newest(project.dist / "apt", name, "deb"), root], check=True)
+    plugins = root / "usr/lib/host/plugins"
+    for signed in (root / "usr/share/host/plugins").iterdir():
+        shutil.copyfile(signed, plugins / signed.name)
+    for library in Path("/usr/aarch64-linux-gnu/lib").glob("*.so.[0-9]*"):
+        shutil.copyfile(library, root / "lib" / library.name)
+    for program in (root / "lib/ld-linux-aarch64.so.1", root / "qemu"):
+        if program.name == "qemu":
+            shutil.copyfile("/usr/bin/qemu-aarch64-static", program)
+        program.chmod(0o755)
+    command = ["chroot", str(root), "/qemu", "/usr/lib/host/bin/host-core", "--pluginsdir", "/usr/lib/host/plugins"]
+    assert lines(subprocess.run(command, capture_output=True, text=True, check=True).stdout) == [
+        BELL,
+        ECHO,
+        GREET,
+        SHOUT,
+    ]
+    with (plugins / "bell/bell.so").open("ab") as object_:
+        object_.write(b"x")
+    refused = subprocess.run(command, capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert "plugin bell: /usr/lib/host/plugins/bell/bell.so: is not what the manifest says" in refused.stderr
