@@ -205,12 +205,6 @@ def _without_configuration(said: str) -> str:
     return "".join(line for line in said.splitlines(keepends=True) if " c /" not in line)
 
 
-class LibrariesDnf(Dnf):
-    """The same, and rpm's database knows the C library, as programs that are not static ask for it."""
-
-    base_name = "debian12-dnf-libraries"
-
-
 class Debian13Apt(Apt):
     """Debian 13: apt 3.0, dpkg 1.22, systemd 257."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.systems import LibrariesDnf
+from tests.acceptance.libraries import LibrariesDnf
 from tests.workspace import Workspace
 
 pytestmark = pytest.mark.acceptance

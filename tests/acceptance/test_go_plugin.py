@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests import roots
+from tests.acceptance.libraries import LibrariesDnf
 from tests.machine import lines
-from tests.systems import Apt, LibrariesDnf, System
+from tests.systems import Apt, System
 from tests.workspace import Workspace, newest
 
 pytestmark = pytest.mark.acceptance
