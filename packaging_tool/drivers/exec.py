@@ -13,9 +13,10 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from packaging_tool import toml
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
 from packaging_tool.errors import BuildError, CommandError, Problem
 from packaging_tool.golang import glibc
@@ -26,6 +27,8 @@ from packaging_tool.package.templates import render
 from packaging_tool.project.model import Project
 from packaging_tool.run import run
 
+# The file for authors.
+LOCK = "lock.toml"
 # What no build reads, whatever the folder.
 IGNORED = (".mkpkgs", ".git", "dist", "__pycache__")
 # e_machine of ELF files (gABI, chapter 4), by Debian's names.
@@ -71,6 +74,7 @@ class Driver:
     """Packages programs as they are, or as a command builds them."""
 
     name = "exec"
+    loads = False
 
     def check(self, project: Project) -> list[Problem]:
         """Problems of versions, and of sources that are missing."""
@@ -83,7 +87,11 @@ class Driver:
 
     def fingerprint(self, project: Project, plugin: str | None) -> str:
         """Hash of names, modes and bytes of all that is packaged, or that stands in the folder of a command."""
-        digest = hashlib.sha256(_abi(project, project.core_options.protocol).encode())
+        digest = hashlib.sha256()
+        if project.plugin_of is None:
+            digest.update(_abi(project, project.core_options.protocol).encode())
+        elif plugin is None:
+            return ""
         for architecture in project.core.architectures:
             for name, path in _files(_source(project, plugin, architecture)):
                 digest.update(f"{name} {path.stat().st_mode:o} {Content(path).sha256}\n".encode())
@@ -97,7 +105,8 @@ class Driver:
             found = place.known(spec.name)
             files = tuple(_files(found)) if found else ()
             plugins[spec.name] = Payload(_entries(project, spec.name, files), abi=_abi_of(project, spec.name))
-        return self._outcome(project, Payload((_core(project, place.known(None)),)), plugins, ())
+        made = self._outcome(project, Payload((_core(project, place.known(None)),)), plugins, ())
+        return replace(made, authors={LOCK: Content(lock.text.encode())})
 
     def build(
         self, project: Project, lock: Lock, architecture: str, workdir: Path, listener: Listener
@@ -106,6 +115,36 @@ class Driver:
         place = _Place(project, architecture, workdir)
         program = place.made(None)
         core = Payload((_core(project, program),), depends=place.needs(f"the server {program.name}", [program]))
+        plugins, failures = self._plugins(project, place, listener)
+        made = self._outcome(project, core, plugins, failures)
+        return replace(made, authors={LOCK: Content(lock.text.encode())}), lock
+
+    def against(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Outcome:
+        """Run the commands of an author's plugins, and see that the core speaks their protocol."""
+        known = (project.core_options.protocol, *project.core_options.accepts)
+        strangers = tuple(
+            Failure(
+                name,
+                "",
+                f"it speaks the protocol {options.protocol}, and the core {', '.join(known)}",
+                f"let it speak {known[0]}, or leave this core out by `versions` in [plugin-of]",
+            )
+            for name, options in sorted(project.plugin_options.items())
+            if options.protocol and options.protocol not in known
+        )
+        wrong = {failure.plugin for failure in strangers}
+        fitting = replace(project, plugins=tuple(spec for spec in project.plugins if spec.name not in wrong))
+        plugins, failures = self._plugins(fitting, _Place(project, architecture, workdir), listener)
+        return self._outcome(project, Payload(()), plugins, strangers + failures)
+
+    def changes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
+        """The protocol, if it changed."""
+        old, new = (str(toml.loads(text).get(self.name, {}).get("protocol", "?")) for text in (before, after))
+        return () if old == new else (f"protocol: {old} became {new}",)
+
+    def _plugins(
+        self, project: Project, place: _Place, listener: Listener
+    ) -> tuple[dict[str, Payload], tuple[Failure, ...]]:
         plugins, failures = {}, []
         for spec in project.plugins:
             listener.step(f"collect plugin {spec.name}")
@@ -122,7 +161,7 @@ class Driver:
                 failures.append(Failure(spec.name, "", failed.output or failed.message))
             except BuildError as failed:
                 failures.append(Failure(spec.name, "", failed.message))
-        return self._outcome(project, core, plugins, tuple(failures)), lock
+        return plugins, tuple(failures)
 
     def _outcome(
         self, project: Project, core: Payload, plugins: Mapping[str, Payload], failures: tuple[Failure, ...]
@@ -173,7 +212,9 @@ class _Place:
         making = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
         try:
             words = {"{output}": str(making), "{architecture}": self.architecture}
-            variables = {key: _fill(text, words) for key, text in self.project.core_options.environment.items()}
+            # What the maintainer's commands need is nothing for an author's machine.
+            own = self.project.core_options.environment if self.project.plugin_of is None else {}
+            variables = {key: _fill(text, words) for key, text in own.items()}
             run([_fill(word, words) for word in command], cwd=source, env={**os.environ, **variables})
             shutil.rmtree(output, ignore_errors=True)
             making.rename(output)
@@ -200,8 +241,10 @@ class _Place:
 
 
 def _findings(project: Project) -> Iterator[tuple[str, str, str]]:
+    if project.plugin_of is not None:
+        yield from _plugin_findings(project, ())
+        return
     options = project.core_options
-    known = (options.protocol, *options.accepts)
     if not options.build and not project.core.program:
         yield "core.program", "is missing", "name the file of the server's program, or a command in core.exec.build"
     elif project.core.program and options.build:
@@ -211,13 +254,18 @@ def _findings(project: Project) -> Iterator[tuple[str, str, str]]:
         if not program.is_dir() if options.build else project.core.program and not program.is_file():
             key = "core.exec.source" if options.build else "core.program"
             yield key, f"there is no {program}", "build the server first"
+    yield from _plugin_findings(project, (options.protocol, *options.accepts))
+
+
+def _plugin_findings(project: Project, known: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """known: protocols of the core, none if that is said later."""
     for name, own in sorted(project.plugin_options.items()):
         key = f"plugin.{name}.exec"
         if bool(own.files) == bool(own.build):
             what = "both files and build are there" if own.files else "files is missing"
             yield f"{key}.files", what, "name a program, a folder, or a command in build"
             continue
-        if own.protocol and own.protocol not in known:
+        if own.protocol and known and own.protocol not in known:
             accepted = ", ".join(f'"{version}"' for version in known)
             yield f"{key}.protocol", f"the core does not speak {own.protocol!r}", f"write one of {accepted}"
         for architecture in project.core.architectures:
@@ -244,7 +292,9 @@ def _abi_of(project: Project, plugin: str) -> str:
 def _source(project: Project, plugin: str | None, architecture: str) -> Path:
     """The file or folder that is packaged, or the folder in which the command runs."""
     options = project.core_options if plugin is None else project.plugin_options[plugin]
-    place = (options.source or project.core_options.source) if options.build else ""
+    # An author's project has no folder of the core.
+    folder = project.core_options.source if project.plugin_of is None else "."
+    place = (options.source or folder) if options.build else ""
     return project.root / (place or (project.core.program if plugin is None else options.files)).replace(
         "{architecture}", architecture
     )

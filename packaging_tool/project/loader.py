@@ -115,6 +115,7 @@ def _of_others(path: Path, raw: dict[str, Any], converter: Converter) -> Project
             homepage=spec.homepage,
             maintainer=spec.maintainer,
             driver=driver or spec.driver,
+            architectures=spec.architectures or ("amd64",),
             # Whether there is a user is not known yet; here it may be named.
             service=ServiceSpec(),
         ),

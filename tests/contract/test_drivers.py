@@ -13,10 +13,10 @@ from typing import cast
 import pytest
 
 from packaging_tool import registry
-from packaging_tool.drivers.base import Driver, Lock, Outcome, Payload
+from packaging_tool.drivers.base import Authoring, Driver, Lock, Outcome, Payload
 from packaging_tool.listener import Silent
 from packaging_tool.project.loader import load
-from packaging_tool.project.model import Project
+from packaging_tool.project.model import PluginOfSpec, Project
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -113,3 +113,36 @@ def test_the_assemble_step_is_clean_shell(built: Built) -> None:
     script = built.driver.target(built.project).assemble
     if script:
         subprocess.run(["shellcheck", "--shell=sh", "-"], input=script.encode(), check=True)
+
+
+def test_who_has_the_files_for_authors_builds_the_same_plugin(built: Built, tmp_path: Path) -> None:
+    """An author with the maintainer's source, and with nothing else of the core than what is published."""
+    if not hasattr(built.driver, "against"):
+        assert not built.outcome.authors, "files for authors that no author can use"
+        return
+    author = cast(Authoring, built.driver)
+    core = tmp_path / "core"
+    for name, content in built.outcome.authors.items():
+        assert content is not None
+        (core / name).parent.mkdir(parents=True, exist_ok=True)
+        (core / name).write_bytes(content.read())
+    plugin = next(plugin for plugin in built.project.plugins if not plugin.needs)
+    project = dataclasses.replace(
+        built.project,
+        plugins=(plugin,),
+        plugin_options={plugin.name: built.project.plugin_options[plugin.name]},
+        plugin_of=PluginOfSpec(
+            name="author", core=built.project.core.name, license="MIT", homepage="", maintainer="Author <a@example.org>"
+        ),
+    )
+    assert built.driver.check(dataclasses.replace(project, core_options=None)) == []
+    assert built.driver.check(project) == []
+    made = author.against(project, core, built.architecture, tmp_path / "work" / "abi", Silent())
+    assert made.failures == ()
+    assert (made.abi, made.abis) == (built.outcome.abi, built.outcome.abis)
+    assert not made.core.entries
+    assert (made.kit is None) == (built.outcome.kit is None)
+    assert {name: digests(payload) for name, payload in made.plugins.items()} == {
+        plugin.name: digests(built.outcome.plugins[plugin.name])
+    }
+    assert author.changes(built.lock.text, (core / "lock.toml").read_text(), built.architecture) == ()
