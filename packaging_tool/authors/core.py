@@ -257,8 +257,13 @@ def example(project: Project, key: str) -> bytes:
         core=project.core,
         url=project.repository.url.rstrip("/"),
         key=key,
-        settings=[(item.name, item.required, item.doc) for item in settings],
+        settings=[(item.name, item.required, item.doc, _placeholder(item.hint)) for item in settings],
     ).encode()
+
+
+def _placeholder(hint: Any) -> str:
+    """A value of a type that says nothing."""
+    return {"text": '""', "table": "{}", "true or false": "false", "whole number": "0"}.get(schema.spell(hint), "[]")
 
 
 def author(project: Project) -> PluginOfSpec:

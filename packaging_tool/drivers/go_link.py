@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
@@ -20,7 +20,7 @@ from packaging_tool.golang.archive import file_name
 from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.lockfile import GoLock
 from packaging_tool.golang.payload import PluginCode
-from packaging_tool.golang.resolve import Request, Wanted
+from packaging_tool.golang.resolve import Request
 from packaging_tool.golang.toolchain import Toolchain
 from packaging_tool.listener import Listener, Silent
 from packaging_tool.package.content import Content
@@ -153,8 +153,7 @@ class Driver:
         }
         locked = known.with_built(architecture, result.built)
         local = [wanted.local for wanted in request.modules if wanted.local is not None]
-        ordered = [(project.plugin(plugin.name).order, plugin) for plugin in job.plugins]
-        authors = author.publish(locked, self.name, architecture, ordered, result.brought, local, workdir / "proxy")
+        authors = author.publish(locked, self.name, architecture, job.plugins, result.brought, local, workdir / "proxy")
         outcome = Outcome(
             result.built.abi,
             Payload((program,), modules),
@@ -167,40 +166,24 @@ class Driver:
 
     def against(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Outcome:
         """Find a place for the plugins in the core's build list, compile them, and link them as the target does."""
-        lock, published = author.read(core, self.name)
-        wanted = {plugin.name: settings.author_module(project, plugin.name) for plugin in project.plugins}
-        modules = [module for module in wanted.values() if module is not None]
-        toolchain = author.toolchain(lock, published, core, workdir)
-        job = Job(
-            core=project.core.name,
-            architecture=architecture,
-            lock=lock,
-            tags=project.core_options.tags,
-            plugins=_author_jobs(project, wanted, published.orders),
-            assemble=_assemble(project),
-            check=tuple(shlex.split(project.core.service.check)) if project.core.service else (),
-            toolchain=resolve.serve_local(toolchain, modules, workdir / "proxy"),
-            workdir=workdir,
-            listener=listener,
-            local={module.local.cached: module.local.folder for module in modules if module.local is not None},
-            # One for all cores: most of their packages are the same.
-            store=workdir.parent / "store",
-        )
-        job, misfits = author.fit(job, wanted, published)
-        failures = [Failure(name, *found) for name, found in sorted(misfits.items())]
-        result = author.build(job) if any(plugin.name in wanted for plugin in job.plugins) else None
-        found, failed = (result.plugins, result.failed) if result is not None else ({}, {})
+        job, misfits, modules = author.begin(project, self.name, core, architecture, workdir, listener)
+        failures = tuple(Failure(name, *found) for name, found in sorted(misfits.items()))
+        nothing = Payload(())
+        outcome = Outcome(job.lock.built[architecture].abi, nothing, nothing, {}, failures)
+        if not job.plugins:
+            return outcome
+        result = building.build(replace(job, assemble=_assemble(project)))
+        author.verify(job, result.built)
         describe = settings.Describer(project, modules, listener)
         plugins = {
-            name: Payload(
-                _entries(f"{project.plugins_directory}/{name}", folder),
-                describe(result.modules[f"plugin {name}"]) if result is not None else (),
+            plugin.name: Payload(
+                _entries(f"{project.plugins_directory}/{plugin.name}", result.plugins[plugin.name]),
+                describe(result.modules[f"plugin {plugin.name}"]),
             )
-            for name, folder in found.items()
-            if name in wanted
+            for plugin in project.plugins
+            if plugin.name in result.plugins
         }
-        failures += _failures(failed)
-        return Outcome(lock.built[architecture].abi, Payload(()), Payload(()), plugins, tuple(failures))
+        return replace(outcome, plugins=plugins, failures=failures + _failures(result.failed))
 
     def changes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
         """What differs between the locks of two cores."""
@@ -259,22 +242,6 @@ def _job(
         listener=listener,
         local={wanted.local.cached: wanted.local.folder for wanted in request.modules if wanted.local is not None},
     )
-
-
-def _author_jobs(
-    project: Project, wanted: Mapping[str, Wanted | None], orders: Mapping[str, int]
-) -> tuple[PluginJob, ...]:
-    """The author's plugins, in the server's order among themselves."""
-    jobs = []
-    for plugin in sorted(project.plugins, key=lambda plugin: (plugin.order, plugin.name)):
-        options, module = project.plugin_options[plugin.name], wanted[plugin.name]
-        imports = options.packages or ((module.path,) if module is not None else ())
-        jobs.append(
-            PluginJob(
-                name=plugin.name, imports=imports, lines=options.lines, needs=plugin.needs, clashes=plugin.clashes
-            )
-        )
-    return tuple(jobs)
 
 
 def _assemble(project: Project) -> str:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
 from packaging_tool.errors import BuildError, Problem
+from packaging_tool.golang import author, glibc, lockfile, plugin, resolve, settings
 from packaging_tool.golang import build as building
-from packaging_tool.golang import glibc, lockfile, plugin, resolve, settings
 from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.lockfile import GoLock
 from packaging_tool.golang.plugin import Place
@@ -83,6 +83,7 @@ class Driver:
     """Builds shared objects that the server opens."""
 
     name = "go-plugin"
+    loads = True
 
     def check(self, project: Project) -> list[Problem]:
         """Problems of modules, import paths and settings."""
@@ -132,6 +133,7 @@ class Driver:
                 for name, code in codes.items()
             },
             _failures(failed),
+            authors=author.planned([wanted.local for wanted in request.modules if wanted.local is not None]),
         )
 
     def build(
@@ -146,9 +148,8 @@ class Driver:
                 f"the lock is for {known.go}, but Go is {toolchain.version}",
                 hint=f'write go = "{known.go.removeprefix("go")}" in [core.go-plugin], or lock anew',
             )
-        result = plugin.build(
-            _job(project, request, toolchain, known, architecture, workdir, listener), _place(project)
-        )
+        job = _job(project, request, toolchain, known, architecture, workdir, listener)
+        result = plugin.build(job, _place(project))
         before = known.built.get(architecture)
         if before is not None and before.abi != result.built.abi:
             listener.warn(f"{architecture}: not the bytes of the lock, the ABI changes")
@@ -166,10 +167,38 @@ class Driver:
             describe(result.modules["core"]),
             glibc.relations(project.core.targets, project.core.name, result.core),
         )
-        outcome = Outcome(result.built.abi, core, None, plugins, _failures(result.failed))
-        if before == result.built:
-            return outcome, lock
-        return outcome, Lock(lockfile.render(known.with_built(architecture, result.built), self.name))
+        locked = known.with_built(architecture, result.built)
+        local = [wanted.local for wanted in request.modules if wanted.local is not None]
+        authors = author.publish(locked, self.name, architecture, job.plugins, result.brought, local, workdir / "proxy")
+        failures = _failures(result.failed)
+        outcome = Outcome(result.built.abi, core, None, plugins, failures, authors=authors)
+        return outcome, lock if before == result.built else Lock(lockfile.render(locked, self.name))
+
+    def against(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Outcome:
+        """Find a place for the plugins in the core's build list, and let a core of that list open them."""
+        job, misfits, modules = author.begin(project, self.name, core, architecture, workdir, listener)
+        failures = tuple(Failure(name, *found) for name, found in sorted(misfits.items()))
+        outcome = Outcome(job.lock.built[architecture].abi, Payload(()), None, {}, failures)
+        if not job.plugins:
+            return outcome
+        job = replace(job, toolchain=_compilers(job.toolchain, architecture))
+        result = plugin.build(job, _place(project))
+        author.verify(job, result.built)
+        describe = settings.Describer(project, modules, listener)
+        plugins = {
+            spec.name: Payload(
+                (_object(project, spec.name, result.plugins[spec.name]),),
+                describe(result.modules[f"plugin {spec.name}"]),
+                glibc.relations(project.core.targets, f"plugin {spec.name}", result.plugins[spec.name]),
+            )
+            for spec in project.plugins
+            if spec.name in result.plugins
+        }
+        return replace(outcome, plugins=plugins, failures=failures + _failures(result.failed))
+
+    def changes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
+        """What differs between the locks of two cores."""
+        return author.changes(lockfile.read(before, self.name), lockfile.read(after, self.name), architecture)
 
     def target(self, project: Project) -> Target:
         """Nothing is assembled: the core opens the verified copies."""
@@ -195,9 +224,6 @@ def _job(
     workdir: Path,
     listener: Listener,
 ) -> Job:
-    if toolchain.tools.name != f"linux_{GOARCH[architecture]}":
-        compiler = {"CC": f"{_TRIPLETS[architecture]}-gcc", "CXX": f"{_TRIPLETS[architecture]}-g++"}
-        toolchain = replace(toolchain, env={**toolchain.env, **compiler})
     ordered = sorted(project.plugins, key=lambda spec: (spec.order, spec.name))
     return Job(
         core=project.core.name,
@@ -210,11 +236,19 @@ def _job(
         ),
         assemble="",
         check=tuple(shlex.split(project.core.service.check)) if project.core.service else (),
-        toolchain=resolve.serve_local(toolchain, request.modules, workdir / "proxy"),
+        toolchain=resolve.serve_local(_compilers(toolchain, architecture), request.modules, workdir / "proxy"),
         workdir=workdir,
         listener=listener,
         local={wanted.local.cached: wanted.local.folder for wanted in request.modules if wanted.local is not None},
     )
+
+
+def _compilers(toolchain: Toolchain, architecture: str) -> Toolchain:
+    """The toolchain with the C compilers for another architecture than this machine's."""
+    if toolchain.tools.name == f"linux_{GOARCH[architecture]}":
+        return toolchain
+    compilers = {"CC": f"{_TRIPLETS[architecture]}-gcc", "CXX": f"{_TRIPLETS[architecture]}-g++"}
+    return replace(toolchain, env={**toolchain.env, **compilers})
 
 
 def _program(project: Project, path: Path | None) -> Entry:

@@ -3,8 +3,8 @@
 Its maintainer publishes, by relative path:
 
     lock.toml       the driver's part of the lock, with what this architecture came to
-    plugins.toml    the maintainer's own plugins: imports, lines, needs, order, and their packages by hash; and the
-                    paths of the modules in proxy/
+    plugins.toml    the maintainer's own plugins: imports, lines, needs, and their packages by hash; and the paths
+                    of the modules in proxy/
     proxy/…         local modules of core and plugins, as the go command reads them (`go help goproxy`)
 
 What fits needs no trust in the author's machine: every package of the core must come out with the bytes of the lock.
@@ -13,6 +13,7 @@ What fits needs no trust in the author's machine: every package of the core must
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,9 +22,8 @@ from typing import Any, NamedTuple
 
 from packaging_tool import toml
 from packaging_tool.errors import BuildError, CommandError
-from packaging_tool.golang import build as building
-from packaging_tool.golang import lockfile
-from packaging_tool.golang.build import Job, PluginJob, Result
+from packaging_tool.golang import lockfile, resolve, settings
+from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.closure import chain, closure
 from packaging_tool.golang.hostmain import parse
 from packaging_tool.golang.localmodule import LocalModule, escaped
@@ -31,7 +31,9 @@ from packaging_tool.golang.lockfile import Built, GoLock
 from packaging_tool.golang.payload import PluginCode
 from packaging_tool.golang.resolve import Wanted, way
 from packaging_tool.golang.toolchain import GoPackage, Toolchain
+from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
+from packaging_tool.project.model import Project
 
 LOCK, PLUGINS, PROXY = "lock.toml", "plugins.toml", "proxy"
 # Names of a list that are told.
@@ -52,7 +54,6 @@ class Published:
     modules in the proxy."""
 
     jobs: tuple[PluginJob, ...]
-    orders: Mapping[str, int]
     brought: Mapping[str, Mapping[str, str]]
     local: tuple[str, ...]
 
@@ -61,21 +62,20 @@ def publish(
     lock: GoLock,
     table: str,
     architecture: str,
-    plugins: Iterable[tuple[int, PluginJob]],
+    plugins: Iterable[PluginJob],
     brought: Mapping[str, Mapping[str, str]],
     local: Sequence[LocalModule],
     proxy: Path,
 ) -> dict[str, Content | None]:
-    """The files for authors. table: name of the driver. plugins: with their orders. proxy: folder of local modules."""
+    """The files for authors. table: name of the driver. plugins: in the server's order. proxy: folder of local ones."""
     rows = {
         job.name: {
-            "order": order,
             "imports": job.imports,
             "lines": job.lines,
             "needs": job.needs,
             "package": brought[job.name],
         }
-        for order, job in plugins
+        for job in plugins
         if job.name in brought
     }
     said = {"local": sorted({module.path for module in local}), "plugin": rows}
@@ -112,14 +112,64 @@ def read(core: Path, table: str) -> tuple[GoLock, Published]:
             )
             for name, row in rows.items()
         ]
-        orders = {name: int(row["order"]) for name, row in rows.items()}
         brought = {name: dict(row.get("package", {})) for name, row in rows.items()}
-        published = Published(jobs=tuple(jobs), orders=orders, brought=brought, local=tuple(raw.get("local", ())))
+        published = Published(jobs=tuple(jobs), brought=brought, local=tuple(raw.get("local", ())))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BuildError(f"the files for authors cannot be read: {error}") from None
     if lock is None:
         raise BuildError("the lock of the core is of another form than this mkpkgs reads", hint="use a newer mkpkgs")
     return lock, published
+
+
+class Begun(NamedTuple):
+    """A build that can go on. job: with the plugins that fit and those of the maintainer that they need; none fits if
+    it has no plugins. misfits: the others by name. modules: of the author's plugins."""
+
+    job: Job
+    misfits: Mapping[str, Misfit]
+    modules: tuple[Wanted, ...]
+
+
+def begin(project: Project, driver: str, core: Path, architecture: str, workdir: Path, listener: Listener) -> Begun:
+    """Read what a maintainer published, and find a place in it for the plugins of a project. Raises BuildError."""
+    lock, published = read(core, driver)
+    wanted = {plugin.name: settings.author_module(project, plugin.name) for plugin in project.plugins}
+    modules = tuple(module for module in wanted.values() if module is not None)
+    service = project.core.service
+    job = Job(
+        core=project.core.name,
+        architecture=architecture,
+        lock=lock,
+        tags=project.core_options.tags,
+        plugins=_jobs(project, wanted),
+        assemble="",
+        check=tuple(shlex.split(service.check)) if service else (),
+        toolchain=resolve.serve_local(toolchain(lock, published, core, workdir), modules, workdir / "proxy"),
+        workdir=workdir,
+        listener=listener,
+        local={module.local.cached: module.local.folder for module in modules if module.local is not None},
+        # One for all cores: most of their packages are the same.
+        store=workdir.parent / "store",
+    )
+    job, misfits = fit(job, wanted, published)
+    return Begun(job, misfits, modules)
+
+
+def _jobs(project: Project, wanted: Mapping[str, Wanted | None]) -> tuple[PluginJob, ...]:
+    """The author's plugins, in the server's order."""
+    jobs = []
+    for plugin in sorted(project.plugins, key=lambda plugin: (plugin.order, plugin.name)):
+        options, module = project.plugin_options[plugin.name], wanted[plugin.name]
+        jobs.append(
+            PluginJob(
+                name=plugin.name,
+                imports=options.packages or ((module.path,) if module is not None else ()),
+                lines=options.lines,
+                needs=plugin.needs,
+                clashes=plugin.clashes,
+            )
+        )
+    return tuple(jobs)
 
 
 def toolchain(lock: GoLock, published: Published, core: Path, workdir: Path) -> Toolchain:
@@ -293,18 +343,19 @@ def _raise(
     return Misfit("", "\n".join([*lines[:TOLD], *more]), f"{repair}; or ask for a core with the newer modules")
 
 
-def build(job: Job) -> Result:
-    """Build the plugins, and see that the core came out as its maintainer's. Raises BuildError."""
-    result = building.build(job)
+def verify(job: Job, built: Built) -> None:
+    """See that the core came out as its maintainer's. Raises BuildError."""
     known = job.lock.built[job.architecture]
-    changed = [path for path, sha256 in known.archives.items() if result.built.archives.get(path) != sha256]
-    changed += [path for path in result.built.archives if path not in known.archives]
+    changed = [path for path, sha256 in known.archives.items() if built.archives.get(path) != sha256]
+    changed += [path for path in built.archives if path not in known.archives]
     if not changed:
-        return result
+        return
     names = ", ".join(sorted(changed)[:TOLD]) + (f" and {len(changed) - TOLD} more" if len(changed) > TOLD else "")
-    tools = [name for name, sha256 in known.tools.items() if result.built.tools.get(name) != sha256]
+    tools = [name for name, sha256 in known.tools.items() if built.tools.get(name) != sha256]
     hint = "is a module of the core replaced or changed on this machine?"
-    if tools:
+    if changed == ["runtime/cgo"]:
+        hint = "the C compiler is not the maintainer's: use the same version"
+    elif tools:
         hint = (
             f"this {job.toolchain.version} is not the maintainer's ({' and '.join(tools)} differ): use that of go.dev"
         )

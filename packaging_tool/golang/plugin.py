@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,13 +43,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """core: the program. plugins: shared objects by name. modules, failed: as in `golang.build.Result`."""
+    """core: the program. plugins: shared objects by name. modules, failed, brought: as in `golang.build.Result`."""
 
     core: Path
     plugins: Mapping[str, Path]
     modules: Mapping[str, tuple[GoModule, ...]]
     failed: Mapping[str, tuple[str, str]]
     built: Built
+    brought: Mapping[str, Mapping[str, str]]
 
 
 def prepare(job: Job, place: Place, abi: str = "", folder: str = "host") -> Path:
@@ -87,7 +88,7 @@ def build(job: Job, place: Place) -> Result:
     job, packages, failed = building.begin(job, compiled=True)
     core_paths = paths_of_core(job, packages)
     _, codes = building.parts_of(job, packages)
-    archives = {path: _digest(export) for path in core_paths if (export := packages[path].export) is not None}
+    archives = _archives(packages, core_paths)
     hashes = {tool: _digest(job.toolchain.tools / tool) for tool in ("compile", "link")}
     abi = _identity(job, place, compiler, hashes, archives)
     prepare(job, place, abi)
@@ -109,7 +110,13 @@ def build(job: Job, place: Place) -> Result:
         modules=modules,
         failed=failed,
         built=Built(abi, hashes, archives),
+        brought={name: _archives(packages, codes[name].packages) for name in good},
     )
+
+
+def _archives(packages: Mapping[str, GoPackage], paths: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of what was compiled, by import path."""
+    return {path: _digest(export) for path in paths if (export := packages[path].export) is not None}
 
 
 def _identity(job: Job, place: Place, compiler: str, tools: Mapping[str, str], archives: Mapping[str, str]) -> str:
