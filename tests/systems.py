@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 
 from tests import roots
@@ -240,3 +243,17 @@ class SidDnf(Dnf):
 SYSTEMS: dict[str, type[System]] = {"apt": Apt, "dnf": Dnf}
 NEWER: dict[str, type[System]] = {kind.base_name: kind for kind in (Debian13Apt, Debian13Dnf, SidApt, SidDnf)}
 ALL: dict[str, type[System]] = {kind.base_name: kind for kind in (Apt, Dnf)} | NEWER
+
+
+@contextmanager
+def several(directory: Path) -> Iterator[Callable[[type[System], Path, str], System]]:
+    """Make booted machines below directory: kind, repositories that they use, core. They end with the context."""
+    numbers = count()
+    with ExitStack() as stack:
+
+        def make(kind: type[System], dist: Path, core: str) -> System:
+            system = stack.enter_context(kind(dist, directory / f"machine{next(numbers)}", core))
+            system.use()
+            return system
+
+        yield make

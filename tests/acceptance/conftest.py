@@ -15,7 +15,7 @@ from tests.acceptance.abi_machines import Prepared
 from tests.acceptance.abi_world import World
 from tests.acceptance.caddy import Caddy
 from tests.machine import why_no_boot
-from tests.systems import SYSTEMS, System
+from tests.systems import SYSTEMS, System, several
 from tests.workspace import Workspace, tiny
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
@@ -114,20 +114,8 @@ def kind(request: pytest.FixtureRequest) -> type[System]:
 @pytest.fixture
 def machine(kind: type[System], bootable: None, tmp_path: Path) -> Iterator[Callable[[Workspace, str], System]]:
     """Make booted machines that use a workspace's repository; they end with the test."""
-    made: list[System] = []
-
-    def make(project: Workspace, core: str) -> System:
-        system = kind(project.dist, tmp_path / f"machine{len(made)}", core)
-        made.append(system)
-        system.__enter__()
-        system.use()
-        return system
-
-    try:
-        yield make
-    finally:
-        for system in made:
-            system.__exit__(None, None, None)
+    with several(tmp_path) as make:
+        yield lambda project, core: make(kind, project.dist, core)
 
 
 @pytest.fixture

@@ -37,5 +37,5 @@ def test_an_image_serves_when_it_is_booted(
         image.start()
         if not image.is_active():
             image.enable()
-        assert answer(image) == ["greet 1.0 as greet", EVENING, MORNING]
+        assert answer(image) == ["greet 1.0 as greet", MORNING, EVENING]
         assert image.starts() == 1

@@ -31,7 +31,7 @@ def install(system: System, *plugins: str) -> None:
 
 def test_core_and_plugins_in_one_transaction_are_one_start(system: System) -> None:
     install(system, "hello", "bye")
-    assert answer(system) == ["greet 1.0 as greet", EVENING, MORNING]
+    assert answer(system) == ["greet 1.0 as greet", MORNING, EVENING]
     assert system.starts() == 1
     assert system.installed() == {"greet": "1.0-1", "greet-plugin-bye": "1.0-1", "greet-plugin-hello": "1.0-1"}
     assert system.run("greet-plugins", "status").returncode == 0
@@ -52,7 +52,7 @@ def test_plugins_added_together_are_one_restart(system: System) -> None:
     assert answer(system) == ["greet 1.0 as greet"]
     before = system.starts()
     system.install(*system.plugin("hello", "bye", "moon"))
-    assert answer(system)[1:] == [EVENING, MORNING, NIGHT]
+    assert answer(system)[1:] == [MORNING, EVENING, NIGHT]
     assert system.starts() == before + 1
 
 
@@ -77,7 +77,7 @@ def test_upgrade_to_another_abi_takes_core_and_all_plugins_in_one_restart(
     raise_tiny(project, "2.0", "2")
     project.mkpkgs()
     system.upgrade()
-    assert answer(system) == ["greet 2.0 as greet", EVENING, MORNING, NIGHT]
+    assert answer(system) == ["greet 2.0 as greet", MORNING, EVENING, NIGHT]
     assert system.starts() == before + 1
     assert set(system.installed().values()) == {"2.0-1"}
 
@@ -115,7 +115,7 @@ def test_a_stopped_service_stays_stopped(
     system.upgrade()
     assert not system.is_active()
     system.run("systemctl", "start", "greet")
-    assert answer(system) == ["greet 2.0 as greet", EVENING, MORNING]
+    assert answer(system) == ["greet 2.0 as greet", MORNING, EVENING]
 
 
 def test_the_service_survives_a_reboot(system: System) -> None:
@@ -144,7 +144,7 @@ def test_purge_leaves_nothing_but_data(system: System) -> None:
     system.install("greet", "greet-plugin-nothing", check=False)
     before = system.files()
     install(system, "hello", "moon")
-    assert answer(system)[1:] == [EVENING, MORNING, NIGHT]
+    assert answer(system)[1:] == [MORNING, EVENING, NIGHT]
     system.purge()
     left = {path for path in system.files() - before if not path.startswith("/var/lib/greet")}
     assert left == set()
@@ -170,13 +170,13 @@ def test_newer_systems_install_upgrade_remove_and_purge_alike(
     system.install("greet-plugin-nothing", check=False)
     before = system.files()
     install(system, "hello", "moon")
-    assert answer(system) == ["greet 1.0 as greet", EVENING, MORNING, NIGHT]
+    assert answer(system) == ["greet 1.0 as greet", MORNING, EVENING, NIGHT]
     assert system.starts() == 1
     assert system.verify() == ""
     raise_tiny(project, "2.0", "2")
     project.mkpkgs()
     system.upgrade()
-    assert answer(system) == ["greet 2.0 as greet", EVENING, MORNING, NIGHT]
+    assert answer(system) == ["greet 2.0 as greet", MORNING, EVENING, NIGHT]
     assert system.starts() == 2
     system.remove(*system.plugin("moon", "bye"))
     assert answer(system) == ["greet 2.0 as greet", MORNING]

@@ -69,7 +69,7 @@ def test_plugins_come_and_go_by_their_names(system: System) -> None:
     assert "would install moon" in rehearsed.stdout
     before = system.starts()
     good(system, "install", "moon", "hello", "--yes")
-    assert answer(system) == [EVENING, MORNING, NIGHT]
+    assert answer(system) == [MORNING, EVENING, NIGHT]
     assert system.starts() == before + 1
     again = good(system, "install", "moon", "--yes")
     assert "moon is installed already" in again.stdout
@@ -166,7 +166,7 @@ def test_disabled_plugins_stay_so_over_reinstallation_and_upgrade_until_purge(
     assert answer(system) == [EVENING]
     assert system.verify() == ""
     good(system, "enable", "hello")
-    assert answer(system) == [EVENING, MORNING]
+    assert answer(system) == [MORNING, EVENING]
     good(system, "disable", "hello")
     system.purge()
     assert not system.path("/etc/greet").exists()
@@ -290,7 +290,7 @@ def test_doctor_names_the_package_that_ends_a_mismatch(
     raise_tiny(project, "2.0", "2")
     project.mkpkgs()
     system.force(newest(project.dist, "greet-plugin-hello", system.suffix), check=False)
-    assert answer(system) == [EVENING, MORNING], "the old set serves on"
+    assert answer(system) == [MORNING, EVENING], "the old set serves on"
     said = tool(system, "doctor").stdout
     assert "plugin hello: it was built for another greet" in said
     if system.suffix == "deb":

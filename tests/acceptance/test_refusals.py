@@ -85,7 +85,7 @@ def test_a_payload_that_somebody_changed_is_refused(system: System) -> None:
     assert_refused(system, done.stdout, "greeting")
     # Nor does a restart of the machine's package state bring it in; the repair does.
     system.sh("printf 'format 1\\nGood morning\\n' >/usr/lib/greet/plugins/hello/greeting; greet-plugins apply")
-    assert answer(system) == ["greet 1.0 as greet", EVENING, MORNING]
+    assert answer(system) == ["greet 1.0 as greet", MORNING, EVENING]
     assert system.run("greet-plugins", "status").returncode == 0
 
 

@@ -33,7 +33,7 @@ def test_erasing_a_core_whose_last_apply_failed_leaves_only_data_and_logs(
     before = system.files()
     assert known_to_systemd(system) == ""
     install(system, "hello", "bye")
-    assert answer(system)[1:] == [EVENING, MORNING]
+    assert answer(system)[1:] == [MORNING, EVENING]
     assert system.verify() == ""
     system.run("greet-plugins", "disable", "bye")
     assert answer(system)[1:] == [MORNING]

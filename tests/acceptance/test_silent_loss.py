@@ -16,7 +16,7 @@ from packaging_tool.target.runtime import EVENTS
 from tests import roots
 from tests.acceptance.test_lifecycle import EVENING, MORNING, NIGHT, answer, install
 from tests.machine import Done
-from tests.systems import Apt, Debian13Apt, Debian13Dnf, Dnf, SidApt, SidDnf, System
+from tests.systems import Apt, Debian13Apt, Debian13Dnf, Dnf, SidApt, SidDnf, System, several
 from tests.workspace import Workspace, raise_tiny
 
 pytestmark = pytest.mark.acceptance
@@ -69,20 +69,8 @@ def incomplete(shared: Path, greet: Workspace) -> Path:
 @pytest.fixture
 def make(bootable: None, greet: Workspace, tmp_path: Path) -> Iterator[MakeSystem]:
     """Make systems with the repository of greet 1.0; they end with the test."""
-    made: list[System] = []
-
-    def make(kind: type[System]) -> System:
-        system = kind(greet.dist, tmp_path / f"machine{len(made)}", "greet")
-        made.append(system)
-        system.__enter__()
-        system.use()
-        return system
-
-    try:
-        yield make
-    finally:
-        for system in made:
-            system.__exit__(None, None, None)
+    with several(tmp_path) as make:
+        yield lambda kind: make(kind, greet.dist, "greet")
 
 
 @pytest.fixture
@@ -116,7 +104,7 @@ def choices(said: str) -> list[list[str]]:
 def assert_untouched(system: System, log: str) -> None:
     """Nothing was unpacked or removed, and the server never stopped."""
     assert system.installed() == FULL
-    assert answer(system) == ["greet 1.0 as greet", EVENING, MORNING, NIGHT]
+    assert answer(system) == ["greet 1.0 as greet", MORNING, EVENING, NIGHT]
     assert system.verify() == ""
     assert system.sh("cat /var/log/dpkg.log 2>/dev/null || :") == log
 

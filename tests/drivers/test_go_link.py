@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,7 @@ from packaging_tool.drivers.go_link import Driver
 from packaging_tool.errors import BuildError, CommandError, ProjectError
 from packaging_tool.golang.localmodule import LocalModule, publish
 from packaging_tool.listener import Silent
-from packaging_tool.project.loader import load
-from packaging_tool.project.model import Project
+from tests.drivers.sample import Sample
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "go-host"
 PLUGINS = ["named", "bell", "echo", "shout"]
@@ -37,22 +35,7 @@ class Ears(Silent):
         self.warnings.append(text)
 
 
-@dataclass
-class Bench:
-    """A copy of the sample to change, and a place to build it. Tests share the place: later runs find what is there."""
-
-    root: Path
-    workdir: Path
-
-    @property
-    def project(self) -> Project:
-        return load(self.root / "mkpkgs.toml")
-
-    def edit(self, name: str, old: str, new: str) -> None:
-        text = (self.root / name).read_text()
-        assert old in text
-        (self.root / name).write_text(text.replace(old, new))
-
+class Bench(Sample):
     def lock(self, previous: Lock | None = None, ears: Ears | None = None) -> Lock:
         return Driver().lock(self.project, previous, self.workdir, ears or Ears())
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,8 +23,8 @@ from packaging_tool.listener import Silent
 from packaging_tool.package.manifest import File, Manifest
 from packaging_tool.package.templates import render
 from packaging_tool.project.loader import load
-from packaging_tool.project.model import Project
 from packaging_tool.signing import signify
+from tests.drivers.sample import Sample
 from tests.vectors import make
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "tiny-loader"
@@ -35,22 +35,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@dataclass
-class Bench:
-    """A copy of the sample to change, and a place to build it; tests share the place."""
-
-    root: Path
-    workdir: Path
-
-    @property
-    def project(self) -> Project:
-        return load(self.root / "mkpkgs.toml")
-
-    def edit(self, name: str, old: str, new: str) -> None:
-        text = (self.root / name).read_text()
-        assert old in text
-        (self.root / name).write_text(text.replace(old, new))
-
+class Bench(Sample):
     def build(self) -> tuple[Outcome, Lock]:
         lock = Driver().lock(self.project, None, self.workdir, Silent())
         return Driver().build(self.project, lock, "amd64", self.workdir, Silent())

@@ -8,27 +8,25 @@ import sys
 from tests.fuzz import transactions
 from tests.fuzz.readers import run as readers
 
+PARTS = (
+    ("transactions", transactions, "transactions of apt and dnf that are cut off, in booted systems"),
+    ("readers", readers, "random bytes, guided by coverage, for each reader of foreign files"),
+)
+
 
 def main() -> int:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parts = parser.add_subparsers(dest="part", required=True, metavar="WHAT")
-    part = parts.add_parser(
-        "transactions",
-        help="transactions of apt and dnf that are cut off, in booted systems",
-        description=transactions.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    transactions.arguments(part)
-    part.set_defaults(main=transactions.main)
-    part = parts.add_parser(
-        "readers",
-        help="random bytes, guided by coverage, for each reader of foreign files",
-        description=readers.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    readers.arguments(part)
-    part.set_defaults(main=readers.main)
+    for name, module, what in PARTS:
+        part = parts.add_parser(
+            name,
+            help=what,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.arguments(part)
+        part.set_defaults(main=module.main)
     options = parser.parse_args()
     status: int = options.main(options)
     return status
