@@ -71,22 +71,21 @@ def raise_abi(project: Workspace) -> None:
     project.mkpkgs()
 
 
-def test_plugins_come_and_go_with_one_restart_each(system: System) -> None:
-    system.install("host")
-    system.enable()
-    assert said(system) == [GREET]
-    system.install(*system.plugin("echo", "shout"))
-    assert said(system) == [BELL, ECHO, GREET, SHOUT]
-    assert system.starts() == 2
-    assert system.run("host-plugins", "status").returncode == 0
+def test_plugins_come_and_go_with_one_restart_each(debian: Apt) -> None:
+    debian.install("host")
+    assert said(debian) == [GREET]
+    debian.install(*debian.plugin("echo", "shout"))
+    assert said(debian) == [BELL, ECHO, GREET, SHOUT]
+    assert debian.starts() == 2
+    assert debian.run("host-plugins", "status").returncode == 0
     # What the administrator starts by hand is the same.
-    assert lines(system.sh("host")) == [BELL, ECHO, GREET, SHOUT]
-    system.remove(*system.plugin("echo", "bell"))
-    assert said(system) == [GREET, SHOUT]
-    assert system.starts() == 3
-    system.purge()
-    assert system.installed() == {}
-    assert system.run("test", "-e", "/usr/lib/host", check=False).returncode == 1
+    assert lines(debian.sh("host")) == [BELL, ECHO, GREET, SHOUT]
+    debian.remove(*debian.plugin("echo", "bell"))
+    assert said(debian) == [GREET, SHOUT]
+    assert debian.starts() == 3
+    debian.purge()
+    assert debian.installed() == {}
+    assert debian.run("test", "-e", "/usr/lib/host", check=False).returncode == 1
 
 
 def test_core_and_plugins_are_upgraded_in_lockstep(system: System, project: Workspace) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from packaging_tool.errors import InputError
-from packaging_tool.golang import xcaddy
+from packaging_tool.golang import localmodule, xcaddy
 
 L4 = "github.com/mholt/caddy-l4@v0.1.2"
 
@@ -82,3 +83,25 @@ def test_what_has_no_equivalent_is_refused(tmp_path: Path, line: str, said: str)
     with pytest.raises(InputError) as raised:
         xcaddy.parse([line], tmp_path)
     assert said in f"{raised.value.message} {raised.value.hint}"
+
+
+def test_newest_version_and_module_of_a_package_are_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the go command, from a folder that is a proxy (`go help goproxy`)."""
+    (tmp_path / "source/sub").mkdir(parents=True)
+    (tmp_path / "source/go.mod").write_text("module example.com/caddy-thing\n\ngo 1.21\n")
+    (tmp_path / "source/sub/sub.go").write_text("package sub\n")
+    module = localmodule.scan(tmp_path / "source", "1.2.3")
+    for version in ("v1.0.0", "v1.2.3"):
+        localmodule.publish(replace(module, version=version), tmp_path / "proxy")
+    (tmp_path / "proxy/example.com/caddy-thing/@v/list").write_text("v1.0.0\nv1.2.3\n")
+    monkeypatch.setenv("GOPROXY", (tmp_path / "proxy").as_uri())
+    found = project(tmp_path, "v2.11.9 --with example.com/caddy-thing --with example.com/caddy-thing/sub@v1.0")
+    assert {name: plugin["go-link"] for name, plugin in found["plugin"].items()} == {
+        "thing": {"module": "example.com/caddy-thing@v1.2.3"},
+        "example-com-thing": {
+            "module": "example.com/caddy-thing@v1.0.0",
+            "packages": ["example.com/caddy-thing/sub"],
+        },
+    }
+    with pytest.raises(InputError, match=r"--with example\.com/other"):
+        project(tmp_path, "v2.11.9 --with example.com/other")
