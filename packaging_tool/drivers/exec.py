@@ -45,6 +45,7 @@ class CoreOptions:
     build: command that builds the server, as a list of words; `{output}` is the folder in which it leaves a program
         with the name of the core, `{architecture}` Debian's name of the architecture.
     environment: variables for all commands, with the same words in braces, e.g. `{ GOARCH = "{architecture}" }`.
+    reload: whether a reload of the service (`service.reload`) suffices for other plugins.
     """
 
     protocol: str
@@ -52,6 +53,7 @@ class CoreOptions:
     source: str = "."
     build: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    reload: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +174,7 @@ class Driver:
 
     def target(self, project: Project) -> Target:
         """The server finds the programs of plugins among the verified copies, whose names `loader/plugins` has."""
-        return Target(tree=True, arrange=render("loader/list.sh"))
+        return Target(tree=True, arrange=render("loader/list.sh"), reload=project.core_options.reload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +251,8 @@ def _findings(project: Project) -> Iterator[tuple[str, str, str]]:
         yield "core.program", "is missing", "name the file of the server's program, or a command in core.exec.build"
     elif project.core.program and options.build:
         yield "core.program", "stands beside core.exec.build", "keep one"
+    if options.reload and not (project.core.service and project.core.service.reload):
+        yield "core.exec.reload", "the service has no reload", "write the arguments in core.service.reload"
     for architecture in project.core.architectures:
         program = _source(project, None, architecture)
         if not program.is_dir() if options.build else project.core.program and not program.is_file():

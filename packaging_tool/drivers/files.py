@@ -31,10 +31,12 @@ class CoreOptions:
 
     format: version of the format that the core reads; raise it when the format changes.
     accepts: older versions of the format that the core still reads, so plugins of those need no new build.
+    reload: whether a reload of the service (`service.reload`) suffices for other plugins.
     """
 
     format: str
     accepts: tuple[str, ...] = ()
+    reload: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,9 @@ class Driver:
                 problems.append(
                     Problem(file, 0, "core.program", f"there is no file {program}", "build the server first")
                 )
+        if project.core_options.reload and not (project.core.service and project.core.service.reload):
+            what, instead = "the service has no reload", "write the arguments in core.service.reload"
+            problems.append(Problem(file, 0, "core.files.reload", what, instead))
         return problems + _of_plugins(project)
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
@@ -130,7 +135,7 @@ class Driver:
 
     def target(self, project: Project) -> Target:
         """The core's own program is the working one. It opens verified copies, whose names `loader/plugins` has."""
-        return Target(tree=True, arrange=render("loader/list.sh"))
+        return Target(tree=True, arrange=render("loader/list.sh"), reload=project.core_options.reload)
 
 
 def _of_plugins(project: Project) -> list[Problem]:

@@ -136,8 +136,10 @@ def test_bad_settings_are_told_with_what_to_write(bench: Bench) -> None:
     bench.change('{ files = "plugins/count" }', '{ files = "plugins/count", build = ["true"] }')
     bench.change('{ files = "plugins/clock", protocol = "1" }', "{}")
     bench.change('program = "desk"', 'program = "nothing"')
+    bench.change('protocol = "2"', 'protocol = "2"\nreload = true')
     said = bench.problems()
     for reason in (
+        r"mkpkgs.toml:\d+: core.exec.reload: the service has no reload; write the arguments in core.service.reload",
         r"mkpkgs.toml:\d+: core.program: there is no nothing; build the server first",
         r"mkpkgs.toml:\d+: plugin.echo.exec.files: there is no plugins/none; name what is there",
         r"mkpkgs.toml:\d+: plugin.count.exec.files: both files and build are there",

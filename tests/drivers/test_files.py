@@ -1,0 +1,31 @@
+"""Files as plugins: formats, and what the settings must say."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from packaging_tool.errors import ProjectError
+from packaging_tool.project.loader import load
+
+EXAMPLE = Path(__file__).parent.parent.parent / "examples/board"
+
+
+def test_bad_settings_are_told_with_what_to_write(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLE, tmp_path / "board")
+    file = tmp_path / "board/mkpkgs.toml"
+    text = file.read_text()
+    text = text.replace('reload = "--reload $MAINPID"\n', "").replace('accepts = ["1"]', 'accepts = ["0"]')
+    file.write_text(text.replace('source = "themes/dark"', 'source = "themes/none"'))
+    with pytest.raises(ProjectError) as caught:
+        load(file)
+    said = str(caught.value)
+    for reason in (
+        r"mkpkgs.toml:\d+: core.files.reload: the service has no reload; write the arguments in core.service.reload",
+        r"mkpkgs.toml:\d+: plugin.theme-dark.files.source: there is no themes/none; name a file or a directory",
+        r"mkpkgs.toml:\d+: plugin.rules-health.files.format: the core does not read '1'; write one of '2', '0'",
+    ):
+        assert re.search(reason, said), said
