@@ -91,6 +91,9 @@ DEFINITIONS: Mapping[str, Definition] = {
     "debian12-dnf-libraries": _dnf("bookworm", "dnf", capabilities=("python(abi) = 3.11", "python3 = 3.11", *GLIBC)),
     # What upgrades machines by itself, and what says which services are to be restarted.
     "debian12-upgrades": Definition("bookworm", (*COMMON, "needrestart", "unattended-upgrades"), files=HOSTS),
+    # A server that is the distribution's own.
+    "debian12-postgresql": Definition("bookworm", (*COMMON, "postgresql-15"), files=HOSTS),
+    "debian13-postgresql": Definition("trixie", (*COMMON, "postgresql-17"), files=HOSTS),
     "debian13-apt": Definition("trixie", (*COMMON, "debsums"), files=HOSTS),
     "debian13-dnf": _dnf("trixie", "dnf"),
     # Debian's systemd no longer depends on mount, without which it is degraded.

@@ -66,6 +66,10 @@ def settings(project: Project, place: Lifecycle) -> tuple[tuple[str, str], ...]:
     if place.user == "root":
         # A core without a service has no user of its own, and code of plugins never runs as root.
         lines.insert(0, ("DynamicUser", "yes"))
+    elif project.core.service is None:
+        # Somebody else's service may run as this user, and would lose its shared memory.
+        others = [(key, line) for key, line in lines if key != "RemoveIPC"]
+        lines = [("User", place.user), ("Group", place.group), *others]
     return (*lines, *LIMITS.items())
 
 

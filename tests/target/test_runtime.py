@@ -127,3 +127,14 @@ def test_systemd_makes_the_user(tmp_path: Path) -> None:
     passwd = (tmp_path / "etc/passwd").read_text()
     assert passwd.startswith("fake:x:")
     assert ":Fake server:/var/lib/fake:" in passwd
+
+
+def test_a_core_without_a_service_tries_as_its_user_and_never_as_root() -> None:
+    bare = replace(spec(), core=replace(spec().core, service=None))
+    lines = text(entries(bare)["/usr/lib/systemd/system/fake-try.service"]).splitlines()
+    assert "DynamicUser=yes" in lines
+    other = replace(bare, core=replace(bare.core, user="postgres"))
+    lines = text(entries(other)["/usr/lib/systemd/system/fake-try.service"]).splitlines()
+    assert {"User=postgres", "Group=postgres"} <= set(lines)
+    # systemd would remove the shared memory of a server that runs as this user.
+    assert not {"DynamicUser=yes", "RemoveIPC=yes"} & set(lines)

@@ -1,0 +1,21 @@
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+PG_MODULE_MAGIC;
+
+static bool from_the_start = false;
+
+void _PG_init(void);
+
+void _PG_init(void) {
+    from_the_start = process_shared_preload_libraries_in_progress;
+}
+
+PG_FUNCTION_INFO_V1(ding);
+
+Datum ding(PG_FUNCTION_ARGS) {
+    PG_RETURN_TEXT_P(cstring_to_text(from_the_start ? "ding from the start" : "ding"));
+}
