@@ -28,6 +28,7 @@ from packaging_tool import publish as publishing
 from packaging_tool.authors import site as authors
 from packaging_tool.authors import verdict, work
 from packaging_tool.authors.core import Core
+from packaging_tool.authors.neighbours import Neighbour
 from packaging_tool.drivers.base import Driver, Failure, Outcome
 from packaging_tool.errors import BuildError, InputError, MkpkgsError, PublishError, SigningError
 from packaging_tool.formats.base import Built, Format
@@ -141,6 +142,7 @@ class _Run:
     exchanged: bool = False
     # Where the core is somebody else's: the published ones to build for.
     cores: tuple[Core, ...] = ()
+    others: tuple[Neighbour, ...] = ()
 
     @cached_property
     def architectures(self) -> tuple[str, ...]:
@@ -281,10 +283,8 @@ class _Run:
         if self.project.plugin_of is None:
             return True
         locked = self.locked(fresh=self.settings.due)
-        self.cores = work.cores(self.project, locked.part, self.cache / "cores")
-        self.project = work.settled(self.project, self.cores)
-        for core in self.cores:
-            work.conflicts(self.project, core)
+        cache = self.cache / "cores"
+        self.project, self.cores, self.others = work.settle(self.project, locked.part, cache, self.listener)
         if not self.settings.due:
             return True
         listed = [item for kind in self.repositories.values() for item in kind.published(self.settings.output)]
@@ -408,7 +408,7 @@ class _Run:
             work.doubles(made)
         self._write(staging, made, ring, after)
         try:
-            authors.lay_out((p for p in made if p.kind == "authors"), self.project.core.name, staging)
+            authors.lay_out(self.project, made, staging)
         except OSError as failed:
             raise BuildError(f"cannot write the files for authors of plugins: {failed.strerror}") from failed
 
@@ -421,13 +421,10 @@ class _Run:
             locked = replace(locked, part=part)
             yield self.project, architecture, outcome
         locking.write(locking.path_of(self.project.file), locked)
-        for found in self.cores:
-            if found.architecture not in self.architectures:
-                continue
+        tools = (self.driver, self.workdir, self.cache / "cores", self.listener)
+        for found in (one for one in self.cores if one.architecture in self.architectures):
             self.listener.step(f"build for {found}")
-            made, outcome = work.against(
-                self.project, found, self.driver, self.workdir, self.cache / "cores", self.listener
-            )
+            made, outcome = work.against(self.project, found, self.others, *tools)
             yield made, found.architecture, outcome
 
     def _plan(

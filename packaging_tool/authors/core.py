@@ -149,7 +149,7 @@ def _paths(package: Package, own: str) -> tuple[str, ...]:
 
 def parse(data: bytes, name: str) -> Core:
     """Read a description. name: of the file, for messages. Raises InputError."""
-    raw = _load(data, name)
+    raw = load(data, name)
     try:
         core, driver = dict(raw["core"]), raw["core"]["driver"]
         if driver not in registry.names("drivers"):
@@ -215,7 +215,7 @@ def index(core: str, described: Mapping[str, tuple[bytes, Core]]) -> bytes:
 
 def parse_index(data: bytes, name: str) -> tuple[str, dict[str, Listed]]:
     """Name of the core, and what is listed by ABI. Raises InputError."""
-    raw = _load(data, name)
+    raw = load(data, name)
     try:
         found = {abi: Listed(**row) for abi, row in raw.get("abi", {}).items()}
         for abi, row in found.items():
@@ -226,7 +226,8 @@ def parse_index(data: bytes, name: str) -> tuple[str, dict[str, Listed]]:
         raise _damaged(name, f"{type(error).__name__} {error}") from None
 
 
-def _load(data: bytes, name: str) -> dict[str, Any]:
+def load(data: bytes, name: str) -> dict[str, Any]:
+    """The values of one of our files. Raises InputError."""
     try:
         raw = toml.loads(data.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, toml.LimitError) as error:

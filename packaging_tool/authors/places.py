@@ -78,6 +78,14 @@ def spec(core: str, at: str, key: str = "") -> PluginOfSpec:
     return PluginOfSpec(name="", core=core, license="", homepage="", maintainer="", at=at, key=key)
 
 
+def beside(at: str, core: str, root: Path) -> Place:
+    """The files of another author for a core. root: directory of the project."""
+    if at.startswith(("http://", "https://")):
+        return _Web(f"{at.rstrip('/')}/dev/{core}")
+    folder = Path(unquote(urlsplit(at).path)) if at.startswith("file://") else root / at
+    return _Directory(folder / "dev" / core)
+
+
 def find(spec: PluginOfSpec, root: Path) -> Place:
     """The place that a project names. root: directory of the project. Raises InputError if there is nothing."""
     at, below = spec.at, f"dev/{spec.core}"

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from packaging_tool import atomic
 from packaging_tool.authors import core as described
+from packaging_tool.authors import neighbours
 from packaging_tool.authors.core import Core
 from packaging_tool.package.model import Package
+from packaging_tool.project.model import Project
 from packaging_tool.repos.base import Published
 
 Sign = Callable[[bytes], bytes]
 
 
-def lay_out(packages: Iterable[Package], core: str, staging: Path) -> None:
+def lay_out(project: Project, packages: Sequence[Package], staging: Path) -> None:
     """Put what the packages for authors have below /usr/share/CORE/dev into `dev/CORE` of the repository.
 
-    Files of an ABI that are there and do not belong to it any more go. Raises OSError.
+    Of an author, say there what the plugins are. Files of an ABI that do not belong to it any more go. Raises OSError.
     """
+    core = project.core.name
+    if project.plugin_of is not None:
+        neighbours.write(project, packages, staging)
     root = f"/usr/share/{core}/dev/"
-    for package in packages:
+    for package in (one for one in packages if one.kind == "authors"):
         place = staging / "dev" / core
         entries = {entry.path.removeprefix(root): entry.content for entry in package.entries if entry.content}
         for name, content in entries.items():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging_tool.authors import core as described
-from packaging_tool.authors import work
+from packaging_tool.authors import neighbours, work
 from packaging_tool.authors.core import Core
+from packaging_tool.authors.neighbours import Neighbour
 from packaging_tool.drivers.base import Driver, Failure, Lock
 from packaging_tool.errors import BuildError, InputError
 from packaging_tool.listener import Listener
@@ -53,21 +55,32 @@ def check(
         spec, known = replace(spec, at=against, versions=()), ""
     asked = replace(project, plugin_of=spec)
     lock = work.lock(asked, work.Locked(known, {}).render(), listener, fresh=True)
+    others = neighbours.read(asked, listener)
+    asked = replace(asked, strangers=tuple(other.name for other in others))
     found = []
     for core in work.cores(asked, lock, cache):
         made = described.settled(asked, core)
-        work.conflicts(made, core)
+        work.conflicts(made, core, others)
         if not load:
             # What starts a plugin runs its code.
             made = replace(made, core=replace(made.core, service=None))
-        found.append(_one(made, core, driver, workdir, cache, listener))
+        found.append(_one(made, core, others, driver, workdir, cache, listener))
     return tuple(found)
 
 
-def _one(made: Project, core: Core, driver: Driver, workdir: Path, cache: Path, listener: Listener) -> Verdict:
+def _one(
+    made: Project,
+    core: Core,
+    others: Sequence[Neighbour],
+    driver: Driver,
+    workdir: Path,
+    cache: Path,
+    listener: Listener,
+) -> Verdict:
     try:
         outcome = work.build(made, core, driver, workdir, cache, listener)
     except BuildError as error:
         failures = tuple(Failure(plugin.name, "", error.message, error.hint) for plugin in made.plugins)
         return Verdict(core, (), failures)
+    outcome = neighbours.sift(outcome, made, core, others)
     return Verdict(core, tuple(sorted(outcome.plugins)), outcome.failures)

@@ -10,8 +10,9 @@ from typing import cast
 
 from packaging_tool import plan, targets, toml
 from packaging_tool.authors import core as described
-from packaging_tool.authors import places
+from packaging_tool.authors import neighbours, places
 from packaging_tool.authors.core import Core, Listed
+from packaging_tool.authors.neighbours import Neighbour
 from packaging_tool.drivers.base import Authoring, Driver, Lock, Outcome
 from packaging_tool.errors import InputError, Problem, ProjectError
 from packaging_tool.listener import Listener
@@ -111,11 +112,17 @@ def cores(project: Project, lock: Lock, cache: Path) -> tuple[Core, ...]:
 
 
 def against(
-    project: Project, core: Core, driver: Driver, workdir: Path, cache: Path, listener: Listener
+    project: Project,
+    core: Core,
+    others: Sequence[Neighbour],
+    driver: Driver,
+    workdir: Path,
+    cache: Path,
+    listener: Listener,
 ) -> tuple[Project, Outcome]:
     """Build the plugins for one core: the project as it is for that core, and what came of it. Raises BuildError."""
     made = described.settled(project, core)
-    outcome = build(made, core, driver, workdir, cache, listener)
+    outcome = neighbours.sift(build(made, core, driver, workdir, cache, listener), made, core, others)
     failures = tuple(replace(failure, message=f"for {core}: {failure.message}") for failure in outcome.failures)
     return made, replace(outcome, failures=failures)
 
@@ -129,10 +136,11 @@ def build(project: Project, core: Core, driver: Driver, workdir: Path, cache: Pa
     return builder.against(project, cache / core.abi / "files", core.architecture, folder, listener)
 
 
-def conflicts(project: Project, core: Core) -> None:
-    """Refuse plugins that can never live beside the core and the maintainer's own ones. Raises ProjectError."""
+def conflicts(project: Project, core: Core, others: Sequence[Neighbour]) -> None:
+    """Refuse plugins that can never live beside the core, the maintainer's and others'. Raises ProjectError."""
     faults = Faults()
     problems = [*check.check(project, faults), *_conflicts(project, core)]
+    problems += neighbours.conflicts(project, core, others)
     if faults.found or problems:
         found = loader.located(project.file, faults, problems, project.core.driver)
         raise ProjectError([replace(one, what=f"{one.what} (for {core})") for one in found])
@@ -184,6 +192,20 @@ def doubles(packages: Sequence[Package]) -> None:
                 f"{package.name} {package.version} ({package.architecture}) would be built for two ABIs",
                 hint="leave `release` of the plugin out, so that it follows the core's; or choose `versions`",
             )
+
+
+def settle(
+    project: Project, lock: Lock, cache: Path, listener: Listener
+) -> tuple[Project, tuple[Core, ...], tuple[Neighbour, ...]]:
+    """What there is to build for: the project as it is for the newest core, all cores, and other authors' plugins.
+
+    Raises ProjectError for what cannot go together.
+    """
+    found, others = cores(project, lock, cache), neighbours.read(project, listener)
+    asked = replace(project, strangers=tuple(other.name for other in others))
+    for core in found:
+        conflicts(described.settled(asked, core), core, others)
+    return settled(asked, found), found, others
 
 
 def settled(project: Project, cores: Sequence[Core]) -> Project:

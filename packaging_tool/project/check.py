@@ -146,7 +146,7 @@ def _plugins(project: Project) -> Iterator[Finding]:
                 path = ("plugin", plugin.name, key, index)
                 if other == plugin.name:
                     yield path, "names the plugin itself", "leave it out"
-                elif other not in choice and not unknown:
+                elif other not in choice and not unknown and not (key == "clashes" and other in project.strangers):
                     close = similar(other, choice)
                     yield (
                         path,

@@ -270,6 +270,8 @@ class PluginOfSpec:
     versions: of the server to build for, e.g. `["2.11.9", "2.11.8-1"]`; default all that are published.
     architectures: default all that are published.
     targets: default the server's.
+    beside: repositories of other authors, as addresses or directories, whose plugins must be able to live in one server
+        with these.
     changelog: newest first; default one entry for each version.
     """
 
@@ -286,6 +288,7 @@ class PluginOfSpec:
     versions: tuple[str, ...] = ()
     architectures: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     changelog: tuple[ChangeSpec, ...] = ()
 
 
@@ -299,7 +302,7 @@ class Project:
     and `PluginOptions`; plugin_options by plugin name.
     plugin_of: where the core is somebody else's. As loaded, of core only name and driver are known then, and
     core_options is None; `authors/` fills in what the core's maintainer published, and published: package versions of
-    the maintainer's own plugins by name.
+    the maintainer's own plugins by name. strangers: names of other authors' plugins.
     """
 
     root: Path
@@ -311,6 +314,7 @@ class Project:
     plugin_options: Mapping[str, Any] = field(default_factory=dict)
     plugin_of: PluginOfSpec | None = None
     published: Mapping[str, str] = field(default_factory=dict)
+    strangers: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

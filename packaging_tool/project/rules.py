@@ -472,6 +472,7 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("PluginOfSpec", "name"): package_name,
     ("PluginOfSpec", "core"): package_name,
     ("PluginOfSpec", "at"): place,
+    ("PluginOfSpec", "beside"): place,
     ("PluginOfSpec", "key"): public_key,
     ("PluginOfSpec", "license"): license_expression,
     ("PluginOfSpec", "homepage"): web_address,

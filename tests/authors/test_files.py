@@ -195,3 +195,32 @@ def test_a_core_of_the_projects_own_is_not_one_of_others(greet: Workspace, tmp_p
     done = project.mkpkgs(check=False)
     assert done.returncode == 2
     assert "core: stands beside [plugin-of]" in done.stdout
+
+
+def test_two_authors_of_one_plugin_or_one_file_are_told(greet: Workspace, author: Workspace, tmp_path: Path) -> None:
+    author.mkpkgs()
+    other = dusk(tmp_path / "other", greet.dist)
+    file = other.root / "mkpkgs.toml"
+    beside = f'core = "greet"\nbeside = ["{author.dist}"]'
+    file.write_text(file.read_text().replace("acme-greet", "bravo-greet").replace('core = "greet"', beside))
+    done = other.mkpkgs(check=False)
+    assert done.returncode == 2
+    assert "plugin.dusk: acme-greet has a plugin dusk, and both would be the same package" in done.stdout
+    # The same file of plugins with different names, unless they are never installed together.
+    place = '\n[[plugin.{}.file]]\nsource = "dusk/greeting"\npath = "/usr/share/doc/dusk-words"\n'
+    own = author.root / "mkpkgs.toml"
+    own.write_text(own.read_text() + place.format("dusk"))
+    author.mkpkgs()
+    file.write_text(file.read_text().replace("[plugin.dusk]", "[plugin.dawn]") + place.format("dawn"))
+    done = other.mkpkgs(check=False)
+    assert done.returncode == 2
+    assert "/usr/share/doc/dusk-words is a file of greet-plugin-dusk of acme-greet" in done.stdout
+    file.write_text(file.read_text().replace("[plugin.dawn]", '[plugin.dawn]\nclashes = ["dusk"]'))
+    other.mkpkgs()
+    assert control(newest(other.dist, "greet-plugin-dawn", "deb"), "Conflicts") == "greet-plugin-dusk"
+
+
+def test_an_author_who_cannot_be_asked_stops_nobody(author: Workspace) -> None:
+    file = author.root / "mkpkgs.toml"
+    file.write_text(file.read_text().replace('core = "greet"', 'core = "greet"\nbeside = ["nowhere"]'))
+    assert "is it the repository of an author of plugins for greet?" in author.mkpkgs().stdout

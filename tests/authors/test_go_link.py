@@ -29,6 +29,7 @@ LIBRARIES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "lib": (("v1.0.0", "v1.1.0"), ""),
     "tool": (("v1.0.0", "v1.1.0"), ""),
     "mid": (("v1.0.0",), "require example.com/lib v1.1.0\n"),
+    "spare": (("v1.0.0", "v1.1.0"), ""),
 }
 PLUGIN = """
 [plugin.{name}]
@@ -166,3 +167,22 @@ def test_each_fault_names_plugin_and_cause(
     assert "plugin faulty does not build" in done.stdout
     assert told in done.stdout
     assert "for host 0.1.0-1 (amd64)" in done.stdout
+
+
+def test_a_module_that_another_author_has_in_another_version_is_told(place: Path, tmp_path: Path) -> None:
+    core = Workspace.at(place / "core").dist
+    made = {}
+    for name, version in (("one", "v1.0.0"), ("two", "v1.1.0")):
+        directory = tmp_path / name
+        write_plugin(Workspace.at(directory).root, name, f"example.com/spare {version}", "example.com/spare", '""')
+        source = Workspace.at(directory).root / name / f"{name}.go"
+        source.write_text(source.read_text().replace('"example.com/spare"', '_ "example.com/spare"'))
+        made[name] = author(directory, "host", core, "go-link", PLUGIN.format(name=name, more=""))
+    made["one"].mkpkgs()
+    file = made["two"].root / "mkpkgs.toml"
+    text = file.read_text().replace("acme-host", "bravo-host")
+    file.write_text(text.replace('core = "host"', f'core = "host"\nbeside = ["{made["one"].dist}"]'))
+    done = made["two"].mkpkgs("check", "-q", check=False)
+    assert done.returncode == 1
+    assert "brings example.com/spare v1.1.0, and plugin one of acme-host brings v1.0.0" in done.stdout
+    assert 'repair: use example.com/spare v1.0.0, or write clashes = ["one"]' in done.stdout
