@@ -77,7 +77,7 @@ def read(project: Project, listener: Listener) -> tuple[Neighbour, ...]:
         place = places.beside(at, spec.core, project.root)
         try:
             data = place.read(FILE)
-            found += _parse(data, f"{place}/{FILE}", spec.name)
+            found += parse(data, f"{place}/{FILE}", spec.name)
         except FileNotFoundError:
             listener.warn(f"{place} has no {FILE}: is it the repository of an author of plugins for {spec.core}?")
         except (BuildError, InputError) as failed:
@@ -85,7 +85,8 @@ def read(project: Project, listener: Listener) -> tuple[Neighbour, ...]:
     return tuple(found)
 
 
-def _parse(data: bytes, name: str, own: str) -> Iterator[Neighbour]:
+def parse(data: bytes, name: str, own: str) -> Iterator[Neighbour]:
+    """The plugins in a file of that form, but those of the author own. Raises InputError."""
     raw = described.load(data, name)
     try:
         for author, abis in raw.get("author", {}).items():

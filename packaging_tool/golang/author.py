@@ -101,24 +101,31 @@ def read(core: Path, table: str) -> tuple[GoLock, Published]:
     """What a maintainer published. Raises BuildError."""
     try:
         lock = lockfile.parse((core / LOCK).read_text(encoding="utf-8"), table)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BuildError(f"the files for authors cannot be read: {error}") from None
+    if lock is None:
+        raise BuildError("the lock of the core is of another form than this mkpkgs reads", hint="use a newer mkpkgs")
+    return lock, read_plugins(core)
+
+
+def read_plugins(core: Path) -> Published:
+    """The maintainer's own plugins. Raises BuildError."""
+    try:
         raw = toml.loads((core / PLUGINS).read_text(encoding="utf-8"))
         rows: Mapping[str, Any] = raw.get("plugin", {})
         jobs = [
-            PluginJob(
-                name=name,
-                imports=tuple(row["imports"]),
-                lines=tuple(row.get("lines", ())),
-                needs=tuple(row.get("needs", ())),
-            )
+            PluginJob(name=name, **{key: tuple(row.get(key, ())) for key in ("imports", "lines", "needs")})
             for name, row in rows.items()
         ]
         brought = {name: dict(row.get("package", {})) for name, row in rows.items()}
         published = Published(jobs=tuple(jobs), brought=brought, local=tuple(raw.get("local", ())))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise BuildError(f"the files for authors cannot be read: {error}") from None
-    if lock is None:
-        raise BuildError("the lock of the core is of another form than this mkpkgs reads", hint="use a newer mkpkgs")
-    return lock, published
+    texts = [*published.local, *(text for job in jobs for text in (*job.imports, *job.lines, *job.needs))]
+    texts += [text for row in brought.values() for text in row.values()]
+    if not all(isinstance(text, str) for text in texts):
+        raise BuildError("the files for authors cannot be read: something is not a text")
+    return published
 
 
 class Begun(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fuzz.readers import files, golang, keys, packages, repositories
+from tests.fuzz.readers import authors, files, golang, keys, packages, repositories
 
-TARGETS = {target.name: target for module in (packages, keys, files, golang, repositories) for target in module.TARGETS}
+MODULES = (packages, keys, files, golang, repositories, authors)
+TARGETS = {target.name: target for module in MODULES for target in module.TARGETS}

@@ -1,0 +1,118 @@
+"""Readers of what is published for authors of plugins elsewhere: index, descriptions, other authors' plugins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from packaging_tool.authors import core as described
+from packaging_tool.authors import neighbours
+from packaging_tool.golang import author
+from tests.fuzz.readers.target import Target, holds, scratch
+
+ABI = "0123456789abcdef" * 4
+CORE = f"""\
+mkpkgs-dev = 1
+abi = "{ABI}"
+architecture = "amd64"
+kit = true
+paths = ["/usr/bin/greet"]
+
+[core]
+name = "greet"
+version = "1.0"
+release = "1"
+epoch = 0
+summary = "Greets"
+license = "MIT"
+homepage = "https://example.org"
+maintainer = "Jo Doe <jo@example.org>"
+targets = ["debian12"]
+driver = "files"
+trust = "signature"
+
+[core.service]
+check = "--check"
+
+[core.files]
+format = "1"
+
+[plugin.moon]
+version = "1:2.0+1.0-1"
+needs = ["bye"]
+clashes = ["sun"]
+paths = ["/usr/share/greet/plugins/moon.manifest"]
+
+[file]
+"lock.toml" = "{ABI}"
+"""
+INDEX = f"""\
+mkpkgs-dev = 1
+core = "greet"
+
+[abi.{ABI}]
+sha256 = "{ABI}"
+architecture = "amd64"
+version = "1.0-1"
+"""
+OTHERS = f"""\
+mkpkgs-dev = 1
+core = "greet"
+
+[author.acme-greet.{ABI}.dusk]
+version = "2.0+1.0-1"
+paths = ["/usr/share/doc/dusk"]
+
+[author.acme-greet.{ABI}.dusk.modules]
+"example.com/x" = "v1.0.0"
+"""
+PLUGINS = """\
+local = ["example.com/host"]
+
+[plugin.bell]
+imports = ["example.com/bell"]
+lines = ["x()"]
+needs = ["rope"]
+
+[plugin.bell.package]
+"example.com/bell" = "00"
+"""
+
+
+def _read_core(data: bytes) -> None:
+    found = described.parse(data, "core.toml")
+    # Both become names of files.
+    holds(re.fullmatch(r"[0-9a-f]{64}", found.abi) is not None, "an ABI that leads somewhere")
+    for name in found.files:
+        holds(not name.startswith("/") and not {"", ".", ".."} & set(name.split("/")), f"{name!r} leads somewhere")
+
+
+def _read_index(data: bytes) -> None:
+    _, listed = described.parse_index(data, "index.toml")
+    holds(all(re.fullmatch(r"[0-9a-f]{64}", abi) for abi in listed), "an ABI that leads somewhere")
+
+
+def _read_others(data: bytes) -> None:
+    for found in neighbours.parse(data, "plugins.toml", "me"):
+        holds(bool(re.fullmatch(r"[a-z0-9-]+", found.name)), "a name that is none")
+
+
+def _read_go(data: bytes) -> None:
+    place = scratch() / "core"
+    place.mkdir(exist_ok=True)
+    (place / author.PLUGINS).write_bytes(data)
+    (place / author.LOCK).write_text("")
+    author.read_plugins(place)
+
+
+def _texts(text: str) -> Iterator[bytes]:
+    yield text.encode()
+
+
+WORDS = (b"[core]\n", b"[file]\n", b'"', b" = ", b"[]", b"{}", b"../", b"true", b"1")
+TARGETS = (
+    Target("authors-core", _read_core, lambda: _texts(CORE), words=WORDS),
+    Target("authors-index", _read_index, lambda: _texts(INDEX), words=WORDS),
+    Target("authors-others", _read_others, lambda: _texts(OTHERS), words=WORDS),
+    Target("authors-go", _read_go, lambda: _texts(PLUGINS), words=WORDS),
+)
