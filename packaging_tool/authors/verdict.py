@@ -12,6 +12,7 @@ from packaging_tool.authors import neighbours, work
 from packaging_tool.authors.core import Core
 from packaging_tool.authors.neighbours import Neighbour
 from packaging_tool.drivers.base import Driver, Failure, Lock
+from packaging_tool.elf import machines
 from packaging_tool.errors import BuildError, InputError
 from packaging_tool.listener import Listener
 from packaging_tool.project.model import Project
@@ -19,11 +20,13 @@ from packaging_tool.project.model import Project
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of the plugins of a project for one core. fitting: names of those that fit."""
+    """What came of the plugins of a project for one core. fitting: names of those that fit. started: whether this
+    machine can start the core's program, and did so with those."""
 
     core: Core
     fitting: tuple[str, ...]
     failures: tuple[Failure, ...]
+    started: bool = False
 
 
 def check(
@@ -64,7 +67,8 @@ def check(
         if not load:
             # What starts a plugin runs its code.
             made = replace(made, core=replace(made.core, service=None))
-        found.append(_one(made, core, others, driver, workdir, cache, listener))
+        one = _one(made, core, others, driver, workdir, cache, listener)
+        found.append(replace(one, started=load and core.architecture == machines.own()))
     return tuple(found)
 
 

@@ -186,3 +186,17 @@ def test_a_module_that_another_author_has_in_another_version_is_told(place: Path
     assert done.returncode == 1
     assert "brings example.com/spare v1.1.0, and plugin one of acme-host brings v1.0.0" in done.stdout
     assert 'repair: use example.com/spare v1.0.0, or write clashes = ["one"]' in done.stdout
+
+
+def test_load_starts_the_server_with_a_plugin_and_check_alone_runs_nothing(place: Path, tmp_path: Path) -> None:
+    write_plugin(Workspace.at(tmp_path).root, "dies", "example.com/bell v1.2.3", "example.com/bell", "bell.Ring(1)")
+    source = Workspace.at(tmp_path).root / "dies/dies.go"
+    source.write_text(source.read_text().replace("{ registry.Add", '{ panic("at once"); registry.Add'))
+    table = PLUGIN.format(name="dies", more='needs = ["bell"]\n')
+    made = author(tmp_path, "host", Workspace.at(place / "core").dist, "go-link", table)
+    assert made.mkpkgs("check", "-q").stdout == "host 0.1.0-1 (amd64)\n  dies: fits\n"
+    done = made.mkpkgs("check", "-q", "--load", check=False)
+    assert done.returncode == 1
+    assert "panic: at once" in done.stdout
+    source.write_text(source.read_text().replace('panic("at once"); ', ""))
+    assert made.mkpkgs("check", "-q", "--load").stdout.endswith("  dies: fits, and the server starts with it\n")

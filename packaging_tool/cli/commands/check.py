@@ -52,7 +52,8 @@ def command(ctx: click.Context, plugins: tuple[str, ...], against: str, load: bo
         click.echo(f"{verdict.core}")
         for name in chosen:
             if name in verdict.fitting:
-                click.echo(f"  {name}: fits" + (", and the server starts with it" if load else ""))
+                started = "starts with it" if verdict.started else "was not started: it is for another machine"
+                click.echo(f"  {name}: fits" + (f", and the server {started}" if load else ""))
         for failure in verdict.failures:
             if failure.plugin in chosen:
                 good = False
