@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -200,3 +202,35 @@ def test_load_starts_the_server_with_a_plugin_and_check_alone_runs_nothing(place
     assert "panic: at once" in done.stdout
     source.write_text(source.read_text().replace('panic("at once"); ', ""))
     assert made.mkpkgs("check", "-q", "--load").stdout.endswith("  dies: fits, and the server starts with it\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (r'^go = "go[^"]*"', 'go = "go1.999.0"', "the core is built with Go 1.999.0, which is not here"),
+        (
+            r'^"example.com/host/registry" = "[0-9a-f]+"',
+            f'"example.com/host/registry" = "{"0" * 64}"',
+            "packages of the core come out with other content here: example.com/host/registry",
+        ),
+    ],
+    ids=["go", "content"],
+)
+def test_a_core_that_this_machine_makes_otherwise_is_told(
+    place: Path, tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    (source,) = [path.parent for path in Workspace.at(place / "core").dist.glob("dev/host/*/core.toml")]
+    copy = tmp_path / "given" / source.name
+    shutil.copytree(source, copy)
+    lock = copy / "files/lock.toml"
+    before = hashlib.sha256(lock.read_bytes()).hexdigest()
+    lock.write_text(re.sub(old, new, lock.read_text(), count=1, flags=re.MULTILINE))
+    description = (copy / "core.toml").read_text()
+    assert before in description
+    (copy / "core.toml").write_text(description.replace(before, hashlib.sha256(lock.read_bytes()).hexdigest()))
+    write_plugin(Workspace.at(tmp_path).root, "wave", "example.com/bell v1.2.3", "example.com/bell", "bell.Ring(3)")
+    table = PLUGIN.format(name="wave", more='needs = ["bell"]\n')
+    done = author(tmp_path, "host", copy.parent, "go-link", table).mkpkgs("check", "-q", check=False)
+    assert done.returncode == 1
+    assert told in done.stdout
+    assert "    repair: " in done.stdout
