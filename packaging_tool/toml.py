@@ -46,6 +46,12 @@ def _check(raw: dict[str, Any]) -> None:
             raise LimitError("has a number that does not fit into 64 bits")
 
 
+def string(text: str) -> str:
+    """A text as TOML has it, in quotes."""
+    # A JSON string is a TOML basic string, except that DEL must be escaped too.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def dumps(tree: Mapping[str, Any]) -> str:
     """TOML of texts, numbers, booleans, lists of texts, and tables of these; what is None or empty is left out."""
     return "\n".join(_lines(tree, ())).lstrip("\n") + "\n"
@@ -72,6 +78,5 @@ def _value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, str):
-        # A JSON string is a TOML basic string, except that DEL must be escaped too.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return string(value)
     return str(value).lower() if isinstance(value, bool) else str(int(value))

@@ -42,7 +42,8 @@ def module_path(folder: Path) -> str:
     """The module path that go.mod of this folder names. Raises BuildError."""
     try:
         found = _MODULE.search((folder / "go.mod").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):
+        # Also a name that no file can have, and bytes that are no text.
         found = None
     if found is None:
         raise BuildError(f"{folder} has no go.mod with a module line", hint="run `go mod init` there")

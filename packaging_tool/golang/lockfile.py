@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -53,8 +52,8 @@ def render(lock: GoLock, table: str = "go-link") -> str:
     lines = [
         f"[{table}]",
         f"format = {FORMAT}",
-        f"inputs = {_string(lock.inputs)}",
-        f"go = {_string(lock.go)}",
+        f"inputs = {toml.string(lock.inputs)}",
+        f"go = {toml.string(lock.go)}",
         f"compile-flags = {_list(lock.compile_flags)}",
         f"link-flags = {_list(lock.link_flags)}",
         f"go-mod = {_text(lock.go_mod)}",
@@ -69,7 +68,7 @@ def render(lock: GoLock, table: str = "go-link") -> str:
         *(_table(f"{table}.unresolved", lock.unresolved) if lock.unresolved else []),
     ]
     for architecture, built in lock.built.items():
-        lines += ["", f"[{table}.built.{architecture}]", f"abi = {_string(built.abi)}"]
+        lines += ["", f"[{table}.built.{architecture}]", f"abi = {toml.string(built.abi)}"]
         lines += _table(f"{table}.built.{architecture}.tools", built.tools)
         lines += _table(f"{table}.built.{architecture}.archives", built.archives)
     return "\n".join(lines) + "\n"
@@ -121,20 +120,15 @@ def _is_sound(lock: GoLock) -> bool:
 
 
 def _table(name: str, values: Mapping[str, str]) -> list[str]:
-    return ["", f"[{name}]", *(f"{_string(key)} = {_string(value)}" for key, value in sorted(values.items()))]
-
-
-def _string(text: str) -> str:
-    # A JSON string is a TOML basic string, except that DEL must be escaped too.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return ["", f"[{name}]", *(f"{toml.string(key)} = {toml.string(value)}" for key, value in sorted(values.items()))]
 
 
 def _list(items: tuple[str, ...]) -> str:
-    return f"[{', '.join(_string(item) for item in items)}]"
+    return f"[{', '.join(toml.string(item) for item in items)}]"
 
 
 def _text(text: str) -> str:
     """A text of several lines, readable in the lock file, where TOML's literal strings can hold it."""
     if "'''" in text or text.endswith("'") or any((ord(c) < 32 and c not in "\n\t") or c == "\x7f" for c in text):
-        return _string(text)
+        return toml.string(text)
     return f"'''\n{text}'''"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from packaging_tool import toml
 from packaging_tool.errors import BuildError, InputError
 from packaging_tool.golang import localmodule
 from packaging_tool.golang.yamlfile import Reader, Value
@@ -106,7 +107,7 @@ def read(path: Path, root: Path) -> Config:
         module=module,
         description=reader.text(dist.get("description")),
         version=version,
-        tags=tuple(filter(None, re.split(r"[ ,]+", reader.text(dist.get("build_tags"))))),
+        tags=_tags(reader, dist.get("build_tags")),
         scheme=reader.text(resolver.get("default_uri_scheme")),
         collector=collector,
         components=components,
@@ -137,6 +138,15 @@ def _refuse(reader: Reader, top: dict[str, Value], dist: dict[str, Value]) -> No
     resource = dist.get("resource")
     if resource is not None and resource.raw:
         reader.add(resource, "has no equivalent", "write the tags omit_detector_NAME into build_tags")
+
+
+def _tags(reader: Reader, value: Value | None) -> tuple[str, ...]:
+    tags = tuple(filter(None, re.split(r"[ ,]+", reader.text(value))))
+    for tag in tags:
+        # Spec of the go command, "Build constraints".
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9_.]+", tag):
+            reader.add(value, f"{tag!r} is no build tag")
+    return tags
 
 
 def _collector(reader: Reader, components: Sequence[Component]) -> str:
@@ -185,7 +195,14 @@ class _Modules:
 
     def all(self, kind: str, value: Value | None) -> list[Component]:
         """A list of them."""
-        return [found for item in self.reader.items(value) if (found := self.one(kind, item)) is not None]
+        found: dict[str, Component] = {}
+        for item in self.reader.items(value):
+            component = self.one(kind, item)
+            if component is not None and component.package in found:
+                self.reader.add(component.at, f"{component.package} stands here twice", "keep one")
+            elif component is not None:
+                found[component.package] = component
+        return list(found.values())
 
     def one(self, kind: str, value: Value) -> Component | None:
         """One of them, None if it is wrong."""
@@ -268,6 +285,7 @@ def files(config: Config, core: Sequence[str], maintainer: str) -> dict[str, str
             plugins=[(name, c) for name, c in zip(names, outside, strict=True)],
             package_version=package_version,
             sample=sample,
+            text=toml.string,
         ),
     }
     return found | ({"config.yaml": render("go-link/collector.yaml.j2", core=config.name)} if sample else {})

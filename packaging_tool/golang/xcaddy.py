@@ -13,11 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from packaging_tool import toml
 from packaging_tool.errors import BuildError, CommandError, InputError
 from packaging_tool.golang import localmodule
 from packaging_tool.golang.ocb import package_version
 from packaging_tool.golang.toolchain import GOARCH, Toolchain
 from packaging_tool.package.templates import render
+from packaging_tool.project import rules
+from packaging_tool.project.faults import RuleError
 
 CADDY = "github.com/caddyserver/caddy/v2"
 _EXACT = re.compile(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+incompatible)?")
@@ -197,6 +200,10 @@ def files(command: Command, maintainer: str) -> dict[str, str]:
             name = _name(plugin.module, short=False)
         if name in names:
             raise InputError(f"xcaddy: two plugins would be named {name}: {plugin.package} is the second")
+        try:
+            rules.plugin_name(name)
+        except RuleError:
+            raise InputError(f"xcaddy: {plugin.package}: no name for a package can be made of it") from None
         names[name] = plugin
     text = render(
         "go-link/caddy.toml.j2",
@@ -207,6 +214,7 @@ def files(command: Command, maintainer: str) -> dict[str, str]:
         plugins=names,
         package_version=package_version,
         maintainer=maintainer,
+        text=toml.string,
     )
     return {"mkpkgs.toml": text, "Caddyfile": render("go-link/Caddyfile.j2")}
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from packaging_tool.errors import InputError, MkpkgsError, Problem, ProjectError
 from packaging_tool.project.faults import did_you_mean
 
-# Files that people write are far below; a limit on aliases is not needed, since nothing is read twice.
-LARGEST = 1 << 20
+# Files that people write are far below. Values are counted where they stand, so aliases cannot make endless many.
+LARGEST, MOST, DEEPEST = 1 << 20, 50_000, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.problems: list[Problem] = []
+        self._values = 0
 
     def load(self) -> Value:
         """The whole file. Raises InputError, ProjectError, OSError; MkpkgsError if there is no PyYAML."""
@@ -57,8 +58,9 @@ class Reader:
 
         if node is None:
             return Value(None, 1, key)
-        if depth > 20:
-            raise ValueError("nested too deeply")
+        self._values += 1
+        if depth > DEEPEST or self._values > MOST:
+            raise ValueError("nested too deeply, or too many values")
         if isinstance(node, yaml.MappingNode):
             found: dict[str, Value] = {}
             for name, value in node.value:
