@@ -18,8 +18,8 @@ from pathlib import Path
 
 from packaging_tool import toml
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
+from packaging_tool.elf import libraries
 from packaging_tool.errors import BuildError, CommandError, Problem
-from packaging_tool.golang import glibc
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives, Entry
@@ -237,7 +237,9 @@ class _Place:
             if MACHINES.get(machine, machine) != self.architecture:
                 has = MACHINES.get(machine, f"ELF machine {machine}")
                 raise BuildError(f"{what}: {path.name} is a program for {has}, not for {self.architecture}")
-            for family, relations in glibc.relations(self.project.core.targets, f"{what}: {path.name}", path).items():
+            for family, relations in libraries.c_library(
+                self.project.core.targets, f"{what}: {path.name}", path
+            ).items():
                 found[family] = tuple(dict.fromkeys((*found.get(family, ()), *relations)))
         return found
 

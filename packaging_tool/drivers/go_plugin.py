@@ -15,8 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
+from packaging_tool.elf import libraries, machines
 from packaging_tool.errors import BuildError, Problem
-from packaging_tool.golang import author, glibc, lockfile, plugin, resolve, settings
+from packaging_tool.golang import author, lockfile, plugin, resolve, settings
 from packaging_tool.golang import build as building
 from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.lockfile import GoLock
@@ -27,17 +28,6 @@ from packaging_tool.listener import Listener, Silent
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Entry
 from packaging_tool.project.model import Project
-
-# C compilers for other architectures, as Debian names them (GNU triplets).
-_TRIPLETS = {
-    "amd64": "x86_64-linux-gnu",
-    "arm64": "aarch64-linux-gnu",
-    "armhf": "arm-linux-gnueabihf",
-    "i386": "i686-linux-gnu",
-    "ppc64el": "powerpc64le-linux-gnu",
-    "riscv64": "riscv64-linux-gnu",
-    "s390x": "s390x-linux-gnu",
-}
 
 # Both drivers of Go read `[core.go]` and `[plugin.X.go]`.
 SHARED = "go"
@@ -158,14 +148,14 @@ class Driver:
             name: Payload(
                 (_object(project, name, path),),
                 describe(result.modules[f"plugin {name}"]),
-                glibc.relations(project.core.targets, f"plugin {name}", path),
+                libraries.c_library(project.core.targets, f"plugin {name}", path),
             )
             for name, path in result.plugins.items()
         }
         core = Payload(
             (_program(project, result.core),),
             describe(result.modules["core"]),
-            glibc.relations(project.core.targets, project.core.name, result.core),
+            libraries.c_library(project.core.targets, project.core.name, result.core),
         )
         locked = known.with_built(architecture, result.built)
         local = [wanted.local for wanted in request.modules if wanted.local is not None]
@@ -189,7 +179,7 @@ class Driver:
             spec.name: Payload(
                 (_object(project, spec.name, result.plugins[spec.name]),),
                 describe(result.modules[f"plugin {spec.name}"]),
-                glibc.relations(project.core.targets, f"plugin {spec.name}", result.plugins[spec.name]),
+                libraries.c_library(project.core.targets, f"plugin {spec.name}", result.plugins[spec.name]),
             )
             for spec in project.plugins
             if spec.name in result.plugins
@@ -247,7 +237,7 @@ def _compilers(toolchain: Toolchain, architecture: str) -> Toolchain:
     """The toolchain with the C compilers for another architecture than this machine's."""
     if toolchain.tools.name == f"linux_{GOARCH[architecture]}":
         return toolchain
-    compilers = {"CC": f"{_TRIPLETS[architecture]}-gcc", "CXX": f"{_TRIPLETS[architecture]}-g++"}
+    compilers = {"CC": f"{machines.TRIPLETS[architecture]}-gcc", "CXX": f"{machines.TRIPLETS[architecture]}-g++"}
     return replace(toolchain, env={**toolchain.env, **compilers})
 
 

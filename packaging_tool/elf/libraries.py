@@ -90,6 +90,23 @@ def check_targets(what: str, files: Sequence[Object], names: Sequence[str]) -> N
                     )
 
 
+def c_library(chosen: Sequence[str], what: str, path: Path) -> dict[str, tuple[Alternatives, ...]]:
+    """Relations on the C library alone, by format, for a file that needs no other. what: the file, in words.
+
+    Raises BuildError if a target has an older one.
+    """
+    file = Object(path, facts.read(path))
+    version = runtime(file.facts, "GLIBC")
+    if not version:
+        return {}
+    check_targets(what, [file], chosen)
+    mark = "(64bit)" if file.facts.bits == 64 else ""
+    return {
+        "deb": ((Relation("libc6", ">=", version),),),
+        "rpm": ((Relation(f"libc.so.6(GLIBC_{version}){mark}"),),),
+    }
+
+
 def rpm(files: Sequence[Object], private: Iterable[str] = ()) -> tuple[Alternatives, ...]:
     """What rpm's generator makes of the files. private: sonames that come with the packages themselves."""
     found = set()

@@ -94,6 +94,7 @@ def test_a_module_that_cannot_be_loaded_stays_out(server: System, lighttpd: Path
     server.install("lighttpd", *server.plugin("status"))
     server.write("/etc/lighttpd/conf.d/ours.conf", 'status.status-url = "/status"\n')
     server.run("systemctl", "restart", "lighttpd")
+    assert "lighttpd/1.4.69" in ask(server, "http://127.0.0.1:8080/status")
     # The configuration names what nobody has, so no set can be good.
     server.write("/etc/lighttpd/conf.d/wrong.conf", 'server.modules += ("mod_missing")\n')
     said = server.install(*server.plugin("ssi")).stdout

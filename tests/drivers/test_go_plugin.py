@@ -17,8 +17,8 @@ import pytest
 from packaging_tool import targets
 from packaging_tool.drivers.base import Lock, Outcome
 from packaging_tool.drivers.go_plugin import Driver
+from packaging_tool.elf import libraries
 from packaging_tool.errors import BuildError, CommandError, ProjectError
-from packaging_tool.golang import glibc
 from packaging_tool.listener import Silent
 from packaging_tool.package.manifest import File, Manifest
 from packaging_tool.package.templates import render
@@ -351,7 +351,7 @@ def test_files_are_stripped_and_ask_for_no_more_than_the_relations_say(whole: tu
         path.write_bytes(content.read())
         said = subprocess.run(["readelf", "-V", "-S", "-W", path], capture_output=True, text=True, check=True).stdout
         asked = re.findall(r"GLIBC_(2\.[0-9.]+)", said)
-        newest = max(asked, key=glibc.number)
+        newest = max(asked, key=libraries.number)
         assert [str(item.version) for item in payload.depends["deb"][0]] == [newest], name  # type: ignore[union-attr]  # relations only
         assert payload.depends["rpm"][0][0].name == f"libc.so.6(GLIBC_{newest})(64bit)"
         assert ".symtab" not in said and ".debug_info" not in said
