@@ -136,7 +136,10 @@ class Apt(System):
 
     def force(self, package: Path, *, check: bool = True) -> Done:
         self.put(package, f"/root/{package.name}")
-        return self.run("dpkg", "--force-depends", "-i", f"/root/{package.name}", check=check)
+        done = self.run("dpkg", "--force-depends", "-i", f"/root/{package.name}", check=check)
+        # apt takes dpkg's records of the same second and the same length for those that it knows.
+        self.sh("rm -f /var/cache/apt/*pkgcache.bin")
+        return done
 
     def installed(self) -> dict[str, str]:
         shown = self.run(

@@ -134,7 +134,8 @@ class Apt(Family):
     def records(self) -> list[tuple[str, str]]:
         show = "${db:Status-Status} ${Package} ${Version}\n"
         shown = self.machine.run("dpkg-query", "-W", "-f", show, CORE, f"{CORE}-*", check=False).stdout
-        return re.findall(r"(?m)^installed (\S+) (\S+)-1$", shown)
+        # After a removal that was cut off, dpkg leaves the core with a trigger that only another transaction runs.
+        return re.findall(r"(?m)^(?:installed|triggers-pending) (\S+) (\S+)-1$", shown)
 
     def complaints(self) -> str:
         names = [name for name, _ in self.records()]

@@ -222,7 +222,7 @@ freeze() {
         echo "# Plugins of $CORE, for: $TOOL sync FILE"
         awk -F '\t' -v PREFIX="$CORE-plugin-" -v DISABLED="$W/disabled" '
             FILENAME == DISABLED { disabled[$1] = 1; next }
-            index($1, PREFIX) == 1 && $1 != PREFIX "kit" {
+            index($1, PREFIX) == 1 && substr($1, length(PREFIX) + 1) !~ /^(kit|dev|devel)$/ {
                 name = substr($1, length(PREFIX) + 1)
                 print name (name in disabled ? "  # disabled" : "")
             }' "$W/disabled" "$W/packages"

@@ -80,7 +80,7 @@ is_dnf5() {
 
 # Prints names of plugins that could be installed, parted by commas. $1: file with rows of packages.
 plugins_in() {
-    awk -F '\t' -v PREFIX="$CORE-plugin-" 'index($1, PREFIX) == 1 && $1 != PREFIX "kit" {
+    awk -F '\t' -v PREFIX="$CORE-plugin-" 'index($1, PREFIX) == 1 && substr($1, length(PREFIX) + 1) !~ /^(kit|dev|devel)$/ {
         printf "%s%s", n++ ? ", " : "", substr($1, length(PREFIX) + 1)
     }' "$1"
 }
