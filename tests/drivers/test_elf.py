@@ -169,6 +169,26 @@ def test_each_loader_gets_its_own_words(bench: Bench, tmp_path: Path, loader: st
     assert re.sub(r"[0-9a-f]{32}", "DIGEST", text) == expected
 
 
+@pytest.mark.parametrize("kind", ["nginx", "lighttpd", "postgresql"])
+@pytest.mark.parametrize("hostile", ["../bell/bell.so", "/etc/passwd", "a;b.so", "a'b.so", "..", "a b.so", ""])
+def test_a_list_that_leads_elsewhere_is_refused(bench: Bench, tmp_path: Path, kind: str, hostile: str) -> None:
+    """Apply calls the script as root, and who signs a plugin is not who keeps the machine."""
+    bench.edit("mkpkgs.toml", LOADER, f'loader = {{ kind = "{kind}" }}')
+    script = tmp_path / "arrange"
+    script.write_text(Driver().target(bench.project).arrange)
+    (tmp_path / "set/plugins/gong").mkdir(parents=True)
+    (tmp_path / "set/plugins/bell").mkdir()
+    (tmp_path / "set/plugins/bell/bell.so").touch()
+    (tmp_path / "set/loader").mkdir()
+    if "/" not in hostile and hostile.strip("."):
+        (tmp_path / "set/plugins/gong" / hostile).touch()
+    (tmp_path / "set/plugins/gong/loader").write_text(f"{hostile}\n")
+    done = subprocess.run(["dash", script, tmp_path / "set", "gong"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"plugin gong: '{hostile}' is not the name of an object" in done.stderr
+    assert not list((tmp_path / "set/loader").rglob("*.so"))
+
+
 def test_a_changed_module_gets_another_path_where_the_loader_wants_it(bench: Bench, tmp_path: Path) -> None:
     bench.edit("mkpkgs.toml", LOADER, 'loader = { kind = "nginx" }')
     before = arranged(bench.build(), bench.project, tmp_path / "one", "bell").read_text()
