@@ -94,7 +94,7 @@ def build(job: Job, place: Place) -> Result:
     prepare(job, place, abi)
     core = job.folder / "core"
     try:
-        _compile(job, host, ".", core, "exe")
+        _compile(job, host, ".", core, "pie")
     except CommandError as error:
         raise BuildError(f"the core does not build: {error.message}") from error
     job.listener.step(f"link the plugins of {job.core} for {job.architecture}")
@@ -198,7 +198,7 @@ def _prove(job: Job, place: Place, abi: str, plugins: Mapping[str, Path]) -> dic
         plugins=str(trial / "none"), share=str(trial / "share"), config=str(trial / "etc"), variable=place.variable
     )
     program = trial / job.core
-    _compile(job, prepare(job, here, abi, "host-trial"), ".", program, "exe")
+    _compile(job, prepare(job, here, abi, "host-trial"), ".", program, "pie")
     if problem := _problem(job, trial, [], abi, plugins, key):
         raise BuildError(f"the core does not work: {problem}")
     if not job.plugins or not _problem(job, trial, job.plugins, abi, plugins, key):
