@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from packaging_tool import targets, toml
+from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
 from packaging_tool.elf import abi as interface
 from packaging_tool.elf import debug, libraries, loader, machines, problems, tree
@@ -129,7 +130,7 @@ class Driver:
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
         """The payloads to come; the ABI is all zeros where nothing was built yet."""
         built = _read(lock.text).get("built", {}).get(architecture, {})
-        core = Payload((_program(project, None), *map(_planned, project.core_options.files)))
+        core = Payload((_layout.program(project, None), *map(_planned, project.core_options.files)))
         plugins = {
             name: Payload(
                 (
@@ -201,11 +202,6 @@ def _planned(spec: FileSpec) -> Entry:
     """A file of a build to come; a glob has no names yet."""
     name = posixpath.basename(spec.source) if spec.path.endswith("/") else ""
     return Entry(path=posixpath.normpath(spec.path + name), type=spec.type, target=spec.target)
-
-
-def _program(project: Project, path: Path | None) -> Entry:
-    name = project.core.name
-    return Entry(path=f"/usr/lib/{name}/bin/{name}-core", mode=0o755, content=Content(path) if path else None)
 
 
 def _names(project: Project, plugin: str, architecture: str) -> tuple[str, ...]:
@@ -320,7 +316,7 @@ class _Work:
     def core(self) -> Payload:
         program = self._program()
         files = contents.expand(self.root(), self.project.core_options.files)
-        return self._payload(self.project.core.name, (_program(self.project, program), *files))
+        return self._payload(self.project.core.name, (_layout.program(self.project, Content(program)), *files))
 
     def lines(self) -> tuple[str, ...]:
         """What the ABI is the hash of."""

@@ -17,12 +17,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool import toml
+from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
-from packaging_tool.elf import libraries
+from packaging_tool.elf import facts, libraries
 from packaging_tool.errors import BuildError, CommandError, Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
-from packaging_tool.package.model import Alternatives, Entry
+from packaging_tool.package.model import Alternatives
 from packaging_tool.package.templates import render
 from packaging_tool.project.model import Project
 from packaging_tool.run import run
@@ -31,8 +32,6 @@ from packaging_tool.run import run
 LOCK = "lock.toml"
 # What no build reads, whatever the folder.
 IGNORED = (".mkpkgs", ".git", "dist", "__pycache__")
-# e_machine of ELF files (gABI, chapter 4), by Debian's names.
-MACHINES = {3: "i386", 21: "ppc64el", 22: "s390x", 40: "armhf", 62: "amd64", 183: "arm64", 243: "riscv64"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +94,7 @@ class Driver:
         elif plugin is None:
             return ""
         for architecture in project.core.architectures:
-            for name, path in _files(_source(project, plugin, architecture)):
+            for name, path in _layout.files(_source(project, plugin, architecture), IGNORED):
                 digest.update(f"{name} {path.stat().st_mode:o} {Content(path).sha256}\n".encode())
         return digest.hexdigest()
 
@@ -105,9 +104,11 @@ class Driver:
         plugins = {}
         for spec in project.plugins:
             found = place.known(spec.name)
-            files = tuple(_files(found)) if found else ()
-            plugins[spec.name] = Payload(_entries(project, spec.name, files), abi=_abi_of(project, spec.name))
-        made = self._outcome(project, Payload((_core(project, place.known(None)),)), plugins, ())
+            files = tuple(_layout.files(found, IGNORED)) if found else ()
+            plugins[spec.name] = Payload(_layout.plugin(project, spec.name, files), abi=_abi_of(project, spec.name))
+        program = place.known(None)
+        core = Payload((_layout.program(project, Content(program) if program else None),))
+        made = self._outcome(project, core, plugins, ())
         return replace(made, authors={LOCK: Content(lock.text.encode())})
 
     def build(
@@ -116,7 +117,8 @@ class Driver:
         """Run the commands and collect the files."""
         place = _Place(project, architecture, workdir)
         program = place.made(None)
-        core = Payload((_core(project, program),), depends=place.needs(f"the server {program.name}", [program]))
+        needs = place.needs(f"the server {program.name}", [program])
+        core = Payload((_layout.program(project, Content(program)),), depends=needs)
         plugins, failures = self._plugins(project, place, listener)
         made = self._outcome(project, core, plugins, failures)
         return replace(made, authors={LOCK: Content(lock.text.encode())}), lock
@@ -151,13 +153,13 @@ class Driver:
         for spec in project.plugins:
             listener.step(f"collect plugin {spec.name}")
             try:
-                files = tuple(_files(place.made(spec.name)))
+                files = tuple(_layout.files(place.made(spec.name), IGNORED))
                 programs = [path for _, path in files if path.stat().st_mode & stat.S_IXUSR]
                 if not programs:
                     raise BuildError("there is no program among its files", hint="chmod +x the program")
                 needs = place.needs(f"plugin {spec.name}", programs)
                 plugins[spec.name] = Payload(
-                    _entries(project, spec.name, files), depends=needs, abi=_abi_of(project, spec.name)
+                    _layout.plugin(project, spec.name, files), depends=needs, abi=_abi_of(project, spec.name)
                 )
             except CommandError as failed:
                 failures.append(Failure(spec.name, "", failed.output or failed.message))
@@ -228,14 +230,11 @@ class _Place:
         found: dict[str, tuple[Alternatives, ...]] = {}
         for path in programs:
             with path.open("rb") as file:
-                head = file.read(20)
-            if head[:2] == b"#!":
-                continue
-            if head[:4] != b"\x7fELF" or len(head) < 20:
+                if file.read(2) == b"#!":
+                    continue
+            if not facts.is_elf(path):
                 raise BuildError(f"{what}: {path.name} is executable, but neither an ELF program nor a script with #!")
-            machine = int.from_bytes(head[18:20], "little" if head[5] == 1 else "big")
-            if MACHINES.get(machine, machine) != self.architecture:
-                has = MACHINES.get(machine, f"ELF machine {machine}")
+            if (has := facts.read(path).architecture) != self.architecture:
                 raise BuildError(f"{what}: {path.name} is a program for {has}, not for {self.architecture}")
             for family, relations in libraries.c_library(
                 self.project.core.targets, f"{what}: {path.name}", path
@@ -303,31 +302,4 @@ def _source(project: Project, plugin: str | None, architecture: str) -> Path:
     place = (options.source or folder) if options.build else ""
     return project.root / (place or (project.core.program if plugin is None else options.files)).replace(
         "{architecture}", architecture
-    )
-
-
-def _files(source: Path) -> Iterator[tuple[str, Path]]:
-    """Names below source and paths of all files, sorted."""
-    if not source.is_dir():
-        yield source.name, source
-        return
-    for folder, folders, names in os.walk(source):
-        folders[:] = sorted(name for name in folders if name not in IGNORED)
-        for path in sorted(Path(folder) / name for name in names):
-            # A link could point to anything on the machine that builds; a pipe would be read for ever.
-            if not stat.S_ISREG(path.lstat().st_mode):
-                raise BuildError(f"{path} is not a regular file", hint="copy the file there instead")
-            yield path.relative_to(source).as_posix(), path
-
-
-def _core(project: Project, program: Path | None) -> Entry:
-    name = project.core.name
-    return Entry(path=f"/usr/lib/{name}/bin/{name}-core", mode=0o755, content=Content(program) if program else None)
-
-
-def _entries(project: Project, plugin: str, files: Sequence[tuple[str, Path]]) -> tuple[Entry, ...]:
-    root = f"{project.plugins_directory}/{plugin}"
-    return tuple(
-        Entry(path=f"{root}/{name}", mode=0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644, content=Content(path))
-        for name, path in sorted(files)
     )

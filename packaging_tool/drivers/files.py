@@ -7,17 +7,16 @@ on the declared version of a format and on nothing else. A core that still reads
 from __future__ import annotations
 
 import hashlib
-import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging_tool import toml
+from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
-from packaging_tool.errors import BuildError, Problem
+from packaging_tool.errors import Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
-from packaging_tool.package.model import Entry
 from packaging_tool.package.templates import render
 from packaging_tool.project.model import Project
 
@@ -86,22 +85,20 @@ class Driver:
         digest = hashlib.sha256()
         if project.core_options is not None:
             digest.update(_abi(project, project.core_options.format).encode())
+        paths: Iterator[tuple[str, Path]]
         if plugin is None and project.plugin_of is not None:
-            paths = []
+            paths = iter(())
         elif plugin is None:
-            paths = [(a, _program(project, a)) for a in project.core.architectures]
+            paths = ((a, _program(project, a)) for a in project.core.architectures)
         else:
-            paths = _sources(plugin, project.root / project.plugin_options[plugin].source)
+            paths = _layout.files(project.root / project.plugin_options[plugin].source)
         for name, path in paths:
             digest.update(f"{name} {path.stat().st_mode:o} {Content(path).sha256}\n".encode())
         return digest.hexdigest()
 
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
         """The same as build: nothing has to be built."""
-        core = project.core.name
-        program = Entry(
-            path=f"/usr/lib/{core}/bin/{core}-core", mode=0o755, content=Content(_program(project, architecture))
-        )
+        program = _layout.program(project, Content(_program(project, architecture)))
         authors = {LOCK: Content(lock.text.encode())}
         return replace(_outcome(project), core=Payload((program,)), authors=authors)
 
@@ -183,29 +180,7 @@ def _program(project: Project, architecture: str) -> Path:
     return project.root / project.core.program.replace("{architecture}", architecture)
 
 
-def _sources(plugin: str, source: Path) -> list[tuple[str, Path]]:
-    if source.is_dir():
-        found = [(path.relative_to(source).as_posix(), path) for path in source.rglob("*") if not path.is_dir()]
-    else:
-        found = [(source.name, source)]
-    for _, path in found:
-        # A link could point to anything on the machine that builds; its bytes must not end in a package unseen. A pipe
-        # would be read for ever.
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise BuildError(f"plugin {plugin}: {path} is not a regular file", hint="copy the file there instead")
-    return sorted(found)
-
-
 def _payload(project: Project, plugin: str) -> Payload:
     options = project.plugin_options[plugin]
     abi = _abi(project, options.format or project.core_options.format)
-    return Payload(_entries(project, plugin, options.source), abi=abi)
-
-
-def _entries(project: Project, plugin: str, source: str) -> tuple[Entry, ...]:
-    root = f"{project.plugins_directory}/{plugin}"
-    entries = []
-    for name, path in _sources(plugin, project.root / source):
-        mode = 0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644
-        entries.append(Entry(path=f"{root}/{name}", mode=mode, content=Content(path)))
-    return tuple(entries)
+    return Payload(_layout.plugin(project, plugin, _layout.files(project.root / options.source)), abi=abi)

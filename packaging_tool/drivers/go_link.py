@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
 from packaging_tool.errors import BuildError, Problem
 from packaging_tool.golang import author, hostmain, lockfile, resolve, settings
@@ -103,7 +104,7 @@ class Driver:
         job, packages, failed = building.begin(job, compiled=False)
         core_paths, codes = building.parts_of(job, packages)
         built = job.lock.built.get(architecture)
-        core, base = project.core.name, f"/usr/lib/{project.core.name}"
+        base = f"/usr/lib/{project.core.name}"
         modules = building.modules_of(job, packages, core_paths)
         roots = [item.path for item in hostmain.parse(job.lock.main.text()).imports]
         kit = _outline_names(core_paths, {*roots, "runtime"}) + _KIT_FILES
@@ -114,7 +115,7 @@ class Driver:
             )
             for name, code in codes.items()
         }
-        program = Entry(path=f"{base}/bin/{core}-core", mode=0o755)
+        program = _layout.program(project, None)
         described = describe(modules)
         return Outcome(
             built.abi if built else "0" * 64,
@@ -141,9 +142,9 @@ class Driver:
         result = building.build(job)
         describe = settings.Describer(project, request.modules, listener)
         _compare(known, architecture, result.built, listener)
-        core, base = project.core.name, f"/usr/lib/{project.core.name}"
+        base = f"/usr/lib/{project.core.name}"
         modules = describe(result.modules["core"])
-        program = Entry(path=f"{base}/bin/{core}-core", mode=0o755, content=Content(result.core))
+        program = _layout.program(project, Content(result.core))
         plugins = {
             name: Payload(
                 _entries(f"{project.plugins_directory}/{name}", folder),

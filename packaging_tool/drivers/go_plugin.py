@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
 from packaging_tool.elf import libraries, machines
 from packaging_tool.errors import BuildError, Problem
@@ -114,7 +115,7 @@ class Driver:
         built = job.lock.built.get(architecture)
         return Outcome(
             built.abi if built else "0" * 64,
-            Payload((_program(project, None),), describe(building.modules_of(job, packages, core_paths))),
+            Payload((_layout.program(project, None),), describe(building.modules_of(job, packages, core_paths))),
             None,
             {
                 name: Payload(
@@ -153,7 +154,7 @@ class Driver:
             for name, path in result.plugins.items()
         }
         core = Payload(
-            (_program(project, result.core),),
+            (_layout.program(project, Content(result.core)),),
             describe(result.modules["core"]),
             libraries.c_library(project.core.targets, project.core.name, result.core),
         )
@@ -239,11 +240,6 @@ def _compilers(toolchain: Toolchain, architecture: str) -> Toolchain:
         return toolchain
     compilers = {"CC": f"{machines.TRIPLETS[architecture]}-gcc", "CXX": f"{machines.TRIPLETS[architecture]}-g++"}
     return replace(toolchain, env={**toolchain.env, **compilers})
-
-
-def _program(project: Project, path: Path | None) -> Entry:
-    name = project.core.name
-    return Entry(path=f"/usr/lib/{name}/bin/{name}-core", mode=0o755, content=Content(path) if path else None)
 
 
 def _object(project: Project, name: str, path: Path | None) -> Entry:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packaging_tool import targets, toml
+from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import Lock, Outcome, Payload, Target
 from packaging_tool.errors import Problem
 from packaging_tool.listener import Listener
@@ -140,7 +141,7 @@ class _Site:
         core = self.closure(options.requires)
         root = f"/usr/lib/{spec.name}/bin/site"
         entries = self.entries(core, root)
-        program = Entry(path=f"/usr/lib/{spec.name}/bin/{spec.name}-core", mode=0o755, content=self.launcher(entries))
+        program = _layout.program(self.project, self.launcher(entries))
         plugins = {}
         for plugin in self.project.plugins:
             own = self.project.plugin_options[plugin.name]
