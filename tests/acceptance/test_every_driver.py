@@ -13,8 +13,10 @@ broken: an edit that breaks a plugin on the target, and that plugin's name.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -34,6 +36,7 @@ from tests.workspace import Workspace, newest
 pytestmark = pytest.mark.acceptance
 
 SAMPLES = Path(__file__).parent.parent / "samples"
+RPMLINT = Path(__file__).parent.parent.parent / "docs/rpmlint.toml"
 DRIVERS = registry.own("drivers")
 
 
@@ -141,6 +144,24 @@ def apt(sample: Sample, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ap
         assert isinstance(system, Apt)
         system.use()
         yield system
+
+
+def test_lintian_has_nothing_to_say(sample: Sample) -> None:
+    packages = sorted(sample.state("first").dist.rglob("*.deb"))
+    assert len(packages) > len(sample.packages)
+    done = subprocess.run(["lintian", "--fail-on", "error,warning", *packages], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_rpmlint_has_nothing_to_say(sample: Sample, tmp_path: Path) -> None:
+    dist = sample.state("first").dist
+    packages = sorted(dist.rglob("*.rpm"))
+    assert len(packages) > len(sample.packages)
+    # Debian's rpm has its database in the home directory; rpmlint wants to find the key there.
+    env = {**os.environ, "HOME": str(tmp_path)}
+    subprocess.run(["rpmkeys", "--import", dist / f"{sample.core}.asc"], env=env, check=True)
+    done = subprocess.run(["rpmlint", "-c", RPMLINT, *packages], env=env, capture_output=True, text=True)
+    assert " 0 errors, 0 warnings" in done.stdout, done.stdout
 
 
 class TestEveryDriver:
