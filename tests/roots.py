@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -222,21 +222,24 @@ def _bootstrap(path: Path, definition: Definition, sources: str) -> None:
     machine_id.touch()
 
 
-def _install_stub(path: Path, capabilities: tuple[str, ...]) -> None:
-    """Install an empty rpm that provides capabilities. It is made with rpmbuild, which does not know our writer."""
-    build = path / "root/stub"
+def stub_rpm(build: Path, name: str, capabilities: Iterable[str]) -> Path:
+    """An empty rpm that provides capabilities. It is made with rpmbuild, which does not know our writer.
+
+    build: a directory to come.
+    """
     build.mkdir()
     provides = "".join(f"Provides: {capability}\n" for capability in capabilities)
-    (build / "base-stub.spec").write_text(
-        "Name: base-stub\nVersion: 1\nRelease: 1\nSummary: Stands for the base system\nLicense: MIT\n"
+    (build / "stub.spec").write_text(
+        f"Name: {name}\nVersion: 1\nRelease: 1\nSummary: Stands for what is there without an rpm\nLicense: MIT\n"
         f"BuildArch: noarch\n{provides}%description\n%{{summary}}.\n%files\n"
     )
-    subprocess.run(
-        ["rpmbuild", "--quiet", "-bb", "--define", f"_topdir {build}", str(build / "base-stub.spec")],
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
-    inside = "/root/stub/RPMS/noarch/base-stub-1-1.noarch.rpm"
+    command = ["rpmbuild", "--quiet", "-bb", "--define", f"_topdir {build}", str(build / "stub.spec")]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    return build / f"RPMS/noarch/{name}-1-1.noarch.rpm"
+
+
+def _install_stub(path: Path, capabilities: tuple[str, ...]) -> None:
+    build = path / "root/stub"
+    inside = f"/{stub_rpm(build, 'base-stub', capabilities).relative_to(path)}"
     subprocess.run(["chroot", str(path), "rpm", "-i", "--nosignature", inside], check=True, timeout=60)
     shutil.rmtree(build)

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from tests import roots
@@ -13,31 +14,35 @@ from tests import roots
 
 def debian_source(name: str, suite: str = "bookworm") -> Path:
     """The unpacked source of a package. Never change what is in it."""
-    cache = roots.cache_directory() / "sources"
-    place = cache / f"{suite}-{name}"
-    with roots.locked(cache / f"{suite}-{name}.lock"):
-        if not place.exists():
-            making = cache / f"{suite}-{name}-making"
-            shutil.rmtree(making, ignore_errors=True)
-            _apt(making, suite, "source", name)
-            (tree,) = (path for path in making.iterdir() if path.is_dir() and path.name not in ("lists", "archives"))
-            tree.rename(place)
-            shutil.rmtree(making)
-    return place
+
+    def unpacked(making: Path) -> Path:
+        _apt(making, suite, "source", name)
+        (tree,) = (path for path in making.iterdir() if path.is_dir() and path.name not in ("lists", "archives"))
+        return tree
+
+    return _kept(f"{suite}-{name}", unpacked)
 
 
 def debian_files(name: str, suite: str = "bookworm") -> Path:
     """What a package brings, unpacked; nothing is installed. Never change what is in it."""
+
+    def unpacked(making: Path) -> Path:
+        _apt(making, suite, "download", name)
+        (package,) = making.glob("*.deb")
+        subprocess.run(["dpkg-deb", "-x", package, making / "files"], check=True)
+        return making / "files"
+
+    return _kept(f"{suite}-{name}-files", unpacked)
+
+
+def _kept(name: str, make: Callable[[Path], Path]) -> Path:
+    """A directory of the cache, made if it is missing. make: fills a directory and says which one below it counts."""
     cache = roots.cache_directory() / "sources"
-    place = cache / f"{suite}-{name}-files"
-    with roots.locked(cache / f"{suite}-{name}-files.lock"):
+    place, making = cache / name, cache / f"{name}-making"
+    with roots.locked(cache / f"{name}.lock"):
         if not place.exists():
-            making = cache / f"{suite}-{name}-files-making"
             shutil.rmtree(making, ignore_errors=True)
-            _apt(making, suite, "download", name)
-            (package,) = making.glob("*.deb")
-            subprocess.run(["dpkg-deb", "-x", package, making / "files"], check=True)
-            (making / "files").rename(place)
+            make(making).rename(place)
             shutil.rmtree(making)
     return place
 
@@ -49,11 +54,8 @@ def _apt(place: Path, suite: str, *command: str) -> None:
     (place / "status").touch()
     # Of the release alone: mirrors of security updates may have lost what their index still names.
     mirrors = re.findall(rf"(?m)^deb (\S+) {suite} main$", roots.debian_sources(suite))
-    entries = [
-        f"{kind} {mirror} {suite} main\n"
-        for mirror in mirrors or ["http://deb.debian.org/debian"]
-        for kind in ("deb", "deb-src")
-    ]
+    assert mirrors, f"no mirror of Debian's {suite} is known from /etc/apt"
+    entries = [f"{kind} {mirror} {suite} main\n" for mirror in mirrors for kind in ("deb", "deb-src")]
     (place / "sources.list").write_text("".join(entries))
     settings = (
         f'Dir::Etc::SourceList "{place}/sources.list";\nDir::Etc::SourceParts "/dev/null";\n'

@@ -20,6 +20,7 @@ from packaging_tool.drivers.go_link import Driver
 from packaging_tool.golang.build import FLAGS
 from packaging_tool.listener import Silent
 from packaging_tool.project.loader import load
+from tests.acceptance.conftest import NOT_SHOWN
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "caddy"
 PLUGINS = ("acmeserver", "cors", "fastcgi", "files", "git", "l4", "requestbody", "tracing")
@@ -123,7 +124,7 @@ def test_linked_program_is_byte_for_byte_what_go_build_makes(caddy: Caddy, archi
     kit = caddy.workdir / architecture / "kit"
     if architecture != "amd64":
         if shutil.which("qemu-aarch64-static") is None:
-            pytest.skip("no qemu-aarch64-static to run the kit's tools")
+            pytest.skip(f"{NOT_SHOWN}there is no qemu-aarch64-static to run the kit's tools")
         kit = shutil.copytree(kit, caddy.root / f"kit-{architecture}", copy_function=os.link)
         # The kernel starts foreign programs through binfmt_misc only where somebody registered them.
         for tool in (kit / "compile", kit / "link"):

@@ -103,19 +103,8 @@ def provide_libraries(system: System, dist: Path) -> None:
         )
         asked |= {line for line in done.stdout.splitlines() if re.match(r"lib\S+\.so", line)}
     assert "libc.so.6(GLIBC_2.34)(64bit)" in asked
-    build = system.root.with_name("stub")
-    build.mkdir()
-    provides = "".join(f"Provides: {name}\n" for name in sorted(asked))
-    (build / "stub.spec").write_text(
-        "Name: libraries\nVersion: 1\nRelease: 1\nSummary: Stands for libraries\nLicense: MIT\nBuildArch: noarch\n"
-        f"{provides}%description\n%{{summary}}.\n%files\n"
-    )
-    subprocess.run(
-        ["rpmbuild", "--quiet", "-bb", "--define", f"_topdir {build}", str(build / "stub.spec")],
-        check=True,
-        capture_output=True,
-    )
-    system.put(build / "RPMS/noarch/libraries-1-1.noarch.rpm", "/root/libraries.rpm")
+    stub = roots.stub_rpm(system.root.with_name("stub"), "libraries", sorted(asked))
+    system.put(stub, "/root/libraries.rpm")
     system.run("rpm", "-i", "--nosignature", "/root/libraries.rpm")
 
 

@@ -112,6 +112,18 @@ def test_reload_is_used_where_the_program_stays_the_same(server: Server) -> None
     assert "restarted demo.service, since a reload cannot bring it" in install(server, other_unit["demo"])
 
 
+def test_a_server_that_is_not_ours_to_restart_takes_plugins_at_its_next_start(server: Server) -> None:
+    target = Target(tree=True, restarts=False)
+    built = server.build(plugins=PLUGINS, unit=RELOADS, program=packages.TREE.encode(), target=target)
+    install(server, built["demo"], built["demo-plugin-git"])
+    assert "; demo.service takes them at its next start" in install(server, built["demo-plugin-cors"])
+    assert server.starts() == ["1.0 with: git"]
+    assert "RELOADED" not in server.machine.sh("journalctl -u demo -o cat")
+    server.machine.run("systemctl", "restart", "demo")
+    assert server.starts()[1:] == ["1.0 with: cors git"]
+    assert server.status() == 0
+
+
 def test_a_reload_that_fails_brings_the_old_set_back(server: Server) -> None:
     unit = {"ExecReload": "/bin/sh -c '[ ! -e /usr/lib/demo/bin/serving/plugins/cors ]'"}
     built = server.build(plugins=PLUGINS, unit=unit, program=packages.TREE.encode(), target=Target(tree=True))

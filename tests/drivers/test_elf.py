@@ -22,6 +22,7 @@ from packaging_tool.formats.rpm import Format as Rpm
 from packaging_tool.listener import Silent
 from packaging_tool.project.loader import load
 from packaging_tool.project.model import Project
+from tests.drivers.sample import Sample
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "tiny-elf"
 PLUGINS = "/usr/lib/chime/plugins"
@@ -43,21 +44,10 @@ pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="shared obje
 
 
 @dataclass
-class Bench:
-    """A copy of the sample to change, and a place to build it."""
+class Bench(Sample):
+    """said: warnings."""
 
-    root: Path
-    workdir: Path
     said: list[str]
-
-    @property
-    def project(self) -> Project:
-        return load(self.root / "mkpkgs.toml")
-
-    def edit(self, name: str, old: str, new: str) -> None:
-        text = (self.root / name).read_text()
-        assert old in text
-        (self.root / name).write_text(text.replace(old, new))
 
     def build(self) -> Outcome:
         bench = self

@@ -83,19 +83,19 @@ look_for_rights() {
     fi
 }
 
-# shellcheck disable=SC2317
+# shellcheck disable=SC2317 # mend calls it by name
 take_back() {
     chown -h root "$1" || return 1
     chmod go-w,a-st "$1"
 }
 
-# shellcheck disable=SC2317
+# shellcheck disable=SC2317 # mend calls it by name
 make_plugins_directory() {
     mkdir -p "$PLUGINS" || return 1
     close_plugins_directory
 }
 
-# shellcheck disable=SC2317
+# shellcheck disable=SC2317 # mend calls it by name
 close_plugins_directory() {
     chown "root:$GROUP" "$PLUGINS" || return 1
     chmod u=rwx,g=rx,o=,a-st "$PLUGINS"
@@ -129,7 +129,7 @@ look_for_disabled() {
     done <"$W/disabled"
 }
 
-# shellcheck disable=SC2317
+# shellcheck disable=SC2317 # mend calls it by name
 forget_disabled() {
     store_disabled "$(without "$(sed 's/#.*//' "$DISABLED" | tr '\n' ' ')" "$1")"
 }
@@ -204,7 +204,7 @@ apply_is_due() {
 }
 
 # A process of its own: `set -e` does not hold in what a condition calls, and apply relies on it.
-# shellcheck disable=SC2317
+# shellcheck disable=SC2317 # mend calls it by name
 apply_apart() {
     exec 9>&-
     {{ l.tool }} apply

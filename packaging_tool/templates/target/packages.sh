@@ -129,7 +129,7 @@ run_dnf() {
     *) set -- ;;
     esac
     set -- dnf "$@" --setopt=clean_requirements_on_remove=False
-    # shellcheck disable=SC2046
+    # shellcheck disable=SC2046 # as above
     if [ -z "$remove" ]; then
         (ask_person "$@" install $(packages_of "$install"))
     elif [ -z "$install" ]; then
