@@ -61,25 +61,25 @@ copy_payloads() {
 }
 
 # Verifies the payloads: where they lie if nothing is to be made of them, else as private copies; the kit under a seal
-# where that tells of each write. Out: $KIT_USED, $SEALED.
+# where that tells of each write. Out: $KIT_USED, $SEALED, and $KIT_WORD for check_files.
 verify_payloads() {
-    kit=with-kit
+    KIT_WORD=with-kit
     KIT_USED=$KIT
     SEALED=no
     if ! any_plugin; then
         # Nobody needs the kit now.
-        kit=without-kit
+        KIT_WORD=without-kit
         sed -i "/^kit$TAB/d" "$W/refused"
     fi
     resolve
     if current "$(set_id)" >/dev/null; then
-        check_files "$kit" "$KIT" "$PLUGINS"
+        check_files "$KIT_WORD" "$KIT" "$PLUGINS"
     else
-        if [ "$kit" = with-kit ] && [ -d "$KIT" ]; then
+        if [ "$KIT_WORD" = with-kit ] && [ -d "$KIT" ]; then
             if seal; then SEALED=yes; else copy_kit; fi
         fi
         copy_payloads plugins
-        check_files "$kit" "$KIT_USED" "$W/plugins"
+        check_files "$KIT_WORD" "$KIT_USED" "$W/plugins"
     fi
     resolve
 }
@@ -97,7 +97,7 @@ mend_seal() {
     rm -rf "${W:?}/set" "$W/tmp" "$W/plugins"
     copy_kit
     copy_payloads plugins
-    check_files "$kit" "$KIT_USED" "$W/plugins"
+    check_files "$KIT_WORD" "$KIT_USED" "$W/plugins"
     resolve
     print_refusals
     if [ -s "$W/fatal" ]; then fail '' ''; fi
