@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from threading import BoundedSemaphore
 
 from packaging_tool.errors import CommandError, SigningError
 from packaging_tool.run import run
@@ -30,10 +31,13 @@ PREFIX = "mkpkgs-gpg-"
 # The private keyring lives for minutes in a directory of our own, and its agent would count to 100 ms for each of
 # hundreds of signatures.
 AGENT = "s2k-count 65536\nallow-loopback-pinentry\n"
+# gpg's agent computes one signature at a time; a second one lets a program start meanwhile, more gain nothing. Each
+# takes a part of the agent's locked memory, and eight with RSA at once exhaust it.
+AT_ONCE = 2
 
 
 class GpgSigner:
-    """A signer over one key. Methods may be called from several threads; gpg's agent does the queueing.
+    """A signer over one key. Methods may be called from several threads, and wait for each other.
 
     home: the keyring's directory, None for the user's own. selector: fingerprint of the key. time: of signatures,
     seconds since 1970; where the key is younger, its creation is taken, since no verifier accepts a signature that is
@@ -44,6 +48,7 @@ class GpgSigner:
         self._home = home
         self._name = name or f"the key {selector}"
         self._passphrase = passphrase
+        self._turn = BoundedSemaphore(AT_ONCE)
         listing = _gpg(home, None, ["--with-colons", "--list-secret-keys", selector], check=False).decode()
         found = _first_key(listing, "sec")
         if found is None:
@@ -77,7 +82,9 @@ class GpgSigner:
         while int(time.time()) == self._time:
             time.sleep(0.02)
         moment = ["--faked-system-time", f"{self._time}!"]
-        return self._gpg("--digest-algo", "SHA512", *moment, "--local-user", self.fingerprint, *options, stdin=data)
+        arguments = ["--digest-algo", "SHA512", *moment, "--local-user", self.fingerprint, *options]
+        with self._turn:
+            return self._gpg(*arguments, stdin=data)
 
     def _gpg(self, *arguments: str, stdin: bytes = b"") -> bytes:
         return _gpg(self._home, self._passphrase, arguments, stdin=stdin, name=self._name)

@@ -96,9 +96,11 @@ def test_a_signature_is_never_older_than_its_key(key: tuple[bytes, bytes, str], 
 
 
 def test_many_threads_sign_at_once(signer: gpg.GpgSigner) -> None:
-    alone = [signer.detached(bytes([number])) for number in range(8)]
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(signer.detached, (bytes([number]) for number in range(8)))) == alone
+    """Machines with many cores do; the locked memory of gpg's agent holds few RSA operations."""
+    texts = [bytes([number]) for number in range(48)]
+    alone = [signer.detached(text) for text in texts[:8]]
+    with ThreadPoolExecutor(24) as pool:
+        assert list(pool.map(signer.detached, texts))[:8] == alone
 
 
 def test_rpm_takes_the_public_key(signer: gpg.GpgSigner, tmp_path: Path) -> None:
