@@ -48,14 +48,16 @@ def beside(path: Path) -> Iterator[BinaryIO]:
     It is not synced: who writes many files calls `sync_files` once for all of them. Raises OSError; path is as it was
     then, and also after an error within the block.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    # A thousand packages come this way: plain texts take half of the time of paths.
+    directory, name = os.path.split(path)
+    part = os.path.join(directory, f".{name}.{secrets.token_hex(4)}")  # noqa: PTH118
     try:
-        with part.open("x+b") as file:
+        with open(part, "x+b") as file:  # noqa: PTH123
             os.fchmod(file.fileno(), 0o644)
             yield file
-        part.replace(path)
+        os.rename(part, path)  # noqa: PTH104
     except BaseException:
-        part.unlink(missing_ok=True)
+        Path(part).unlink(missing_ok=True)
         raise
 
 

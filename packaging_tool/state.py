@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -97,19 +97,18 @@ def stamps(output: Path) -> dict[str, str]:
 
 def digest(parts: Iterable[str]) -> str:
     """One hash over texts, in which no two lists of texts look alike."""
-    hashed = hashlib.sha256()
-    for part in parts:
-        # Paths that are not UTF-8 are in Python's texts as surrogates.
-        encoded = part.encode(errors="surrogateescape")
-        hashed.update(f"{len(encoded)}:".encode() + encoded)
-    return hashed.hexdigest()
+    # Paths that are not UTF-8 are in Python's texts as surrogates.
+    encoded = [part.encode(errors="surrogateescape") for part in parts]
+    return hashlib.sha256(b"".join([b"%d:%b" % (len(part), part) for part in encoded])).hexdigest()
 
 
 def fingerprint(package: Package) -> str:
     """Hash of all that stands in a package; format, key and program version shape the file too."""
     parts = []
     for name in (slot for slot in package.__slots__ if slot != "entries"):
-        parts.append(f"{name}={getattr(package, name)!r}")
+        value = getattr(package, name)
+        # Packages of a release share most of it, and a module's license may be long.
+        parts.append(f"{name}={_spelled(value) if isinstance(value, tuple) else repr(value)}")
     # The package for authors stays as it was when its ABI came out; plain files in the repository follow the plugins.
     lasting = package.kind == "authors"
     for entry in package.entries if not lasting else ():
@@ -118,6 +117,9 @@ def fingerprint(package: Package) -> str:
         parts.append(f"{entry.path} {kind} {content}")
     parts += [entry.path for entry in package.entries if lasting and entry.path.endswith("/core.toml")]
     return digest(parts)
+
+
+_spelled = lru_cache(maxsize=64)(repr)
 
 
 @cache

@@ -25,7 +25,9 @@ gawk /usr/bin/gawk the awk of rpm systems
 gcc-aarch64-linux-gnu /usr/bin/aarch64-linux-gnu-gcc builds Go plugins for arm64
 git /usr/bin/git the git plugin of the example
 gnupg /usr/bin/gpg signs repositories
+libarchive-tools /usr/bin/bsdtar judge of packages, as libarchive reads them
 libc6-dev-arm64-cross /usr/aarch64-linux-gnu/include/stdio.h the C library that they are built for
+libdeflate0 /usr/share/doc/libdeflate0 runs our own packages
 lintian /usr/bin/lintian judge of .deb files
 mmdebstrap /usr/bin/mmdebstrap makes the systems to install into
 openssl /usr/bin/openssl judge of signatures

@@ -4,9 +4,7 @@ Such a file (a body) is compressed without regard to what stands before it in an
 any. Between bodies an archive has stretches: headers, padding, small files. Whether bodies are shared depends on the
 package alone, so a package has the same bytes whoever asks for it and in which order.
 
-gzip: the archive is one deflate stream; stretches and bodies end at a byte and do not refer back over their start.
-
-zstd, several frames (rpm): stretches and bodies are frames of their own.
+gzip, and zstd of several frames (rpm): stretches and bodies are members or frames of their own.
 
 zstd, one frame (dpkg reads no further than the first): blocks of the bodies' frames are put into one frame. What a
 block takes from the ones before it are tables, which the first block of a body never does, and the last three match
@@ -126,9 +124,7 @@ def _pack(pieces: Iterable[compress.Bytes | Content], into: _Archive) -> Iterato
 
 def _archive(spec: str, shelf: _Shelf, *, one_frame: bool) -> _Archive:
     method, level = compress.parse(spec)
-    if method == "gzip":
-        return _Gzip(spec, shelf)
-    return _Frame(spec, level, shelf) if one_frame else _Frames(spec, shelf)
+    return _Frame(spec, level, shelf) if method == "zstd" and one_frame else _Frames(spec, shelf)
 
 
 class _Shelf:
@@ -183,8 +179,7 @@ def _packed(content: Content, spec: str, shelf: _Shelf) -> _Packed:
         method, level = compress.parse(spec)
         if method == "zstd" and content.size <= BODY:
             return shelf.put([compress.zstd(level, b"".join(content.verified()))])
-        stream = compress.deflater(spec) if method == "gzip" else compress.compressor(spec, content.size)
-        return shelf.put(_through(stream, content))
+        return shelf.put(_through(compress.compressor(spec, content.size), content))
 
     return content.once(spec, make)
 
@@ -228,29 +223,8 @@ class _Plain:
         yield self._stream.finish()
 
 
-class _Gzip:
-    """One gzip member."""
-
-    def __init__(self, spec: str, shelf: _Shelf) -> None:
-        self._spec, self._shelf = spec, shelf
-        self._stream = compress.gzip_stream(spec)
-
-    def update(self, data: compress.Bytes) -> Iterable[bytes]:
-        yield self._stream.update(data)
-
-    def body(self, content: Content) -> Iterable[bytes]:
-        packed = _packed(content, self._spec, self._shelf)
-        yield self._stream.flush()
-        for piece in content.verified():
-            self._stream.inserted(piece)
-        yield from packed.pieces()
-
-    def finish(self) -> Iterable[bytes]:
-        yield self._stream.finish()
-
-
 class _Frames:
-    """A zstd frame for each stretch and each body."""
+    """Frames or members of their own for each stretch and each body."""
 
     def __init__(self, spec: str, shelf: _Shelf) -> None:
         self._spec, self._shelf = spec, shelf
@@ -258,7 +232,8 @@ class _Frames:
 
     def update(self, data: compress.Bytes) -> Iterable[bytes]:
         if self._stretch is None:
-            self._stretch = _Stretch(compress.parse(self._spec)[1])
+            method, level = compress.parse(self._spec)
+            self._stretch = _Stretch(level) if method == "zstd" else compress.compressor(self._spec)
         yield self._stretch.update(data)
 
     def body(self, content: Content) -> Iterable[bytes]:

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from packaging_tool import targets
 from packaging_tool.errors import PackageError
+from packaging_tool.package import libdeflate
 
 _of_thread = threading.local()
 
@@ -28,17 +29,15 @@ SUFFIXES = {"gzip": ".gz", "xz": ".xz", "zstd": ".zst", "none": ""}
 # Data is cut here whatever the caller's pieces are, so that the result depends on the data alone. 1 MiB keeps two
 # cores busy from 2 MiB on and costs less than a thousandth in size.
 BLOCK = 1 << 20
-# Deflate looks back this far: what a block needs of the one before it (RFC 1951, 3.2).
-WINDOW = 1 << 15
 # Dictionary of each level of xz(1); a block of three times that is what `xz -T` takes too.
 XZ_DICTIONARIES = tuple(size << 10 for size in (256, 1024, 2048, 4096, 4096, 8192, 8192, 16384, 32768, 65536))
 # zstd makes other bytes with worker threads than without, so level and length of the data choose, never the machine.
 # Up to level 9 threads are not worth it: 460 MB took 28 MB of memory with one and 197 MB with two, and came out larger.
 ZSTD_THREADS_FROM = 16 << 20
 ZSTD_THREADS_FROM_LEVEL = 10
-# Data that a sample calls noise (images, compressed files) is stored: deflate takes as long for it as for text.
+# Data that a sample calls noise (images, compressed files) is stored: deflate takes as long for it as for text. In less
+# than a part, looking for noise takes as long as it saves.
 PART = 1 << 15
-SHORTEST_PART = 1 << 13
 SAMPLE = 1 << 10
 # So many of the 256 bytes at least are in a sample of noise; 251 is what to expect.
 DIVERSE = 236
@@ -77,7 +76,7 @@ def compressor(spec: str, size: int | None = None) -> Compressor:
     """
     method, level = parse(spec)
     if method == "gzip":
-        return Gzip(level)
+        return _Gzip(level)
     if method == "xz":
         return _Xz(level, size)
     if method == "zstd":
@@ -95,16 +94,6 @@ def zstd(level: int, data: Bytes) -> bytes:
     if level not in known:
         known[level] = zstandard.ZstdCompressor(level=level)
     return known[level].compress(data)
-
-
-def gzip_stream(spec: str) -> Gzip:
-    """A gzip stream that can take data that is deflated already."""
-    return Gzip(parse(spec)[1])
-
-
-def deflater(spec: str) -> Compressor:
-    """A stream of bare deflate data for `Gzip.inserted`; it has no last block."""
-    return _Deflate(parse(spec)[1])
 
 
 def gzip(data: bytes) -> bytes:
@@ -182,68 +171,23 @@ class _Blocks(ABC):
         """What goes into the stream for the last block, packed or not, and for its end."""
 
 
-class Gzip(_Blocks):
-    """One gzip member (RFC 1952) made of blocks that are deflated side by side, as pigz does it.
-
-    Each block but the last ends with a sync flush on a byte boundary and starts with the data before it as
-    dictionary, so that the blocks joined are one deflate stream.
-    """
+class _Gzip(_Blocks):
+    """Gzip members (RFC 1952, 2.2: a file is a series of members), made side by side."""
 
     def __init__(self, level: int) -> None:
         super().__init__(BLOCK, 2 * _cores())
         self._level = level
-        self._crc = 0
-        self._size = 0
-        self._window = b""
-        extra = {1: b"\x04", 9: b"\x02"}.get(level, b"\x00")
-        self._head = b"\x1f\x8b\x08\x00\x00\x00\x00\x00" + extra + b"\x03"
-
-    def update(self, data: Bytes) -> bytes:
-        self._crc = zlib.crc32(data, self._crc)
-        self._size += len(data)
-        return super().update(data)
-
-    def flush(self) -> bytes:
-        """All so far, up to the end of a byte; what comes then does not refer back to it."""
-        # Here, while the others pack theirs: all must be there at the end.
-        last = _deflate(bytes(self._pending), self._window, self._level, False) if self._pending else b""
-        parts = [job.result() for job in self._jobs]
-        self._pending.clear()
-        self._jobs.clear()
-        self._window = b""
-        return self._part(b"".join((*parts, last)))
-
-    def inserted(self, data: Bytes) -> None:
-        """Take data into the check sum that the caller puts into the stream as bare deflate data, after `flush`."""
-        self._crc = zlib.crc32(data, self._crc)
-        self._size += len(data)
+        self._empty = True
 
     def _submit(self, block: bytes) -> Future[bytes]:
-        job = _pool().submit(_deflate, block, self._window, self._level, False)
-        self._window = block[-WINDOW:]
-        return job
+        return _pool().submit(_gzip, block, self._level)
 
     def _part(self, packed: bytes) -> bytes:
-        head, self._head = self._head, b""
-        return head + packed
+        self._empty = False
+        return packed
 
     def _end(self, block: bytes) -> bytes:
-        trailer = struct.pack("<II", self._crc, self._size & 0xFFFFFFFF)
-        return self._part(_deflate(block, self._window, self._level, True)) + trailer
-
-
-class _Deflate(Gzip):
-    """Neither header nor trailer."""
-
-    def __init__(self, level: int) -> None:
-        super().__init__(level)
-        self._head = b""
-
-    def update(self, data: Bytes) -> bytes:
-        return _Blocks.update(self, data)
-
-    def finish(self) -> bytes:
-        return self.flush()
+        return _gzip(block, self._level) if block or self._empty else b""
 
 
 class _Xz(_Blocks):
@@ -308,44 +252,27 @@ def _numbers(data: bytes, count: int) -> bytes:
     return data[:end]
 
 
-def _deflate(block: bytes, window: bytes, level: int, last: bool) -> bytes:
-    """Raw deflate data for a block; window is the data before it. Stretches of noise become stored blocks."""
-    made: list[bytes] = []
-    # A small file is noise and text in shorter stretches than a large one.
-    part = min(PART, max(SHORTEST_PART, len(block) // 4))
-    kinds = [_is_noise(block, start, part) for start in range(0, len(block), part)] or [False]
-    if last and kinds[-1]:
-        kinds.append(False)  # an empty end, since that is how deflate says that it ends
-    start = 0
-    for noise, parts in groupby(kinds):
-        end = min(start + part * len(list(parts)), len(block))
-        if noise:
-            made += (_stored(block[at : min(at + PART, end)]) for at in range(start, end, PART))
-            # No text is found again in noise.
-            window = b""
-        else:
-            mode = zlib.Z_FINISH if last and end == len(block) else zlib.Z_SYNC_FLUSH
-            arguments = (level, zlib.DEFLATED, -15, 8, zlib.Z_DEFAULT_STRATEGY)
-            packer = zlib.compressobj(*arguments, window) if window else zlib.compressobj(*arguments)
-            made += (packer.compress(block[start:end]), packer.flush(mode))
-        start = end
+def _gzip(block: bytes, level: int) -> bytes:
+    """Gzip members for a block. Stretches of noise are stored."""
+    kinds = [_is_noise(block, start) for start in range(0, len(block), PART)] if len(block) > PART else []
+    if not any(kinds):
+        return libdeflate.member(block, level)
+    made, start = [], 0
+    with memoryview(block) as view:
+        for noise, parts in groupby(kinds):
+            end = min(start + PART * len(list(parts)), len(block))
+            made.append(libdeflate.member(view[start:end], 0 if noise else level))
+            start = end
     return b"".join(made)
 
 
-def _stored(data: bytes) -> bytes:
-    """A stored block that begins at a byte (RFC 1951, 3.2.4)."""
-    return struct.pack("<BHH", 0, len(data), len(data) ^ 0xFFFF) + data
-
-
-def _is_noise(block: bytes, start: int, part: int) -> bool:
+def _is_noise(block: bytes, start: int) -> bool:
     """Whether a part of a block looks as if it cannot be compressed: nearly all bytes occur, and a sample stays."""
     sample = block[start : start + SAMPLE]
     if len(sample) < SAMPLE or len(set(sample)) < DIVERSE:
         return False
-    middle = block[start + part // 2 : start + part // 2 + part // 8]
-    # With a smaller memory level it would end a block every 1024 bytes, which takes three times as long.
-    packer = zlib.compressobj(1, zlib.DEFLATED, -12, 7)
-    return len(middle) == part // 8 and len(packer.compress(middle)) + len(packer.flush()) >= len(middle)
+    middle = block[start + PART // 2 : start + PART // 2 + PART // 8]
+    return len(middle) == PART // 8 and len(libdeflate.member(middle, 1)) >= len(middle)
 
 
 @cache

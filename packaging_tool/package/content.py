@@ -130,6 +130,8 @@ class Content:
         return self._digest()[1]
 
     def _digest(self) -> tuple[str, str]:
+        if self._digests is not None:
+            return self._digests
         with self._lock:
             if self._digests is None:
                 hashes: tuple[Callable[[bytes | memoryview], None], ...]

@@ -69,6 +69,19 @@ def test_dpkg_and_rpm_unpack_what_went_in(spec: str, data: dict[str, bytes], tmp
             assert (tmp_path / root / path[1:]).read_bytes() == content, (root, path)
 
 
+def test_libarchive_reads_an_archive_of_many_members(data: dict[str, bytes], tmp_path: Path) -> None:
+    """reprepro and file managers read packages with it; gzip's members are the blocks of a large file."""
+    as_deb, as_rpm = written(package("gzip", data), tmp_path / "out")
+    subprocess.run(["bsdtar", "xf", as_deb.path, "data.tar.gz"], cwd=tmp_path, check=True)
+    assert (tmp_path / "data.tar.gz").read_bytes().count(b"\x1f\x8b\x08") > 5
+    for archive in (tmp_path / "data.tar.gz", as_rpm.path):
+        root = tmp_path / f"{archive.suffix}.root"
+        root.mkdir()
+        subprocess.run(["bsdtar", "xf", archive], cwd=root, check=True)
+        for path, content in data.items():
+            assert (root / path[1:]).read_bytes() == content, (archive, path)
+
+
 def test_rpm_installs_it(data: dict[str, bytes], tmp_path: Path) -> None:
     _, made = written(package("zstd:3", data), tmp_path / "out")
     root = str(tmp_path / "root")

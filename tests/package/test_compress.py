@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from packaging_tool.errors import PackageError
-from packaging_tool.package import compress
+from packaging_tool.errors import BuildError, PackageError
+from packaging_tool.package import compress, libdeflate
 
 READERS = {
     "gzip": ["gzip", "-dc"],
@@ -116,3 +116,21 @@ def test_gzip_stores_noise_between_text() -> None:
     assert subprocess.run(READERS["gzip"], input=made, capture_output=True, check=True).stdout == data
     assert len(made) < 1.01 * len(zlib.compress(data, 6))
     assert noise[compress.PART : 2 * compress.PART] in made
+
+
+@pytest.mark.parametrize("level", [0, 1, 6, 9])
+@pytest.mark.parametrize("length", [0, 1, 70_000])
+def test_the_shared_library_makes_what_the_module_makes(level: int, length: int) -> None:
+    """A distribution has the library and no module of Python's; it may have another version, and then other bytes."""
+    data = sample(length)
+    made = libdeflate._of_library()(memoryview(data), level)
+    assert subprocess.run(READERS["gzip"], input=made, capture_output=True, check=True).stdout == data
+    assert len(made) < 1.02 * len(libdeflate.member(data, level))
+    assert made[3:8] == bytes(5), "a flag or a time in the header"
+
+
+def test_without_libdeflate_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libdeflate, "LIBRARY", "libdeflate.so.none")
+    with pytest.raises(BuildError, match="gzip needs libdeflate") as caught:
+        libdeflate._of_library()
+    assert "pip install deflate" in caught.value.hint
