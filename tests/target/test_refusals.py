@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -376,6 +377,70 @@ def test_an_optional_plugin_that_cannot_be_verified_is_left_out(machine: Machine
     assert "left out: the optional plugin extra" in done.stdout
     assert machine.serves() == ["core", "plugin git"]
     assert machine.tool("status").returncode == 1
+
+
+BREAKS = {"code": "echo cannot start; exit 3\n"}
+
+
+@pytest.mark.parametrize("how", [BREAKS, {"code": "", "unlinkable": ""}], ids=["try", "link"])
+def test_an_optional_plugin_that_breaks_the_set_does_not_keep_the_others_back(
+    machine: Machine, how: dict[str, str]
+) -> None:
+    machine.install("git")
+    machine.install("extra", optional=True)
+    assert machine.tool("apply").returncode == 0
+    machine.install("git", version="2.0-1", files={"code": "echo plugin git 2\n"})
+    machine.install("extra", version="2.0-1", optional=True, files=how)
+    done = machine.tool("apply")
+    assert done.returncode == 0, done.stdout
+    reason = "cannot start" if how is BREAKS else "symbol missing in extra"
+    assert re.search(f"plugin extra: .*{reason}", done.stdout)
+    assert "left out: the optional plugin extra" in done.stdout
+    assert machine.serves() == ["core", "plugin git 2"]
+    assert machine.leftovers() == []
+
+    status = machine.tool("status")
+    assert (status.returncode, reason in status.stdout) == (1, True), status.stdout
+    assert "left out, as they are optional: extra" in status.stdout
+    assert "what is installed is not what serves" not in status.stdout
+
+    machine.install("extra", version="2.1-1", optional=True)
+    assert machine.tool("apply").returncode == 0
+    assert machine.serves() == ["core", "plugin extra", "plugin git 2"]
+    assert machine.tool("status").returncode == 0
+
+
+def test_an_optional_plugin_that_breaks_by_itself_leaves_all_as_it_was(serving: Machine) -> None:
+    serving.install("extra", optional=True, files=BREAKS)
+    done = serving.tool("apply")
+    assert done.returncode == 1
+    assert "the old set goes on serving" in done.stdout
+    assert serving.serves() == ["core", "plugin git"]
+    assert "cannot start" in serving.tool("status").stdout
+
+
+def test_what_needs_an_optional_plugin_that_breaks_stops_the_set(serving: Machine) -> None:
+    serving.install("extra", optional=True, files=BREAKS)
+    serving.install("guard", needs=["extra"])
+    done = serving.tool("apply")
+    assert done.returncode == 1
+    assert "plugin guard: it needs the plugin extra" in done.stdout
+    assert serving.serves() == ["core", "plugin git"]
+
+
+def test_a_plugin_that_is_not_optional_is_never_left_out_with_one_that_is(serving: Machine) -> None:
+    """An auth plugin that breaks on an upgrade: not one request may be answered without it."""
+    serving.install("extra", optional=True)
+    serving.install("auth", files=BREAKS)
+    done = serving.tool("apply")
+    assert done.returncode == 1
+    assert serving.serves() == ["core", "plugin git"]
+    # One that serves already is not to blame, and stays.
+    serving.install("auth")
+    assert serving.tool("apply").returncode == 0
+    serving.install("auth", version="2.0-1", files=BREAKS)
+    assert serving.tool("apply").returncode == 1
+    assert serving.serves() == ["core", "plugin auth", "plugin extra", "plugin git"]
 
 
 def test_optional_counts_only_in_a_manifest_with_a_good_signature(serving: Machine) -> None:

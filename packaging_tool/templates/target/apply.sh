@@ -2,6 +2,10 @@
 
 # Ends apply: the old set stays. $1: reason, or "" if $W/reasons has it. $2: repair.
 fail() {
+    if [ "$REHEARSAL" = yes ]; then
+        [ -z "$1" ] || printf '%s\n  repair: %s\n' "$1" "$2" >"$W/reasons"
+        exit 1
+    fi
     report "$1" "$2"
     exit 1
 }
@@ -94,15 +98,75 @@ mend_seal() {
     [ "$SEALED" = yes ] || return 0
     if seal_holds; then return 0; fi
     SEALED=no
-    rm -rf "${W:?}/set" "$W/tmp" "$W/plugins"
     copy_kit
+    begin_again
+    assemble
+}
+
+# The set is to be made once more, of fresh copies of the plugins.
+begin_again() {
+    rm -rf "${W:?}/set" "$W/tmp" "$W/plugins"
     copy_payloads plugins
     check_files "$KIT_WORD" "$KIT_USED" "$W/plugins"
     resolve
     print_refusals
     if [ -s "$W/fatal" ]; then fail '' ''; fi
     WANTED=$(set_id)
+    NAMES=$(names_of_used)
+}
+
+# Makes the set and tries it. Where that fails with optional plugins that do not serve in this version now, they are left
+# out, and it is done again with the others: what is optional must not keep an update from all others.
+make_set() {
+    optional_newcomers >"$W/newcomers"
+    if [ ! -s "$W/newcomers" ]; then
+        assemble
+        mend_seal
+        try_set
+        return 0
+    fi
+    # Not as a condition: the shell would not stop there at what goes wrong.
+    set +e
+    (
+        set -e
+        REHEARSAL=yes
+        assemble
+        mend_seal
+        try_set
+        printf '%s\n' "$WANTED" >"$W/wanted"
+    )
+    ended=$?
+    set -e
+    if [ "$ended" -eq 0 ]; then
+        WANTED=$(cat "$W/wanted")
+        return 0
+    fi
+    reason=$(sed -n 1p "$W/reasons")
+    repair=$(sed -n 's/^  repair: //p' "$W/reasons" | head -n 1)
+    [ -n "$reason" ] || fail "the step '$STEP' stopped" "what was said before this line tells why; then $TOOL apply"
+    while IFS= read -r name; do
+        refuse "$name" "$reason" "$repair"
+        printf '%s %s\t%s\t%s\n' "$(digest "$W/m/$name.manifest")" "$name" "$reason" "$repair" >>"$W/untaken"
+    done <"$W/newcomers"
+    # The seal was broken, if at all, in the shell that has ended.
+    if [ "$SEALED" = yes ] && ! seal_holds; then
+        SEALED=no
+        copy_kit
+    fi
+    begin_again
+    # Without them it is what serves already.
+    if current "$WANTED" >/dev/null; then fail '' ''; fi
     assemble
+    mend_seal
+    try_set
+}
+
+# Optional plugins of the set that are not in the working one, or in another version.
+optional_newcomers() {
+    recorded "$WORKING/working-set" plugin >"$W/serving-now"
+    awk -F '\t' -v SERVING="$W/serving-now" '
+        FILENAME == SERVING { serves[$0] = 1; next }
+        $4 == "yes" && !(($2 " " $3) in serves) { print $2 }' "$W/serving-now" "$W/used"
 }
 
 # Runs a step of the driver as root. $1: what it does, $2: repair, both for the message. Then the step with its arguments;
@@ -172,6 +236,7 @@ write_working_set() {
         cut -f 2,3 "$W/used" | sed "s/$TAB/ /; s/^/plugin /"
         sed 's/^/left-out /' "$W/left-out"
     } >"$W/set/working-set"
+    if [ -f "$W/untaken" ]; then cp "$W/untaken" "$W/set/untaken"; fi
     running=$(invocation)
     if [ "$running" != - ]; then printf '%s\n%s\n' "$running" "$(last_served)" >"$W/set/restart-due"; fi
 }
@@ -274,9 +339,7 @@ apply() {
     fi
     if [ "$MODE" = boot ]; then leave_rolled_back; fi
     STEP=assemble
-    assemble
-    mend_seal
-    try_set
+    make_set
     STEP=swap
     write_working_set
     swap

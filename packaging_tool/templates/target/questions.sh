@@ -79,10 +79,22 @@ all_plugins_in() {
     cut -f 1 "$1" | grep -vx kit | sort | tr '\n' ' ' | sed 's/ $//; s/ /, /g'
 }
 
+# Refuses the optional plugins that the working set was made without, for what a try told, as long as they are the same.
+refuse_untaken() {
+    [ -f "$WORKING/untaken" ] || return 0
+    while IFS=$TAB read -r which reason repair; do
+        name=${which#* }
+        [ -f "$W/m/$name.manifest" ] || continue
+        if [ "$(digest "$W/m/$name.manifest")" = "${which% *}" ]; then refuse "$name" "$reason" "$repair"; fi
+    done <"$WORKING/untaken"
+    resolve
+}
+
 # Why what serves is not what is installed. $1: `whole` to verify too. Out: $W/problems, rows `plugin TAB reason TAB repair`
 # where `*` stands for everything; $WANTED, the set that the installed plugins make, if they are verified.
 find_problems() {
     WANTED=''
+    refuse_untaken
     # What is disabled is not used, so it does not matter here.
     awk -F '\t' -v DISABLED="$W/disabled" 'FILENAME == DISABLED { skip[$1] = 1; next } !($1 in skip) && !seen[$1]++' \
         "$W/disabled" "$W/refused" >"$W/problems"
