@@ -15,6 +15,7 @@ from pathlib import Path
 from packaging_tool import toml
 from packaging_tool.errors import BuildError, InputError
 from packaging_tool.golang import localmodule
+from packaging_tool.golang.spelling import MODULE_PATH, VERSION
 from packaging_tool.golang.yamlfile import Reader, Value
 from packaging_tool.package.templates import render
 from packaging_tool.project import rules
@@ -30,8 +31,6 @@ _DIST = (
     *("cgo_enabled", "use_absolute_replace_paths", "resource"),
 )
 _PROVIDERS = ("env", "file", "http", "https", "yaml")
-_VERSION = re.compile(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+incompatible)?")
-_PATH = re.compile(r"[A-Za-z0-9_.~+-]+(/[A-Za-z0-9_.~+-]+)+")
 # From this minor version on, the stable modules have that minor version less 94.
 _PAIRED, _BEHIND = 110, 94
 
@@ -174,7 +173,7 @@ def _distribution(reader: Reader, dist: dict[str, Value], collector: str) -> tup
             rule(text or version or "0")
         except RuleError as error:
             reader.add(value, error.what, error.instead)
-    if not _PATH.fullmatch(module) or module.startswith(_COLLECTOR) or module == _COLLECTOR.rstrip("/"):
+    if not MODULE_PATH.fullmatch(module) or module.startswith(_COLLECTOR) or module == _COLLECTOR.rstrip("/"):
         # A local module below the collector's own path would take the place of parts of the collector.
         module = f"example.com/{package or 'otelcol'}"
     return package, version, module
@@ -214,11 +213,11 @@ class _Modules:
         if not gomod:
             self.reader.add(value, "has no gomod", "write gomod: module/path v1.2.3")
             return None
-        if not _PATH.fullmatch(module) or not _VERSION.fullmatch(version):
+        if not MODULE_PATH.fullmatch(module) or not VERSION.fullmatch(version):
             self.reader.add(at, f"{gomod!r} is no module with a version", "write module/path v1.2.3")
             return None
         package = self.reader.text(entry.get("import")) or module
-        if not _PATH.fullmatch(package) or f"{package}/".find(f"{module}/") != 0:
+        if not MODULE_PATH.fullmatch(package) or f"{package}/".find(f"{module}/") != 0:
             self.reader.add(entry["import"], f"{package!r} is no package of {module}")
             return None
         folder = self._folder(entry.get("path"), module)

@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from packaging_tool.errors import BuildError, Problem
 from packaging_tool.golang import licenses, localmodule, lockfile
 from packaging_tool.golang.resolve import Request, Wanted
+from packaging_tool.golang.spelling import IMPORT_PATH, VERSION
 from packaging_tool.golang.toolchain import GOARCH, GoModule, Toolchain
 from packaging_tool.listener import Listener
 from packaging_tool.package.model import Module
@@ -22,8 +23,6 @@ from packaging_tool.project.model import Project
 
 # Variables of the go command that change what is compiled, and their values where the project file is silent.
 _SETTINGS = {"GO386": "sse2", "GOAMD64": "v1", "GOARM": "7", "GOARM64": "v8.0", "GOEXPERIMENT": "", "GOFIPS140": "off"}
-_IMPORT_PATH = re.compile(r"[A-Za-z0-9_.~+-]+(/[A-Za-z0-9_.~+-]+)*")
-_VERSION = re.compile(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+incompatible)?")
 
 
 def check(project: Project, driver: str) -> list[Problem]:
@@ -44,7 +43,7 @@ def check(project: Project, driver: str) -> list[Problem]:
             key = f"core.{driver}.settings.{name}"
             problems.add(key, "is no setting that changes what is compiled", f"use {', '.join(_SETTINGS)}")
     for name, value in sorted(options.variables.items()):
-        if re.search(r"[\"'\n]", value) or "=" in name or not _IMPORT_PATH.fullmatch(name):
+        if re.search(r"[\"'\n]", value) or "=" in name or not IMPORT_PATH.fullmatch(name):
             key = f"core.{driver}.variables.{name}"
             problems.add(key, "cannot be passed to the linker", "no quotes and no line ends, please")
     problems.plugins(driver)
@@ -81,9 +80,9 @@ class Problems:
                 self.add(key, error.message, error.hint)
             return
         path, _, given = text.partition("@")
-        if not _IMPORT_PATH.fullmatch(path):
+        if not IMPORT_PATH.fullmatch(path):
             self.add(key, f"{path!r} is no module path", "write path@version or ./folder")
-        elif not _VERSION.fullmatch(given or version):
+        elif not VERSION.fullmatch(given or version):
             self.add(key, f"{given or version or text!r} is no version of a Go module", f"write {path}@v1.2.3")
 
     def plugins(self, driver: str) -> None:
@@ -99,7 +98,7 @@ class Problems:
     def paths(self, key: str, paths: Iterable[str]) -> None:
         """Look at import paths."""
         for path in paths:
-            if not _IMPORT_PATH.fullmatch(path):
+            if not IMPORT_PATH.fullmatch(path):
                 self.add(key, f"{path!r} is no import path")
 
 

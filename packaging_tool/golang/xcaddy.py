@@ -17,14 +17,13 @@ from packaging_tool import toml
 from packaging_tool.errors import BuildError, CommandError, InputError
 from packaging_tool.golang import localmodule
 from packaging_tool.golang.ocb import package_version
+from packaging_tool.golang.spelling import MODULE_PATH, VERSION
 from packaging_tool.golang.toolchain import GOARCH, Toolchain
 from packaging_tool.package.templates import render
 from packaging_tool.project import rules
 from packaging_tool.project.faults import RuleError
 
 CADDY = "github.com/caddyserver/caddy/v2"
-_EXACT = re.compile(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+incompatible)?")
-_PATH = re.compile(r"[A-Za-z0-9_.~+-]+(/[A-Za-z0-9_.~+-]+)+")
 # Variables before the command that say nothing about what is built.
 _SILENT = ("XCADDY_SETCAP", "XCADDY_SUDO", "XCADDY_SKIP_BUILD", "XCADDY_SKIP_CLEANUP", "XCADDY_WHICH_GO", "GOPROXY")
 
@@ -119,10 +118,10 @@ def _with(value: str, root: Path) -> With:
     """`module[@version][=replacement]`."""
     said, _, replacement = value.partition("=")
     package, _, version = said.partition("@")
-    if not _PATH.fullmatch(package):
+    if not MODULE_PATH.fullmatch(package):
         raise InputError(f"xcaddy: --with {value}: {package!r} is no module path")
     if not replacement:
-        return With(package, package if _EXACT.fullmatch(version) else "", version)
+        return With(package, package if VERSION.fullmatch(version) else "", version)
     if not replacement.startswith((".", "/")):
         raise InputError(
             f"xcaddy: --with {value}: a module in the place of another one has no equivalent,"
@@ -180,7 +179,7 @@ def resolve(command: Command, workdir: Path) -> Command:
         raise InputError(f"xcaddy: {option}: {message or 'there is no such module'}")
 
     caddy = command.caddy
-    if not _EXACT.fullmatch(caddy):
+    if not VERSION.fullmatch(caddy):
         caddy = ask(CADDY, caddy, f"Caddy {caddy or 'latest'}")[1]
     plugins = []
     for plugin in command.plugins:
