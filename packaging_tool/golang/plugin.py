@@ -17,6 +17,7 @@ from pathlib import Path
 
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.golang import build as building
+from packaging_tool.golang import hidden
 from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.closure import closure
 from packaging_tool.golang.lockfile import Built
@@ -29,6 +30,8 @@ from packaging_tool.signing import signify
 
 # Plugins that are linked at the same time: each takes about as much memory as it is large.
 PARALLEL = 2
+# What is hidden from the dynamic loader, below the job's folder.
+HIDDEN = "hidden.map"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +59,13 @@ class Result:
 def prepare(job: Job, place: Place, abi: str = "", folder: str = "host") -> Path:
     """Write the sources of the core and of the stubs; the folder of their module."""
     host = job.folder / folder
-    (host / "opener").mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(host / "plugins", ignore_errors=True)
+    for ours in ("opener", "plugins"):
+        shutil.rmtree(host / ours, ignore_errors=True)
     files = {"go.mod": job.lock.go_mod, "go.sum": job.lock.go_sum, "main.go": job.lock.main.text()}
     files["aa_mkpkgs.go"] = _host_file(job, place, abi)
-    files |= {f"opener/{name}.go": _template(name) for name in ("verify", "open")}
+    files["opener/verify.go"] = render("go-plugin/verify.go.j2")
+    files["opener/open.go"] = render("go-plugin/open.go.j2", module=module_name(job.core))
+    files["opener/hashes/hashes.go"] = render("go-plugin/hashes.go.j2", plugins=place.plugins, variable=place.variable)
     for plugin in job.plugins:
         stub = render("go-plugin/stub.go.j2", core=job.core, plugin=plugin.name, imports=plugin.imports)
         files[f"plugins/{plugin.name}/main.go"] = stub
@@ -94,7 +99,7 @@ def build(job: Job, place: Place) -> Result:
     prepare(job, place, abi)
     core = job.folder / "core"
     try:
-        _compile(job, host, ".", core, "pie")
+        _link_core(job, host, core)
     except CommandError as error:
         raise BuildError(f"the core does not build: {error.message}") from error
     job.listener.step(f"link the plugins of {job.core} for {job.architecture}")
@@ -145,9 +150,21 @@ def _compiler(job: Job) -> str:
     return run([*program, "--version"], env=job.toolchain.env).stdout.decode(errors="replace").splitlines()[0]
 
 
-def _compile(job: Job, host: Path, package: str, output: Path, mode: str) -> None:
+def _link_core(job: Job, host: Path, core: Path) -> None:
+    """Link the core twice: the first one says which functions it has, so that the second one can hide them."""
+    _compile(job, host, ".", core, "pie", hide=False)
+    (job.folder / HIDDEN).write_bytes(hidden.script(core))
+    _compile(job, host, ".", core, "pie")
+
+
+def _compile(job: Job, host: Path, package: str, output: Path, mode: str, *, hide: bool = True) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     quoted = [f'"{flag}"' if " " in flag else flag for flag in job.lock.link_flags if flag != "-buildmode=exe"]
+    if hide:
+        script = str(job.folder / HIDDEN)
+        # go takes off the outer quotes, Go's linker the inner ones.
+        file = f"'{script}'" if " " in script else script
+        quoted.append(f'"-extldflags=-Xlinker --version-script -Xlinker {file}"')
     flags = [*job.flags(), f"-buildmode={mode}", f"-ldflags={' '.join(quoted)}"]
     job.go(["build", *flags, "-o", str(output), package], host)
 
@@ -259,15 +276,9 @@ def _host_file(job: Job, place: Place, abi: str) -> str:
         module=module_name(job.core),
         core=job.core,
         abi=abi,
-        plugins=place.plugins,
         share=place.share,
         config=place.config,
-        variable=place.variable,
     )
-
-
-def _template(name: str) -> str:
-    return render(f"go-plugin/{name}.go.j2")
 
 
 def _sha256(text: str) -> str:

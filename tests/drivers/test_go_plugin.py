@@ -108,7 +108,8 @@ class Installed:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, Outcome, Lock]]:
     """The unchanged sample, built."""
-    root = tmp_path_factory.mktemp("whole")
+    # The linker is told of a file below it.
+    root = tmp_path_factory.mktemp("whole") / "a folder, with spaces"
     shutil.copytree(SAMPLE, root / "project")
     bench = Bench(root / "project", root / "work")
     outcome, lock = bench.build()
@@ -198,6 +199,54 @@ def test_tampered_shared_object_is_refused(installed: Installed) -> None:
     with (installed.plugins / "bell/bell.so").open("ab") as file:
         file.write(b"x")
     assert installed.refusal().endswith("/bell/bell.so: is not what the manifest says")
+    # All that is wrong is said at once.
+    (installed.plugins / "shout/shout.so").write_bytes(b"")
+    assert "/shout/shout.so: is not what the manifest says" in installed.start().stderr
+
+
+@pytest.fixture
+def loud(tmp_path: Path) -> Path:
+    """A shared object that says so as soon as the dynamic loader has it."""
+    return shared_object(
+        tmp_path / "loud.so", '__attribute__((constructor)) void run(void) { puts("ran"); fflush(0); }'
+    )
+
+
+def shared_object(path: Path, code: str) -> Path:
+    head = "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <stdio.h>\n#include <string.h>\n#include <unistd.h>\n"
+    source = path.with_suffix(".c")
+    source.write_text(head + code)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", path, source], check=True)
+    return path
+
+
+def test_nothing_of_a_tampered_file_runs(installed: Installed, loud: Path) -> None:
+    shutil.copyfile(loud, installed.plugins / "bell/bell.so")
+    assert installed.refusal().endswith("/bell/bell.so: is not what the manifest says")
+    # It would have been seen: this is what happens where a manifest vouches for it.
+    installed.vouch(installed.manifest("bell"))
+    assert "ran\n" in installed.start().stdout
+
+
+def test_file_that_is_replaced_after_it_was_hashed_does_not_run(
+    installed: Installed, loud: Path, tmp_path: Path
+) -> None:
+    # All is hashed long before echo is opened; then, while bell is, another file takes the place of echo's.
+    other = installed.plugins / "echo/echo.so"
+    hook = shared_object(
+        tmp_path / "hook.so",
+        f"""void *dlopen(const char *path, int flags) {{
+            void *(*real)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
+            if (path && strstr(path, "/bell.so")) {{ sleep(1); rename("{loud}", "{other}"); }}
+            return real(path, flags);
+        }}""",
+    )
+    env = {"LD_PRELOAD": str(hook), "HOST_PLUGINSDIR": str(installed.plugins)}
+    done = installed.start(env=env)
+    assert not loud.exists()
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "/echo/echo.so: is not what the manifest says" in done.stderr
 
 
 def test_plugin_for_another_abi_is_refused(installed: Installed) -> None:
@@ -355,6 +404,22 @@ def test_files_are_stripped_and_ask_for_no_more_than_the_relations_say(whole: tu
         assert [str(item.version) for item in payload.depends["deb"][0]] == [newest], name  # type: ignore[union-attr]  # relations only
         assert payload.depends["rpm"][0][0].name == f"libc.so.6(GLIBC_{newest})(64bit)"
         assert ".symtab" not in said and ".debug_info" not in said
+
+
+def test_loader_sees_types_and_data_but_no_functions_that_the_core_has(whole: tuple[Bench, Outcome, Lock]) -> None:
+    seen: dict[str, dict[str, str]] = {}
+    for name, payload in {"core": whole[1].core, "bell": whole[1].plugins["bell"]}.items():
+        content = payload.entries[0].content
+        assert content is not None
+        path = whole[0].workdir / "judged"
+        path.write_bytes(content.read())
+        done = subprocess.run(["nm", "-D", "--defined-only", path], capture_output=True, text=True, check=True)
+        seen[name] = {line.split(maxsplit=2)[2]: line.split(maxsplit=2)[1] for line in done.stdout.splitlines()}
+        assert {"type:string", "runtime.sched", "example.com/host/registry.names", "crosscall2"} <= seen[name].keys()
+        assert {"runtime.mallocgc", "example.com/host/registry.Add"}.isdisjoint(seen[name])
+    assert [name for name, kind in seen["core"].items() if kind == "T" and "." in name] == []
+    # What the plugin alone has is few.
+    assert seen["bell"]["example.com/bell.Ring"] == "T"
 
 
 def test_target_with_an_older_c_library_is_refused_with_a_symbol(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
