@@ -149,6 +149,12 @@ def test_directory_is_an_argument_that_the_server_never_sees_or_a_variable(insta
     assert "bell ding" in installed.start(env={"HOST_PLUGINSDIR": str(installed.plugins)}).stdout
 
 
+def test_garbage_collector_runs_as_the_administrator_said_once_plugins_are_open(installed: Installed) -> None:
+    assert installed.start("collector").stdout == "100\n"
+    env = {"GOGC": "50", "HOST_PLUGINSDIR": str(installed.plugins)}
+    assert installed.start("collector", env=env).stdout == "50\n"
+
+
 @pytest.mark.parametrize("trust", ["signature", "distribution"])
 def test_set_that_apply_made_has_its_own_manifests(installed: Installed, trust: str) -> None:
     trial = installed.trial

@@ -4,6 +4,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"example.com/host/registry"
@@ -24,6 +25,9 @@ func main() {
 		return
 	case "arguments":
 		fmt.Println(os.Args[2:])
+		return
+	case "collector":
+		fmt.Println(debug.SetGCPercent(-1))
 		return
 	}
 	for _, name := range registry.Names() {
