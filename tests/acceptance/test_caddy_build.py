@@ -212,9 +212,10 @@ def test_relink_takes_at_most_twice_as_long_as_the_linker(caddy: Caddy, tmp_path
 @pytest.mark.parametrize("name", ["cors", "git"])
 def test_plugins_of_the_example_pass_their_own_tests(name: str, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE / name, tmp_path / name)
-    env = {**os.environ, "CGO_ENABLED": "0"}
-    for command in (["go", "vet", "."], ["go", "test", "-count=1", "."]):
-        subprocess.run(command, cwd=tmp_path / name, env=env, check=True)
+    env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": ""}
+    # With the flags of the build, Go has compiled all of Caddy already; go test would vet once more.
+    for command in (["go", "vet"], ["go", "test", "-count=1", "-vet=off"]):
+        subprocess.run([*command, *FLAGS, f"-tags={TAGS}", "."], cwd=tmp_path / name, env=env, check=True)
     # It names what it changes, and finds a gofmt that is not in PATH.
     done = subprocess.run(["go", "fmt", "."], cwd=tmp_path / name, capture_output=True, text=True, check=True)
     assert done.stdout == ""
