@@ -9,7 +9,7 @@ import subprocess
 import time
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from packaging_tool.drivers.go_link import Driver
 from packaging_tool.golang.build import FLAGS
 from packaging_tool.listener import Silent
 from packaging_tool.project.loader import load
+from tests.acceptance.caddy import Caddy
 from tests.acceptance.conftest import NOT_SHOWN
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "caddy"
@@ -41,7 +42,7 @@ pytestmark = pytest.mark.acceptance
 
 
 @dataclass
-class Caddy:
+class Built:
     """The example, built for both architectures below one folder."""
 
     root: Path
@@ -57,11 +58,11 @@ class Caddy:
     def link(self, architecture: str, *names: str, kit: Path | None = None) -> Path:
         """Run the assemble step as the target tool does."""
         folder = self.workdir / architecture
-        scratch = self.root / "scratch"
+        scratch = self.workdir / "scratch"
         scratch.mkdir(exist_ok=True)
-        script = self.root / "assemble"
+        script = self.workdir / "assemble"
         script.write_text(Driver().target(load(self.root / "mkpkgs.toml")).assemble)
-        output = self.root / f"caddy-{architecture}"
+        output = self.workdir / f"caddy-{architecture}"
         env = {
             "PATH": "/usr/bin:/bin",
             "LC_ALL": "C",
@@ -73,7 +74,7 @@ class Caddy:
         return output
 
 
-def build(root: Path, workdir: Path, architectures: tuple[str, ...]) -> Caddy:
+def build(root: Path, workdir: Path, architectures: tuple[str, ...]) -> Built:
     project = load(root / "mkpkgs.toml")
     driver = Driver()
     lock = driver.lock(project, None, workdir, Silent())
@@ -81,11 +82,11 @@ def build(root: Path, workdir: Path, architectures: tuple[str, ...]) -> Caddy:
     for architecture in architectures:
         outcomes[architecture], lock = driver.build(project, lock, architecture, workdir, Silent())
         assert outcomes[architecture].failures == ()
-    return Caddy(root, workdir, outcomes, lock)
+    return Built(root, workdir, outcomes, lock)
 
 
 @pytest.fixture(scope="module")
-def caddy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caddy]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     root = tmp_path_factory.mktemp("caddy")
     shutil.copytree(EXAMPLE, root / "project")
     yield build(root / "project", root / "work", ("amd64", "arm64"))
@@ -98,46 +99,46 @@ def modules(program: Path, *options: str) -> list[str]:
     return done.stdout.split("\n")
 
 
-def test_program_has_exactly_the_installed_plugins(caddy: Caddy) -> None:
+def test_program_has_exactly_the_installed_plugins(built: Built) -> None:
     for names in ((), ("tracing",), ("cors", "git"), PLUGINS):
-        listed = modules(caddy.link("amd64", *names))
+        listed = modules(built.link("amd64", *names))
         assert {name for name, module in BRINGS.items() if module in listed} == set(names)
 
 
 @pytest.mark.parametrize("architecture", ["amd64", "arm64"])
-def test_linked_program_is_byte_for_byte_what_go_build_makes(caddy: Caddy, architecture: str, tmp_path: Path) -> None:
+def test_linked_program_is_byte_for_byte_what_go_build_makes(built: Built, architecture: str, tmp_path: Path) -> None:
     names = ("cors", "files", "l4")
     standard = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
     files = [f"{standard}/fileserver", f"{standard}/templates"]
     packages = ["example.com/caddy-cors", *files, "github.com/mholt/caddy-l4"]
     imports = "".join(f'\t_ "{package}"\n' for package in packages)
-    main = caddy.locked["main"]
+    main = built.locked["main"]
     (tmp_path / "main.go").write_text(main["head"] + imports + main["mid"] + main["tail"])
-    (tmp_path / "go.mod").write_text(caddy.locked["go-mod"])
-    (tmp_path / "go.sum").write_text(caddy.locked["go-sum"])
+    (tmp_path / "go.mod").write_text(built.locked["go-mod"])
+    (tmp_path / "go.sum").write_text(built.locked["go-sum"])
     usual = subprocess.run(["go", "env", "GOPROXY"], capture_output=True, text=True, check=True).stdout.strip()
-    proxy = f"{(caddy.workdir / 'proxy').as_uri()},{usual}"
+    proxy = f"{(built.workdir / 'proxy').as_uri()},{usual}"
     env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOARCH": architecture, "GOPROXY": proxy}
     env["GONOSUMDB"] = "example.com"
     argv = ["go", "build", *FLAGS, f"-tags={TAGS}", "-ldflags=-s -w -buildid=", "-o", "judge", "."]
     subprocess.run(argv, cwd=tmp_path, env=env, check=True)
-    kit = caddy.workdir / architecture / "kit"
+    kit = built.workdir / architecture / "kit"
     if architecture != "amd64":
         if shutil.which("qemu-aarch64-static") is None:
             pytest.skip(f"{NOT_SHOWN}there is no qemu-aarch64-static to run the kit's tools")
-        kit = shutil.copytree(kit, caddy.root / f"kit-{architecture}", copy_function=os.link)
+        kit = shutil.copytree(kit, built.root / f"kit-{architecture}", copy_function=os.link)
         # The kernel starts foreign programs through binfmt_misc only where somebody registered them.
         for tool in (kit / "compile", kit / "link"):
             real = tool.rename(tool.with_suffix(".real"))
             tool.write_text(f'#!/bin/sh\nexec qemu-aarch64-static {real} "$@"\n')
             tool.chmod(0o755)
-    linked = caddy.link(architecture, *names, kit=kit)
+    linked = built.link(architecture, *names, kit=kit)
     assert linked.read_bytes() == (tmp_path / "judge").read_bytes()
 
 
-def test_versions_of_plugins_are_shown_by_caddy_and_by_go(caddy: Caddy) -> None:
-    program = caddy.link("amd64", *PLUGINS)
-    versions = {module.path: module for name in PLUGINS for module in caddy.outcomes["amd64"].plugins[name].modules}
+def test_versions_of_plugins_are_shown_by_caddy_and_by_go(built: Built) -> None:
+    program = built.link("amd64", *PLUGINS)
+    versions = {module.path: module for name in PLUGINS for module in built.outcomes["amd64"].plugins[name].modules}
     listed = modules(program, "--versions")
     assert "layer4.handlers.echo v0.1.2" in listed
     assert f"http.handlers.cors {versions['example.com/caddy-cors'].version}" in listed
@@ -148,48 +149,49 @@ def test_versions_of_plugins_are_shown_by_caddy_and_by_go(caddy: Caddy) -> None:
     assert version.startswith("v2.11.9 h1:")
 
 
-def test_licenses_of_all_modules_are_known(caddy: Caddy) -> None:
-    for outcome in caddy.outcomes.values():
+def test_licenses_of_all_modules_are_known(built: Built) -> None:
+    for outcome in built.outcomes.values():
         for payload in (outcome.core, *outcome.plugins.values()):
             assert [module.path for module in payload.modules if not module.license] == []
 
 
-def test_no_path_of_this_machine_is_in_the_program(caddy: Caddy) -> None:
-    content = caddy.link("amd64", *PLUGINS).read_bytes()
-    for path in (caddy.root, caddy.workdir, Path.home() / "go", EXAMPLE):
+def test_no_path_of_this_machine_is_in_the_program(built: Built) -> None:
+    content = built.link("amd64", *PLUGINS).read_bytes()
+    for path in (built.root, built.workdir, Path.home() / "go", EXAMPLE):
         assert str(path).encode() not in content
 
 
-def test_another_checkout_gives_the_same_lock_and_the_same_bytes(caddy: Caddy, tmp_path: Path) -> None:
-    shutil.copytree(EXAMPLE, tmp_path / "a" / "checkout")
-    again = build(tmp_path / "a" / "checkout", tmp_path / "b", ("amd64",))
-    assert again.locked["go-mod"] == caddy.locked["go-mod"]
-    assert again.outcomes["amd64"].abi == caddy.outcomes["amd64"].abi
-    assert again.link("amd64", *PLUGINS).read_bytes() == caddy.link("amd64", *PLUGINS).read_bytes()
-    shutil.rmtree(tmp_path / "b")
+def test_another_checkout_gives_the_same_lock_and_the_same_bytes(built: Built, caddy: Caddy) -> None:
+    # It was built by the command line, upgraded from another version, below another folder.
+    root = caddy.newer.parent
+    again = replace(built, root=root, workdir=root / ".mkpkgs/go-link")
+    locked = tomllib.loads((root / "mkpkgs.lock").read_text())["go-link"]
+    assert locked["go-mod"] == built.locked["go-mod"]
+    assert locked["built"]["amd64"]["abi"] == built.outcomes["amd64"].abi
+    assert again.link("amd64", *PLUGINS).read_bytes() == built.link("amd64", *PLUGINS).read_bytes()
 
 
-def test_core_of_the_version_before_builds_with_all_plugins(caddy: Caddy, tmp_path: Path) -> None:
+def test_core_of_the_version_before_builds_with_all_plugins(built: Built, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE, tmp_path / "project")
     file = tmp_path / "project" / "mkpkgs.toml"
     file.write_text(file.read_text().replace("2.11.9", "2.11.8"))
     old = build(tmp_path / "project", tmp_path / "work", ("amd64",))
-    assert old.outcomes["amd64"].abi != caddy.outcomes["amd64"].abi
+    assert old.outcomes["amd64"].abi != built.outcomes["amd64"].abi
     program = old.link("amd64", *PLUGINS)
     assert set(BRINGS.values()) <= set(modules(program))
     shutil.rmtree(tmp_path / "work")
 
 
-def test_relink_takes_at_most_twice_as_long_as_the_linker(caddy: Caddy, tmp_path: Path) -> None:
+def test_relink_takes_at_most_twice_as_long_as_the_linker(built: Built, tmp_path: Path) -> None:
     names = tuple(name for name in PLUGINS if name not in ("git", "cors"))
-    folder = caddy.workdir / "amd64"
+    folder = built.workdir / "amd64"
     (tmp_path / "kit").symlink_to(folder / "kit")
     (tmp_path / "plugins").symlink_to(folder / "plugins")
     configs = [folder / "kit/link.cfg", *(folder / "plugins" / name / "link.cfg" for name in names)]
     (tmp_path / "link.cfg").write_text("".join(config.read_text() for config in configs))
     compiles = [folder / "kit/compile.cfg", *(folder / "plugins" / name / "compile.cfg" for name in names)]
     (tmp_path / "compile.cfg").write_text("".join(config.read_text() for config in compiles))
-    main = caddy.locked["main"]
+    main = built.locked["main"]
     imports = "".join((folder / "plugins" / name / "imports").read_text() for name in names)
     (tmp_path / "main.go").write_text(main["head"] + imports + main["mid"])
     flags = (folder / "kit/compile.flags").read_text().split()
@@ -201,7 +203,7 @@ def test_relink_takes_at_most_twice_as_long_as_the_linker(caddy: Caddy, tmp_path
         begin = time.monotonic()
         subprocess.run([*link, "-o", "bare", "-importcfg=link.cfg", "main.o"], cwd=tmp_path, check=True)
         middle = time.monotonic()
-        caddy.link("amd64", *names)
+        built.link("amd64", *names)
         times["bare"].append(middle - begin)
         times["relink"].append(time.monotonic() - middle)
     medians = {name: sorted(values)[2] for name, values in times.items()}
