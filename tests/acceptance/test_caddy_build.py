@@ -171,15 +171,16 @@ def test_another_checkout_gives_the_same_lock_and_the_same_bytes(built: Built, c
     assert again.link("amd64", *PLUGINS).read_bytes() == built.link("amd64", *PLUGINS).read_bytes()
 
 
-def test_core_of_the_version_before_builds_with_all_plugins(built: Built, tmp_path: Path) -> None:
-    shutil.copytree(EXAMPLE, tmp_path / "project")
-    file = tmp_path / "project" / "mkpkgs.toml"
-    file.write_text(file.read_text().replace("2.11.9", "2.11.8"))
-    old = build(tmp_path / "project", tmp_path / "work", ("amd64",))
-    assert old.outcomes["amd64"].abi != built.outcomes["amd64"].abi
-    program = old.link("amd64", *PLUGINS)
+def test_core_of_the_version_before_has_all_plugins(built: Built, caddy: Caddy, tmp_path: Path) -> None:
+    for package in caddy.older.rglob("*.deb"):
+        subprocess.run(["dpkg-deb", "-x", package, tmp_path], check=True)
+    (tmp_path / "amd64").symlink_to(tmp_path / "usr/lib/caddy")
+    abi = (tmp_path / "usr/share/caddy/abi").read_text().split()[0]
+    assert len(abi) == 64 and abi != built.outcomes["amd64"].abi
+    program = replace(built, workdir=tmp_path).link("amd64", *PLUGINS)
     assert set(BRINGS.values()) <= set(modules(program))
-    shutil.rmtree(tmp_path / "work")
+    version = subprocess.run([program, "version"], capture_output=True, text=True, check=True).stdout
+    assert version.startswith("v2.11.8 h1:")
 
 
 def test_relink_takes_at_most_twice_as_long_as_the_linker(built: Built, tmp_path: Path) -> None:
