@@ -14,7 +14,7 @@ class Release:
     ed25519: its openssl (3.0 and later: `pkeyutl -rawin`) checks Ed25519 from a shell script.
     rsa_only: its rpm reads no EdDSA in OpenPGP signatures (before 4.16 with libgcrypt).
     systemd: version; Type=notify-reload needs 253. glibc: version of the C library. glibcxx: newest version
-    of symbols of the C++ library.
+    of symbols of the C++ library. suite: its name in Debian's or Ubuntu's archive, "" where there is none.
     """
 
     format: str
@@ -24,16 +24,23 @@ class Release:
     systemd: int = 252
     glibc: str = "2.36"
     glibcxx: str = "3.4.30"
+    suite: str = ""
 
 
 # lintian 2.116 calls every .deb with zstd malformed, also for Ubuntu, so gzip stands first although all releases but
 # Debian 11 read zstd (dpkg 1.21.18, apt 2.1.9). rpm reads zstd since 4.14.
 TARGETS: Mapping[str, Release] = {
-    "debian11": Release("deb", ("gzip", "xz", "none"), ed25519=False, systemd=247, glibc="2.31", glibcxx="3.4.28"),
-    "debian12": Release("deb", ("gzip", "xz", "zstd", "none"), glibc="2.36"),
-    "debian13": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=257, glibc="2.41", glibcxx="3.4.33"),
-    "ubuntu22.04": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=249, glibc="2.35"),
-    "ubuntu24.04": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=255, glibc="2.39", glibcxx="3.4.33"),
+    "debian11": Release(
+        "deb", ("gzip", "xz", "none"), ed25519=False, systemd=247, glibc="2.31", glibcxx="3.4.28", suite="bullseye"
+    ),
+    "debian12": Release("deb", ("gzip", "xz", "zstd", "none"), glibc="2.36", suite="bookworm"),
+    "debian13": Release(
+        "deb", ("gzip", "xz", "zstd", "none"), systemd=257, glibc="2.41", glibcxx="3.4.33", suite="trixie"
+    ),
+    "ubuntu22.04": Release("deb", ("gzip", "xz", "zstd", "none"), systemd=249, glibc="2.35", suite="jammy"),
+    "ubuntu24.04": Release(
+        "deb", ("gzip", "xz", "zstd", "none"), systemd=255, glibc="2.39", glibcxx="3.4.33", suite="noble"
+    ),
     "el8": Release(
         "rpm", ("zstd", "xz", "gzip", "none"), ed25519=False, rsa_only=True, systemd=239, glibc="2.28", glibcxx="3.4.25"
     ),

@@ -3,8 +3,8 @@
 Its maintainer publishes it below `dev/CORE/` of the repository, and in the package CORE-plugin-dev (rpm: -devel) below
 /usr/share/CORE/dev:
 
-    index.toml, index.toml.sig, key.pub    in the repository only: the descriptions by their hashes, signed with the key
-                                           of the manifests
+    index.toml, index.toml.sig, key.pub    in the repository only: the descriptions by their hashes, and the packages of
+                                           the core, signed with the key of the manifests
     ABI/core.toml                          the description: core, settings of its driver, the maintainer's own plugins,
                                            and the files by their hashes
     ABI/files/…                            what the driver needs to build plugins for it
@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from packaging_tool import registry, toml
@@ -27,6 +27,7 @@ from packaging_tool.project import schema
 from packaging_tool.project.convert import Converter
 from packaging_tool.project.faults import Faults
 from packaging_tool.project.model import CoreSpec, PluginOfSpec, Project
+from packaging_tool.repos.base import Published
 from packaging_tool.target import runtime
 
 FORMAT = 1
@@ -36,6 +37,8 @@ INDEX, SIGNATURE, KEY, DESCRIPTION, EXAMPLE = "index.toml", "index.toml.sig", "k
 _ABI = re.compile(r"[0-9a-f]{64}")
 # `!` and `@` are in names of the go command's own folders of modules.
 _PATH = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))[A-Za-z0-9._+!@~-]+(?:/[A-Za-z0-9._+!@~-]+)*")
+# Of a package in the repository; its version may have any of these.
+_PACKAGE = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))[A-Za-z0-9._+~%^:-]+(?:/[A-Za-z0-9._+~%^:-]+)*")
 _HEAD = "# Made by mkpkgs for authors of plugins: docs/plugin-authors.md\n"
 # What of [core] a plugin's package depends on.
 _KEYS = (
@@ -95,11 +98,16 @@ class Core:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A line of the index. sha256: of the description. version: of the core's package."""
+    """A line of the index.
+
+    sha256: of the description. version: of the core's package. packages: SHA-256 by file, relative to the repository,
+    of the core's package, its kit and the maintainer's plugins.
+    """
 
     sha256: str
     architecture: str
     version: str
+    packages: Mapping[str, str] = field(default_factory=dict)
 
 
 def describe(project: Project, outcome: Outcome, architecture: str, packages: Iterable[Package]) -> bytes:
@@ -200,17 +208,29 @@ def _check(core: Core, name: str) -> None:
             raise _damaged(name, f"{plugin.version[:80]!r} is not a version")
 
 
-def index(core: str, described: Mapping[str, tuple[bytes, Core]]) -> bytes:
-    """The index of descriptions, by ABI. core: its name."""
+def index(core: str, described: Mapping[str, tuple[bytes, Core]], published: Sequence[Published]) -> bytes:
+    """The index of descriptions, by ABI. core: its name. published: all packages of the repositories."""
     rows = {
         abi: {
             "sha256": _sha256(data),
             "architecture": found.architecture,
             "version": found.version,
+            "packages": _packages(found, published),
         }
         for abi, (data, found) in sorted(described.items())
     }
     return (_HEAD + toml.dumps({"mkpkgs-dev": FORMAT, "core": core, "abi": rows})).encode()
+
+
+def _packages(core: Core, published: Sequence[Published]) -> dict[str, str]:
+    name = core.spec.name
+    wanted = {(name, core.version), (f"{name}-plugin-kit", core.version)}
+    wanted |= {(f"{name}-plugin-{own}", plugin.version) for own, plugin in core.plugins.items()}
+    return {
+        item.file: item.sha256
+        for item in sorted(published, key=lambda item: item.file)
+        if (item.name, item.version) in wanted and item.architecture in (core.architecture, "all")
+    }
 
 
 def parse_index(data: bytes, name: str) -> tuple[str, dict[str, Listed]]:
@@ -221,6 +241,9 @@ def parse_index(data: bytes, name: str) -> tuple[str, dict[str, Listed]]:
         for abi, row in found.items():
             if not all(map(_ABI.fullmatch, (abi, row.sha256))) or not isinstance(row.architecture + row.version, str):
                 raise ValueError(abi)
+            for file, sha256 in row.packages.items():
+                if not _PACKAGE.fullmatch(file) or not _ABI.fullmatch(sha256):
+                    raise ValueError(file[:80])
         return str(raw["core"]), found
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise _damaged(name, f"{type(error).__name__} {error}") from None

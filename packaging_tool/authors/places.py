@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +28,10 @@ class Place(Protocol):
         """The bytes of a file. Raises FileNotFoundError, BuildError."""
         ...
 
+    def repository(self) -> Place:
+        """The repository that this place, `dev/CORE`, is in."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Directory:
@@ -42,6 +47,9 @@ class _Directory:
             raise
         except OSError as failed:
             raise BuildError(f"cannot read {self.root / name}: {failed.strerror}") from None
+
+    def repository(self) -> _Directory:
+        return _Directory(self.root.parent.parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,9 @@ class _Web:
         if len(data) > LARGEST:
             raise BuildError(f"{url} is larger than any file for authors")
         return data
+
+    def repository(self) -> _Web:
+        return _Web(self.address.rsplit("/", 2)[0])
 
 
 def spec(core: str, at: str, key: str = "") -> PluginOfSpec:
@@ -200,3 +211,18 @@ def _get(place: Place, name: str, sha256: str, target: Path) -> bytes:
     target.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(target, data)
     return data
+
+
+def packages(offer: Offer, core: Core, names: Collection[str], suffix: str, folder: Path) -> tuple[Path, ...]:
+    """Files of the maintainer's packages, which then lie in folder. names: of packages, in the index or not at all.
+
+    suffix: of the format. Raises BuildError.
+    """
+    place, listed = offer.place.repository(), offer.listed.get(core.abi)
+    found = []
+    for file, sha256 in listed.packages.items() if listed is not None else ():
+        base = file.rpartition("/")[2]
+        if base.partition("_")[0] in names and base.endswith(f".{suffix}"):
+            _get(place, file, sha256, folder / base)
+            found.append(folder / base)
+    return tuple(found)

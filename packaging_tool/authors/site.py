@@ -56,7 +56,7 @@ def write_index(core: str, staging: Path, published: Sequence[Published], sign: 
             found[path.parent.name] = (data, described.parse(data, str(path)))
         else:
             shutil.rmtree(path.parent)
-    data = described.index(core, found)
+    data = described.index(core, found, published)
     for name, text in ((described.INDEX, data), (described.SIGNATURE, sign(data))):
         target = place / name
         if not target.is_file() or target.read_bytes() != text:

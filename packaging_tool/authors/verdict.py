@@ -8,25 +8,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging_tool.authors import core as described
+from packaging_tool.authors import load as loading
 from packaging_tool.authors import neighbours, work
 from packaging_tool.authors.core import Core
+from packaging_tool.authors.load import Loaded
 from packaging_tool.authors.neighbours import Neighbour
-from packaging_tool.drivers.base import Driver, Failure, Lock
-from packaging_tool.elf import machines
-from packaging_tool.errors import BuildError, InputError
+from packaging_tool.drivers.base import Driver, Failure, Lock, Outcome, Payload
+from packaging_tool.errors import BuildError
 from packaging_tool.listener import Listener
 from packaging_tool.project.model import Project
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of the plugins of a project for one core. fitting: names of those that fit. started: whether this
-    machine can start the core's program, and did so with those."""
+    """What came of the plugins of a project for one core.
+
+    fitting: names of those that fit. loaded: where the core ran with those, as `in a clean debian12`, "" if nowhere.
+    untried: what was to be tried and was not, with the reason and what helps.
+    """
 
     core: Core
     fitting: tuple[str, ...]
     failures: tuple[Failure, ...]
-    started: bool = False
+    loaded: str = ""
+    untried: tuple[str, ...] = ()
 
 
 def check(
@@ -40,39 +45,61 @@ def check(
     against: str,
     load: bool,
 ) -> tuple[Verdict, ...]:
-    """Compile the plugins for each published core, and start its program with them, if load.
+    """Compile the plugins for each published core, and try them in clean roots, if load: that runs their code.
+
+    Where there is no root, a driver that `loads` starts the core's program in a private directory instead.
 
     against: one of the published versions, or another place than the project's. Raises ProjectError for what can never
     go together, InputError, SigningError.
     """
     spec = described.author(project)
     known = work.Locked.parse(previous).key
-    if load and not getattr(driver, "loads", False):
-        raise InputError(
-            f"the driver {driver.name} cannot try plugins without an installed core",
-            hint="install the package there",
-        )
     if re.fullmatch(r"[0-9][A-Za-z0-9.+~:-]*", against) and not (project.root / against).exists():
         spec = replace(spec, versions=(against,))
     elif against:
         spec, known = replace(spec, at=against, versions=()), ""
     asked = replace(project, plugin_of=spec)
     lock = work.lock(asked, work.Locked(known, {}).render(), listener, fresh=True)
+    key = work.Locked.parse(lock).key
     others = neighbours.read(asked, listener)
     asked = replace(asked, strangers=tuple(other.name for other in others))
     found = []
     for core in work.cores(asked, lock, cache):
         made = described.settled(asked, core)
         work.conflicts(made, core, others)
-        if not load:
-            # What starts a plugin runs its code.
-            made = replace(made, core=replace(made.core, service=None))
-        one = _one(made, core, others, driver, workdir, cache, listener)
-        found.append(replace(one, started=load and core.architecture == machines.own()))
+        # What starts a plugin runs its code.
+        quiet = replace(made, core=replace(made.core, service=None))
+        outcome = _built(quiet, core, others, driver, workdir, cache, listener)
+        verdict = Verdict(core, tuple(sorted(outcome.plugins)), outcome.failures)
+        if load and outcome.plugins:
+            tools = (driver, cache / core.abi / "packages", listener)
+            verdict = _with(verdict, loading.load(made, core, outcome, *tools, key=key))
+            if not verdict.loaded and _starts(made, core, driver):
+                outcome = _built(made, core, others, driver, workdir, cache, listener)
+                verdict = Verdict(core, tuple(sorted(outcome.plugins)), outcome.failures, "", verdict.untried)
+                verdict = replace(verdict, loaded="in a private directory")
+        found.append(verdict)
     return tuple(found)
 
 
-def _one(
+def _with(verdict: Verdict, loaded: Loaded) -> Verdict:
+    wrong = {failure.plugin for failure in loaded.failures}
+    return replace(
+        verdict,
+        fitting=tuple(name for name in verdict.fitting if name not in wrong),
+        failures=(*verdict.failures, *loaded.failures),
+        loaded=f"in a clean {' and '.join(loaded.targets)}" if loaded.targets else "",
+        untried=loaded.untried,
+    )
+
+
+def _starts(project: Project, core: Core, driver: Driver) -> bool:
+    """Whether the driver can start this core here without an installation."""
+    service = project.core.service
+    return bool(getattr(driver, "loads", False) and service and service.check) and loading.runs_here(core)
+
+
+def _built(
     made: Project,
     core: Core,
     others: Sequence[Neighbour],
@@ -80,11 +107,11 @@ def _one(
     workdir: Path,
     cache: Path,
     listener: Listener,
-) -> Verdict:
+) -> Outcome:
     try:
         outcome = work.build(made, core, driver, workdir, cache, listener)
     except BuildError as error:
+        nothing = Payload(())
         failures = tuple(Failure(plugin.name, "", error.message, error.hint) for plugin in made.plugins)
-        return Verdict(core, (), failures)
-    outcome = neighbours.sift(outcome, made, core, others)
-    return Verdict(core, tuple(sorted(outcome.plugins)), outcome.failures)
+        return Outcome(core.abi, nothing, None, {}, failures)
+    return neighbours.sift(outcome, made, core, others)

@@ -16,13 +16,17 @@ from packaging_tool.cli.text import printable
     default="",
     help="A published version of the core, or a directory or address to look at.  [default: all versions]",
 )
-@click.option("--load", is_flag=True, help="Start the core's program with the plugins, too: that runs their code.")
+@click.option("--load", is_flag=True, help="Try them beside the core in a clean root, too: that runs their code.")
 @common("file")
 @click.pass_context
 def command(ctx: click.Context, plugins: tuple[str, ...], against: str, load: bool) -> int:
     """Compile the plugins of a project with [plugin-of] for each published version of the core, and name what does not
     fit: the version of Go, a module that would have to rise and the way to it, a format, other people's files and
-    packages; each with the smallest change that repairs it. No package is made and no key is needed.
+    packages; each with the smallest change that repairs it. Nothing is published and no key is needed.
+
+    With --load, the core's published packages and the plugins are installed in a fresh root of each Debian and Ubuntu
+    that the plugins are for, and the core's own tool says whether it works with them. The root has no network, and
+    nothing of it stays. It is made by mmdebstrap, by root or a user with lines in /etc/subuid and /etc/subgid.
 
     Ends with 1 if something does not fit.
 
@@ -52,8 +56,8 @@ def command(ctx: click.Context, plugins: tuple[str, ...], against: str, load: bo
         click.echo(f"{verdict.core}")
         for name in chosen:
             if name in verdict.fitting:
-                started = "starts with it" if verdict.started else "was not started: it is for another machine"
-                click.echo(f"  {name}: fits" + (f", and the server {started}" if load else ""))
+                works = f", and {verdict.core.spec.name} works with it {verdict.loaded}" if verdict.loaded else ""
+                click.echo(f"  {name}: fits{works}")
         for failure in verdict.failures:
             if failure.plugin in chosen:
                 good = False
@@ -64,4 +68,8 @@ def command(ctx: click.Context, plugins: tuple[str, ...], against: str, load: bo
                     click.echo(f"    {printable(line)}")
                 if failure.repair:
                     click.echo(f"    repair: {printable(failure.repair)}")
+        for reason in verdict.untried:
+            click.echo(f"  not shown: {printable(reason)}")
+    if load and good and not any(verdict.loaded for verdict in verdicts):
+        raise InputError("no plugin was tried", hint="see above what was not shown, and why")
     return 0 if good else 1

@@ -1,0 +1,237 @@
+"""Tries an author's plugins beside the core's own packages in clean roots of its targets, as an administrator would."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from packaging_tool import plan, registry, targets
+from packaging_tool.authors import core as described
+from packaging_tool.authors import places, room
+from packaging_tool.authors.core import Core
+from packaging_tool.authors.room import INBOX, Room, Said
+from packaging_tool.drivers.base import Driver, Failure, Outcome
+from packaging_tool.elf import machines
+from packaging_tool.errors import BuildError, MkpkgsError
+from packaging_tool.formats.base import Format
+from packaging_tool.listener import Listener
+from packaging_tool.plan import Trust
+from packaging_tool.project.model import PluginSpec, Project
+from packaging_tool.signing import signify
+from packaging_tool.target import runtime
+
+# The only format whose distributions mmdebstrap makes roots of.
+FORMAT = "deb"
+KEY = "mkpkgs-check.pub"
+# Lines of a package manager's or a server's words that are told.
+TOLD = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of it. targets: those in whose roots all of it was tried. untried: reasons for what was not."""
+
+    targets: tuple[str, ...]
+    failures: tuple[Failure, ...]
+    untried: tuple[str, ...]
+
+
+class _UnfitError(Exception):
+    """A plugin does not work: what was said."""
+
+
+def runs_here(core: Core) -> bool:
+    """Whether programs of the core run on this machine."""
+    return core.architecture in ("all", machines.own())
+
+
+def load(
+    project: Project, core: Core, outcome: Outcome, driver: Driver, cache: Path, listener: Listener, *, key: str
+) -> Loaded:
+    """Install the core's published packages and each plugin that was built, and let the core's own tool judge.
+
+    project: as it is for that core. cache: a folder for packages. key: of the maintainer, as in the lock. No key of the
+    author is needed: the manifests are signed by one that is made for this and trusted in the roots alone. Raises
+    InputError, SigningError.
+    """
+    chosen = [name for name in project.core.targets if targets.TARGETS[name].suite]
+    untried = [f"in a clean {name}: only roots of Debian and Ubuntu can be made" for name in project.core.targets]
+    untried = [line for line, name in zip(untried, project.core.targets, strict=True) if name not in chosen]
+    if not runs_here(core):
+        return Loaded((), (), (f"{core} is for another machine",))
+    if not chosen:
+        return Loaded((), (), tuple(untried))
+    try:
+        trial = _Trial.prepare(project, core, outcome, driver, cache, key)
+    except BuildError as failed:
+        return Loaded((), (), (*untried, f"in a clean root: {_told(failed)}"))
+    done: list[str] = []
+    failures: dict[str, Failure] = {}
+    for target in chosen:
+        listener.step(f"try {core} with the plugins in a clean {target}")
+        try:
+            with room.clean(target, listener) as place:
+                found = trial.run(place, target)
+            done.append(target)
+            failures |= {failure.plugin: failure for failure in found if failure.plugin not in failures}
+        except (BuildError, OSError) as failed:
+            untried.append(f"in a clean {target}: {_told(failed)}")
+    return Loaded(tuple(done), tuple(failures.values()), tuple(untried))
+
+
+def _told(failed: Exception) -> str:
+    if isinstance(failed, MkpkgsError):
+        return f"{failed.message}; {failed.hint}" if failed.hint else failed.message
+    return str(failed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """Packages to try. own: of the author, by plugin. published: of the maintainer, by name. key: the public one."""
+
+    project: Project
+    core: Core
+    own: dict[str, Path]
+    published: dict[str, Path]
+    key: Path
+
+    @classmethod
+    def prepare(
+        cls, project: Project, core: Core, outcome: Outcome, driver: Driver, cache: Path, maintainer: str
+    ) -> _Trial:
+        """Fetch the maintainer's packages and write the author's. Raises BuildError, InputError, SigningError."""
+        name, spec = core.spec.name, described.author(project)
+        cache.mkdir(parents=True, exist_ok=True)
+        plugins = [plugin for plugin in project.plugins if plugin.name in outcome.plugins]
+        wanted = {name, f"{name}-plugin-kit"} | {f"{name}-plugin-{need}" for need in _needs(core, plugins)}
+        offer = places.look(spec, project.root, maintainer)
+        found = {path.name.partition("_")[0]: path for path in places.packages(offer, core, wanted, FORMAT, cache)}
+        if name not in found:
+            hint = "name the repository of its maintainer by `at` or --against"
+            raise BuildError(f"{offer.place} lists no packages of {core}", hint=hint)
+        secret = signify.generate(targets.key_kinds(project.core.targets)[1])
+        key = cache / KEY
+        key.write_bytes(secret.public.render("made by mkpkgs check"))
+        trust = Trust({}, lambda manifest: secret.sign(manifest, f"verify with {KEY}"))
+        made = plan.packages(project, outcome, core.architecture, driver.target(project), trust, int(time.time()))
+        writer = cast(Format, registry.load("formats", FORMAT).Format())
+        own = {
+            package.name.removeprefix(f"{name}-plugin-"): writer.write(package, cache, None).path
+            for package in made
+            if package.kind == "plugin"
+        }
+        return cls(project, core, own, found, key)
+
+    def run(self, place: Room, target: str) -> list[Failure]:
+        """Each plugin alone, then all that can be together. Raises BuildError if the core itself does not work."""
+        place.put([*self.own.values(), *self.published.values(), self.key])
+        name = self.core.spec.name
+        try:
+            _install(place, [self.published[name]])
+            keys = f"{runtime.lifecycle(self.project).config_directory}/keys.d"
+            _demand(place.run("sh", "-ec", 'mkdir -p "$1"; cp "$2" "$1"', "sh", keys, f"{INBOX}/{KEY}"))
+            self._judge(place, ())
+        except _UnfitError as bad:
+            raise BuildError(f"the core itself does not work there: {_first(str(bad))}") from None
+        failures = []
+        good: list[PluginSpec] = []
+        for plugin in (one for one in self.project.plugins if one.name in self.own):
+            if found := self._try(place, [plugin], target):
+                failures.append(found)
+            elif not any(plugin.name in one.clashes or one.name in plugin.clashes for one in good):
+                good.append(plugin)
+        if len(good) > 1 and (found := self._try(place, good, target)):
+            failures += [replace(found, plugin=plugin.name) for plugin in good]
+        return failures
+
+    def _try(self, place: Room, plugins: Sequence[PluginSpec], target: str) -> Failure | None:
+        """Install plugins, and remove them again."""
+        whole = self._with_own_needs(plugins)
+        own = [self.own[one.name] for one in whole]
+        name = self.core.spec.name
+        wanted = {f"{name}-plugin-{need}" for need in _needs(self.core, whole)}
+        if self.core.kit:
+            wanted.add(f"{name}-plugin-kit")
+        files = [*own, *(path for package, path in self.published.items() if package in wanted)]
+        try:
+            _install(place, files)
+            self._judge(place, [one.name for one in whole])
+        except _UnfitError as bad:
+            together = " with the other plugins" if len(plugins) > 1 else ""
+            message = f"in a clean {target}{together}: {bad}"
+            return Failure(plugins[0].name, "", message)
+        finally:
+            # What stays would be tried with the next one; the kit is large, and part of nothing.
+            packages = [found for path in files if (found := path.name.partition("_")[0]) != f"{name}-plugin-kit"]
+            place.run("dpkg", "--force-depends", "--purge", *packages)
+        return None
+
+    def _with_own_needs(self, plugins: Sequence[PluginSpec]) -> list[PluginSpec]:
+        known = {one.name: one for one in self.project.plugins if one.name in self.own}
+        found: dict[str, PluginSpec] = {}
+        waiting = list(plugins)
+        while waiting:
+            plugin = waiting.pop()
+            if plugin.name not in found:
+                found[plugin.name] = plugin
+                waiting += [known[need] for need in plugin.needs if need in known]
+        return list(found.values())
+
+    def _judge(self, place: Room, names: Iterable[str]) -> None:
+        """Ask the core's tool. Raises _UnfitError."""
+        name = self.core.spec.name
+        tool = f"{name}-plugins"
+        for question in ("verify", "apply", "status"):
+            _demand(place.run(tool, question), tool)
+        serving = place.run("cat", f"/usr/lib/{name}/bin/working-set").text
+        for plugin in names:
+            if not re.search(rf"(?m)^plugin {re.escape(plugin)} ", serving):
+                raise _UnfitError(f"{name} serves without {plugin}: {_first(place.run(tool, 'why', plugin).text)}")
+
+
+def _needs(core: Core, plugins: Iterable[PluginSpec]) -> Iterator[str]:
+    """The maintainer's plugins that come along."""
+    seen: set[str] = set()
+    waiting = [need for plugin in plugins for need in plugin.needs]
+    while waiting:
+        name = waiting.pop()
+        if name in core.plugins and name not in seen:
+            seen.add(name)
+            waiting += core.plugins[name].needs
+            yield name
+
+
+def _install(place: Room, files: Collection[Path]) -> None:
+    """Install packages with what they depend on of the distribution. Raises BuildError for the network, _UnfitError."""
+    command = ["apt-get", "-q", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io"]
+    names = [f"{INBOX}/{file.name}" for file in files]
+    planned = place.run(*command, "--simulate", "install", *names)
+    _demand(planned)
+    # What runs code has no network, so all comes before.
+    fetch = [*command, "--download-only", "install", *names]
+    if place.run(*fetch, online=True).status != 0:
+        # The lists are as old as the root.
+        place.run("apt-get", "-q", "update", online=True)
+        fetched = place.run(*fetch, online=True)
+        if fetched.status != 0:
+            raise BuildError(f"packages of the distribution cannot be fetched: {_first(fetched.text)}")
+    _demand(place.run(*command, "-o", "Dpkg::Use-Pty=0", "install", *names))
+
+
+def _demand(said: Said, tool: str = "") -> None:
+    """Raise _UnfitError with what was said unless it ended well."""
+    if said.status == 0:
+        return
+    lines = [line.removeprefix(f"{tool}: ") for line in said.text.splitlines() if line.strip()]
+    # apt's progress comes before its reasons; what administrators are to do is not for authors.
+    found = [line for line in lines if line.startswith(("E: ", "dpkg: error", " "))] if not tool else lines
+    told = [line for line in found or lines if not line.strip().startswith("repair: ")]
+    raise _UnfitError("\n".join(told[-TOLD:]) or f"it ended with status {said.status} and said nothing")
+
+
+def _first(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "it said nothing")
