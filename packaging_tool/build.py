@@ -420,11 +420,13 @@ class _Run:
             outcome, part = self.driver.build(self.project, locked.part, architecture, self.workdir, self.listener)
             locked = replace(locked, part=part)
             yield self.project, architecture, outcome
-        locking.write(locking.path_of(self.project.file), locked)
         tools = (self.driver, self.workdir, self.cache / "cores", self.listener)
-        for found in (one for one in self.cores if one.architecture in self.architectures):
+        cores = [one for one in self.cores if one.architecture in self.architectures]
+        part, foreseen = work.foresee(self.project, cores, locked.part, *tools)
+        locking.write(locking.path_of(self.project.file), replace(locked, part=part))
+        for found in cores:
             self.listener.step(f"build for {found}")
-            made, outcome = work.against(self.project, found, self.others, *tools)
+            made, outcome = work.against(self.project, found, self.others, foreseen, *tools)
             yield made, found.architecture, outcome
 
     def _plan(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -105,22 +106,27 @@ class _Trial:
     ) -> _Trial:
         """Fetch the maintainer's packages and write the author's. Raises BuildError, InputError, SigningError."""
         name, spec = core.spec.name, described.author(project)
-        cache.mkdir(parents=True, exist_ok=True)
+        folder = cache / "own"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         plugins = [plugin for plugin in project.plugins if plugin.name in outcome.plugins]
         wanted = {name, f"{name}-plugin-kit"} | {f"{name}-plugin-{need}" for need in _needs(core, plugins)}
         offer = places.look(spec, project.root, maintainer)
-        found = {path.name.partition("_")[0]: path for path in places.packages(offer, core, wanted, FORMAT, cache)}
+        listed = places.packages(offer, core, wanted, FORMAT, cache / "published")
+        found = {path.name.partition("_")[0]: path for path in listed}
         if name not in found:
             hint = "name the repository of its maintainer by `at` or --against"
             raise BuildError(f"{offer.place} lists no packages of {core}", hint=hint)
         secret = signify.generate(targets.key_kinds(project.core.targets)[1])
-        key = cache / KEY
+        key = folder / KEY
         key.write_bytes(secret.public.render("made by mkpkgs check"))
         trust = Trust({}, lambda manifest: secret.sign(manifest, f"verify with {KEY}"))
-        made = plan.packages(project, outcome, core.architecture, driver.target(project), trust, int(time.time()))
+        # What is left out of the server works too, and the reason would be lost.
+        whole = replace(project, plugins=tuple(replace(plugin, optional=False) for plugin in project.plugins))
+        made = plan.packages(whole, outcome, core.architecture, driver.target(project), trust, int(time.time()))
         writer = cast(Format, registry.load("formats", FORMAT).Format())
         own = {
-            package.name.removeprefix(f"{name}-plugin-"): writer.write(package, cache, None).path
+            package.name.removeprefix(f"{name}-plugin-"): writer.write(package, folder, None).path
             for package in made
             if package.kind == "plugin"
         }
@@ -227,9 +233,10 @@ def _demand(said: Said, tool: str = "") -> None:
     if said.status == 0:
         return
     lines = [line.removeprefix(f"{tool}: ") for line in said.text.splitlines() if line.strip()]
-    # apt's progress comes before its reasons; what administrators are to do is not for authors.
+    # apt's progress comes before its reasons; what administrators are to do, and what they have, is not for authors.
     found = [line for line in lines if line.startswith(("E: ", "dpkg: error", " "))] if not tool else lines
-    told = [line for line in found or lines if not line.strip().startswith("repair: ")]
+    others = ("repair: ", "the old set goes on serving", "there is no working program yet")
+    told = [line for line in found or lines if not line.strip().startswith(others)]
     raise _UnfitError("\n".join(told[-TOLD:]) or f"it ended with status {said.status} and said nothing")
 
 

@@ -121,24 +121,45 @@ def conflicts(project: Project, core: Core, others: Sequence[Neighbour]) -> Iter
                     yield Problem(file, 0, f"{key}.files", what, instead)
 
 
-def sift(outcome: Outcome, project: Project, core: Core, others: Sequence[Neighbour]) -> Outcome:
-    """Leave out plugins that bring a module which another author's plugin brings in another version."""
+def apart(
+    project: Project, core: Core, others: Sequence[Neighbour], modules: Mapping[str, Mapping[str, str]]
+) -> tuple[Failure, ...]:
+    """Plugins that bring a module which another author's plugin brings in another version.
+
+    modules: versions by path, by plugin.
+    """
     failures = []
     for plugin in project.plugins:
-        payload = outcome.plugins.get(plugin.name)
         for other in others:
-            if payload is None or other.name in plugin.clashes or other.abi not in (core.abi, *core.accepts):
+            if other.name in plugin.clashes or other.abi not in (core.abi, *core.accepts):
                 continue
-            for module in payload.modules:
-                version = other.modules.get(module.path, module.version)
-                if version != module.version:
-                    what = (
-                        f"brings {module.path} {module.version}, and plugin {other.name} of {other.author} brings"
-                        f" {version}: they cannot be in one server"
-                    )
-                    repair = f'use {module.path} {version}, or write clashes = ["{other.name}"]'
-                    failures.append(Failure(plugin.name, "", what, repair))
-                    break
+            found = _differing(modules.get(plugin.name, {}), other)
+            if found is not None:
+                path, version = found
+                what = (
+                    f"brings {path} {modules[plugin.name][path]}, and plugin {other.name} of {other.author} brings"
+                    f" {version}: they cannot be in one server"
+                )
+                repair = f'use {path} {version}, or write clashes = ["{other.name}"]'
+                failures.append(Failure(plugin.name, "", what, repair))
+                break
+    return tuple(failures)
+
+
+def _differing(modules: Mapping[str, str], other: Neighbour) -> tuple[str, str] | None:
+    """A module that the other has in another version, and that version."""
+    for path, version in modules.items():
+        if other.modules.get(path, version) != version:
+            return path, other.modules[path]
+    return None
+
+
+def sift(outcome: Outcome, project: Project, core: Core, others: Sequence[Neighbour]) -> Outcome:
+    """Leave out plugins that cannot live beside another author's, where it shows in what was built only."""
+    modules = {
+        name: {module.path: module.version for module in payload.modules} for name, payload in outcome.plugins.items()
+    }
+    failures = apart(project, core, others, modules)
     wrong = {failure.plugin for failure in failures}
     plugins = {name: payload for name, payload in outcome.plugins.items() if name not in wrong}
     return replace(outcome, plugins=plugins, failures=(*outcome.failures, *failures))

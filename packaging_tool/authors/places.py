@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 from packaging_tool import atomic
 from packaging_tool.authors import core as described
 from packaging_tool.authors.core import Core, Listed
-from packaging_tool.errors import BuildError, InputError, SigningError
+from packaging_tool.errors import BuildError, InputError, MkpkgsError, SigningError
 from packaging_tool.project.model import PluginOfSpec
 from packaging_tool.signing import signify
 
@@ -194,7 +194,7 @@ def fetch(offer: Offer, abi: str, cache: Path) -> Core:
     return core
 
 
-def _get(place: Place, name: str, sha256: str, target: Path) -> bytes:
+def _get(place: Place, name: str, sha256: str, target: Path, changed: MkpkgsError | None = None) -> bytes:
     if target.is_file():
         data = target.read_bytes()
         if hashlib.sha256(data).hexdigest() == sha256:
@@ -204,7 +204,7 @@ def _get(place: Place, name: str, sha256: str, target: Path) -> bytes:
     except FileNotFoundError:
         raise BuildError(f"{place} has no {name}", hint="it may have been published anew: run mkpkgs lock") from None
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise BuildError(
+        raise changed or BuildError(
             f"{place}/{name} is not what it was when it was locked, or was damaged",
             hint="if it was published anew: run mkpkgs lock",
         )
@@ -216,13 +216,21 @@ def _get(place: Place, name: str, sha256: str, target: Path) -> bytes:
 def packages(offer: Offer, core: Core, names: Collection[str], suffix: str, folder: Path) -> tuple[Path, ...]:
     """Files of the maintainer's packages, which then lie in folder. names: of packages, in the index or not at all.
 
-    suffix: of the format. Raises BuildError.
+    suffix: of the format. Raises BuildError, SigningError for a file that the index does not mean.
     """
     place, listed = offer.place.repository(), offer.listed.get(core.abi)
     found = []
+    folder.mkdir(parents=True, exist_ok=True)
     for file, sha256 in listed.packages.items() if listed is not None else ():
         base = file.rpartition("/")[2]
         if base.partition("_")[0] in names and base.endswith(f".{suffix}"):
-            _get(place, file, sha256, folder / base)
+            changed = SigningError(
+                f"{place}/{file} is not the package of the signed index",
+                hint=f"tell the maintainer of {core.spec.name}",
+            )
+            _get(place, file, sha256, folder / base, changed)
             found.append(folder / base)
+    for path in folder.iterdir():
+        if path not in found:
+            path.unlink()
     return tuple(found)

@@ -53,29 +53,31 @@ def check(
     go together, InputError, SigningError.
     """
     spec = described.author(project)
-    known = work.Locked.parse(previous).key
+    before = work.Locked.parse(previous)
+    known = before.key
     if re.fullmatch(r"[0-9][A-Za-z0-9.+~:-]*", against) and not (project.root / against).exists():
         spec = replace(spec, versions=(against,))
     elif against:
         spec, known = replace(spec, at=against, versions=()), ""
     asked = replace(project, plugin_of=spec)
-    lock = work.lock(asked, work.Locked(known, {}).render(), listener, fresh=True)
+    lock = work.lock(asked, work.Locked(known, {}, before.sums).render(), listener, fresh=True)
     key = work.Locked.parse(lock).key
     others = neighbours.read(asked, listener)
     asked = replace(asked, strangers=tuple(other.name for other in others))
     found = []
+    tools = (driver, workdir, cache, listener)
     for core in work.cores(asked, lock, cache):
         made = described.settled(asked, core)
         work.conflicts(made, core, others)
         # What starts a plugin runs its code.
         quiet = replace(made, core=replace(made.core, service=None))
-        outcome = _built(quiet, core, others, driver, workdir, cache, listener)
+        outcome = _built(quiet, core, others, lock, *tools)
         verdict = Verdict(core, tuple(sorted(outcome.plugins)), outcome.failures)
         if load and outcome.plugins:
-            tools = (driver, cache / core.abi / "packages", listener)
-            verdict = _with(verdict, loading.load(made, core, outcome, *tools, key=key))
+            packages = cache / core.abi / "packages"
+            verdict = _with(verdict, loading.load(made, core, outcome, driver, packages, listener, key=key))
             if not verdict.loaded and _starts(made, core, driver):
-                outcome = _built(made, core, others, driver, workdir, cache, listener)
+                outcome = _built(made, core, others, lock, *tools)
                 verdict = Verdict(core, tuple(sorted(outcome.plugins)), outcome.failures, "", verdict.untried)
                 verdict = replace(verdict, loaded="in a private directory")
         found.append(verdict)
@@ -103,15 +105,15 @@ def _built(
     made: Project,
     core: Core,
     others: Sequence[Neighbour],
+    lock: Lock,
     driver: Driver,
     workdir: Path,
     cache: Path,
     listener: Listener,
 ) -> Outcome:
     try:
-        outcome = work.build(made, core, driver, workdir, cache, listener)
+        _, foreseen = work.foresee(made, [core], lock, driver, workdir, cache, listener)
+        return work.build(made, core, others, foreseen, driver, workdir, cache, listener)
     except BuildError as error:
-        nothing = Payload(())
         failures = tuple(Failure(plugin.name, "", error.message, error.hint) for plugin in made.plugins)
-        return Outcome(core.abi, nothing, None, {}, failures)
-    return neighbours.sift(outcome, made, core, others)
+        return Outcome(core.abi, Payload(()), None, {}, failures)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +13,7 @@ from packaging_tool.authors import core as described
 from packaging_tool.authors import neighbours, places
 from packaging_tool.authors.core import Core, Listed
 from packaging_tool.authors.neighbours import Neighbour
-from packaging_tool.drivers.base import Authoring, Driver, Lock, Outcome
+from packaging_tool.drivers.base import Authoring, Driver, Failure, Foreseeing, Foreseen, Lock, Outcome, Payload
 from packaging_tool.errors import InputError, Problem, ProjectError
 from packaging_tool.listener import Listener
 from packaging_tool.package.model import Package
@@ -25,10 +25,11 @@ from packaging_tool.repos.base import Published
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """The part of mkpkgs.lock: key of the maintainer, and the cores to build for by ABI."""
+    """The part of mkpkgs.lock: key of the maintainer, the cores to build for by ABI, and `Foreseen.sums`."""
 
     key: str
     listed: Mapping[str, Listed]
+    sums: Mapping[str, str] = field(default_factory=dict)
 
     def render(self) -> Lock:
         """As TOML."""
@@ -36,14 +37,17 @@ class Locked:
             abi: {"sha256": row.sha256, "architecture": row.architecture, "version": row.version}
             for abi, row in sorted(self.listed.items())
         }
-        return Lock(toml.dumps({"plugin-of": {"key": self.key, "abi": rows}}))
+        sums = {"sums": dict(sorted(self.sums.items()))} if self.sums else {}
+        return Lock(toml.dumps({"plugin-of": {"key": self.key, "abi": rows, **sums}}))
 
     @classmethod
     def parse(cls, lock: Lock | None) -> Locked:
         """What a lock says; nothing if there is none, or it is damaged."""
         try:
             raw = toml.loads(lock.text)["plugin-of"] if lock is not None else {}
-            return cls(str(raw.get("key", "")), {abi: Listed(**row) for abi, row in raw.get("abi", {}).items()})
+            listed = {abi: Listed(**row) for abi, row in raw.get("abi", {}).items()}
+            sums = {name: str(found) for name, found in raw.get("sums", {}).items()}
+            return cls(str(raw.get("key", "")), listed, sums)
         except (ValueError, KeyError, TypeError, AttributeError):
             return cls("", {})
 
@@ -69,7 +73,7 @@ def lock(project: Project, previous: Lock | None, listener: Listener, *, fresh: 
             f"{offer.place} has nothing for {', '.join(missing)}",
             hint=f"it has {', '.join(there) or 'nothing at all'}: see `versions` and `architectures` in [plugin-of]",
         )
-    return Locked(offer.key, listed).render()
+    return Locked(offer.key, listed, known.sums).render()
 
 
 def _fits(version: str, wanted: str) -> bool:
@@ -111,10 +115,43 @@ def cores(project: Project, lock: Lock, cache: Path) -> tuple[Core, ...]:
     return tuple(sorted(found, key=lambda core: (versions.key(core.version), core.architecture)))
 
 
+def foresee(
+    project: Project, cores: Sequence[Core], lock: Lock, driver: Driver, workdir: Path, cache: Path, listener: Listener
+) -> tuple[Lock, Mapping[str, Foreseen]]:
+    """What shows before anything is compiled, by ABI, and the lock with the sums of what comes from elsewhere.
+
+    Raises BuildError, InputError for a sum that is not the lock's.
+    """
+    found = {}
+    locked = Locked.parse(lock)
+    for core in cores if hasattr(driver, "foresee") else ():
+        made, folder = described.settled(project, core), _folder(workdir, core)
+        place = cache / core.abi / "files"
+        seen = cast(Foreseeing, driver).foresee(made, place, core.architecture, folder, listener)
+        for name, now in seen.sums.items():
+            if now != locked.sums.get(name, now):
+                raise InputError(
+                    f"{name} has the sum {now} now, and {locked.sums[name]} in mkpkgs.lock",
+                    hint="what was published under that version was changed: ask its author; if it is right as it is"
+                    " now, delete its line in mkpkgs.lock",
+                )
+        locked = replace(locked, sums={**locked.sums, **seen.sums})
+        found[core.abi] = seen
+    return locked.render() if found else lock, found
+
+
+def _folder(workdir: Path, core: Core) -> Path:
+    """Each ABI has a folder of its own; what they share is in the caches of the driver's tools."""
+    folder = workdir / core.abi[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def against(
     project: Project,
     core: Core,
     others: Sequence[Neighbour],
+    foreseen: Mapping[str, Foreseen],
     driver: Driver,
     workdir: Path,
     cache: Path,
@@ -122,18 +159,44 @@ def against(
 ) -> tuple[Project, Outcome]:
     """Build the plugins for one core: the project as it is for that core, and what came of it. Raises BuildError."""
     made = described.settled(project, core)
-    outcome = neighbours.sift(build(made, core, driver, workdir, cache, listener), made, core, others)
+    outcome = build(made, core, others, foreseen, driver, workdir, cache, listener)
     failures = tuple(replace(failure, message=f"for {core}: {failure.message}") for failure in outcome.failures)
     return made, replace(outcome, failures=failures)
 
 
-def build(project: Project, core: Core, driver: Driver, workdir: Path, cache: Path, listener: Listener) -> Outcome:
-    """The same for a project that is settled. Raises BuildError."""
-    # Each ABI has a folder of its own; what they share is in the caches of the driver's tools.
-    folder = workdir / core.abi[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    builder = cast(Authoring, driver)
-    return builder.against(project, cache / core.abi / "files", core.architecture, folder, listener)
+def build(
+    project: Project,
+    core: Core,
+    others: Sequence[Neighbour],
+    foreseen: Mapping[str, Foreseen],
+    driver: Driver,
+    workdir: Path,
+    cache: Path,
+    listener: Listener,
+) -> Outcome:
+    """The same for a project that is settled. foreseen: by ABI. Raises BuildError."""
+    seen = foreseen.get(core.abi, Foreseen())
+    failures = neighbours.apart(project, core, others, seen.modules)
+    failures += tuple(_dependents(project, {failure.plugin for failure in failures}))
+    wrong = {failure.plugin for failure in failures}
+    left = replace(project, plugins=tuple(plugin for plugin in project.plugins if plugin.name not in wrong))
+    outcome = Outcome(core.abi, Payload(()), None, {})
+    if left.plugins:
+        builder, place = cast(Authoring, driver), cache / core.abi / "files"
+        outcome = builder.against(left, place, core.architecture, _folder(workdir, core), listener)
+    outcome = neighbours.sift(outcome, left, core, others)
+    return replace(outcome, failures=(*failures, *outcome.failures))
+
+
+def _dependents(project: Project, wrong: Collection[str]) -> Iterator[Failure]:
+    """Those that need a plugin that is left out."""
+    lost = set(wrong)
+    waiting = [plugin for plugin in project.plugins if plugin.name not in lost]
+    while found := next((plugin for plugin in waiting if lost.intersection(plugin.needs)), None):
+        waiting.remove(found)
+        lost.add(found.name)
+        needed = next(name for name in found.needs if name in lost)
+        yield Failure(found.name, "", f"it needs plugin {needed}, which cannot be built")
 
 
 def conflicts(project: Project, core: Core, others: Sequence[Neighbour]) -> None:

@@ -109,6 +109,18 @@ class Target:
     restarts: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What shows of an author's plugins before they are compiled.
+
+    modules: versions by path of what is compiled into each plugin that fits, by plugin. sums: a hash by name and
+    version of all that comes from elsewhere, in the words of the driver's own tool; the same name always has the same.
+    """
+
+    modules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sums: Mapping[str, str] = field(default_factory=dict)
+
+
 class Driver(Protocol):
     """A kind of plugin.
 
@@ -175,5 +187,16 @@ class Authoring(Protocol):
 
         before, after: the driver's part of their locks, as in the file `lock.toml` of `Outcome.authors`. architecture:
         Debian's name, "" for any that both have.
+        """
+        ...
+
+
+class Foreseeing(Protocol):
+    """What a driver with `Authoring` has more if plugins are compiled together with what others publish."""
+
+    def foresee(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Foreseen:
+        """Resolve what the plugins are made of, without compiling and without running any of it.
+
+        Arguments as of `against`. Raises BuildError.
         """
         ...

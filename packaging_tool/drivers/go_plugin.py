@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool.drivers import _layout
-from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
+from packaging_tool.drivers.base import Failure, Foreseen, Lock, Outcome, Payload, Target
 from packaging_tool.elf import libraries, machines
 from packaging_tool.errors import BuildError, Problem
 from packaging_tool.golang import author, lockfile, plugin, resolve, settings
@@ -186,6 +186,11 @@ class Driver:
             if spec.name in result.plugins
         }
         return replace(outcome, plugins=plugins, failures=failures + _failures(result.failed))
+
+    def foresee(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Foreseen:
+        """Find the place in the core's build list without compiling."""
+        modules, sums = author.foresee(project, self.name, core, architecture, workdir, listener)
+        return Foreseen(modules=modules, sums=sums)
 
     def changes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
         """What differs between the locks of two cores."""

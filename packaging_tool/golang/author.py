@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from packaging_tool import toml
 from packaging_tool.errors import BuildError, CommandError
+from packaging_tool.golang import build as building
 from packaging_tool.golang import lockfile, resolve, settings
 from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.closure import chain, closure
@@ -160,6 +161,28 @@ def begin(project: Project, driver: str, core: Path, architecture: str, workdir:
     )
     job, misfits = fit(job, wanted, published)
     return Begun(job, misfits, modules)
+
+
+def foresee(
+    project: Project, driver: str, core: Path, architecture: str, workdir: Path, listener: Listener
+) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    """Versions of modules in each plugin that fits, and lines of go.sum that the core's has not, by what they are of.
+
+    Local modules have no sums: they may change from run to run. Raises BuildError.
+    """
+    lock, published = read(core, driver)
+    job, _, modules = begin(project, driver, core, architecture, workdir, listener)
+    local = {*published.local, *(module.path for module in modules if module.local is not None)}
+    known = set(lock.go_sum.splitlines())
+    rows = [line.split() for line in job.lock.go_sum.splitlines() if line not in known]
+    sums = {f"{row[0]} {row[1]}": row[2] for row in rows if len(row) == 3 and row[0] not in local}
+    found: dict[str, dict[str, str]] = {}
+    if job.plugins:
+        job, packages, _ = building.begin(job, compiled=False)
+        for name, code in building.parts_of(job, packages)[1].items():
+            given = [module for path in code.packages if (module := packages[path].module) is not None]
+            found[name] = {module.path: module.version for module in given}
+    return found, sums
 
 
 def _jobs(project: Project, wanted: Mapping[str, Wanted | None]) -> tuple[PluginJob, ...]:

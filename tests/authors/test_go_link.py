@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from packaging_tool.golang.localmodule import LocalModule, publish
-from tests.authors.world import author
+from tests.authors.world import author, programs
 from tests.workspace import Workspace, newest
 
 pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="no go here")
@@ -171,7 +171,9 @@ def test_each_fault_names_plugin_and_cause(
     assert "for host 0.1.0-1 (amd64)" in done.stdout
 
 
-def test_a_module_that_another_author_has_in_another_version_is_told(place: Path, tmp_path: Path) -> None:
+def test_a_module_that_another_author_has_in_another_version_is_told_before_anything_is_compiled(
+    place: Path, tmp_path: Path
+) -> None:
     core = Workspace.at(place / "core").dist
     made = {}
     for name, version in (("one", "v1.0.0"), ("two", "v1.1.0")):
@@ -179,6 +181,9 @@ def test_a_module_that_another_author_has_in_another_version_is_told(place: Path
         write_plugin(Workspace.at(directory).root, name, f"example.com/spare {version}", "example.com/spare", '""')
         source = Workspace.at(directory).root / name / f"{name}.go"
         source.write_text(source.read_text().replace('"example.com/spare"', '_ "example.com/spare"'))
+        if name == "two":
+            # What is compiled would not end well.
+            source.write_text(source.read_text() + "\nvar _ = undefined\n")
         made[name] = author(directory, "host", core, "go-link", PLUGIN.format(name=name, more=""))
     made["one"].mkpkgs()
     file = made["two"].root / "mkpkgs.toml"
@@ -186,22 +191,69 @@ def test_a_module_that_another_author_has_in_another_version_is_told(place: Path
     file.write_text(text.replace('core = "host"', f'core = "host"\nbeside = ["{made["one"].dist}"]'))
     done = made["two"].mkpkgs("check", "-q", check=False)
     assert done.returncode == 1
+    assert "undefined" not in done.stdout
     assert "brings example.com/spare v1.1.0, and plugin one of acme-host brings v1.0.0" in done.stdout
     assert 'repair: use example.com/spare v1.0.0, or write clashes = ["one"]' in done.stdout
 
 
-def test_load_starts_the_server_with_a_plugin_and_check_alone_runs_nothing(place: Path, tmp_path: Path) -> None:
+def test_without_mmdebstrap_the_server_is_started_in_a_private_directory_and_that_is_said(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_plugin(Workspace.at(tmp_path).root, "dies", "example.com/bell v1.2.3", "example.com/bell", "bell.Ring(1)")
     source = Workspace.at(tmp_path).root / "dies/dies.go"
     source.write_text(source.read_text().replace("{ registry.Add", '{ panic("at once"); registry.Add'))
     table = PLUGIN.format(name="dies", more='needs = ["bell"]\n')
     made = author(tmp_path, "host", Workspace.at(place / "core").dist, "go-link", table)
+    monkeypatch.setenv("PATH", programs(tmp_path / "bin", without="mmdebstrap"))
     assert made.mkpkgs("check", "-q").stdout == "host 0.1.0-1 (amd64)\n  dies: fits\n"
     done = made.mkpkgs("check", "-q", "--load", check=False)
     assert done.returncode == 1
     assert "panic: at once" in done.stdout
     source.write_text(source.read_text().replace('panic("at once"); ', ""))
-    assert made.mkpkgs("check", "-q", "--load").stdout.endswith("  dies: fits, and the server starts with it\n")
+    assert made.mkpkgs("check", "-q", "--load").stdout.splitlines()[1:] == [
+        "  dies: fits, and host works with it in a private directory",
+        "  not shown: in a clean debian12: mmdebstrap is not here; install mmdebstrap",
+    ]
+
+
+def sums(project: Workspace) -> dict[str, str]:
+    lock = (project.root / "mkpkgs.lock").read_text()
+    return dict(re.findall(r'(?m)^"(example\S+ \S+)" = "(h1:\S+)"$', lock.partition("[plugin-of.sums]")[2]))
+
+
+def test_the_sums_of_an_authors_modules_are_locked_and_another_one_is_refused(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_plugin(Workspace.at(tmp_path).root, "one", "example.com/spare v1.0.0", "example.com/spare", "spare.Version")
+    made = author(tmp_path, "host", Workspace.at(place / "core").dist, "go-link", PLUGIN.format(name="one", more=""))
+    made.mkpkgs()
+    # Of what the plugin adds from elsewhere; its own folder may change, and the core's sums stand in the core's lock.
+    locked = sums(made)
+    assert set(locked) == {"example.com/spare v1.0.0", "example.com/spare v1.0.0/go.mod"}
+    go_sum = next((place / "modules").glob("cache/download/example.com/spare/@v/v1.0.0.ziphash")).read_text()
+    assert locked["example.com/spare v1.0.0"] == go_sum
+    assert made.mkpkgs().stdout.startswith("nothing to do")
+    # Another machine, and a proxy that gives something else under the same version.
+    shutil.copytree(place / "proxy", tmp_path / "proxy")
+    changed = tmp_path / "spare"
+    shutil.copytree(place / "sources/spare/v1.0.0", changed)
+    (changed / "spare.go").write_text("package spare\n\nconst Version = `mine`\n")
+    for old in (tmp_path / "proxy/example.com/spare/@v").glob("v1.0.0.*"):
+        old.unlink()
+    publish(LocalModule(changed, "example.com/spare", "v1.0.0", ("go.mod", "spare.go")), tmp_path / "proxy")
+    monkeypatch.setenv("GOPROXY", (tmp_path / "proxy").as_uri())
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "modules"))
+    for arguments in (("check",), ("lock",), ()):
+        shutil.rmtree(made.root / ".mkpkgs")
+        done = made.mkpkgs("-q", *arguments, check=False)
+        if arguments == ("lock",):
+            # It looks for new cores and keeps the sums.
+            assert sums(made) == locked
+            continue
+        assert done.returncode == 2
+        assert re.search(r"example.com/spare v1.0.0 has the sum h1:\S+ now, and (h1:\S+) in mkpkgs.lock", done.stdout)
+        assert locked["example.com/spare v1.0.0"] in done.stdout
+        assert "delete its line in mkpkgs.lock" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tests.workspace import Workspace
@@ -37,6 +38,17 @@ def author(directory: Path, core: str, at: str | Path, driver: str, plugins: str
     (made.root / "mkpkgs.toml").write_text(HEAD.format(core=core, at=at, driver=driver) + plugins)
     made.mkpkgs("key", "new")
     return made
+
+
+def programs(directory: Path, *, without: str) -> str:
+    """A PATH with all programs of ours but one."""
+    directory.mkdir()
+    for folder in os.environ["PATH"].split(os.pathsep):
+        for path in Path(folder).glob("*"):
+            link = directory / path.name
+            if path.name != without and not link.is_symlink():
+                link.symlink_to(path)
+    return str(directory)
 
 
 def dusk(directory: Path, at: str | Path, format_version: str = "1") -> Workspace:

@@ -16,7 +16,10 @@ enter() {
     unshare --user sleep 5 </dev/null >/dev/null 2>&1 &
     holder=$!
     until [ "$(readlink "/proc/$holder/ns/user")" != "$(readlink /proc/self/ns/user)" ]; do
-        kill -0 "$holder"
+        if ! kill -0 "$holder" 2>/dev/null; then
+            unshare --user true
+            exit 1
+        fi
         sleep 0.01
     done
     echo '0 0 65536' >"/proc/$holder/uid_map"

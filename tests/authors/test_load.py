@@ -1,0 +1,146 @@
+"""Why plugins are not tried in a clean root, each with what helps; what is tried there is in the acceptance tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from packaging_tool.authors import room
+from packaging_tool.errors import BuildError
+from packaging_tool.listener import Silent
+from packaging_tool.package.templates import render
+from tests.authors.world import dusk, programs
+from tests.workspace import Workspace, newest, tiny
+
+
+@pytest.fixture(scope="module")
+def greet(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The published server."""
+    core = tiny(tmp_path_factory.mktemp("core"))
+    core.mkpkgs()
+    return core
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the user's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache/mkpkgs"
+
+
+def refusal(target: str) -> BuildError:
+    with pytest.raises(BuildError) as refused, room.clean(target, Silent()):
+        pass
+    return refused.value
+
+
+def fake(directory: Path, name: str, script: str) -> None:
+    """Put a script in the place of a program."""
+    (directory / name).unlink(missing_ok=True)
+    (directory / name).write_text(f"#!/bin/sh\n{script}\n")
+    (directory / name).chmod(0o755)
+
+
+def test_a_root_of_an_rpm_distribution_cannot_be_made(cache: Path) -> None:
+    assert refusal("el9").hint == "only those of Debian and Ubuntu can"
+
+
+@pytest.mark.parametrize(
+    ("program", "package"), [("mmdebstrap", "mmdebstrap"), ("unshare", "util-linux"), ("nsenter", "util-linux")]
+)
+def test_a_missing_program_is_named_with_its_package(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, package: str
+) -> None:
+    path = programs(tmp_path / "bin", without=program)
+    for name in ("mmdebstrap", "unshare", "nsenter"):
+        if name != program:
+            fake(tmp_path / "bin", name, "exit 1")
+    monkeypatch.setenv("PATH", path)
+    found = refusal("debian12")
+    assert (found.message, found.hint) == (f"{program} is not here", f"install {package}")
+    assert not cache.exists()
+
+
+def test_a_user_needs_what_maps_users(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", programs(tmp_path / "bin", without="newuidmap"))
+    fake(tmp_path / "bin", "mmdebstrap", "exit 1")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert refusal("debian12").hint == "install uidmap"
+
+
+def test_a_machine_without_user_namespaces_says_so_and_nothing_is_left(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", programs(tmp_path / "bin", without="unshare"))
+    fake(tmp_path / "bin", "mmdebstrap", "exit 1")
+    fake(tmp_path / "bin", "unshare", 'echo "unshare failed: Operation not permitted" >&2; exit 1')
+    found = refusal("debian12")
+    assert found.message == "there is no user namespace for this user: unshare failed: Operation not permitted"
+    assert "/etc/subuid" in found.hint
+    assert not list(cache.glob("room-*"))
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or subprocess.run(["unshare", "--user", "true"], capture_output=True).returncode != 0,
+    reason="not root, or there are no user namespaces here",
+)
+def test_what_mmdebstrap_says_is_told_and_leftovers_of_killed_runs_go(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", programs(tmp_path / "bin", without="mmdebstrap"))
+    fake(tmp_path / "bin", "mmdebstrap", 'echo "E: no such suite" >&2; echo "E: mmdebstrap failed to run" >&2; exit 1')
+    left = cache / "room-left"
+    (left / "root").mkdir(parents=True)
+    (left / "room.sh").write_text(render("authors/room.sh"))
+    (left / "busy").touch()
+    assert refusal("debian12").message == "mmdebstrap failed: E: no such suite"
+    assert sorted(path.name for path in cache.iterdir()) == ["archives-debian12", "debian12-amd64.lock"]
+
+
+def test_the_script_is_plain_shell(tmp_path: Path) -> None:
+    script = render("authors/room.sh").encode()
+    for checker in (["dash", "-n"], ["shellcheck", "--shell=sh", "-"]):
+        if shutil.which(checker[0]):
+            subprocess.run(checker, input=script, check=True)
+
+
+def load(project: Workspace, *arguments: str) -> tuple[int, str]:
+    done = project.mkpkgs("check", "-q", "--load", *arguments, check=False)
+    return done.returncode, done.stdout
+
+
+def test_what_could_not_be_tried_at_all_is_no_success(
+    greet: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", programs(tmp_path / "bin", without="mmdebstrap"))
+    status, said = load(dusk(tmp_path, greet.dist))
+    assert status == 2
+    assert said.splitlines() == [
+        "greet 1.0-1 (all)",
+        "  dusk: fits",
+        "  not shown: in a clean el9: only roots of Debian and Ubuntu can be made",
+        "  not shown: in a clean debian12: mmdebstrap is not here; install mmdebstrap",
+        "mkpkgs: error: no plugin was tried",
+        "  hint: see above what was not shown, and why",
+    ]
+
+
+def test_files_for_authors_without_a_repository_have_no_core_to_try(greet: Workspace, tmp_path: Path) -> None:
+    installed = tmp_path / "usr/share/greet/dev"
+    shutil.copytree(greet.dist / "dev/greet", installed, ignore=shutil.ignore_patterns("index.toml*"))
+    status, said = load(dusk(tmp_path, installed))
+    assert status == 2
+    assert f"in a clean root: {installed} lists no packages of greet 1.0-1 (all); name the repository" in said
+
+
+def test_a_package_of_the_core_that_the_signed_index_does_not_mean_is_refused(greet: Workspace, tmp_path: Path) -> None:
+    shutil.copytree(greet.dist, tmp_path / "mirror")
+    package = newest(tmp_path / "mirror", "greet", "deb")
+    package.write_bytes(package.read_bytes() + b"\n")
+    status, said = load(dusk(tmp_path, tmp_path / "mirror"))
+    assert status == 1
+    assert f"{package.name} is not the package of the signed index" in said
