@@ -30,6 +30,10 @@ from packaging_tool.targets import TARGETS
 INBOX = "/mkpkgs"
 # Seconds that one program may take, so that a plugin that hangs ends.
 PATIENCE = 900
+# Seconds that a fetched package is kept.
+UNUSED = 31 * 86400
+# Packages with the keys of archives.
+KEYRINGS = {"debian": "debian-archive-keyring", "ubuntu": "ubuntu-keyring"}
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
 _HOOKS = (
     # The same for all packages that come later: whole, and no service is started (policy-rc.d of invoke-rc.d).
@@ -90,7 +94,7 @@ def clean(target: str, listener: Listener) -> Iterator[Room]:
         fcntl.flock(busy, fcntl.LOCK_EX)
         try:
             _probe(directory)
-            tar = _root(target, cache, listener)
+            tar = _root(target, directory, listener)
             status, text = _script(directory, "unpack", str(directory / "root"), str(tar))
             if status != 0:
                 raise BuildError(f"{tar} cannot be unpacked: {_last(text)}", hint="remove it, then call again")
@@ -134,20 +138,29 @@ def _remove(directory: Path) -> None:
 
 
 def _sweep(cache: Path) -> None:
-    """Remove what runs left that were killed."""
+    """Remove what runs left that were killed, and packages that are old by now."""
+    for path in cache.glob("archives-*/*.deb"):
+        with suppress(OSError):
+            # The other time is that of the mirror.
+            if path.stat().st_ctime < time.time() - UNUSED:
+                path.unlink()
     for directory in cache.glob("room-*"):
         with suppress(OSError), (directory / "busy").open("r") as busy:
             fcntl.flock(busy, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _remove(directory)
 
 
-def _root(target: str, cache: Path, listener: Listener) -> Path:
-    """The tar file of a target's root. Raises BuildError."""
+def _root(target: str, directory: Path, listener: Listener) -> Path:
+    """The tar file of a target's root. directory: of the room. Raises BuildError."""
+    cache = directory.parent
     command = [
         "mmdebstrap",
-        "--quiet",
+        # Of the namespace that it runs in.
+        "--mode=root",
         "--variant=apt",
-        "--include=mount",
+        # What each core depends on, and any system has.
+        "--include=mount,openssl,systemd",
+        "--skip=chroot/mount/sys",
         # So that packages can be fetched at once.
         "--skip=cleanup/apt/lists",
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("man", "locale", "doc")),
@@ -163,18 +176,20 @@ def _root(target: str, cache: Path, listener: Listener) -> Path:
         if path.exists():
             return path
         listener.step(f"make a clean {target} (once a month)")
-        making = cache / f"{stem}.making"
-        making.unlink(missing_ok=True)
+        making, scratch = directory / "root.tar", directory / "root"
+        scratch.mkdir()
+        words = ["env", f"TMPDIR={scratch}", *command, "--format=tar", str(making), *sources]
         try:
-            run([*command, "--format=tar", str(making), *sources])
+            run(["sh", directory / "room.sh", "make", *words])
         except CommandError as failed:
-            making.unlink(missing_ok=True)
-            # mmdebstrap's own last line says only that it ends.
-            lines = [line for line in failed.output.splitlines() if line.startswith("E: ")] or [failed.message]
-            raise BuildError(f"mmdebstrap failed: {lines[0]}", hint="see that it makes such a root") from None
+            # The last lines say only that it ends.
+            lines = [line[3:] for line in failed.output.splitlines() if line.startswith("E: ")] or [failed.message]
+            hint = f"it needs a mirror of {target}, and keys: install {KEYRINGS[_family(target)]}"
+            raise BuildError(f"mmdebstrap failed: {lines[0]}", hint=hint) from None
         for old in cache.glob(f"{stem}-*.tar"):
             old.unlink()
         making.rename(path)
+        scratch.rmdir()
     return path
 
 
@@ -183,8 +198,7 @@ def _sources(target: str) -> list[str]:
 
     mmdebstrap then takes its own default.
     """
-    family = re.sub(r"[0-9.]+$", "", target)
-    suites = {release.suite for name, release in TARGETS.items() if name.startswith(family)} - {""}
+    suites = {release.suite for name, release in TARGETS.items() if name.startswith(_family(target))}
     asked = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"]
     try:
         rows = [line.split() for line in run(asked).stdout.decode().splitlines()]
@@ -198,4 +212,8 @@ def _sources(target: str) -> list[str]:
         if base in suites and row[2] in ("main", "universe")
     ]
     # Without the suite itself the rest is of no use.
-    return found if any(f" {TARGETS[target].suite} " in line for line in found) else []
+    return list(dict.fromkeys(found)) if any(f" {TARGETS[target].suite} " in line for line in found) else []
+
+
+def _family(target: str) -> str:
+    return re.sub(r"[0-9.]+$", "", target)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from packaging_tool.authors import room
 from tests import roots
 from tests.acceptance.abi_machines import Prepared
 from tests.acceptance.abi_world import World
@@ -122,6 +124,29 @@ def machine(kind: type[System], bootable: None, tmp_path: Path) -> Iterator[Call
 def system(machine: Callable[[Workspace, str], System], greet: Workspace) -> System:
     """A booted machine that uses the repository of `greet`."""
     return machine(greet, "greet")
+
+
+def keep(source: Path, target: Path) -> None:
+    """Copy the roots and fetched packages that are not there yet."""
+    target.mkdir(parents=True, exist_ok=True)
+    kept = [*source.glob("*.tar"), *source.glob("archives-*")]
+    subprocess.run(["cp", "-a", "-n", "--reflink=auto", *kept, target], check=bool(kept))
+
+
+@pytest.fixture
+def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache for this test alone; what takes time to make is in the user's own."""
+    if shutil.which("mmdebstrap") is None or os.geteuid() != 0:
+        pytest.skip(f"{NOT_SHOWN}it needs mmdebstrap, and root")
+    shared, own = room.cache_directory(), tmp_path / "cache/mkpkgs"
+    keep(shared, own)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(own.parent))
+    # Go has its cache there, too.
+    monkeypatch.setenv("GOCACHE", os.environ.get("GOCACHE") or str(shared.parent / "go-build"))
+    yield own
+    assert not list(own.glob("room-*"))
+    assert str(own) not in Path("/proc/mounts").read_text()
+    keep(own, shared)
 
 
 @pytest.fixture(autouse=True)

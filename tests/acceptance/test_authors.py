@@ -98,6 +98,16 @@ def greet_world(tmp_path: Path) -> tuple[World, Workspace, Workspace]:
     return world, core, plugin
 
 
+@pytest.fixture(scope="module")
+def host_world(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Workspace]:
+    """The maintainer's server in Go. The last test may change it."""
+    world = World(tmp_path_factory.mktemp("host") / "world")
+    core = Workspace.create(SAMPLE, world.directory / "core")
+    world.publish(core, "host")
+    core.mkpkgs()
+    return world, core
+
+
 def test_an_authors_plugin_is_installed_held_back_rebuilt_and_upgraded(
     kind: type[System], bootable: None, greet_world: tuple[World, Workspace, Workspace], tmp_path: Path
 ) -> None:
@@ -145,11 +155,29 @@ def test_an_authors_plugin_is_installed_held_back_rebuilt_and_upgraded(
         assert system.run("greet-plugins", "status").returncode == 0
 
 
-def test_an_authors_go_plugin_is_linked_into_the_maintainers_server(bootable: None, tmp_path: Path) -> None:
-    world = World(tmp_path / "world")
-    core = Workspace.create(SAMPLE, world.directory / "core")
-    world.publish(core, "host")
-    core.mkpkgs()
+def test_plugins_in_go_are_linked_into_the_maintainers_server_in_a_clean_root(
+    host_world: tuple[World, Workspace], rooms: Path
+) -> None:
+    world, _ = host_world
+    place = world.directory / "trying"
+    for name in ("wave", "dies"):
+        write_plugin(Workspace.at(place).root, name, "example.com/bell v1.2.3", "example.com/bell", "bell.Ring(3)")
+    source = Workspace.at(place).root / "dies/dies.go"
+    source.write_text(source.read_text().replace("{ registry.Add", '{ panic("at once"); registry.Add'))
+    tables = "".join(PLUGIN.format(name=name, more='needs = ["bell"]\n') for name in ("wave", "dies"))
+    with web(world.served) as address:
+        done = author(place, "host", f"{address}/host", "go-link", tables).mkpkgs("check", "-q", "--load", check=False)
+    assert done.returncode == 1
+    said = done.stdout.splitlines()
+    assert said[:2] == ["host 0.1.0-1 (amd64)", "  wave: fits, and host works with it in a clean debian12"]
+    assert said[2].startswith("  dies: in a clean debian12: host with bell, dies ended with status 2 when it was tried")
+    assert "panic: at once" in done.stdout
+
+
+def test_an_authors_go_plugin_is_linked_into_the_maintainers_server(
+    bootable: None, host_world: tuple[World, Workspace], tmp_path: Path
+) -> None:
+    world, core = host_world
     with web(world.served) as address:
         place = world.directory / "author"
         write_plugin(Workspace.at(place).root, "wave", "example.com/bell v1.2.3", "example.com/bell", "bell.Ring(3)")

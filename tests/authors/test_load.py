@@ -97,7 +97,7 @@ def test_what_mmdebstrap_says_is_told_and_leftovers_of_killed_runs_go(
     (left / "root").mkdir(parents=True)
     (left / "room.sh").write_text(render("authors/room.sh"))
     (left / "busy").touch()
-    assert refusal("debian12").message == "mmdebstrap failed: E: no such suite"
+    assert refusal("debian12").message == "mmdebstrap failed: no such suite"
     assert sorted(path.name for path in cache.iterdir()) == ["archives-debian12", "debian12-amd64.lock"]
 
 

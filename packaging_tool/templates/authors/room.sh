@@ -1,6 +1,7 @@
 #!/bin/sh
 # Works in a root directory from which nothing else can be seen or changed.
 #
+#   room.sh make PROGRAM…                               runs a program that makes roots, with all of this machine's files
 #   room.sh unpack ROOT TAR                             makes the root
 #   room.sh remove ROOT                                 removes it
 #   room.sh online|offline ROOT ARCHIVES PROGRAM…       runs a program in it, with or without the network
@@ -59,6 +60,7 @@ inside() {
 what=$1
 shift
 case $what in
+make) enter unshare --mount --pid --ipc --uts --fork --kill-child --mount-proc "$@" ;;
 unpack)
     mkdir "$1"
     enter tar --extract --numeric-owner --exclude='./dev/*' --directory "$1" --file "$2"
