@@ -16,7 +16,9 @@ enter() {
     # Only another process can write the map, so one waits in a namespace until this one is in it too.
     unshare --user sleep 5 </dev/null >/dev/null 2>&1 &
     holder=$!
-    until [ "$(readlink "/proc/$holder/ns/user")" != "$(readlink /proc/self/ns/user)" ]; do
+    own=$(readlink /proc/self/ns/user)
+    # Of one that ended already, nothing can be read.
+    until other=$(readlink "/proc/$holder/ns/user") && [ "$other" != "$own" ]; do
         if ! kill -0 "$holder" 2>/dev/null; then
             unshare --user true
             exit 1
