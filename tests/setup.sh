@@ -14,6 +14,7 @@ apt-utils /usr/bin/apt-ftparchive peer of our apt repository
 binutils /usr/bin/readelf judge of programs in packages
 build-essential /usr/share/build-essential builds our own .deb
 ca-certificates /etc/ssl/certs/ca-certificates.crt downloads
+cmake /usr/bin/cmake builds a plugin as many projects do
 createrepo-c /usr/bin/createrepo_c peer of our yum repository
 curl /usr/bin/curl asks the servers under test
 dash /usr/bin/dash runs the scripts of packages
@@ -22,13 +23,14 @@ dh-python /usr/bin/dh_python3 builds our own .deb
 dnf /usr/bin/dnf judge of yum repositories
 dpkg-dev /usr/bin/dpkg-scanpackages judge of .deb files
 gawk /usr/bin/gawk the awk of rpm systems
-gcc-aarch64-linux-gnu /usr/bin/aarch64-linux-gnu-gcc builds Go plugins for arm64
+gcc-aarch64-linux-gnu /usr/bin/aarch64-linux-gnu-gcc builds plugins of Go and C for arm64
 git /usr/bin/git the git plugin of the example
 gnupg /usr/bin/gpg signs repositories
 libarchive-tools /usr/bin/bsdtar judge of packages, as libarchive reads them
 libc6-dev-arm64-cross /usr/aarch64-linux-gnu/include/stdio.h the C library that they are built for
 libdeflate0 /usr/share/doc/libdeflate0 runs our own packages
 lintian /usr/bin/lintian judge of .deb files
+meson /usr/bin/meson builds a plugin as many projects do
 mmdebstrap /usr/bin/mmdebstrap makes the systems to install into
 openssl /usr/bin/openssl judge of signatures
 procps /usr/bin/ps tells what the service left behind
@@ -70,6 +72,12 @@ EOT
 if ! "$python" -c 'import ensurepip' 2>/dev/null; then
   missing="$missing python3-venv"
   reasons="${reasons}python3-venv (virtual environment), "
+fi
+
+# Debian's is large, and any other will do.
+if ! command -v cargo >/dev/null; then
+  missing="$missing cargo"
+  reasons="${reasons}cargo (builds a plugin in Rust), "
 fi
 
 if [ -n "$missing" ]; then

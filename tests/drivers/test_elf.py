@@ -30,16 +30,6 @@ ABI = 'abi = { macros = ["CHIME_ABI", "CHIME_SIGNATURE"], headers = ["chime.h"],
 LOADER = 'loader = { line = "open {path}" }'
 BELL = '["{core}/bell.so"]'
 
-TIN = """
-#[repr(C)]
-pub struct Module { abi: i32, ring: extern "C" fn() }
-unsafe impl Sync for Module {}
-extern "C" { fn chime_say(word: *const u8); }
-extern "C" fn ring() { unsafe { chime_say(b"tin\\0".as_ptr()) } }
-#[no_mangle]
-pub static chime_module: Module = Module { abi: 1, ring };
-"""
-
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="shared objects of C need gcc")
 
 
@@ -49,7 +39,7 @@ class Bench(Sample):
 
     said: list[str]
 
-    def build(self) -> Outcome:
+    def build(self, architecture: str = "amd64") -> Outcome:
         bench = self
 
         class Told(Silent):
@@ -60,7 +50,7 @@ class Bench(Sample):
         lock = driver.lock(project, None, self.workdir, Told())
         if (self.root / "lock").exists():
             lock = driver.lock(project, type(lock)((self.root / "lock").read_text()), self.workdir, Told())
-        outcome, lock = driver.build(project, lock, "amd64", self.workdir, Told())
+        outcome, lock = driver.build(project, lock, architecture, self.workdir, Told())
         (self.root / "lock").write_text(lock.text)
         return outcome
 
@@ -458,30 +448,6 @@ def test_a_prebuilt_server_needs_no_compiler(bench: Bench, monkeypatch: pytest.M
         f"{PLUGINS}/bell/loader",
     ]
     assert bench.lines()[-2:] == ["export chime_say FUNC", "export chime_strikes OBJECT 4"]
-
-
-@pytest.mark.skipif(shutil.which("cargo") is None, reason="not shown: it needs cargo")
-def test_a_plugin_in_rust_by_cargo_is_the_same_in_every_place(bench: Bench, tmp_path: Path) -> None:
-    tin = bench.root / "tin/src"
-    tin.mkdir(parents=True)
-    (tin.parent / "Cargo.toml").write_text(
-        '[package]\nname = "tin"\nversion = "1.0.0"\nedition = "2021"\n[lib]\ncrate-type = ["cdylib"]\n'
-        "[profile.release]\ndebug = true\n"
-    )
-    (tin / "lib.rs").write_text(TIN)
-    with (bench.root / "mkpkgs.toml").open("a") as file_:
-        file_.write(
-            '\n[plugin.tin]\nsummary = "Beats tin"\n[plugin.tin.elf]\nsource = "tin"\n'
-            'build = [["cargo", "build", "--release", "--offline"]]\nobjects = ["target/release/libtin.so"]\n'
-        )
-    outcome = bench.build()
-    assert not outcome.failures
-    loader = arranged(outcome, bench.project, tmp_path / "set", "tin")
-    assert run(file(outcome.core, "-core"), "--check", loader).splitlines()[0] == "tin"
-    other = Bench(bench.root, tmp_path / "another/place", [])
-    assert (
-        file(other.build().plugins["tin"], "tin.so").read_bytes() == file(outcome.plugins["tin"], "tin.so").read_bytes()
-    )
 
 
 @pytest.mark.parametrize(
