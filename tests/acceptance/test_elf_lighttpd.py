@@ -11,8 +11,9 @@ import pytest
 
 from tests import roots
 from tests.acceptance.conftest import EXAMPLES
+from tests.acceptance.libraries import provide_libraries
 from tests.sources import debian_source
-from tests.systems import Apt, System
+from tests.systems import Apt, Dnf, System
 from tests.workspace import Workspace
 
 pytestmark = pytest.mark.acceptance
@@ -47,8 +48,10 @@ def lighttpd(shared: Path) -> Path:
 
 
 @pytest.fixture
-def server(bootable: None, lighttpd: Path, tmp_path: Path) -> Iterator[System]:
-    with Apt(lighttpd / "older", tmp_path / "machine", "lighttpd") as system:
+def server(kind: type[System], bootable: None, lighttpd: Path, tmp_path: Path) -> Iterator[System]:
+    with kind(lighttpd / "older", tmp_path / "machine", "lighttpd") as system:
+        if isinstance(system, Dnf):
+            provide_libraries(system, system.dist)
         system.use()
         yield system
 
@@ -60,6 +63,8 @@ def ask(system: System, address: str) -> str:
 
 def test_modules_come_answer_are_upgraded_and_go(server: System, lighttpd: Path) -> None:
     server.install("lighttpd")
+    if not server.is_active():
+        server.enable()
     server.write("/var/lib/lighttpd/index.shtml", 'It is <!--#echo var="SERVER_NAME" -->.\n')
     assert "#echo" in ask(server, PAGE)
     server.install(*server.plugin("status", "ssi"))
@@ -90,6 +95,7 @@ def test_modules_come_answer_are_upgraded_and_go(server: System, lighttpd: Path)
     assert server.run("test", "-e", "/usr/lib/lighttpd", check=False).returncode == 1
 
 
+@pytest.mark.parametrize("kind", [Apt])
 def test_a_module_that_cannot_be_loaded_stays_out(server: System, lighttpd: Path) -> None:
     server.install("lighttpd", *server.plugin("status"))
     server.write("/etc/lighttpd/conf.d/ours.conf", 'status.status-url = "/status"\n')

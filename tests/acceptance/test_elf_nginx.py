@@ -18,6 +18,7 @@ import pytest
 
 from tests import roots
 from tests.acceptance.conftest import EXAMPLES
+from tests.acceptance.libraries import provide_libraries
 from tests.sources import debian_source
 from tests.systems import Apt, Dnf, System
 from tests.workspace import Workspace, newest
@@ -92,20 +93,6 @@ def server(
             provide_libraries(system, nginx.older)
         system.use()
         yield system
-
-
-def provide_libraries(system: System, dist: Path) -> None:
-    """Debian's libraries are there, but no rpm says so."""
-    asked: set[str] = set()
-    for path in dist.rglob("*.rpm"):
-        done = subprocess.run(
-            ["rpm", "-qp", "--nosignature", "--requires", path], capture_output=True, text=True, check=True
-        )
-        asked |= {line for line in done.stdout.splitlines() if re.match(r"lib\S+\.so", line)}
-    assert "libc.so.6(GLIBC_2.34)(64bit)" in asked
-    stub = roots.stub_rpm(system.root.with_name("stub"), "libraries", sorted(asked))
-    system.put(stub, "/root/libraries.rpm")
-    system.run("rpm", "-i", "--nosignature", "/root/libraries.rpm")
 
 
 def configure(system: System, *, echo: bool = True, stream: bool = True) -> None:
