@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -113,3 +114,34 @@ def test_a_plugin_of_a_protocol_that_the_server_does_not_speak_is_not_installed(
     assert done.returncode != 0
     assert "phrases-abi" in done.stdout
     assert "it was built for another phrases" in system.force(old).stdout
+
+
+def test_server_and_plugins_for_arm64_shake_hands(phrases: Path, tmp_path: Path) -> None:
+    """Run by qemu in a root with nothing but what the packages bring: all of it is static."""
+    project = Workspace.at(phrases / "first").copy(tmp_path / "copy")
+    project.mkpkgs("build", "--arch", "arm64")
+    root = tmp_path / "root"
+    for name in ("phrases", "phrases-plugin-loud", "phrases-plugin-polite"):
+        (package,) = project.dist.rglob(f"{name}_*_arm64.deb")
+        subprocess.run(["dpkg-deb", "-x", package, root], check=True)
+    shutil.copy("/usr/bin/qemu-aarch64-static", root / "qemu")
+    (root / "tmp").mkdir()
+    # What apply would lay down; the kernel is told with `#!` what runs the programs.
+    (root / "usr/lib/phrases/bin/serving").unlink(missing_ok=True)
+    serving = root / "usr/lib/phrases/bin/serving"
+    shutil.copytree(root / "usr/lib/phrases/plugins", serving / "plugins")
+    (serving / "loader").mkdir()
+    (serving / "loader/plugins").write_text("polite\nloud\n")
+    for name in ("loud", "polite"):
+        program = serving / f"plugins/{name}/phrases-{name}"
+        program.rename(program.with_suffix(".real"))
+        program.write_text(f"#!/qemu {Path('/') / program.with_suffix('.real').relative_to(root)}\n")
+        program.chmod(0o755)
+    server = ["chroot", str(root), "/qemu", "/usr/lib/phrases/bin/phrases-core", "check"]
+    done = subprocess.run(server, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "2 plugins have answered\n", done.stderr
+    # And it was them that answered.
+    (serving / "plugins/loud/phrases-loud").write_text("#!/qemu /usr/lib/phrases/bin/phrases-core\n")
+    done = subprocess.run(server, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "plugin loud: " in done.stderr

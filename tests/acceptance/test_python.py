@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests import roots
+from tests.acceptance.libraries import LibrariesDnf
 from tests.acceptance.test_every_driver import Sample, answer, change
-from tests.systems import Apt
+from tests.systems import Apt, System
 from tests.workspace import Workspace
 
 pytestmark = pytest.mark.acceptance
@@ -44,7 +45,7 @@ def debian(bootable: None, example: Workspace, tmp_path_factory: pytest.TempPath
         yield system
 
 
-def ask(system: Apt, path: str) -> str:
+def ask(system: System, path: str) -> str:
     retry = ("--retry", "30", "--retry-connrefused", "--retry-delay", "1")
     return system.run("curl", "-s", *retry, f"http://127.0.0.1:8001{path}").stdout
 
@@ -101,6 +102,20 @@ class TestDatasette:
         assert "datasette-who" not in ask(debian, "/-/plugins.json")
         debian.purge()
         assert debian.sh("ls -d /usr/lib/datasette /usr/share/datasette /etc/datasette 2>/dev/null || :") == ""
+
+
+def test_dnf_and_rpm_carry_it_too(bootable: None, example: Workspace, tmp_path: Path) -> None:
+    with LibrariesDnf(example.dist, tmp_path / "machine", "datasette") as system:
+        system.use()
+        system.install("datasette", *system.plugin(*PLUGINS))
+        system.enable()
+        assert ask(system, "/-/who") == "datasette"
+        assert all(f'"datasette-{name}"' in ask(system, "/-/plugins.json") for name in PLUGINS)
+        system.remove(*system.plugin("who"))
+        assert "datasette-who" not in ask(system, "/-/plugins.json")
+        assert '"datasette-pretty-json"' in ask(system, "/-/plugins.json")
+        system.purge()
+        assert system.sh("ls -d /usr/lib/datasette /usr/share/datasette /etc/datasette 2>/dev/null || :") == ""
 
 
 def test_the_old_set_keeps_its_own_wheels(bootable: None, shared: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from packaging_tool.drivers.elf import Driver
 from packaging_tool.errors import BuildError
 from packaging_tool.formats.deb import Format as Deb
 from packaging_tool.formats.rpm import Format as Rpm
+from packaging_tool.package.model import Package
 from tests.drivers.test_elf import SAMPLE, Bench, arranged, file, run
 
 IN_C = """
@@ -31,26 +33,21 @@ extern "C" fn ring() { unsafe { chime_say(b"tin\\0".as_ptr()) } }
 #[no_mangle]
 pub static chime_module: Module = Module { abi: 1, ring };
 """
-# By build system: the files of the source, the commands, and where the object is then.
+# By build system, which docs/elf.md says how to call: the files of the source, and where the object is then.
 BUILDS = {
+    "make": (
+        {"Makefile": "tin.so: tin.c\n\t$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<\n", "tin.c": IN_C},
+        "tin.so",
+    ),
     "meson": (
         {"meson.build": "project('tin', 'c')\nshared_module('tin', 'tin.c', name_prefix: '')\n", "tin.c": IN_C},
-        [
-            ["meson", "setup", "--buildtype=debugoptimized", "-Dc_args=-I{core}", "build"],
-            ["meson", "compile", "-C", "build"],
-        ],
         "build/tin.so",
     ),
     "cmake": (
         {
-            "CMakeLists.txt": "cmake_minimum_required(VERSION 3.13)\nproject(tin C)\nadd_library(tin MODULE tin.c)\n"
-            "target_include_directories(tin PRIVATE ${CORE})\n",
+            "CMakeLists.txt": "cmake_minimum_required(VERSION 3.13)\nproject(tin C)\nadd_library(tin MODULE tin.c)\n",
             "tin.c": IN_C,
         },
-        [
-            ["cmake", "-B", "build", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCORE={core}"],
-            ["cmake", "--build", "build", "-j{jobs}"],
-        ],
         "build/libtin.so",
     ),
     "cargo": (
@@ -59,10 +56,10 @@ BUILDS = {
             'crate-type = ["cdylib"]\n[profile.release]\ndebug = true\n',
             "src/lib.rs": IN_RUST,
         },
-        [["cargo", "build", "--release", "--offline"]],
         "target/release/libtin.so",
     ),
 }
+DOCUMENTED = Path(__file__).parent.parent.parent / "docs/elf.md"
 ARM = "aarch64-linux-gnu"
 
 
@@ -92,7 +89,9 @@ def add(bench: Bench, files: dict[str, str], build: list[list[str]], made: str) 
 def test_a_plugin_of_any_build_system_is_opened_and_the_same_in_every_place(
     bench: Bench, tmp_path: Path, system: str
 ) -> None:
-    add(bench, *BUILDS[system])
+    files, place = BUILDS[system]
+    (commands,) = re.findall(rf"(?m)^\| {system} \| `(\[\[.*?\]\])`", DOCUMENTED.read_text())
+    add(bench, files, json.loads(commands), place)
     outcome = bench.build()
     assert not outcome.failures
     loader = arranged(outcome, bench.project, tmp_path / "set", "tin", "bell")
@@ -144,7 +143,7 @@ def test_debug_information_of_another_machine_goes_apart_by_its_own_tools(for_ar
     assert for_arm.said == []
 
 
-def packages(bench: Bench, outcome: Outcome, architecture: str) -> dict[str, plan.Package]:
+def packages(bench: Bench, outcome: Outcome, architecture: str) -> dict[str, Package]:
     trust = plan.Trust(keys={}, sign=lambda text: b"signature")
     target = Driver().target(bench.project)
     made = plan.packages(bench.project, outcome, architecture, target, trust, 1_790_000_000)
