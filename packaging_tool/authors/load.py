@@ -173,7 +173,7 @@ class _Trial:
         finally:
             # What stays would be tried with the next one; the kit is large, and part of nothing.
             packages = [found for path in files if (found := path.name.partition("_")[0]) != f"{name}-plugin-kit"]
-            place.run("dpkg", "--force-depends", "--purge", *packages)
+            place.run("dpkg", "--force-depends", "--force-remove-reinstreq", "--purge", *packages)
         return None
 
     def _with_own_needs(self, plugins: Sequence[PluginSpec]) -> list[PluginSpec]:
@@ -232,11 +232,13 @@ def _demand(said: Said, tool: str = "") -> None:
     """Raise _UnfitError with what was said unless it ended well."""
     if said.status == 0:
         return
-    lines = [line.removeprefix(f"{tool}: ") for line in said.text.splitlines() if line.strip()]
-    # apt's progress comes before its reasons; what administrators are to do, and what they have, is not for authors.
-    found = [line for line in lines if line.startswith(("E: ", "dpkg: error", " "))] if not tool else lines
+    lines = [line.removeprefix(f"{tool}: ").strip() for line in said.text.splitlines() if line.strip()]
+    # apt's progress comes before its reasons, which are relations that cannot be met, and what dpkg says.
+    reasons = [line for line in lines if re.match(r"\S+ : |(Pre)?Depends: |Conflicts: |dpkg: error|trying to ", line)]
+    reasons = reasons or [line for line in lines if line.startswith("E: ")]
+    # What administrators are to do, and what they have, is not for authors.
     others = ("repair: ", "the old set goes on serving", "there is no working program yet")
-    told = [line for line in found or lines if not line.strip().startswith(others)]
+    told = [line for line in (lines if tool else reasons or lines) if not line.startswith(others)]
     raise _UnfitError("\n".join(told[-TOLD:]) or f"it ended with status {said.status} and said nothing")
 
 

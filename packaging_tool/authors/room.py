@@ -36,9 +36,8 @@ UNUSED = 31 * 86400
 KEYRINGS = {"debian": "debian-archive-keyring", "ubuntu": "ubuntu-keyring"}
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
 _HOOKS = (
-    # The same for all packages that come later: whole, and no service is started (policy-rc.d of invoke-rc.d).
+    # Packages that come later are installed whole.
     'rm -f "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap" "$1/etc/apt/apt.conf.d/99mmdebstrap"',
-    r'printf "#!/bin/sh\nexit 101\n" >"$1/usr/sbin/policy-rc.d"; chmod 0755 "$1/usr/sbin/policy-rc.d"',
     r'printf "127.0.0.1 localhost\n::1 localhost\n" >"$1/etc/hosts"',
 )
 
@@ -98,6 +97,10 @@ def clean(target: str, listener: Listener) -> Iterator[Room]:
             status, text = _script(directory, "unpack", str(directory / "root"), str(tar))
             if status != 0:
                 raise BuildError(f"{tar} cannot be unpacked: {_last(text)}", hint="remove it, then call again")
+            # mmdebstrap takes its own one away. It forbids all services (invoke-rc.d(8)).
+            policy = directory / "root/usr/sbin/policy-rc.d"
+            policy.write_text("#!/bin/sh\nexit 101\n")
+            policy.chmod(0o755)
             yield Room(directory, archives)
         finally:
             _remove(directory)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from packaging_tool.authors import room
+from packaging_tool.listener import Silent
 from tests.authors.world import dusk
 from tests.workspace import Workspace
 
@@ -36,6 +38,24 @@ def test_a_plugin_that_ends_the_server_is_named_with_the_servers_words(
         f"  bad: in a clean debian12: {tried}",
         "  not shown: in a clean el9: only roots of Debian and Ubuntu can be made",
     ]
+
+
+def test_programs_in_a_root_see_and_reach_nothing_of_this_machine(rooms: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("mine\n")
+    with room.clean("debian12", Silent()) as place:
+        place.put([secret])
+        assert place.run("cat", f"{room.INBOX}/secret") == room.Said(0, "mine\n")
+        # The others are ways out of a chroot.
+        for way in ("", "/proc/1/root", "/proc/1/cwd/../.."):
+            assert place.run("cat", f"{way}{secret}").status == 1
+        assert int(place.run("sh", "-c", "ls -d /proc/[0-9]* | wc -l").text) < 9
+        assert place.run("sed", "-n", "s/^ *\\(.*\\): .*/\\1/p", "/proc/net/dev").text == "lo\n"
+        assert "Operation not permitted" in place.run("mknod", "/disk", "b", "8", "0").text
+        script = r'printf "#!/bin/sh\ntouch /started\n" >/etc/init.d/it; chmod +x /etc/init.d/it; invoke-rc.d it start'
+        said = place.run("sh", "-c", f"{script}; ls /started").text
+        assert "policy-rc.d denied execution of start" in said
+        assert "cannot access '/started'" in said
 
 
 def inside(rooms: Path) -> list[str]:
