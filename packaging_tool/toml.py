@@ -53,7 +53,7 @@ def string(text: str) -> str:
 
 
 def dumps(tree: Mapping[str, Any]) -> str:
-    """TOML of texts, numbers, booleans, lists of texts, and tables of these; what is None or empty is left out."""
+    """TOML of texts, numbers, booleans, lists, and tables of these; what is None or an empty text is left out."""
     return "\n".join(_lines(tree, ())).lstrip("\n") + "\n"
 
 
@@ -77,6 +77,9 @@ def _key(name: str) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, Mapping):
+        said = (f"{_key(key)} = {_value(item)}" for key, item in value.items() if item not in (None, "", ()))
+        return f"{{ {', '.join(said)} }}"
     if isinstance(value, str):
         return string(value)
     return str(value).lower() if isinstance(value, bool) else str(int(value))

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from packaging_tool import registry, toml
@@ -118,7 +118,7 @@ def describe(project: Project, outcome: Outcome, architecture: str, packages: It
         core |= {"user": place.user, "user-group": place.group}
     if spec.service is not None:
         core["service"] = {"check": spec.service.check}
-    core[spec.driver] = {key.replace("_", "-"): value for key, value in asdict(project.core_options).items()}
+    core[spec.driver] = _raw(project.core_options)
     made = {package.name: package for package in packages if package.kind in ("core", "plugin")}
     plugins = {}
     for plugin in project.plugins:
@@ -144,6 +144,14 @@ def describe(project: Project, outcome: Outcome, architecture: str, packages: It
         "file": files,
     }
     return (_HEAD + toml.dumps(tree)).encode()
+
+
+def _raw(value: Any) -> Any:
+    """Settings as the project file has them; what is not set is left out."""
+    if is_dataclass(value):
+        named = {field.name.replace("_", "-"): getattr(value, field.name) for field in fields(value)}
+        return {key: _raw(item) for key, item in named.items() if item is not None}
+    return tuple(map(_raw, value)) if isinstance(value, tuple) else value
 
 
 def _paths(package: Package, own: str) -> tuple[str, ...]:

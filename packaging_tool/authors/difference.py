@@ -11,7 +11,7 @@ from packaging_tool import registry
 from packaging_tool.authors import core as described
 from packaging_tool.authors import places
 from packaging_tool.authors.core import LOCK, Core
-from packaging_tool.drivers.base import Authoring
+from packaging_tool.drivers.base import Authoring, Noting
 from packaging_tool.errors import InputError
 
 
@@ -28,13 +28,15 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """What differs. reasons: none if the ABI is the same. rebuild: plugins of the maintainer that need a new build,
-    each with the reason; all others of anybody need one too if there are reasons."""
+    each with the reason; all others of anybody need one too if there are reasons. notes: what changed for plugins
+    though the ABI is the same."""
 
     architecture: str
     before: str
     after: str
     reasons: tuple[str, ...]
     rebuild: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...] = ()
 
 
 def read(text: str, core: str, cache: Path) -> dict[str, Side]:
@@ -87,11 +89,12 @@ def compare(before: dict[str, Side], after: dict[str, Side]) -> tuple[Difference
             continue
         if old.driver != new.driver:
             raise InputError(f"{old.name} is made by the driver {old.driver}, {new.name} by {new.driver}")
-        driver = registry.load("drivers", old.driver).Driver
+        driver = registry.load("drivers", old.driver).Driver()
         if not hasattr(driver, "changes"):
             raise InputError(f"the driver {old.driver} cannot compare two cores")
-        reasons = cast(Authoring, driver()).changes(old.lock, new.lock, name)
-        found.append(Difference(name, old.name, new.name, reasons, _rebuild(old, new, bool(reasons))))
+        reasons = cast(Authoring, driver).changes(old.lock, new.lock, name)
+        notes = cast(Noting, driver).notes(old.lock, new.lock, name) if hasattr(driver, "notes") else ()
+        found.append(Difference(name, old.name, new.name, reasons, _rebuild(old, new, bool(reasons)), notes))
     if not found:
         raise InputError("the two have no architecture in common")
     return tuple(found)

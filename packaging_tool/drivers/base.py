@@ -200,3 +200,11 @@ class Foreseeing(Protocol):
         Arguments as of `against`. Raises BuildError.
         """
         ...
+
+
+class Noting(Protocol):
+    """What a driver has more if a core can change for its plugins though the ABI stays the same."""
+
+    def notes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
+        """What so changed, a line each; none if the ABIs differ. The arguments are those of `Authoring.changes`."""
+        ...

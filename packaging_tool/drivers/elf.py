@@ -4,8 +4,10 @@ The core's program is built, or prebuilt (`core.program`). Builds run in private
 `packaging_tool.elf.tree` describes. The ABI is a text of what the project names, which stands in the lock and is
 defined in `packaging_tool.elf.abi`. How the server is told what to load: `packaging_tool.elf.loader`.
 
-The lock has `epoch`, SOURCE_DATE_EPOCH of builds where neither variable nor changelog says one; the `compiler`, the
-`sources` that are tarballs with their SHA-256; and for each architecture the `abi` and the `lines` it is the hash of.
+Authors elsewhere get what `packaging_tool.elf.published` lists, and `packaging_tool.elf.fit` says why a plugin does
+not fit.
+
+The lock is described in `packaging_tool.elf.lockfile`.
 """
 
 from __future__ import annotations
@@ -19,16 +21,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from packaging_tool import targets, toml
 from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
 from packaging_tool.elf import abi as interface
-from packaging_tool.elf import debug, libraries, loader, machines, problems, tree
+from packaging_tool.elf import debug, fit, libraries, loader, lockfile, machines, problems, published, tree
 from packaging_tool.elf.abi import Abi
 from packaging_tool.elf.libraries import Object
 from packaging_tool.elf.loader import Loader
+from packaging_tool.elf.published import Authors
 from packaging_tool.errors import BuildError, CommandError, Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
@@ -36,7 +38,6 @@ from packaging_tool.package.model import Alternatives, Entry
 from packaging_tool.project import contents
 from packaging_tool.project.model import FileSpec, Project
 
-FORMAT = 1
 _NO_ABI = "0" * 64
 
 
@@ -56,6 +57,7 @@ class CoreOptions:
     loader: how the server is told what to load.
     libraries: Debian's packages by soname, e.g. `{ "libgd.so.3" = "libgd3 >= 2.3" }`, where dpkg-shlibdeps cannot tell.
     debug: whether debug information goes into packages of its own.
+    authors: what authors elsewhere build their plugins against.
     """
 
     abi: Abi
@@ -68,6 +70,7 @@ class CoreOptions:
     loader: Loader | None = None
     libraries: Mapping[str, str] = field(default_factory=dict)
     debug: bool = True
+    authors: Authors = field(default_factory=Authors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,7 @@ class PluginOptions:
     environment: variables for the commands, beside the core's.
     files: more files that the build gives, for other places than the plugins directory.
     load: names of objects that the loader configuration names, in order; default all.
+    libraries: Debian's packages by soname, beside the core's.
     """
 
     objects: tuple[str, ...]
@@ -89,12 +93,14 @@ class PluginOptions:
     environment: Mapping[str, str] = field(default_factory=dict)
     files: tuple[FileSpec, ...] = ()
     load: tuple[str, ...] | None = None
+    libraries: Mapping[str, str] = field(default_factory=dict)
 
 
 class Driver:
     """Builds shared objects, or takes them as they are."""
 
     name = "elf"
+    loads = False
 
     def check(self, project: Project) -> list[Problem]:
         """Problems of sources, commands and of what nobody would find."""
@@ -102,7 +108,7 @@ class Driver:
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The compiler and the tarballs as they are now, and what earlier builds found for them."""
-        known = _read(previous.text) if previous is not None else {}
+        known = lockfile.read(previous.text) if previous is not None else {}
         builds = _builds(project)
         now = {
             "epoch": known.get("epoch", int(time.time())),
@@ -114,10 +120,12 @@ class Driver:
         for name, sha256 in now["sources"].items():
             if known and known.get("sources", {}).get(name, sha256) != sha256:
                 listener.warn(f"the source of {name} is not the file of the lock")
-        return Lock(_render({**now, "built": known.get("built", {})}))
+        return Lock(lockfile.render({**now, "built": known.get("built", {})}))
 
     def fingerprint(self, project: Project, plugin: str | None) -> str:
         """Hash of the settings and sources, of prebuilt files their bytes."""
+        if plugin is None and project.plugin_of is not None:
+            return ""
         options = project.core_options if plugin is None else project.plugin_options[plugin]
         said = [json.dumps(asdict(options), sort_keys=True)]
         name = plugin or ""
@@ -129,7 +137,7 @@ class Driver:
 
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
         """The payloads to come; the ABI is all zeros where nothing was built yet."""
-        built = _read(lock.text).get("built", {}).get(architecture, {})
+        built = lockfile.read(lock.text).get("built", {}).get(architecture, {})
         core = Payload((_layout.program(project, None), *map(_planned, project.core_options.files)))
         plugins = {
             name: Payload(
@@ -141,13 +149,14 @@ class Driver:
             )
             for name, options in project.plugin_options.items()
         }
-        return Outcome(built.get("abi", _NO_ABI), core, None, plugins)
+        authors = dict.fromkeys((published.LOCK, *([published.TREE] if project.core_options.authors.files else [])))
+        return Outcome(built.get("abi", _NO_ABI), core, None, plugins, authors=authors)
 
     def build(
         self, project: Project, lock: Lock, architecture: str, workdir: Path, listener: Listener
     ) -> tuple[Outcome, Lock]:
         """Build the core, find the ABI, build the plugins."""
-        known = _read(lock.text)
+        known = lockfile.read(lock.text)
         work = _Work(project, architecture, workdir, _epoch(project, known["epoch"]), listener)
         core, lines = work.core(), work.lines()
         abi = interface.value(lines)
@@ -158,14 +167,55 @@ class Driver:
         for plugin in project.plugins:
             try:
                 plugins[plugin.name] = work.plugin(plugin.name)
-            except CommandError as failed:
-                failures.append(Failure(plugin.name, "", f"{failed.message}\n{failed.output}"))
             except BuildError as failed:
-                failures.append(
-                    Failure(plugin.name, "", f"{failed.message}{f'; {failed.hint}' if failed.hint else ''}")
-                )
+                failures.append(_failure(plugin.name, failed))
         known["built"][architecture] = {"abi": abi, "lines": list(lines)}
-        return Outcome(abi, core, None, plugins, tuple(failures)), Lock(_render(known))
+        authors = work.authors(
+            lockfile.render({**known, "built": {architecture: known["built"][architecture]}}), core, plugins
+        )
+        return Outcome(abi, core, None, plugins, tuple(failures), authors), Lock(lockfile.render(known))
+
+    def against(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Outcome:
+        """Build an author's plugins beside what is published of the core, and see that they fit."""
+        text = (core / published.LOCK).read_text(encoding="utf-8")
+        known = lockfile.read(text)
+        built = known.get("built", {}).get(architecture)
+        if built is None:
+            raise BuildError(
+                "the lock of the core is of another form than this mkpkgs reads", hint="use a newer mkpkgs"
+            )
+        offered = published.parse(toml.loads(text)["elf"])
+        epoch = _epoch(project, known["epoch"])
+        work = _Work(project, architecture, workdir, epoch, listener, private=frozenset(offered.offers))
+        work.publish(core / published.TREE)
+        judge = fit.Judge(project.core.name, architecture, project.core.targets, offered)
+        plugins, failures = {}, []
+        for plugin in project.plugins:
+            listener.step(f"build plugin {plugin.name}")
+            try:
+                misfits = [*judge.misfits(work.objects(plugin.name)), *work.expression(plugin.name, built["lines"])]
+                failures += [Failure(plugin.name, "", *misfit) for misfit in misfits]
+                if not misfits:
+                    plugins[plugin.name] = work.plugin(plugin.name)
+            except BuildError as failed:
+                failures.append(_failure(plugin.name, failed))
+                # Often the reason: headers that are not there, or are another version's.
+                misfits = list(work.expression(plugin.name, built["lines"]))
+                failures += [Failure(plugin.name, "", *misfit) for misfit in misfits]
+        return Outcome(built["abi"], Payload(()), None, plugins, tuple(failures))
+
+    def changes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
+        """The lines of the ABI that differ, and symbols of the core that went away."""
+        found = []
+        for old, new in lockfile.both(before, after, architecture):
+            if old["abi"] != new["abi"]:
+                found += [*interface.changes(old["lines"], new["lines"]), *_gone(before, after)]
+        return tuple(dict.fromkeys(found))
+
+    def notes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
+        """Symbols that went away though the ABI does not say so."""
+        same = all(old["abi"] == new["abi"] for old, new in lockfile.both(before, after, architecture))
+        return tuple(_gone(before, after)) if same else ()
 
     def target(self, project: Project) -> Target:
         """The core's own program is the working one; it opens verified copies, which the loader configuration names."""
@@ -179,6 +229,17 @@ class Driver:
             reload=made.then == "reload",
             restarts=made.then != "nothing",
         )
+
+
+def _failure(plugin: str, failed: BuildError) -> Failure:
+    if isinstance(failed, CommandError):
+        return Failure(plugin, "", f"{failed.message}\n{failed.output}")
+    return Failure(plugin, "", failed.message, failed.hint)
+
+
+def _gone(before: str, after: str) -> list[str]:
+    old, new = (published.parse(toml.loads(text).get("elf", {})) for text in (before, after))
+    return [f"symbol {name} went away" for name in published.gone(old, new)]
 
 
 def _builds(project: Project) -> dict[str, Path]:
@@ -228,6 +289,14 @@ def _list(project: Project, plugin: str, architecture: str) -> tuple[Entry, ...]
     return (Entry(path=f"{project.plugins_directory}/{plugin}/{loader.LIST}", content=Content(text.encode())),)
 
 
+def _elves(payload: Payload) -> Iterable[tuple[str, Object]]:
+    """The ELF files of a payload, with their names."""
+    for entry in payload.entries:
+        source = entry.content.source if entry.content is not None else None
+        for found in libraries.objects([source]) if isinstance(source, Path) else ():
+            yield posixpath.basename(entry.path), found
+
+
 def _epoch(project: Project, locked: int) -> int:
     """SOURCE_DATE_EPOCH of the commands: the variable, else the newest changelog entry, else what the lock has."""
     if (said := os.environ.get("SOURCE_DATE_EPOCH", "")).isdecimal():
@@ -238,33 +307,10 @@ def _epoch(project: Project, locked: int) -> int:
     return locked
 
 
-def _read(text: str) -> dict[str, Any]:
-    """The driver's part of a lock; empty if it is not of this form."""
-    part = toml.loads(text).get("elf", {})
-    if not isinstance(part, dict) or part.get("format") != FORMAT or not isinstance(part.get("epoch"), int):
-        return {}
-    tables = {key: part[key] if isinstance(part.get(key), dict) else {} for key in ("sources", "built")}
-    return {**part, **tables, "compiler": str(part.get("compiler", ""))}
-
-
-def _render(values: Mapping[str, Any]) -> str:
-    lines = ["[elf]", f"format = {FORMAT}", f"epoch = {values['epoch']}", f"compiler = {_text(values['compiler'])}"]
-    if values["sources"]:
-        lines += ["", "[elf.sources]", *(f"{_text(name)} = {_text(sum_)}" for name, sum_ in values["sources"].items())]
-    for architecture, built in sorted(values["built"].items()):
-        lines += ["", f"[elf.built.{architecture}]", f"abi = {_text(built['abi'])}", "lines = ["]
-        lines += [*(f"  {_text(line)}," for line in built["lines"]), "]"]
-    return "\n".join(lines) + "\n"
-
-
-def _text(value: str) -> str:
-    """A basic string of TOML; what JSON escapes, TOML reads alike, but for the character 127."""
-    return json.dumps(value).replace("\x7f", "\\u007f")
-
-
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One architecture's build. trees: what is built already, by plugin, the core's at ""."""
+    """One architecture's build. trees: what is built already, by plugin, the core's at "". private: sonames that come
+    with a core elsewhere."""
 
     project: Project
     architecture: str
@@ -272,6 +318,7 @@ class _Work:
     epoch: int
     listener: Listener
     trees: dict[str, tree.Tree | None] = field(default_factory=dict)
+    private: frozenset[str] = frozenset()
 
     def built(self, plugin: str = "") -> tree.Tree | None:
         """The built copy of the core's or a plugin's source; None if there is none. Raises BuildError."""
@@ -287,18 +334,69 @@ class _Work:
         name = self.project.core.name
         what = f"plugin-{plugin}" if plugin else "core"
         base = self.built() if plugin and problems.names(options.build, "core") else None
-        recipe = tree.Recipe(
-            name=f"{name}-{what}" if plugin else name,
-            source=self.project.root / options.source,
-            commands=options.build,
+        recipe = self._recipe(
+            f"{name}-{what}" if plugin else name,
+            self.project.root / options.source,
+            options.build,
+            {**core.environment, **(options.environment if plugin else {})},
+        )
+        if base:
+            recipe = replace(recipe, base=(name, base.source))
+        return tree.build(recipe, self.workdir / self.architecture / what, base.mark if base else "")
+
+    def _recipe(
+        self, name: str, source: Path, commands: tuple[tuple[str, ...], ...], environment: Mapping[str, str]
+    ) -> tree.Recipe:
+        return tree.Recipe(
+            name=name,
+            source=source,
+            commands=commands,
             architecture=self.architecture,
             words=self._words(),
-            lists=core.arguments,
-            environment={**core.environment, **(options.environment if plugin else {})},
+            lists=self.project.core_options.arguments,
+            environment=environment,
             epoch=self.epoch,
-            base=(name, base.source) if base else None,
         )
-        return tree.build(recipe, self.workdir / self.architecture / what, base.mark if base else "")
+
+    def publish(self, archive: Path) -> None:
+        """Take what is published of a core elsewhere for its built copy."""
+        recipe = self._recipe(self.project.core.name, archive, (), {})
+        place = self.workdir / self.architecture / "core"
+        self.trees[""] = tree.build(recipe, place) if archive.is_file() else None
+
+    def authors(self, lock: str, core: Payload, plugins: Mapping[str, Payload]) -> dict[str, Content | None]:
+        """The files for authors elsewhere. lock: the driver's part, of this architecture."""
+        said = self.project.core_options.authors
+        named = [(text, libraries.objects([self._found("", text, anywhere=True)])) for text in said.symbols]
+        offered = [*_elves(core), *((posixpath.basename(text), one) for text, found in named for one in found)]
+        needs = {plugin.name: plugin.needs for plugin in self.project.plugins}
+        brought = {
+            name: published.brings([one for _, one in _elves(payload)], needs[name])
+            for name, payload in plugins.items()
+        }
+        told = published.render(published.Interface(published.offers(offered), brought))
+        files: dict[str, Content | None] = {published.LOCK: Content((lock + told).encode())}
+        if said.files:
+            place = self.workdir / self.architecture / published.TREE
+            files[published.TREE] = published.pack(said.files, self.root(), self.epoch, place)
+        return files
+
+    def objects(self, name: str) -> fit.Plugin:
+        """A plugin as its commands left it. Raises BuildError."""
+        options = self.project.plugin_options[name]
+        found = libraries.objects(self._found(name, text) for text in options.objects)
+        named = {*options.libraries, *self.project.core_options.libraries}
+        return fit.Plugin(objects=found, needs=self.project.plugin(name).needs, libraries=named)
+
+    def expression(self, name: str, lines: Sequence[str]) -> Iterable[fit.Misfit]:
+        """Where the ABI comes out otherwise in what a plugin was compiled with. lines: of the published core."""
+        options, core = self.project.plugin_options[name], self.project.core_options
+        if not options.build:
+            return ()
+        own = self.workdir / self.architecture / f"plugin-{name}" / "core"
+        root = own if own.is_dir() else self.root()
+        place = interface.Place(self.project.core.name, self.architecture, root, root, self._words())
+        return fit.expression(core.abi, place, lines, core.authors.packages)
 
     def _words(self) -> Mapping[str, str]:
         return {
@@ -316,7 +414,8 @@ class _Work:
     def core(self) -> Payload:
         program = self._program()
         files = contents.expand(self.root(), self.project.core_options.files)
-        return self._payload(self.project.core.name, (_layout.program(self.project, Content(program)), *files))
+        entries = (_layout.program(self.project, Content(program)), *files)
+        return self._payload(self.project.core.name, self.project.core_options.libraries, entries)
 
     def lines(self) -> tuple[str, ...]:
         """What the ABI is the hash of."""
@@ -328,6 +427,7 @@ class _Work:
         options = self.project.plugin_options[name]
         return self._payload(
             f"plugin {name}",
+            {**self.project.core_options.libraries, **options.libraries},
             (
                 *_objects(self.project, name, self.architecture, (self._found(name, text) for text in options.objects)),
                 *_list(self.project, name, self.architecture),
@@ -338,21 +438,21 @@ class _Work:
     def _program(self) -> Path:
         return self._found("", self.project.core_options.program or self.project.core.program)
 
-    def _found(self, plugin: str, text: str) -> Path:
-        """A file of a build or of the project. Raises BuildError if it is not there."""
+    def _found(self, plugin: str, text: str, *, anywhere: bool = False) -> Path:
+        """A file of a build or of the project, or of the system. Raises BuildError if it is not there."""
         path = text.replace("{architecture}", self.architecture)
         root = self.root(plugin)
         if path.startswith("{core}/"):
             built = self.built(plugin)
             root = built.core if built and built.core else self.root()
         found = root / path.removeprefix("{core}/")
-        if not found.is_file() or not found.resolve().is_relative_to(root.resolve()):
+        if not found.is_file() or not (anywhere or found.resolve().is_relative_to(root.resolve())):
             raise BuildError(
                 f"{plugin or 'core'}: there is no file {text} in {root}", hint="does the build name it so?"
             )
         return found
 
-    def _payload(self, what: str, entries: Sequence[Entry]) -> Payload:
+    def _payload(self, what: str, named: Mapping[str, str], entries: Sequence[Entry]) -> Payload:
         """Files as they come, and what follows from those that are ELF: relations, debug information apart."""
         made: list[Entry] = []
         apart: dict[str, Entry] = {}
@@ -363,7 +463,7 @@ class _Work:
             objects += found
             made += [self._split(what, entry, one, apart) for one in found] or [entry]
         libraries.check_targets(what, objects, self.project.core.targets)
-        return Payload(tuple(made), depends=self._relations(what, objects), debug=tuple(apart.values()))
+        return Payload(tuple(made), depends=self._relations(what, named, objects), debug=tuple(apart.values()))
 
     def _split(self, what: str, entry: Entry, found: Object, apart: dict[str, Entry]) -> Entry:
         if found.facts.architecture != self.architecture:
@@ -380,14 +480,16 @@ class _Work:
             apart[place] = Entry(path=place, content=Content(parts.debug))
         return entry if parts.file == found.path else replace(entry, content=Content(parts.file))
 
-    def _relations(self, what: str, objects: Sequence[Object]) -> Mapping[str, tuple[Alternatives, ...]]:
+    def _relations(
+        self, what: str, named: Mapping[str, str], objects: Sequence[Object]
+    ) -> Mapping[str, tuple[Alternatives, ...]]:
         options = self.project.plugin_options.values()
         own = {posixpath.basename(text) for option in options for text in option.objects}
-        own |= {found.facts.soname for found in objects if found.facts.soname}
+        own |= {found.facts.soname for found in objects if found.facts.soname} | self.private
         families = targets.formats(self.project.core.targets)
         made = {}
         if "deb" in families:
-            made["deb"] = libraries.deb(what, objects, self.project.core_options.libraries, own)
+            made["deb"] = libraries.deb(what, objects, named, own)
         if "rpm" in families:
             made["rpm"] = libraries.rpm(objects, own)
         return made

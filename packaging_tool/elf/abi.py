@@ -119,3 +119,49 @@ def _macros(abi: Abi, place: Place) -> Iterator[str]:
 
 def _output(command: Sequence[str], place: Place) -> str:
     return run(command, cwd=place.root).stdout.decode(errors="replace").strip()
+
+
+# Of two ABIs, what is told first.
+_GRAVITY = ("core", "architecture", "version", "macro", "pkg-config", "command", "file", "export")
+
+
+def values(said: Sequence[str]) -> dict[tuple[str, str], str]:
+    """The lines by kind and name; the output of a command is its value."""
+    found: dict[tuple[str, str], str] = {}
+    last = ("", "")
+    for line in said:
+        kind, _, rest = line.partition(" ")
+        if kind == "output":
+            found[last] = f"{found[last]}\n{rest}" if found.get(last) else rest
+            continue
+        alone = kind in ("core", "architecture", "version", "command")
+        name, _, value = rest.rpartition(" ") if kind == "file" else rest.partition(" ")
+        if alone:
+            name, value = (rest, "") if kind == "command" else ("", rest)
+        last = (kind, name)
+        found[last] = value
+    return found
+
+
+def changes(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
+    """What differs, in words, the gravest first: what went away, then what is another, then what is new."""
+    old, new = values(before), values(after)
+    for kind in _GRAVITY:
+        names = sorted({name for known, name in (*old, *new) if known == kind})
+        told = {name: _change(kind, name, old.get((kind, name)), new.get((kind, name))) for name in names}
+        for mark in ("went away", "", "is new"):
+            for text in told.values():
+                if text and (text.endswith(mark) if mark else not text.endswith(("went away", "is new"))):
+                    yield text
+
+
+def _change(kind: str, name: str, old: str | None, new: str | None) -> str:
+    what = {"export": "symbol", "command": "output of"}.get(kind, kind) + (f" {name}" if name else "")
+    if old == new:
+        return ""
+    if new is None:
+        return f"{what} went away"
+    if old is None:
+        return f"{what} is new"
+    # Hashes and long outputs say nothing to people.
+    return f"{what} is another" if kind in ("file", "command") else f"{what}: {old} became {new}"

@@ -35,6 +35,18 @@ class Facts:
     debug: bool
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Want:
+    """A symbol that a file needs. version, library: soname that it must come from; "" if any file will do."""
+
+    name: str
+    version: str = ""
+    library: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}" if self.version else self.name
+
+
 def is_elf(path: Path) -> bool:
     """Whether it begins like an ELF file."""
     with path.open("rb") as file:
@@ -52,6 +64,16 @@ def exports(path: Path) -> tuple[str, ...]:
     Raises BuildError if it is no ELF file.
     """
     return _guarded(path, _exports)
+
+
+def offers(path: Path) -> frozenset[str]:
+    """All that another file could find in this one when both run, as `NAME` or `NAME@VERSION`; also copies of data."""
+    return _guarded(path, lambda elf: frozenset(_offers(elf)))
+
+
+def wants(path: Path) -> tuple[Want, ...]:
+    """Symbols that others must bring, or the file cannot be opened, sorted."""
+    return _guarded(path, lambda elf: tuple(sorted(set(_wants(elf)))))
 
 
 def symbol(path: Path, version: str) -> str:
@@ -112,19 +134,12 @@ def _exports(elf: Any) -> tuple[str, ...]:
     symbols = elf.get_section_by_name(".dynsym")
     if symbols is None:
         return ()
-    numbers = elf.get_section_by_name(".gnu.version")
-    defined = elf.get_section_by_name(".gnu.version_d")
-    names = {}
-    for version, auxiliaries in defined.iter_versions() if defined is not None else ():
-        # The first one names the version itself, the others what it comes after.
-        names[version["vd_ndx"]] = next(auxiliaries).name
+    numbers, names = elf.get_section_by_name(".gnu.version"), _versions(elf)
     found = set()
     for index, entry in enumerate(symbols.iter_symbols()):
         kind = entry["st_info"]["type"].removeprefix("STT_")
-        visible = entry["st_other"]["visibility"] in ("STV_DEFAULT", "STV_PROTECTED")
-        linkable = entry["st_info"]["bind"] != "STB_LOCAL" and entry["st_shndx"] != "SHN_UNDEF"
         # Marks of the linker (`_end`) have no type; they are where the file ends.
-        if not (visible and linkable) or kind == "NOTYPE" or entry.name in RUNTIME:
+        if not _is_linkable(entry) or kind == "NOTYPE" or entry.name in RUNTIME:
             continue
         number = numbers.get_symbol(index)["ndx"] if numbers is not None else "VER_NDX_GLOBAL"
         if isinstance(number, int) and number & 0x7FFF not in names:
@@ -134,6 +149,44 @@ def _exports(elf: Any) -> tuple[str, ...]:
         size = f" {entry['st_size']}" if kind == "OBJECT" else ""
         found.add(f"{entry.name}{mark} {kind}{size}")
     return tuple(sorted(found))
+
+
+def _versions(elf: Any) -> dict[int, str]:
+    """Names of the versions that a file defines, by number."""
+    defined = elf.get_section_by_name(".gnu.version_d")
+    # The first one names the version itself, the others what it comes after.
+    return {
+        version["vd_ndx"]: next(auxiliaries).name
+        for version, auxiliaries in (defined.iter_versions() if defined is not None else ())
+    }
+
+
+def _is_linkable(entry: Any) -> bool:
+    visible = entry["st_other"]["visibility"] in ("STV_DEFAULT", "STV_PROTECTED")
+    return visible and entry["st_info"]["bind"] != "STB_LOCAL" and entry["st_shndx"] != "SHN_UNDEF"
+
+
+def _offers(elf: Any) -> Iterator[str]:
+    symbols, numbers = elf.get_section_by_name(".dynsym"), elf.get_section_by_name(".gnu.version")
+    names = _versions(elf)
+    for index, entry in enumerate(symbols.iter_symbols() if symbols is not None else ()):
+        if _is_linkable(entry) and entry.name:
+            yield entry.name
+            number = numbers.get_symbol(index)["ndx"] if numbers is not None else "VER_NDX_GLOBAL"
+            if isinstance(number, int) and number & 0x7FFF in names:
+                yield f"{entry.name}@{names[number & 0x7FFF]}"
+
+
+def _wants(elf: Any) -> Iterator[Want]:
+    symbols, numbers = elf.get_section_by_name(".dynsym"), elf.get_section_by_name(".gnu.version")
+    needs = {version["vna_other"]: (version.name, library.name) for library, version in _needs(elf)}
+    for index, entry in enumerate(symbols.iter_symbols() if symbols is not None else ()):
+        # Without a weak one, the file is opened all the same.
+        if entry["st_shndx"] != "SHN_UNDEF" or entry["st_info"]["bind"] != "STB_GLOBAL" or not entry.name:
+            continue
+        number = numbers.get_symbol(index)["ndx"] if numbers is not None else ""
+        version, library = needs.get(number & 0x7FFF, ("", "")) if isinstance(number, int) else ("", "")
+        yield Want(entry.name, version, library)
 
 
 def _symbol(elf: Any, wanted: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,17 +77,20 @@ def runtime(wanted: Facts, prefix: str) -> str:
 
 def check_targets(what: str, files: Sequence[Object], names: Sequence[str]) -> None:
     """Raise BuildError if a target has an older C or C++ library than a file needs. what: for the message."""
+    for said, name in too_new(what, files, names):
+        raise BuildError(said, hint=f"build on {name} or an older system, or take {name} out of core.targets")
+
+
+def too_new(what: str, files: Sequence[Object], names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each need of a newer C or C++ library than a target has, in words, and that target."""
     for prefix, library, field in (("GLIBC", "glibc", "glibc"), ("GLIBCXX", "libstdc++", "glibcxx")):
         for file in files:
             version = runtime(file.facts, prefix)
             for name in names if version else ():
                 has: str = getattr(targets.TARGETS[name], field)
                 if number(has) < number(version):
-                    raise BuildError(
-                        f"{what} needs {prefix}_{version} ({facts.symbol(file.path, f'{prefix}_{version}')}), "
-                        f"but {name} has {library} {has}",
-                        hint=f"build on {name} or an older system, or take {name} out of core.targets",
-                    )
+                    symbol = facts.symbol(file.path, f"{prefix}_{version}")
+                    yield f"{what} needs {prefix}_{version} ({symbol}), but {name} has {library} {has}", name
 
 
 def c_library(chosen: Sequence[str], what: str, path: Path) -> dict[str, tuple[Alternatives, ...]]:
@@ -133,7 +136,7 @@ def deb(
     for file in files:
         for relation in _runtimes(file.facts):
             _add(made, relation)
-        sonames = [s for s in file.facts.needed if s not in private and not _is_runtime(s)]
+        sonames = [s for s in file.facts.needed if s not in private and not is_runtime(s)]
         for soname in (s for s in sonames if s in named):
             name, _, condition = named[soname].partition(" ")
             operator, _, version = condition.partition(" ")
@@ -145,14 +148,15 @@ def deb(
     return tuple((made[name],) for name in sorted(made))
 
 
-def _is_runtime(soname: str) -> bool:
+def is_runtime(soname: str) -> bool:
+    """Whether a library comes with every C or C++ compiler, and a table here knows Debian's package of it."""
     return soname.partition(".so.")[0] in _GLIBC or soname in (_STDCXX, _GCC) or bool(_LOADER.fullmatch(soname))
 
 
 def _runtimes(wanted: Facts) -> Iterable[Relation]:
     if version := runtime(wanted, "GLIBC"):
         yield Relation("libc6", ">=", version)
-    elif any(_is_runtime(soname) and soname not in (_STDCXX, _GCC) for soname in wanted.needed):
+    elif any(is_runtime(soname) and soname not in (_STDCXX, _GCC) for soname in wanted.needed):
         yield Relation("libc6")
     if _STDCXX in wanted.needed:
         release = GLIBCXX.get(runtime(wanted, "GLIBCXX"), "")
@@ -178,7 +182,7 @@ def _shlibdeps(
     what: str, files: Sequence[Object], named: Mapping[str, str], private: frozenset[str]
 ) -> Iterable[Relation]:
     """What dpkg-shlibdeps(1) finds in the databases of installed libraries."""
-    unknown = sorted({s for f in files for s in f.facts.needed if not _is_runtime(s)} - private - set(named))
+    unknown = sorted({s for f in files for s in f.facts.needed if not is_runtime(s)} - private - set(named))
     example = f'libraries = {{ "{unknown[0]}" = "PACKAGE >= VERSION" }}'
     if shutil.which("dpkg-shlibdeps") is None or files[0].facts.architecture != machines.own():
         raise BuildError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from packaging_tool.elf import loader, machines
 from packaging_tool.elf.loader import KINDS, Loader
@@ -20,7 +20,8 @@ _LIBRARY = re.compile(r"[a-z0-9][a-z0-9+.-]+( >= [0-9]\S*)?")
 
 def problems(project: Project) -> Iterator[Problem]:
     """All of them; line 0, key from the top of the file."""
-    for key, what, instead in (*_core(project), *_abi(project), *_loader(project), *_plugins(project)):
+    own = () if project.plugin_of is not None else (*_core(project), *_abi(project), *_loader(project))
+    for key, what, instead in (*own, *_plugins(project)):
         yield Problem(str(project.file), 0, key, what, instead)
 
 
@@ -51,9 +52,16 @@ def _core(project: Project) -> Iterator[Finding]:
             path = core.program.replace("{architecture}", architecture)
             if not (project.root / path).is_file():
                 yield "core.program", f"there is no file {path}", "build the server first"
-    for soname, text in options.libraries.items():
+    yield from _libraries("core", options.libraries)
+    for pattern in options.authors.files:
+        if pattern.startswith("/") or ".." in pattern.split("/") or not pattern:
+            yield "core.elf.authors.files", f"{pattern!r} leads elsewhere", "write it relative to the built tree"
+
+
+def _libraries(table: str, said: Mapping[str, str]) -> Iterator[Finding]:
+    for soname, text in said.items():
         if not _SONAME.fullmatch(soname) or not _LIBRARY.fullmatch(text):
-            yield f"core.elf.libraries.{soname}", f"{text!r} is no package", 'write "libgd3" or "libgd3 >= 2.3"'
+            yield f"{table}.elf.libraries.{soname}", f"{text!r} is no package", 'write "libgd3" or "libgd3 >= 2.3"'
 
 
 def _source(
@@ -64,13 +72,15 @@ def _source(
         yield f"{key}.source", f"there is no {source}", "name a directory or a tarball, relative to the project file"
     if build and not source:
         yield f"{key}.build", "has nothing to build", "name a source"
-    known = {*WORDS, *more, *project.core_options.arguments}
+    # Of a core elsewhere, lists of arguments are known when it is.
+    core = project.core_options
+    known = {*WORDS, *more, *(core.arguments if core is not None else ())}
     for number, command in enumerate(build):
         if not command:
             yield f"{key}.build", f"command {number + 1} is empty", 'write for example ["make"]'
         for argument in command:
             match = re.fullmatch(r"\{([a-z_-]+)\}", argument)
-            if match and match[1] not in known:
+            if match and match[1] not in known and core is not None:
                 yield f"{key}.build", f"{argument} stands for nothing", f"known: {', '.join(sorted(known))}"
 
 
@@ -105,11 +115,18 @@ def _loader(project: Project) -> Iterator[Finding]:
 
 def _plugins(project: Project) -> Iterator[Finding]:
     flat: dict[str, str] = {}
+    core = project.core_options
+    said: Loader | None = core.loader if core is not None else None
     for name, options in sorted(project.plugin_options.items()):
         key = f"plugin.{name}.elf"
         yield from _source(project, f"plugin.{name}", options.source, options.build, ("core",))
-        if not project.core_options.source and names((*options.build, options.objects), "core"):
-            yield f"{key}.objects", "{core} stands for nothing, since the core is not built", "name a source"
+        yield from _libraries(f"plugin.{name}", options.libraries)
+        if names((*options.build, options.objects), "core"):
+            if project.plugin_of is None and not core.source:
+                yield f"{key}.objects", "{core} stands for nothing, since the core is not built", "name a source"
+            elif project.plugin_of is not None and core is not None and not core.authors.files:
+                what = "{core} stands for nothing, since the core's maintainer publishes no files for it"
+                yield f"{key}.build", what, "build without it, or ask for `authors.files` in [core.elf]"
         objects = [posixpath.basename(text).replace("{architecture}", "amd64") for text in options.objects]
         if not objects:
             yield f"{key}.objects", "is empty", 'write for example ["module.so"]'
@@ -126,7 +143,7 @@ def _plugins(project: Project) -> Iterator[Finding]:
                 path = text.replace("{architecture}", architecture)
                 if "{core}" not in path and not (project.root / path).is_file():
                     yield f"{key}.objects", f"there is no file {path}", "build it first, or name a source"
-        if project.core_options.loader is not None and loader.whole(project.core_options.loader).place == "flat":
+        if said is not None and loader.whole(said).place == "flat":
             for one in options.load if options.load is not None else objects:
                 if (other := flat.setdefault(one, name)) != name:
                     yield (

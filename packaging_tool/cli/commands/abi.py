@@ -64,4 +64,6 @@ def diff(ctx: click.Context, old: str, new: str, core: str) -> int:
                 click.echo(f"    {printable(name)}: {printable(why)}")
         else:
             click.echo("  the same ABI: no plugin needs a new build")
+        for note in one.notes:
+            click.echo(f"  what the ABI does not say: {printable(note)}")
     return 0 if same else 1

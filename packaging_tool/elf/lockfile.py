@@ -1,0 +1,51 @@
+"""The part of the lock of the driver `elf`.
+
+It has `epoch`, SOURCE_DATE_EPOCH of builds where neither variable nor changelog says one; the `compiler`; the `sources`
+that are tarballs with their SHA-256; and for each architecture, in `built`, the `abi` and its `lines`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from packaging_tool import toml
+from packaging_tool.errors import BuildError
+
+FORMAT = 1
+
+
+def read(text: str) -> dict[str, Any]:
+    """The driver's part of a lock; empty if it is not of this form."""
+    part = toml.loads(text).get("elf", {})
+    if not isinstance(part, dict) or part.get("format") != FORMAT or not isinstance(part.get("epoch"), int):
+        return {}
+    tables = {key: part[key] if isinstance(part.get(key), dict) else {} for key in ("sources", "built")}
+    return {**part, **tables, "compiler": str(part.get("compiler", ""))}
+
+
+def render(values: Mapping[str, Any]) -> str:
+    """The text of such a part."""
+    lines = ["[elf]", f"format = {FORMAT}", f"epoch = {values['epoch']}", f"compiler = {_text(values['compiler'])}"]
+    if values["sources"]:
+        lines += ["", "[elf.sources]", *(f"{_text(name)} = {_text(sum_)}" for name, sum_ in values["sources"].items())]
+    for architecture, built in sorted(values["built"].items()):
+        lines += ["", f"[elf.built.{architecture}]", f"abi = {_text(built['abi'])}", "lines = ["]
+        lines += [*(f"  {_text(line)}," for line in built["lines"]), "]"]
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: str) -> str:
+    """A basic string of TOML; what JSON escapes, TOML reads alike, but for the character 127."""
+    return json.dumps(value).replace("\x7f", "\\u007f")
+
+
+def both(before: str, after: str, architecture: str) -> Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """What two locks have for an architecture, or for all that both have. Raises BuildError."""
+    old, new = (read(text).get("built", {}) for text in (before, after))
+    names = [architecture] if architecture else sorted({*old} & {*new})
+    if not names or not all(name in old and name in new for name in names):
+        what = f" for {architecture}" if architecture else ""
+        raise BuildError(f"one of the two locks has no build{what}", hint="mkpkgs writes it when it builds")
+    return [(old[name], new[name]) for name in names]
