@@ -19,6 +19,7 @@ import pytest
 from tests import roots
 from tests.acceptance.conftest import EXAMPLES
 from tests.acceptance.libraries import provide_libraries
+from tests.authors.world import author
 from tests.sources import debian_source
 from tests.systems import Apt, Dnf, System
 from tests.workspace import Workspace, newest
@@ -27,6 +28,23 @@ pytestmark = pytest.mark.acceptance
 
 ECHO, STREAM = "said by echo", "said by stream"
 LOADER = "/usr/lib/nginx/bin/serving/loader/modules.conf"
+HELLO = Path(__file__).parent.parent / "samples/nginx-hello"
+HELLO_TABLES = """
+[plugin.hello]
+summary = "Answers with one text"
+version = "1.0"
+
+[plugin.hello.elf]
+source = "hello"
+build = [
+  ["env", "-C", "{core}", "./configure", "{configure}", "--add-dynamic-module={source}"],
+  ["make", "-C", "{core}", "-f", "objs/Makefile", "objs/ngx_http_hello_module.so"],
+]
+objects = ["{core}/objs/ngx_http_hello_module.so"]
+
+[repository]
+url = "http://127.0.0.1:8000"
+"""
 # A module that ends the server as soon as it is opened where nginx is configured: not where it is built.
 BROKEN = """
 #include <unistd.h>
@@ -76,6 +94,20 @@ def nginx(shared: Path) -> Repositories:
     return found
 
 
+@pytest.fixture(scope="session")
+def acme(nginx: Repositories, shared: Path) -> Workspace:
+    """A module of somebody who has what is published of the older nginx and nothing else of it."""
+    place = shared / "acme-nginx"
+    with roots.locked(shared / "nginx.lock"):
+        if not (place / "done").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(HELLO, Workspace.at(place).root / "hello")
+            project = author(place, "nginx", nginx.older, "elf", HELLO_TABLES)
+            project.mkpkgs()
+            (place / "done").touch()
+    return Workspace.at(place)
+
+
 def change(project: Workspace, old: str, new: str) -> None:
     file = project.root / "mkpkgs.toml"
     assert old in file.read_text()
@@ -93,6 +125,12 @@ def server(
             provide_libraries(system, nginx.older)
         system.use()
         yield system
+
+
+def serve_another(system: System, dist: Path) -> None:
+    """Another author's repository at the same address, which apt would take for an attack."""
+    system.sh("rm -rf /var/lib/apt/lists/*")
+    system.use(dist)
 
 
 def configure(system: System, *, echo: bool = True, stream: bool = True) -> None:
@@ -127,7 +165,7 @@ def process(system: System) -> str:
 
 def test_lintian_has_nothing_to_say(nginx: Repositories) -> None:
     packages = sorted(nginx.older.rglob("*.deb"))
-    assert len(packages) == 6
+    assert len(packages) == 7
     said = subprocess.run(["lintian", "--fail-on", "error,warning", *packages], capture_output=True, text=True)
     assert said.returncode == 0, said.stdout
 
@@ -150,7 +188,7 @@ def packaging(nginx: Repositories, place: Path, *, modules: bool) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     project.mkpkgs()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert len(list(project.dist.rglob("*.deb"))) == (6 if modules else 2)
+    assert len(list(project.dist.rglob("*.deb"))) == (7 if modules else 3)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
@@ -175,6 +213,24 @@ class Life:
         assert process(server) == first
         assert server.starts() == 1
         assert server.run("nginx-plugins", "status").returncode == 0
+
+    def test_a_module_of_another_author_is_installed_beside_them_and_answers(
+        self, server: System, nginx: Repositories, acme: Workspace
+    ) -> None:
+        server.put(acme.dist / "acme-nginx.pub", "/etc/nginx/keys.d/acme-nginx.pub")
+        serve_another(server, acme.dist)
+        server.install("nginx-plugin-hello")
+        assert order(server) == ["ngx_stream_module", "ngx_http_echo_module", "ngx_http_hello_module"]
+        server.write("/etc/nginx/conf.d/hello.server", 'location /hello { hello "said by another author"; }\n')
+        server.run("systemctl", "reload", "nginx")
+        assert ask(server, "http://127.0.0.1:8080/hello") == "said by another author"
+        assert (ask(server), ask_stream(server)) == (ECHO, STREAM)
+        # So that the core can be upgraded: this author has no build for the next one.
+        server.path("/etc/nginx/conf.d/hello.server").unlink()
+        server.run("systemctl", "reload", "nginx")
+        server.remove("nginx-plugin-hello")
+        assert order(server) == ["ngx_stream_module", "ngx_http_echo_module"]
+        serve_another(server, nginx.older)
 
     def test_core_and_modules_are_upgraded_in_lockstep(self, server: System, nginx: Repositories) -> None:
         # What nginx itself says of a module from before, which the next test needs.
