@@ -229,6 +229,7 @@ class Life:
         server.path("/etc/nginx/conf.d/hello.server").unlink()
         server.run("systemctl", "reload", "nginx")
         server.remove("nginx-plugin-hello")
+        server.path("/etc/nginx/keys.d/acme-nginx.pub").unlink()
         assert order(server) == ["ngx_stream_module", "ngx_http_echo_module"]
         serve_another(server, nginx.older)
 
