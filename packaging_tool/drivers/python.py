@@ -11,19 +11,20 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging_tool import targets, toml
 from packaging_tool.drivers import _layout
-from packaging_tool.drivers.base import Lock, Outcome, Payload, Target
-from packaging_tool.errors import Problem
+from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
+from packaging_tool.errors import BuildError, CommandError, Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives, Entry, Module, Relation
 from packaging_tool.package.templates import render
-from packaging_tool.project.model import Project
-from packaging_tool.wheels import closure, pip
+from packaging_tool.project.model import PluginSpec, Project
+from packaging_tool.wheels import closure, fit, pip, published
 from packaging_tool.wheels.pip import Pin, Platform
 from packaging_tool.wheels.wheel import Wheel, normal
 
@@ -34,7 +35,8 @@ REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])? *(
 class CoreOptions:
     """Settings of `[core.python]`.
 
-    requires: what the server is: requirements such as `"datasette==0.65.5"`, or folders of projects, e.g. `"./server"`.
+    requires: what the server is: requirements such as `"datasette==0.65.5"`, folders of projects, e.g. `"./server"`, or
+        files of wheels.
     main: what starts the server, as its entry point says it, e.g. `"datasette.cli:cli"`.
     python: version of Python on the targets, e.g. `"3.11"`; with a `+` that or a newer one, for wheels without compiled
         code.
@@ -58,7 +60,7 @@ class CoreOptions:
 class PluginOptions:
     """Settings of `[plugin.NAME.python]`.
 
-    requires: what the plugin is: requirements, or folders of projects.
+    requires: what the plugin is: requirements, folders of projects, or wheels, e.g. `"./who-1.0-py3-none-any.whl"`.
     api: version of the server's interface that it uses; default the core's newest.
     """
 
@@ -70,6 +72,7 @@ class Driver:
     """Packages wheels."""
 
     name = "python"
+    loads = False
 
     def check(self, project: Project) -> list[Problem]:
         """Problems of requirements, versions and targets."""
@@ -83,6 +86,7 @@ class Driver:
         listener.step("resolve the wheels of core and plugins")
         left_out = {normal(name) for name in project.core_options.without}
         lines = ["[python]", f'inputs = "{inputs}"', f'abi = "{_abi(project, _api(project))}"']
+        lines += [f"python = {toml.string(project.core_options.python)}", f"api = {toml.string(_api(project))}"]
         for architecture in project.core.architectures:
             wanted = [str(item) for item in _sources(project, workdir)]
             for pin in pip.resolve(wanted, _platform(project, architecture)):
@@ -94,18 +98,59 @@ class Driver:
 
     def fingerprint(self, project: Project, plugin: str | None) -> str:
         """Hash of what is required, and of the folders among it."""
+        if plugin is None and project.plugin_of is not None:
+            return ""
         options = project.core_options if plugin is None else project.plugin_options[plugin]
         return hashlib.sha256("\n".join(_described(project, options.requires)).encode()).hexdigest()
 
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
         """The same as build: wheels are not built here."""
-        return _Site.of(project, lock, architecture, workdir).outcome()
+        return _Site.of(project, lock, architecture, workdir).outcome(lock)
 
     def build(
         self, project: Project, lock: Lock, architecture: str, workdir: Path, listener: Listener
     ) -> tuple[Outcome, Lock]:
         """Fetch and unpack the wheels."""
         return self.outline(project, lock, architecture, workdir), lock
+
+    def against(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Outcome:
+        """Choose wheels for an author's plugins beside those of the core, and see that all fit."""
+        site, plugins, failures = published.read(core), {}, []
+        known = (_api(project), *project.core_options.accepts)
+        for plugin in project.plugins:
+            listener.step(f"collect plugin {plugin.name}")
+            one = _Author(project, plugin, _platform(project, architecture), site, workdir)
+            try:
+                said = project.plugin_options[plugin.name].api
+                if said and said not in known:
+                    what = f"it uses the interface {said}, and the core has {', '.join(known)}"
+                    misfits = [fit.Misfit(what, f"use {known[0]}, or leave this core out by `versions` in [plugin-of]")]
+                else:
+                    misfits, payload = one.made(_abi(project, said or known[0]))
+                failures += [Failure(plugin.name, "", *misfit) for misfit in misfits]
+                if not misfits:
+                    plugins[plugin.name] = payload
+            except BuildError as failed:
+                failures.append(Failure(plugin.name, "", failed.message, failed.hint))
+        accepts = tuple(_abi(project, version) for version in project.core_options.accepts)
+        return Outcome(_abi(project, _api(project)), Payload(()), None, plugins, tuple(failures), accepts=accepts)
+
+    def changes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
+        """The version of Python and of the interface, and distributions that changed with them."""
+        old, new = (toml.loads(text).get(self.name, {}) for text in (before, after))
+        if old.get("abi") == new.get("abi"):
+            return ()
+        found = [
+            f"{key}: {old.get(key, '?')} became {new.get(key, '?')}"
+            for key in ("python", "api")
+            if old.get(key) != new.get(key)
+        ]
+        return (*found, *published.changes(old, new, architecture))
+
+    def notes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
+        """Distributions that changed though the ABI is the same."""
+        old, new = (toml.loads(text).get(self.name, {}) for text in (before, after))
+        return tuple(published.changes(old, new, architecture)) if old.get("abi") == new.get("abi") else ()
 
     def target(self, project: Project) -> Target:
         """The core's own program is the working one: it reads which path entries the set has."""
@@ -121,6 +166,7 @@ class _Site:
     platform: Platform
     wheels: dict[str, Wheel]
     place: Path
+    unpacked: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, project: Project, lock: Lock, architecture: str, workdir: Path) -> _Site:
@@ -136,22 +182,28 @@ class _Site:
         wheels = [Wheel(path) for path in (*files, *local)]
         return cls(project, platform, {wheel.name: wheel for wheel in wheels}, workdir / "site" / architecture)
 
-    def outcome(self) -> Outcome:
+    def outcome(self, lock: Lock) -> Outcome:
         options, spec = self.project.core_options, self.project.core
         core = self.closure(options.requires)
         root = f"/usr/lib/{spec.name}/bin/site"
         entries = self.entries(core, root)
         program = _layout.program(self.project, self.launcher(entries))
-        plugins = {}
+        plugins, brought = {}, {}
         for plugin in self.project.plugins:
             own = self.project.plugin_options[plugin.name]
             names = [name for name in self.closure(own.requires) if name not in core]
+            brought[plugin.name] = published.Plugin(dists=tuple(names), needs=plugin.needs)
             found = self.entries(names, f"{self.project.plugins_directory}/{plugin.name}")
             abi = _abi(self.project, own.api or _api(self.project))
             plugins[plugin.name] = Payload(found, self.modules(names), abi=abi)
         payload = Payload((program, *entries), self.modules(core), depends=_depends(self.platform))
         accepts = tuple(_abi(self.project, version) for version in options.accepts)
-        return Outcome(_abi(self.project, _api(self.project)), payload, None, plugins, accepts=accepts)
+        dists = {name: published.dist(self.wheels[name], self.files(name)) for name in core}
+        for one in brought.values():
+            dists |= {name: published.dist(self.wheels[name], self.files(name)) for name in one.dists}
+        authors = published.publish(lock.text, published.Site(core=tuple(core), dists=dists, plugins=brought))
+        abi = _abi(self.project, _api(self.project))
+        return Outcome(abi, payload, None, plugins, authors=authors, accepts=accepts)
 
     def closure(self, requires: Sequence[str]) -> list[str]:
         """Names of the wheels that these requirements come to, sorted."""
@@ -168,11 +220,19 @@ class _Site:
         """Files of wheels below root. Where two have a file, the first by name wins, as pip does not say either."""
         found: dict[str, Path] = {}
         for name in names:
-            wheel = self.wheels[name]
-            place = self.place / wheel.path.parent.name / wheel.path.stem
-            for file in wheel.unpack(place):
-                found.setdefault(file, place / file)
+            for file in self.files(name):
+                found.setdefault(file, self.folder(name) / file)
         return tuple(Entry(path=f"{root}/{name}", content=Content(path)) for name, path in sorted(found.items()))
+
+    def files(self, name: str) -> list[str]:
+        """Names of a wheel's files, which lie in its folder then."""
+        if name not in self.unpacked:
+            self.unpacked[name] = self.wheels[name].unpack(self.folder(name))
+        return self.unpacked[name]
+
+    def folder(self, name: str) -> Path:
+        path = self.wheels[name].path
+        return self.place / path.parent.name / path.stem
 
     def launcher(self, entries: Sequence[Entry]) -> Content:
         """The core's program. It names the wheels by a hash, so that a set with other wheels is another set."""
@@ -197,7 +257,90 @@ class _Site:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Author:
+    """A plugin for a core elsewhere. site: what is published of that."""
+
+    project: Project
+    plugin: PluginSpec
+    platform: Platform
+    site: published.Site
+    workdir: Path
+
+    def made(self, abi: str) -> tuple[list[fit.Misfit], Payload]:
+        """The plugin, and what does not fit; one of the two is empty. Raises BuildError."""
+        options, nothing = self.project.core_options, Payload(())
+        base = self.site.base(self.plugin.needs)
+        stubs = published.stubs(base, self.workdir / "stubs" / self.plugin.name)
+        sources = _sources_of(self.project, self.project.plugin_options[self.plugin.name].requires, self.workdir)
+        local = {wheel.name: wheel for wheel in (Wheel(item) for item in sources if isinstance(item, Path))}
+        for wheel in local.values():
+            if misfits := list(fit.wheel(wheel, self.platform, _pythons(self.project))):
+                return misfits, nothing
+        wanted = [str(item) for item in sources]
+        folder = self.workdir / "stubs" / self.plugin.name
+        pinned = {name: one.version for name, one in base.items()}
+        try:
+            pins = pip.resolve(wanted, self.platform, folder, pinned)
+        except CommandError as failed:
+            misfits = list(self._clashes(sources, local, base, folder))
+            return misfits or [fit.Misfit(failed.message, failed.hint)], nothing
+        left_out = {normal(name) for name in options.without}
+        files = pip.fetch([pin for pin in pins if pin.name not in left_out], self.platform, self.workdir / "wheels")
+        found = {wheel.name: wheel for wheel in map(Wheel, files)}
+        place = self.workdir / "site" / self.platform.architecture
+        site = _Site(self.project, self.platform, {**found, **local, **stubs}, place)
+        own = [
+            name for name in site.closure(self.project.plugin_options[self.plugin.name].requires) if name not in base
+        ]
+        dists = {name: published.dist(site.wheels[name], site.files(name)) for name in own}
+        misfits = [
+            *fit.others(dists, self.site, base, self.plugin.clashes),
+            *fit.modules(dists, self.site, base, self.plugin.clashes),
+        ]
+        if not own:
+            what = f"{self.project.core.name} has all of it already"
+            misfits.append(fit.Misfit(what, "there is nothing to package"))
+        entries = site.entries(own, f"{self.project.plugins_directory}/{self.plugin.name}")
+        return misfits, nothing if misfits else Payload(entries, site.modules(own), abi=abi)
+
+    def _clashes(
+        self, sources: Sequence[str | Path], local: dict[str, Wheel], base: dict[str, published.Dist], there: Path
+    ) -> Iterator[fit.Misfit]:
+        """Requirements that the core does not meet, as pip would choose if the core could change."""
+        found: dict[str, tuple[str, Sequence[str]]] = {}
+        # If that cannot be, what the author's own wheels say must do.
+        with suppress(BuildError):
+            found |= pip.explore([str(item) for item in sources], self.platform, there)
+        found |= {name: (wheel.version, wheel.requires) for name, wheel in local.items()}
+        # What is local is wanted as it is.
+        texts = [Wheel(item).name if isinstance(item, Path) else item for item in sources]
+        yield from fit.versions(self.plugin.name, texts, found, base, self.platform)
+
+
+def _pythons(project: Project) -> list[str]:
+    """Versions of Python that the server runs on."""
+    python = project.core_options.python
+    if not python.endswith("+"):
+        return [python]
+    known = {targets.PYTHONS[name][0] for name in project.core.targets if name in targets.PYTHONS}
+    return sorted(known, key=lambda text: [int(part) for part in text.split(".")]) or [python.rstrip("+")]
+
+
 def _findings(project: Project) -> Iterator[tuple[str, str, str]]:
+    options = project.core_options
+    if project.plugin_of is None:
+        yield from _of_core(project)
+        yield from _of_requires("core.python.requires", options.requires, project)
+    known = (_api(project), *options.accepts) if project.plugin_of is None else ()
+    for name, own in sorted(project.plugin_options.items()):
+        yield from _of_requires(f"plugin.{name}.python.requires", own.requires, project)
+        if own.api and known and own.api not in known:
+            accepted = ", ".join(f'"{version}"' for version in known)
+            yield f"plugin.{name}.python.api", f"the core does not take {own.api!r}", f"write one of {accepted}"
+
+
+def _of_core(project: Project) -> Iterator[tuple[str, str, str]]:
     options = project.core_options
     if not re.fullmatch(r"3\.\d{1,2}\+?", options.python):
         yield "core.python.python", f"{options.python!r} is no version", 'write for example "3.11", or "3.9+"'
@@ -205,22 +348,20 @@ def _findings(project: Project) -> Iterator[tuple[str, str, str]]:
         yield from _unfit(project, options.python)
     if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", options.main, re.ASCII):
         yield "core.python.main", f"{options.main!r} is no entry point", 'write for example "server.cli:main"'
-    tables = {"core": options, **{f"plugin.{name}": own for name, own in sorted(project.plugin_options.items())}}
-    for table, own in tables.items():
-        key = f"{table}.python.requires"
-        if not own.requires:
-            yield key, "is empty", 'write for example ["datasette==0.65.5"]'
-        for text in own.requires:
-            if text.startswith("./"):
-                if not any((project.root / text / name).is_file() for name in ("pyproject.toml", "setup.py")):
-                    yield key, f"there is no Python project in {text}", "name a folder with a pyproject.toml"
-            elif not REQUIREMENT.fullmatch(text):
-                yield key, f"{text!r} is no requirement", 'write `name==version`, or "./folder"'
-    known = (_api(project), *options.accepts)
-    for name, own in sorted(project.plugin_options.items()):
-        if own.api and own.api not in known:
-            accepted = ", ".join(f'"{version}"' for version in known)
-            yield f"plugin.{name}.python.api", f"the core does not take {own.api!r}", f"write one of {accepted}"
+
+
+def _of_requires(key: str, requires: Sequence[str], project: Project) -> Iterator[tuple[str, str, str]]:
+    if not requires:
+        yield key, "is empty", 'write for example ["datasette==0.65.5"]'
+    for text in requires:
+        if text.startswith("./") and text.endswith(".whl"):
+            if not (project.root / text).is_file():
+                yield key, f"there is no wheel {text}", "build it first"
+        elif text.startswith("./"):
+            if not any((project.root / text / name).is_file() for name in ("pyproject.toml", "setup.py")):
+                yield key, f"there is no Python project in {text}", "name a folder with a pyproject.toml"
+        elif not REQUIREMENT.fullmatch(text):
+            yield key, f"{text!r} is no requirement", 'write `name==version`, or "./folder"'
 
 
 def _unfit(project: Project, python: str) -> Iterator[tuple[str, str, str]]:
@@ -239,6 +380,8 @@ def _unfit(project: Project, python: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _is_built_from(wheel: Wheel, project: Project, folder: str) -> bool:
+    if folder.endswith(".whl"):
+        return wheel.path == project.root / folder
     return wheel.path.parent.name == pip.tree_digest(project.root / folder)
 
 
@@ -282,7 +425,11 @@ def _all_requires(project: Project) -> tuple[str, ...]:
 
 def _described(project: Project, requires: Sequence[str]) -> Iterator[str]:
     for text in requires:
-        yield f"{text} {pip.tree_digest(project.root / text)}" if text.startswith("./") else text
+        path = project.root / text
+        if text.startswith("./"):
+            yield f"{text} {Content(path).sha256 if path.is_file() else pip.tree_digest(path)}"
+        else:
+            yield text
 
 
 def _inputs(project: Project) -> str:
@@ -296,8 +443,16 @@ def _inputs(project: Project) -> str:
 
 def _sources(project: Project, workdir: Path) -> list[str | Path]:
     """All requirements; wheels in place of folders."""
+    return _sources_of(project, _all_requires(project), workdir)
+
+
+def _sources_of(project: Project, requires: Sequence[str], workdir: Path) -> list[str | Path]:
     isolated = project.core_options.isolated
-    return [
-        pip.build(project.root / text, workdir / "local", isolated=isolated) if text.startswith("./") else text
-        for text in _all_requires(project)
-    ]
+    found: list[str | Path] = []
+    for text in requires:
+        path = project.root / text
+        if not text.startswith("./"):
+            found.append(text)
+        else:
+            found.append(path if path.is_file() else pip.build(path, workdir / "local", isolated=isolated))
+    return found

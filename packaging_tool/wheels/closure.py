@@ -18,25 +18,13 @@ def find(requires: Sequence[str], wheels: Mapping[str, Wheel], platform: Platfor
         from packaging.requirements import Requirement
     except ImportError:
         raise BuildError("the Python library packaging: not found", hint="install it: python3-packaging") from None
-    environment = {
-        "python_version": platform.version,
-        "python_full_version": f"{platform.version}.0",
-        "implementation_name": "cpython",
-        "implementation_version": f"{platform.version}.0",
-        "platform_python_implementation": "CPython",
-        "os_name": "posix",
-        "sys_platform": "linux",
-        "platform_system": "Linux",
-        "platform_machine": platform.machine if platform.architecture != "all" else "",
-        "platform_release": "",
-        "platform_version": "",
-    }
+    known = environment(platform)
     left_out = {normal(name) for name in without}
     found: set[tuple[str, str]] = set()
     waiting = [("the project", "", Requirement(text)) for text in requires]
     while waiting:
         who, extra, wanted = waiting.pop()
-        if wanted.marker is not None and not wanted.marker.evaluate({**environment, "extra": extra}):
+        if wanted.marker is not None and not wanted.marker.evaluate({**known, "extra": extra}):
             continue
         name = normal(wanted.name)
         if name in left_out:
@@ -51,3 +39,20 @@ def find(requires: Sequence[str], wheels: Mapping[str, Wheel], platform: Platfor
                 found.add((name, more))
                 waiting += [(wheels[name].name, more, Requirement(text)) for text in wheels[name].requires]
     return sorted({name for name, _ in found})
+
+
+def environment(platform: Platform) -> dict[str, str]:
+    """What markers ask for (PEP 508), without `extra`."""
+    return {
+        "python_version": platform.version,
+        "python_full_version": f"{platform.version}.0",
+        "implementation_name": "cpython",
+        "implementation_version": f"{platform.version}.0",
+        "platform_python_implementation": "CPython",
+        "os_name": "posix",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "platform_machine": platform.machine if platform.architecture != "all" else "",
+        "platform_release": "",
+        "platform_version": "",
+    }

@@ -10,16 +10,20 @@ import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.package.content import Content
 from packaging_tool.run import run
 from packaging_tool.wheels.wheel import normal
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
 
 # Debian's names of architectures, and those of wheels.
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "i386": "i686", "ppc64el": "ppc64le", "s390x": "s390x"}
@@ -59,11 +63,25 @@ class Platform:
         if self.tag != "py3":
             yield f"--abi={self.tag}"
         yield from ("--abi=abi3", "--abi=none", "--platform=any")
+        yield from (f"--platform={name}" for name in self.machines())
+
+    def machines(self) -> Iterator[str]:
+        """Tags of machines that run here, but `any`, the best first."""
         if self.architecture != "all":
             for minor in range(int(self.glibc.partition(".")[2]), 4, -1):
-                yield f"--platform=manylinux_2_{minor}_{self.machine}"
+                yield f"manylinux_2_{minor}_{self.machine}"
                 if minor in OLD_TAGS:
-                    yield f"--platform={OLD_TAGS[minor]}_{self.machine}"
+                    yield f"{OLD_TAGS[minor]}_{self.machine}"
+
+    def tags(self) -> frozenset[Tag]:
+        """All tags of wheels that run here."""
+        from packaging.tags import compatible_tags, cpython_tags
+
+        version = [int(part) for part in self.version.split(".")]
+        abis = ["abi3", "none"] if self.tag == "py3" else [self.tag, "abi3", "none"]
+        machines = list(self.machines())
+        compiled = cpython_tags(version, abis, machines) if machines else ()
+        return frozenset([*compiled, *compatible_tags(version, f"cp{version[0]}{version[1]}", machines or ["any"])])
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,18 +94,17 @@ class Pin:
     sha256: str
 
 
-def resolve(requirements: Sequence[str], platform: Platform) -> list[Pin]:
-    """The wheels that requirements come to, from the index that pip is set up for; files among them are left out."""
-    with _scratch() as place:
-        report = place / "report.json"
-        _pip(
-            *("install", "--dry-run", "--ignore-installed", "--quiet", f"--target={place}", f"--report={report}"),
-            *platform.options(),
-            *requirements,
-        )
-        found = json.loads(report.read_bytes())["install"]
+def resolve(
+    requirements: Sequence[str], platform: Platform, there: Path | None = None, pinned: Mapping[str, str] | None = None
+) -> list[Pin]:
+    """The wheels that requirements come to, from the index that pip is set up for; files among them are left out.
+
+    there: a folder with wheels beside the index. pinned: versions by name that alone may be taken, and are left out.
+    """
     pins = []
-    for item in found:
+    for item in _report(requirements, platform, there, pinned or {}):
+        if normal(item["metadata"]["name"]) in (pinned or {}):
+            continue
         info, url = item["metadata"], urlsplit(item["download_info"]["url"])
         target = unquote(url.path)
         if url.scheme == "file" and target in requirements:
@@ -98,6 +115,29 @@ def resolve(requirements: Sequence[str], platform: Platform) -> list[Pin]:
             sha256 = Content(Path(target)).sha256
         pins.append(Pin(normal(info["name"]), info["version"], target.rpartition("/")[2], sha256))
     return sorted(pins)
+
+
+def explore(requirements: Sequence[str], platform: Platform, there: Path) -> dict[str, tuple[str, Sequence[str]]]:
+    """Version and requirements, by name, of what requirements come to where nothing is pinned. Raises BuildError."""
+    found = (item["metadata"] for item in _report(requirements, platform, there, {}))
+    return {normal(one["name"]): (one["version"], one.get("requires_dist", [])) for one in found}
+
+
+def _report(
+    requirements: Sequence[str], platform: Platform, there: Path | None, pinned: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    with _scratch() as place:
+        report, only = place / "report.json", place / "constraints.txt"
+        only.write_text("".join(f"{name}=={version}\n" for name, version in pinned.items()))
+        _pip(
+            *("install", "--dry-run", "--ignore-installed", "--quiet", f"--target={place}", f"--report={report}"),
+            f"--constraint={only}",
+            *((f"--find-links={there}",) if there else ()),
+            *platform.options(),
+            *requirements,
+        )
+        found: list[dict[str, Any]] = json.loads(report.read_bytes())["install"]
+    return found
 
 
 def fetch(pins: Sequence[Pin], platform: Platform, cache: Path) -> list[Path]:
@@ -132,7 +172,10 @@ def build(folder: Path, cache: Path, *, isolated: bool) -> Path:
         _pip("wheel", "--no-deps", "--quiet", *options, f"--wheel-dir={scratch / 'made'}", str(copy), cwd=scratch)
         made = list((scratch / "made").glob("*.whl"))
         if len(made) != 1 or not made[0].name.endswith("-any.whl"):
-            raise BuildError(f"{folder}: it does not build into one wheel without compiled code")
+            raise BuildError(
+                f"{folder}: it does not build into one wheel without compiled code",
+                hint="build a wheel for the targets, and name its file instead of the folder",
+            )
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(scratch / "made", place)
     return place / made[0].name

@@ -77,12 +77,14 @@ def wheel(
     version: str = "1.0",
     *,
     tag: str = "py3-none-any",
+    python: str = "",
     requires: tuple[str, ...] = (),
     files: Mapping[str, str] | None = None,
 ) -> Path:
     """A wheel as an index has it."""
     path = place / f"{name}-{version}-{tag}.whl"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    metadata += f"Requires-Python: {python}\n" if python else ""
     with zipfile.ZipFile(path, "w") as file:
         for member, text in (files or {f"{name}.py": f"NAME = {name!r}\n"}).items():
             file.writestr(member, text)
