@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from packaging_tool import targets, toml
+from packaging_tool import targets
 from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
 from packaging_tool.elf import abi as interface
@@ -177,14 +177,8 @@ class Driver:
 
     def against(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Outcome:
         """Build an author's plugins beside what is published of the core, and see that they fit."""
-        text = (core / published.LOCK).read_text(encoding="utf-8")
-        known = lockfile.read(text)
-        built = known.get("built", {}).get(architecture)
-        if built is None:
-            raise BuildError(
-                "the lock of the core is of another form than this mkpkgs reads", hint="use a newer mkpkgs"
-            )
-        offered = published.parse(toml.loads(text)["elf"])
+        known = lockfile.published(core / published.LOCK, architecture)
+        built, offered = known["built"][architecture], published.parse(known)
         epoch = _epoch(project, known["epoch"])
         work = _Work(project, architecture, workdir, epoch, listener, private=frozenset(offered.offers))
         work.publish(core / published.TREE)
@@ -238,7 +232,7 @@ def _failure(plugin: str, failed: BuildError) -> Failure:
 
 
 def _gone(before: str, after: str) -> list[str]:
-    old, new = (published.parse(toml.loads(text).get("elf", {})) for text in (before, after))
+    old, new = (published.parse(lockfile.read(text)) for text in (before, after))
     return [f"symbol {name} went away" for name in published.gone(old, new)]
 
 

@@ -137,7 +137,7 @@ class Driver:
 
     def changes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
         """The version of Python and of the interface, and distributions that changed with them."""
-        old, new = (toml.loads(text).get(self.name, {}) for text in (before, after))
+        old, new = (published.part(text) for text in (before, after))
         if old.get("abi") == new.get("abi"):
             return ()
         found = [
@@ -149,7 +149,7 @@ class Driver:
 
     def notes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
         """Distributions that changed though the ABI is the same."""
-        old, new = (toml.loads(text).get(self.name, {}) for text in (before, after))
+        old, new = (published.part(text) for text in (before, after))
         return tuple(published.changes(old, new, architecture)) if old.get("abi") == new.get("abi") else ()
 
     def target(self, project: Project) -> Target:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from packaging_tool import toml
@@ -18,11 +19,32 @@ FORMAT = 1
 
 def read(text: str) -> dict[str, Any]:
     """The driver's part of a lock; empty if it is not of this form."""
-    part = toml.loads(text).get("elf", {})
+    try:
+        part = toml.loads(text).get("elf", {})
+    except ValueError:
+        return {}
     if not isinstance(part, dict) or part.get("format") != FORMAT or not isinstance(part.get("epoch"), int):
         return {}
     tables = {key: part[key] if isinstance(part.get(key), dict) else {} for key in ("sources", "built")}
+    tables["built"] = {name: row for name, row in tables["built"].items() if _is_build(row)}
     return {**part, **tables, "compiler": str(part.get("compiler", ""))}
+
+
+def _is_build(row: Any) -> bool:
+    if not isinstance(row, dict) or not isinstance(row.get("abi"), str) or not isinstance(row.get("lines"), list):
+        return False
+    return all(isinstance(line, str) for line in row["lines"])
+
+
+def published(path: Path, architecture: str) -> dict[str, Any]:
+    """The same of a core elsewhere, which has a build for this architecture. Raises BuildError."""
+    try:
+        found = read(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as failed:
+        raise BuildError(f"the files for authors cannot be read: {failed}") from None
+    if architecture not in found.get("built", {}):
+        raise BuildError("the lock of the core is of another form than this mkpkgs reads", hint="use a newer mkpkgs")
+    return found
 
 
 def render(values: Mapping[str, Any]) -> str:

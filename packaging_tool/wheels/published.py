@@ -114,6 +114,13 @@ def _dist(name: str, row: Mapping[str, Any]) -> Dist:
     if not all(NAME.fullmatch(text) for text in (name, row["version"])) or normal(name) != name:
         raise ValueError(f"{name!r} is no distribution")
     lists = {key: _texts(row.get(key, [])) for key in ("requires", "extras", "files")}
+    from packaging.requirements import Requirement
+    from packaging.version import Version
+
+    # Both say what is wrong by a ValueError.
+    for check, texts in ((Version, (row["version"],)), (Requirement, lists["requires"])):
+        for text in texts:
+            check(text)
     return Dist(name=name, version=row["version"], **lists)
 
 
@@ -142,12 +149,21 @@ def stubs(base: Mapping[str, Dist], place: Path) -> dict[str, Wheel]:
     return found
 
 
+def part(text: str) -> dict[str, Any]:
+    """The driver's part of a lock; empty if it is not of this form."""
+    try:
+        found = toml.loads(text).get("python", {})
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def changes(before: Mapping[str, Any], after: Mapping[str, Any], architecture: str) -> list[str]:
     """Distributions that differ between two parts of a lock, in words: those that went away first."""
-    if not ("core" in before and "core" in after):
+    old, new = before.get("core"), after.get("core")
+    if not (isinstance(old, dict) and isinstance(new, dict)):
         # Locks as they are in projects: of wheels of the index, whoever has them.
-        before, after = ({"core": _locked(part, architecture)} for part in (before, after))
-    old, new = before["core"], after["core"]
+        old, new = _locked(before, architecture), _locked(after, architecture)
     found = [f"{name} {old[name]} went away" for name in sorted({*old} - {*new})]
     found += [f"{name}: {old[name]} became {new[name]}" for name in sorted({*old} & {*new}) if old[name] != new[name]]
     return found + [f"{name} {new[name]} is new" for name in sorted({*new} - {*old})]
@@ -155,4 +171,9 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any], architecture: s
 
 def _locked(part: Mapping[str, Any], architecture: str) -> dict[str, str]:
     rows = part.get("wheel", [])
-    return {row["name"]: row["version"] for row in rows if architecture in ("", row["architecture"])}
+    return {
+        row["name"]: row["version"]
+        for row in (rows if isinstance(rows, list) else ())
+        if isinstance(row, dict) and {"name", "version", "architecture"} <= set(row)
+        if architecture in ("", row["architecture"])
+    }

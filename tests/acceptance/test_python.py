@@ -11,12 +11,22 @@ import pytest
 from tests import roots
 from tests.acceptance.libraries import LibrariesDnf
 from tests.acceptance.test_every_driver import Sample, answer, change
+from tests.authors.world import author
 from tests.systems import Apt, System
 from tests.workspace import Workspace
 
 pytestmark = pytest.mark.acceptance
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples/datasette"
+HELLO_TABLES = """
+[plugin.hello]
+summary = "Says hello"
+version = "1.0"
+python.requires = ["./hello"]
+
+[repository]
+url = "http://127.0.0.1:8000"
+"""
 PLUGINS = ("block-robots", "pretty-json", "who")
 BIN = "/usr/lib/datasette/bin"
 
@@ -67,6 +77,27 @@ class TestDatasette:
         assert all(f'"datasette-{name}"' in found for name in PLUGINS)
         assert debian.starts() == 2
         assert debian.run("datasette-plugins", "status").returncode == 0
+
+    def test_a_plugin_of_another_author_is_installed_beside_them_and_answers(
+        self, debian: Python, example: Workspace, tmp_path: Path
+    ) -> None:
+        # As the example's own, by another name.
+        source = Workspace.at(tmp_path).root / "hello"
+        source.mkdir(parents=True)
+        for name in ("pyproject.toml", "datasette_who.py"):
+            text = (EXAMPLE / "who" / name).read_text()
+            (source / name.replace("who", "hello")).write_text(text.replace("who", "hello"))
+        project = author(tmp_path, "datasette", example.dist, "python", HELLO_TABLES)
+        project.mkpkgs()
+        debian.put(project.dist / "acme-datasette.pub", "/etc/datasette/keys.d/acme-datasette.pub")
+        debian.sh("rm -rf /var/lib/apt/lists/*")
+        debian.use(project.dist)
+        debian.install(*debian.plugin("hello"))
+        assert ask(debian, "/-/hello") == "datasette"
+        assert ask(debian, "/-/who") == "datasette"
+        debian.remove(*debian.plugin("hello"))
+        debian.sh("rm -rf /var/lib/apt/lists/*")
+        debian.use(example.dist)
 
     def test_byte_code_is_there_before_the_first_start(self, debian: Python) -> None:
         """The service cannot write it, and the modules of the server come from the set, not from what is installed."""

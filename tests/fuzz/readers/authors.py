@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 from packaging_tool.authors import core as described
 from packaging_tool.authors import neighbours
+from packaging_tool.elf import abi, lockfile
+from packaging_tool.elf import published as offered
 from packaging_tool.golang import author
+from packaging_tool.wheels import published as wheels
 from tests.fuzz.readers.target import Target, holds, scratch
 
 ABI = "0123456789abcdef" * 4
@@ -77,6 +80,36 @@ needs = ["rope"]
 [plugin.bell.package]
 "example.com/bell" = "00"
 """
+ELF = f"""\
+[elf]
+format = 1
+epoch = 1700000000
+compiler = "cc"
+
+[elf.built.amd64]
+abi = "{ABI}"
+lines = ["mkpkgs abi 1", "macro X 1", "command [\\"x\\"]", "output 1", "file a b", "export f FUNC"]
+
+[elf.offers.chime]
+needs = ["libc.so.6"]
+symbols = ["f", "f@V1"]
+
+[elf.brings.bell]
+symbols = ["g"]
+"""
+SITE = """\
+core = ["paper"]
+
+[dist.paper]
+version = "1.0"
+requires = ["dye; extra == 'ink'"]
+extras = ["ink"]
+files = ["paper.py"]
+
+[plugin.atlas]
+dists = ["paper"]
+needs = ["novel"]
+"""
 
 
 def _read_core(data: bytes) -> None:
@@ -105,6 +138,23 @@ def _read_go(data: bytes) -> None:
     author.read_plugins(place)
 
 
+def _read_elf(data: bytes) -> None:
+    path = scratch() / "lock.toml"
+    path.write_bytes(data)
+    found = lockfile.published(path, "amd64")
+    offered.parse(found)
+    tuple(abi.changes(found["built"]["amd64"]["lines"], ["mkpkgs abi 1"]))
+
+
+def _read_wheels(data: bytes) -> None:
+    place, stubs = scratch() / "site", scratch() / "stubs"
+    place.mkdir(exist_ok=True)
+    (place / wheels.SITE).write_bytes(data)
+    found = wheels.read(place)
+    for wheel in wheels.stubs(found.base(found.plugins), stubs).values():
+        holds(wheel.path.parent == stubs, "a wheel that leads somewhere")
+
+
 def _texts(text: str) -> Iterator[bytes]:
     yield text.encode()
 
@@ -114,5 +164,7 @@ TARGETS = (
     Target("authors-core", _read_core, lambda: _texts(CORE), words=WORDS),
     Target("authors-index", _read_index, lambda: _texts(INDEX), words=WORDS),
     Target("authors-others", _read_others, lambda: _texts(OTHERS), words=WORDS),
+    Target("authors-elf", _read_elf, lambda: _texts(ELF), words=WORDS),
+    Target("authors-wheels", _read_wheels, lambda: _texts(SITE), words=WORDS),
     Target("authors-go", _read_go, lambda: _texts(PLUGINS), words=WORDS),
 )
