@@ -31,6 +31,7 @@ const struct chime_module chime_module = {{CHIME_ABI, ring}};
 # Plugins of the author: what is declared, what they do, and words of the compiler beside the usual ones.
 PLUGINS = {
     "fine": ("", 'chime_say("fine");', ""),
+    "zipped": ("const char *zlibVersion(void);", "chime_say(zlibVersion());", ""),
     "typo": ("void chime_says(const char *);", 'chime_says("la");', ""),
     "eager": ("void bell_swing(void);", "bell_swing();", ""),
     "tidy": ("void bell_swing(void);", "bell_swing();", ""),
@@ -71,7 +72,12 @@ def chime(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     edit(core, "server/bell.c", "static void ring", 'void bell_swing(void) { chime_say("swing"); }\n\nstatic void ring')
     edit(core, "mkpkgs.toml", 'build = [["make"', f'build = {TONE.format(1)}{LINK}, ["make"')
     files = 'files = [{ source = "libtone.so.1", path = "/usr/lib/chime/" }]'
-    edit(core, "mkpkgs.toml", "loader = {", f'authors = {{ files = ["*.h"] }}\n{files}\nloader = {{')
+    edit(
+        core,
+        "mkpkgs.toml",
+        "loader = {",
+        f'authors = {{ files = ["*.h"], symbols = ["{zlib()}"] }}\n{files}\nloader = {{',
+    )
     core.mkpkgs()
     return core
 
@@ -91,6 +97,12 @@ def acme(chime: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     done = made.mkpkgs("check", "-q", check=False)
     assert done.returncode == 1, done.stdout
     yield made, done.stdout
+
+
+def zlib() -> str:
+    """A library that stands for a program whose symbols plugins use, which is not of the core."""
+    found = subprocess.run(["gcc", "-print-file-name=libz.so.1"], capture_output=True, text=True, check=True).stdout
+    return found.strip()
 
 
 def edit(project: Workspace, file: str, old: str, new: str) -> None:
@@ -139,11 +151,13 @@ def test_a_plugin_that_fits_is_opened_by_the_server(
 ) -> None:
     assert said(acme, "fine") == ["fits"]
     assert said(acme, "tidy") == ["fits"]
+    assert said(acme, "zipped") == ["fits"]
     project = acme[0].copy(tmp_path / "copy")
     assert project.mkpkgs(check=False).returncode == 1
     assert {path.name.split("_")[0] for path in project.dist.rglob("*.deb") if "dbgsym" not in path.name} == {
         "chime-plugin-fine",
         "chime-plugin-tidy",
+        "chime-plugin-zipped",
     }
     for package in (newest(chime.dist, "chime", "deb"), newest(project.dist, "chime-plugin-fine", "deb")):
         subprocess.run(["dpkg-deb", "-x", package, tmp_path], check=True)
@@ -228,6 +242,31 @@ def test_a_symbol_that_is_called_missing_stops_the_server(
     done = subprocess.run([program, "--check", tmp_path / "modules"], capture_output=True, text=True)
     assert done.returncode == 1
     assert "undefined symbol: chime_says" in done.stderr
+
+
+def test_headers_of_the_system_must_be_those_that_the_core_was_built_with(tmp_path: Path) -> None:
+    core = Workspace.create(SAMPLE, tmp_path / "core")
+    header = tmp_path / "rope/rope.h"
+    header.parent.mkdir()
+    header.write_text("#define ROPE 1\n")
+    macros = f'macros = ["ROPE"], headers = ["rope.h"], include = ["{header.parent}"]'
+    edit(core, "mkpkgs.toml", 'macros = ["CHIME_ABI", "CHIME_SIGNATURE"], headers = ["chime.h"]', macros)
+    edit(core, "mkpkgs.toml", "loader = {", 'authors = { packages = ["rope-dev"] }\nloader = {')
+    core.mkpkgs()
+    source = tmp_path / "acme/project/fine"
+    source.mkdir(parents=True)
+    (source / "fine.c").write_text('#include "rope.h"\nint rope = ROPE;\n')
+    table = TABLE.format(name="fine", more="", first="", words=f'"-I{header.parent}"').replace('"-I{core}", ', "")
+    project = author(tmp_path / "acme", "chime", core.dist, "elf", table)
+    assert project.mkpkgs("check", "-q").stdout == "chime 1.0-1 (amd64)\n  fine: fits\n"
+    header.write_text("#define ROPE 2\n")
+    told = project.mkpkgs("check", "-q", check=False).stdout.splitlines()
+    assert told[1:] == ["  fine: macro ROPE is 2 here, and 1 in chime", "    repair: install rope-dev"]
+    header.unlink()
+    shutil.rmtree(project.root / ".mkpkgs")
+    told = project.mkpkgs("check", "-q", check=False).stdout.splitlines()
+    assert any("fatal error: rope.h: No such file or directory" in line for line in told)
+    assert told[-1] == "    repair: install rope-dev"
 
 
 def test_abi_diff_names_lines_of_the_abi_and_symbols_that_went_away(chime: Workspace, tmp_path: Path) -> None:

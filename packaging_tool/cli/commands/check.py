@@ -21,8 +21,9 @@ from packaging_tool.cli.text import printable
 @click.pass_context
 def command(ctx: click.Context, plugins: tuple[str, ...], against: str, load: bool) -> int:
     """Compile the plugins of a project with [plugin-of] for each published version of the core, and name what does not
-    fit: the version of Go, a module that would have to rise and the way to it, a format, other people's files and
-    packages; each with the smallest change that repairs it. Nothing is published and no key is needed.
+    fit: the version of Go or Python, a module that would have to rise and the way to it, symbols, libraries, a format,
+    other people's files and packages; each with the smallest change that repairs it. Nothing is published and no key
+    is needed.
 
     With --load, the core's published packages and the plugins are installed in a fresh root of each Debian and Ubuntu
     that the plugins are for, and the core's own tool says whether it works with them. The root has no network, and
