@@ -182,7 +182,9 @@ class Driver:
         epoch = _epoch(project, known["epoch"])
         work = _Work(project, architecture, workdir, epoch, listener, private=frozenset(offered.offers))
         work.publish(core / published.TREE)
-        judge = fit.Judge(project.core.name, architecture, project.core.targets, offered)
+        said = project.core_options.loader
+        flat = said is not None and loader.whole(said).place == "flat"
+        judge = fit.Judge(project.core.name, architecture, project.core.targets, offered, flat)
         plugins, failures = {}, []
         for plugin in project.plugins:
             listener.step(f"build plugin {plugin.name}")
@@ -364,10 +366,7 @@ class _Work:
         named = [(text, libraries.objects([self._found("", text, anywhere=True)])) for text in said.symbols]
         offered = [*_elves(core), *((posixpath.basename(text), one) for text, found in named for one in found)]
         needs = {plugin.name: plugin.needs for plugin in self.project.plugins}
-        brought = {
-            name: published.brings([one for _, one in _elves(payload)], needs[name])
-            for name, payload in plugins.items()
-        }
+        brought = {name: published.brings([*_elves(payload)], needs[name]) for name, payload in plugins.items()}
         told = published.render(published.Interface(published.offers(offered), brought))
         files: dict[str, Content | None] = {published.LOCK: Content((lock + told).encode())}
         if said.files:
@@ -380,7 +379,8 @@ class _Work:
         options = self.project.plugin_options[name]
         found = libraries.objects(self._found(name, text) for text in options.objects)
         named = {*options.libraries, *self.project.core_options.libraries}
-        return fit.Plugin(objects=found, needs=self.project.plugin(name).needs, libraries=named)
+        spec, names = self.project.plugin(name), _names(self.project, name, self.architecture)
+        return fit.Plugin(objects=found, names=names, needs=spec.needs, clashes=spec.clashes, libraries=named)
 
     def expression(self, name: str, lines: Sequence[str]) -> Iterable[fit.Misfit]:
         """Where the ABI comes out otherwise in what a plugin was compiled with. lines: of the published core."""

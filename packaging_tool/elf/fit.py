@@ -29,22 +29,31 @@ class Misfit(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
-    """A plugin as it was built. needs: names of the maintainer's plugins that come with it. libraries: sonames whose
-    packages are named."""
+    """A plugin as it was built.
+
+    names: of its objects on the target. needs, clashes: names of the maintainer's plugins that come with it, and that
+    never do. libraries: sonames whose packages are named.
+    """
 
     objects: tuple[Object, ...]
+    names: tuple[str, ...]
     needs: tuple[str, ...]
+    clashes: tuple[str, ...]
     libraries: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A published core for one architecture. core: its name. targets: those of the author."""
+    """A published core for one architecture.
+
+    core: its name. targets: those of the author. flat: whether the server looks for all objects in one place.
+    """
 
     core: str
     architecture: str
     targets: Sequence[str]
     published: Interface
+    flat: bool
     here: dict[str, Offer | None] = field(default_factory=dict)
 
     def misfits(self, plugin: Plugin) -> Iterator[Misfit]:
@@ -57,6 +66,13 @@ class Judge:
                     "in [plugin-of]",
                 )
                 return
+        for other, offer in sorted(self.published.brings.items() if self.flat else ()):
+            for name in plugin.names if other not in plugin.clashes else ():
+                if name in offer.objects:
+                    yield Misfit(
+                        f"plugin {other} has a {name}, too, and the server looks for both in one place",
+                        f'give yours another name, or write clashes = ["{other}"]',
+                    )
         yield from self._symbols(plugin)
         yield from self._needed(plugin)
         for one in plugin.objects:

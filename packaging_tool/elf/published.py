@@ -5,8 +5,8 @@ By relative path, for one architecture:
     lock.toml     the driver's part of the lock, and in it
                   [elf.offers.NAME]    a program or library of the core, or one that the project names: its `symbols`,
                                        as `NAME` or `NAME@VERSION`, and the sonames of the libraries that it `needs`
-                  [elf.brings.NAME]    a plugin of the maintainer: `symbols` of its objects, and the plugins that it
-                                       `needs`
+                  [elf.brings.NAME]    a plugin of the maintainer: its `objects`, their `symbols`, and the plugins that
+                                       it `needs`
     core.tar      the files of `authors.files`; what `{core}` stands for in commands of an author
 """
 
@@ -45,10 +45,14 @@ class Authors:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a file has for others. symbols: `NAME` and `NAME@VERSION`. needs: sonames, or names of plugins."""
+    """What a file or a plugin has for others.
+
+    symbols: `NAME` and `NAME@VERSION`. needs: sonames, or names of plugins. objects: of a plugin, names of its files.
+    """
 
     symbols: frozenset[str]
     needs: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +70,23 @@ def offers(found: Iterable[tuple[str, Object]]) -> dict[str, Offer]:
     }
 
 
-def brings(found: Sequence[Object], needs: Sequence[str]) -> Offer:
-    """What the objects of a plugin have for others. needs: names of the plugins that come with it."""
-    return Offer(frozenset[str]().union(*(facts.offers(one.path) for one in found)), tuple(needs))
+def brings(found: Sequence[tuple[str, Object]], needs: Sequence[str]) -> Offer:
+    """What the objects of a plugin have for others. found: with their names. needs: the plugins that come with it."""
+    symbols = frozenset[str]().union(*(facts.offers(one.path) for _, one in found))
+    return Offer(symbols, tuple(needs), tuple(name for name, _ in found))
 
 
 def render(interface: Interface) -> str:
     """The tables of the lock."""
     tables = {
-        kind: {name: {"needs": offer.needs, "symbols": tuple(sorted(offer.symbols))} for name, offer in rows.items()}
+        kind: {name: _row(offer) for name, offer in rows.items()}
         for kind, rows in (("offers", interface.offers), ("brings", interface.brings))
     }
     return "\n" + toml.dumps({"elf": {kind: rows for kind, rows in tables.items() if rows}})
+
+
+def _row(offer: Offer) -> dict[str, tuple[str, ...]]:
+    return {"needs": offer.needs, "objects": offer.objects, "symbols": tuple(sorted(offer.symbols))}
 
 
 def gone(before: Interface, after: Interface) -> list[str]:
@@ -100,10 +109,10 @@ _KINDS = ("offers", "brings")
 
 
 def _offer(row: Mapping[str, Any]) -> Offer:
-    symbols, needs = row.get("symbols", []), row.get("needs", [])
-    if not all(isinstance(text, str) for text in (*symbols, *needs)):
+    symbols, needs, objects = (row.get(key, []) for key in ("symbols", "needs", "objects"))
+    if not all(isinstance(text, str) for text in (*symbols, *needs, *objects)):
         raise TypeError("something is not a text")
-    return Offer(frozenset(symbols), tuple(needs))
+    return Offer(frozenset(symbols), tuple(needs), tuple(objects))
 
 
 def pack(patterns: Sequence[str], root: Path, epoch: int, target: Path) -> Content:

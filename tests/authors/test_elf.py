@@ -244,14 +244,14 @@ def test_a_symbol_that_is_called_missing_stops_the_server(
     assert "undefined symbol: chime_says" in done.stderr
 
 
-def test_headers_of_the_system_must_be_those_that_the_core_was_built_with(tmp_path: Path) -> None:
+def test_headers_of_the_system_and_names_in_one_place_must_fit(tmp_path: Path) -> None:
     core = Workspace.create(SAMPLE, tmp_path / "core")
     header = tmp_path / "rope/rope.h"
     header.parent.mkdir()
     header.write_text("#define ROPE 1\n")
     macros = f'macros = ["ROPE"], headers = ["rope.h"], include = ["{header.parent}"]'
     edit(core, "mkpkgs.toml", 'macros = ["CHIME_ABI", "CHIME_SIGNATURE"], headers = ["chime.h"]', macros)
-    edit(core, "mkpkgs.toml", "loader = {", 'authors = { packages = ["rope-dev"] }\nloader = {')
+    edit(core, "mkpkgs.toml", "loader = {", 'authors = { packages = ["rope-dev"] }\nloader = { place = "flat",')
     core.mkpkgs()
     source = tmp_path / "acme/project/fine"
     source.mkdir(parents=True)
@@ -259,6 +259,15 @@ def test_headers_of_the_system_must_be_those_that_the_core_was_built_with(tmp_pa
     table = TABLE.format(name="fine", more="", first="", words=f'"-I{header.parent}"').replace('"-I{core}", ', "")
     project = author(tmp_path / "acme", "chime", core.dist, "elf", table)
     assert project.mkpkgs("check", "-q").stdout == "chime 1.0-1 (amd64)\n  fine: fits\n"
+    # The server looks for all modules in one place.
+    same = table.replace('"fine.so"', '"gong.so"')
+    edit(project, "mkpkgs.toml", table, same)
+    told = project.mkpkgs("check", "-q", check=False).stdout.splitlines()
+    assert told[1:] == [
+        "  fine: plugin gong has a gong.so, too, and the server looks for both in one place",
+        '    repair: give yours another name, or write clashes = ["gong"]',
+    ]
+    edit(project, "mkpkgs.toml", same, table)
     header.write_text("#define ROPE 2\n")
     told = project.mkpkgs("check", "-q", check=False).stdout.splitlines()
     assert told[1:] == ["  fine: macro ROPE is 2 here, and 1 in chime", "    repair: install rope-dev"]
