@@ -30,7 +30,7 @@ from packaging_tool.targets import TARGETS
 INBOX = "/mkpkgs"
 # Seconds that one program may take, so that a plugin that hangs ends.
 PATIENCE = 900
-# Seconds that a fetched package is kept.
+# Seconds that a root and a fetched package are kept.
 UNUSED = 31 * 86400
 # Packages with the keys of archives.
 KEYRINGS = {"debian": "debian-archive-keyring", "ubuntu": "ubuntu-keyring"}
@@ -141,8 +141,8 @@ def _remove(directory: Path) -> None:
 
 
 def _sweep(cache: Path) -> None:
-    """Remove what runs left that were killed, and packages that are old by now."""
-    for path in cache.glob("archives-*/*.deb"):
+    """Remove what runs left that were killed, and roots and packages that are old by now."""
+    for path in [*cache.glob("*.tar"), *cache.glob("archives-*/*.deb")]:
         with suppress(OSError):
             # The other time is that of the mirror.
             if path.stat().st_ctime < time.time() - UNUSED:

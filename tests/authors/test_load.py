@@ -98,8 +98,16 @@ def test_what_mmdebstrap_says_is_told_and_leftovers_of_killed_runs_go(
     (left / "root").mkdir(parents=True)
     (left / "room.sh").write_text(render("authors/room.sh"))
     (left / "busy").touch()
+    (cache / "archives-debian12").mkdir()
+    old = [cache / "debian12-amd64-old.tar", cache / "archives-debian12/old.deb"]
+    for path in old:
+        path.touch()
+    refusal("debian12")
+    assert all(path.exists() for path in old)
+    monkeypatch.setattr(room, "UNUSED", -1)
     assert refusal("debian12").message == "mmdebstrap failed: no such suite"
     assert sorted(path.name for path in cache.iterdir()) == ["archives-debian12", f"debian12-{machines.own()}.lock"]
+    assert not old[1].exists()
 
 
 def test_the_script_is_plain_shell(tmp_path: Path) -> None:
