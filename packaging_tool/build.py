@@ -8,14 +8,11 @@ the output as it was; the next run sweeps the leftovers.
 from __future__ import annotations
 
 import fcntl
-import glob
 import itertools
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +27,7 @@ from packaging_tool.authors import verdict, work
 from packaging_tool.authors.core import Core
 from packaging_tool.authors.neighbours import Neighbour
 from packaging_tool.drivers.base import Driver, Failure, Outcome
-from packaging_tool.errors import BuildError, InputError, MkpkgsError, PublishError, SigningError
+from packaging_tool.errors import BuildError, InputError, PublishError, SigningError
 from packaging_tool.formats.base import Built, Format
 from packaging_tool.listener import Listener
 from packaging_tool.package.model import Package
@@ -38,6 +35,7 @@ from packaging_tool.project import contents
 from packaging_tool.project.model import Project
 from packaging_tool.repos.base import Repository
 from packaging_tool.signing import keys
+from packaging_tool.staging import beside, open_new_directories
 
 CACHE = ".mkpkgs"
 
@@ -46,14 +44,15 @@ CACHE = ".mkpkgs"
 class Settings:
     """How to run.
 
-    output: directory for the repositories. architectures: a choice of the project's, empty for all. jobs: threads, 0
-    for one per processor. plugins: a choice of plugins to package, empty for all. keys: directory of the keys, None for
-    the usual place. due: where the core is somebody else's, look what is published of it, and build only for those
-    cores for which something is missing in output.
+    output: directory for the repositories. architectures: a choice of the project's, empty for all. abis: a choice of
+    its cores, where it has several. jobs: threads, 0 for one per processor. plugins: a choice of plugins to package,
+    empty for all. keys: directory of the keys, None for the usual place. due: where the core is somebody else's, look
+    what is published of it, and build only for those cores for which something is missing in output.
     """
 
     output: Path
     architectures: tuple[str, ...] = ()
+    abis: tuple[str, ...] = ()
     jobs: int = 0
     plugins: tuple[str, ...] = ()
     keys: Path | None = None
@@ -81,14 +80,14 @@ def plan(project: Project, settings: Settings, listener: Listener) -> tuple[Pack
     with run.exclusive():
         if project.plugin_of is not None:
             raise InputError("what comes out for somebody else's core shows when it is built", hint="run: mkpkgs check")
-        locked = run.locked()
+        locks = run.locks()
+        trust = planning.Trust(keys=run.public_keys(run.newest(locks)), sign=None)
         made: list[Package] = []
-        for architecture in run.architectures:
-            outline = run.driver.outline(project, locked.part, architecture, run.workdir)
-            trust = planning.Trust(keys=run.public_keys(locked), sign=None)
-            made += planning.packages(
-                project, outline, architecture, run.driver.target(project), trust, run.epoch(locked)
-            )
+        for each, architecture in itertools.product(run.chosen, run.architectures):
+            locked, target = locks[each.abi], run.driver.target(each)
+            outline = run.driver.outline(each, locked.part, architecture, run.workdir(each))
+            made += planning.packages(each, outline, architecture, target, trust, run.epoch(locked))
+        planning.apart(made)
         return tuple(made)
 
 
@@ -96,9 +95,10 @@ def lock(project: Project, settings: Settings, listener: Listener) -> bool:
     """Resolve the inputs of the build anew and write `mkpkgs.lock`; says whether it changed."""
     run = _Run(project, settings, listener)
     with run.exclusive():
-        before = locking.path_of(project.file).read_bytes() if locking.path_of(project.file).exists() else b""
-        run.locked(fresh=True)
-        return before != locking.path_of(project.file).read_bytes()
+        paths = [locking.path_of(each) for each in run.chosen]
+        before = [path.read_bytes() if path.exists() else b"" for path in paths]
+        run.locks(fresh=True)
+        return before != [path.read_bytes() for path in paths]
 
 
 def build(project: Project, settings: Settings, listener: Listener) -> Report:
@@ -122,10 +122,12 @@ def check(
     """Whether the plugins of an author fit each published core; see `authors/verdict.py`."""
     run = _Run(project, settings, listener)
     with run.exclusive():
-        known = locking.read(locking.path_of(project.file))
+        known = locking.read(locking.path_of(project))
         previous = known.part if known is not None else None
         cores = run.cache / "cores"
-        return verdict.check(project, previous, run.driver, run.workdir, cores, listener, against=against, load=load)
+        return verdict.check(
+            project, previous, run.driver, run.workdir(project), cores, listener, against=against, load=load
+        )
 
 
 @dataclass
@@ -177,9 +179,20 @@ class _Run:
         return path
 
     @cached_property
-    def workdir(self) -> Path:
-        path = self.cache / self.project.core.driver
-        path.mkdir(exist_ok=True)
+    def chosen(self) -> tuple[Project, ...]:
+        """The projects of the cores that the settings choose."""
+        known = [each.abi for each in self.project.cores if each.abi]
+        for name in self.settings.abis:
+            if name not in known:
+                raise InputError(
+                    f"{name!r} is not one of core.abis", hint=f"write one of {', '.join(known)}" if known else ""
+                )
+        return tuple(each for each in self.project.cores if not self.settings.abis or each.abi in self.settings.abis)
+
+    def workdir(self, project: Project) -> Path:
+        """Where the driver keeps what it builds for a core."""
+        path = self.cache / self.project.core.driver / project.abi
+        path.mkdir(parents=True, exist_ok=True)
         return path
 
     @contextmanager
@@ -192,10 +205,18 @@ class _Run:
                 raise BuildError(f"another mkpkgs is at work in {self.project.root}", hint="wait for it") from None
             yield
 
-    def locked(self, *, fresh: bool = False) -> locking.LockFile:
-        """The lock, resolved anew where the project no longer fits it, and written."""
-        path = locking.path_of(self.project.file)
-        core = self.project.core
+    def locks(self, *, fresh: bool = False) -> dict[str, locking.LockFile]:
+        """The locks of the chosen cores by their `abi`."""
+        return {each.abi: self.locked(each, fresh=fresh) for each in self.chosen}
+
+    def newest(self, locks: Mapping[str, locking.LockFile]) -> locking.LockFile:
+        """The lock whose time counts for what all cores share."""
+        return max(locks.values(), key=lambda locked: locked.time)
+
+    def locked(self, project: Project, *, fresh: bool = False) -> locking.LockFile:
+        """The lock of a core, resolved anew where the project no longer fits it, and written."""
+        path = locking.path_of(project)
+        core = project.core
         known = locking.read(path)
         previous = known.part if known is not None and known.driver == core.driver else None
         if self.project.plugin_of is not None:
@@ -203,7 +224,7 @@ class _Run:
             part = work.lock(self.project, previous, self.listener, fresh=fresh)
         else:
             version = f"{core.version}-{core.release}"
-            part = self.driver.lock(self.project, None if fresh else previous, self.workdir, self.listener)
+            part = self.driver.lock(project, None if fresh else previous, self.workdir(project), self.listener)
         moment = known.time if known is not None and known.version == version else int(time.time())
         found = locking.LockFile(version, moment, core.driver, part)
         if locking.write(path, found):
@@ -239,33 +260,34 @@ class _Run:
                 return Report(seconds=time.monotonic() - began)
             # Before anything reads them: what somebody changes from here on is the next run's work.
             sources = self._sources()
-            locked = self.locked()
+            locks = self.locks()
+            time_of_all = self.epoch(self.newest(locks))
             # A distribution's build machine has no keys, and needs none as long as it makes no repository.
             spared = self.project.core.trust == "distribution" and not repositories
             name = self.project.name
-            ring = stack.enter_context(keys.load(name, self.epoch(locked), self.settings.keys, spared=spared))
+            ring = stack.enter_context(keys.load(name, time_of_all, self.settings.keys, spared=spared))
             before = state.load(self.cache / "state.json")
-            inputs = self._inputs(sources, ring, locked)
+            inputs = self._inputs(sources, ring, locks)
             if packages and repositories and not self.settings.due and self._is_current(before, inputs):
                 return Report(unchanged=len(before.packages), seconds=time.monotonic() - began)
             ring.unlock()
             self._fitting(ring)
-            staging = stack.enter_context(self._staging())
+            staging = stack.enter_context(beside(self.settings.output, self.listener))
             after = state.State(packages=dict(before.packages), files=before.files)
             if packages:
-                self._packages(staging, locked, ring, after)
+                self._packages(staging, locks, ring, after)
             if repositories:
-                self._publish(staging, ring, locked)
-            self._open_new_directories(staging)
+                self._publish(staging, ring, time_of_all)
+            open_new_directories(staging, self.settings.output)
             atomic.exchange(staging, self.settings.output.resolve())
             self.exchanged = True
             after.files = state.stamps(self.settings.output)
             after.packages = {name: kept for name, kept in after.packages.items() if name in after.files}
             # With a failure or a choice of plugins, the next run has work left.
-            chosen = self.settings.plugins or self.settings.due
+            chosen = self.settings.plugins or self.settings.due or self.settings.abis
             whole = packages and repositories and not self.failures and not chosen
-            locked = locking.read(locking.path_of(self.project.file)) or locked
-            after.inputs = self._inputs(sources, ring, locked) if whole else ""
+            now = {each.abi: locking.read(locking.path_of(each)) or locks[each.abi] for each in self.chosen}
+            after.inputs = self._inputs(sources, ring, now) if whole else ""
             state.save(self.cache / "state.json", after)
         return Report(
             written=tuple(sorted(self.written)),
@@ -282,7 +304,7 @@ class _Run:
         """
         if self.project.plugin_of is None:
             return True
-        locked = self.locked(fresh=self.settings.due)
+        locked = self.locked(self.project, fresh=self.settings.due)
         cache = self.cache / "cores"
         self.project, self.cores, self.others = work.settle(self.project, locked.part, cache, self.listener)
         if not self.settings.due:
@@ -315,115 +337,65 @@ class _Run:
 
     def _sources(self) -> str:
         """Hash over what the maintainer wrote."""
-        project = self.project
-        specs = [*project.core.files, *(spec for plugin in project.plugins for spec in plugin.files)]
-        files = [entry for entry in contents.expand(project.root, specs) if entry.content is not None]
-        return state.digest(
-            [
-                project.file.read_text(encoding="utf-8"),
-                self.driver.fingerprint(project, None),
-                *(self.driver.fingerprint(project, plugin.name) for plugin in project.plugins),
-                *(f"{entry.path} {entry.mode} {entry.content.sha256}" for entry in files if entry.content),
-            ]
-        )
+        said = [self.project.file.read_text(encoding="utf-8")]
+        for project in self.chosen:
+            specs = [*project.core.files, *(spec for plugin in project.plugins for spec in plugin.files)]
+            files = [entry for entry in contents.expand(project.root, specs) if entry.content is not None]
+            said.append(self.driver.fingerprint(project, None))
+            said += [self.driver.fingerprint(project, plugin.name) for plugin in project.plugins]
+            said += [f"{entry.path} {entry.mode} {entry.content.sha256}" for entry in files if entry.content]
+        return state.digest(said)
 
-    def _inputs(self, sources: str, ring: keys.Ring, locked: locking.LockFile) -> str:
+    def _inputs(self, sources: str, ring: keys.Ring, locks: Mapping[str, locking.LockFile]) -> str:
         """Hash over everything that shapes the output; see State.inputs."""
         return state.digest(
             [
                 state.own_fingerprint(),
                 registry.origin("drivers", self.project.core.driver),
                 sources,
-                locked.render(),
-                str(self.epoch(locked)),
+                *(text for locked in locks.values() for text in (locked.render(), str(self.epoch(locked)))),
                 *self.architectures,
+                *self.settings.abis,
                 str(self.settings.output.absolute()),
                 ring.fingerprint,
             ]
         )
 
-    @contextmanager
-    def _staging(self) -> Iterator[Path]:
-        """A copy of the output directory beside it, removed at the end: by then it is the old output, or a failure."""
-        output = self.settings.output.resolve()
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with self._turn(output.parent):
-            prefix = f".{output.name}."
-            for left in output.parent.glob(f"{glob.escape(prefix)}*.staging"):
-                shutil.rmtree(left, ignore_errors=True)
-            try:
-                staging = Path(tempfile.mkdtemp(prefix=prefix, suffix=".staging", dir=output.parent))
-            except OSError as failed:
-                raise BuildError(
-                    f"cannot write beside {self.settings.output}: {failed.strerror}",
-                    hint="the output directory is made beside and exchanged as a whole; -o names another place",
-                ) from None
-            staging.chmod(0o755)
-            try:
-                if output.exists():
-                    shutil.copytree(output, staging, dirs_exist_ok=True, copy_function=os.link)
-                yield staging
-            except MkpkgsError as error:
-                # The staging directory is gone when the message is read.
-                error.message = error.message.replace(str(staging), str(self.settings.output))
-                raise
-            except OSError as error:
-                if error.filename:
-                    error.filename = str(error.filename).replace(str(staging), str(self.settings.output))
-                raise
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
-
-    @contextmanager
-    def _turn(self, place: Path) -> Iterator[None]:
-        """Wait until no other project writes an output directory in place: it may be the same one.
-
-        Of two runs at once, the second exchange would put back what was there before the first.
-        """
-        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            # NFS locks only what is open for writing, which no directory can be.
-            with suppress(OSError):
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    self.listener.step(f"wait for another mkpkgs that writes in {place}")
-                    fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
-
-    def _open_new_directories(self, staging: Path) -> None:
-        """Whatever the umask, a web server has to read what is new; what was there keeps the mode that it has."""
-        for name, _, _ in os.walk(staging):
-            if not (self.settings.output / os.path.relpath(name, staging)).is_dir():
-                Path(name).chmod(0o755)
-
-    def _packages(self, staging: Path, locked: locking.LockFile, ring: keys.Ring, after: state.State) -> None:
-        made: list[Package] = []
-        for project, architecture, outcome in self._outcomes(locked):
+    def _packages(
+        self, staging: Path, locks: Mapping[str, locking.LockFile], ring: keys.Ring, after: state.State
+    ) -> None:
+        by_core: dict[str, list[Package]] = {each.abi: [] for each in self.chosen}
+        for project, architecture, outcome in self._outcomes(locks):
             self.failures += [f for f in outcome.failures if f not in self.failures]
-            made += self._plan(project, outcome, architecture, ring, locked)
+            by_core[project.abi] += self._plan(project, outcome, architecture, ring, locks[project.abi])
+        made = [package for packages in by_core.values() for package in packages]
         if self.cores:
             work.doubles(made)
+        planning.apart(made)
         self._write(staging, made, ring, after)
         try:
-            authors.lay_out(self.project, made, staging)
+            for each in self.chosen:
+                authors.lay_out(each, by_core[each.abi], staging)
         except OSError as failed:
             raise BuildError(f"cannot write the files for authors of plugins: {failed.strerror}") from failed
 
-    def _outcomes(self, locked: locking.LockFile) -> Iterator[tuple[Project, str, Outcome]]:
-        """Build for each architecture, or for each published core of somebody else."""
-        core = self.project.core
-        for architecture in self.architectures if not self.cores else ():
-            self.listener.step(f"build {core.name} {core.version} for {architecture}")
-            outcome, part = self.driver.build(self.project, locked.part, architecture, self.workdir, self.listener)
-            locked = replace(locked, part=part)
-            yield self.project, architecture, outcome
-        tools = (self.driver, self.workdir, self.cache / "cores", self.listener)
+    def _outcomes(self, locks: Mapping[str, locking.LockFile]) -> Iterator[tuple[Project, str, Outcome]]:
+        """Build each core for each architecture, or for each published core of somebody else."""
+        for project in self.chosen if not self.cores else ():
+            core, locked, place = project.core, locks[project.abi], self.workdir(project)
+            for architecture in self.architectures:
+                self.listener.step(f"build {core.name} {core.version} for {architecture}")
+                outcome, part = self.driver.build(project, locked.part, architecture, place, self.listener)
+                locked = replace(locked, part=part)
+                yield project, architecture, outcome
+            locking.write(locking.path_of(project), locked)
+        if not self.cores:
+            return
+        locked = locks[self.project.abi]
+        tools = (self.driver, self.workdir(self.project), self.cache / "cores", self.listener)
         cores = [one for one in self.cores if one.architecture in self.architectures]
         part, foreseen = work.foresee(self.project, cores, locked.part, *tools)
-        locking.write(locking.path_of(self.project.file), replace(locked, part=part))
+        locking.write(locking.path_of(self.project), replace(locked, part=part))
         for found in cores:
             self.listener.step(f"build for {found}")
             made, outcome = work.against(self.project, found, self.others, foreseen, *tools)
@@ -441,7 +413,7 @@ class _Run:
         for name in chosen:
             if name not in {plugin.name for plugin in self.project.plugins}:
                 raise InputError(f"the project has no plugin {name!r}")
-        wanted = {f"{self.project.core.name}-plugin-{name}" for name in chosen}
+        wanted = {f"{project.core.name}-plugin-{name}" for name in chosen}
         return [package for package in found if package.name in wanted]
 
     def _write(self, staging: Path, packages: Sequence[Package], ring: keys.Ring, after: state.State) -> None:
@@ -472,7 +444,7 @@ class _Run:
         except OSError as failed:
             raise BuildError(f"cannot write the packages: {failed.strerror}") from failed
 
-    def _publish(self, staging: Path, ring: keys.Ring, locked: locking.LockFile) -> None:
+    def _publish(self, staging: Path, ring: keys.Ring, time_of_all: int) -> None:
         for family, kind in self.repositories.items():
             self.listener.step(f"write the {kind.name} repository")
             kind.write(
@@ -480,19 +452,20 @@ class _Run:
                 self.built.get(family, ()),
                 self.project.repository,
                 self.project.name,
-                self.epoch(locked),
+                time_of_all,
                 ring.signer,
             )
         kinds = tuple(self.repositories.values())
         try:
-            told = publishing.check(self.project, self.settings.output, staging, kinds)
+            told = [publishing.check(each, self.settings.output, staging, kinds) for each in self.chosen]
         except PublishError as refused:
             # Most often a plugin is missing because it does not build.
             raise refused from (BuildError("\n".join(map(str, self.failures))) if self.failures else None)
-        for line in told:
+        for line in dict.fromkeys(line for lines in told for line in lines):
             self.listener.warn(line)
         listed = [item for kind in kinds for item in kind.published(staging)]
-        authors.write_index(self.project.core.name, staging, listed, ring.sign_manifest)
+        for each in self.chosen:
+            authors.write_index(each.core.name, staging, listed, ring.sign_manifest)
         key = ring.manifest_public_keys.get("manifest.pub", b"")
         for name, data in publishing.site(self.project, staging, kinds, ring.signer, key).items():
             atomic.write(staging / name, data)

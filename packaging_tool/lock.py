@@ -12,6 +12,7 @@ from pathlib import Path
 from packaging_tool import atomic, toml
 from packaging_tool.drivers.base import Lock
 from packaging_tool.errors import InputError
+from packaging_tool.project.model import Project
 
 FORMAT = 1
 # Times in rpm headers and OpenPGP signatures have 32 bits.
@@ -41,9 +42,10 @@ class LockFile:
         return f"{HEADER}{own}{MARKER}{self.part.text}"
 
 
-def path_of(project_file: Path) -> Path:
-    """Where the lock of a project file lies: beside it, `mkpkgs.lock` for `mkpkgs.toml`."""
-    return project_file.with_suffix(".lock")
+def path_of(project: Project) -> Path:
+    """Where the lock lies: beside the project file, `mkpkgs.lock` for `mkpkgs.toml`; of several cores, each has one."""
+    which = f"-{project.abi}" if project.abi else ""
+    return project.file.with_name(f"{project.file.stem}{which}.lock")
 
 
 def read(path: Path) -> LockFile | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import product
 
 from packaging_tool import targets
 from packaging_tool.authors import core as described
 from packaging_tool.drivers.base import Outcome, Payload, Target
-from packaging_tool.errors import PackageError
+from packaging_tool.errors import InputError, PackageError
 from packaging_tool.package.content import Content
 from packaging_tool.package.manifest import File, Manifest
 from packaging_tool.package.model import (
@@ -66,6 +67,26 @@ def packages(
         made += tuple(draft.authors(made))
     made += [draft.retired(name, version) for name, version in project.repository.retired_versions.items()]
     return tuple(made)
+
+
+def apart(made: Iterable[Package]) -> None:
+    """Raises InputError where two packages that can be installed together have a file at one path."""
+    known: dict[tuple[str, str], Package] = {}
+    for package in made:
+        for family, entry in product(package.relations, package.entries):
+            if entry.type == "directory":
+                continue
+            other = known.setdefault((family, entry.path), package)
+            if other.name != package.name and not (_clash(other, package) or _clash(package, other)):
+                raise InputError(
+                    f"{entry.path} is in {other.name} and in {package.name}",
+                    hint="give it another path in one of them; where a file stands for several cores, with {abi} in it",
+                )
+
+
+def _clash(one: Package, other: Package) -> bool:
+    conflicts = (item for relations in one.relations.values() for item in relations.conflicts)
+    return any(getattr(found, "name", "") == other.name for alternatives in conflicts for found in alternatives)
 
 
 def plugin_version(core: CoreSpec, own: str, release: str = "") -> Version:
@@ -301,7 +322,8 @@ class _Draft:
         return Package(
             kind=kind,
             name=name,
-            source=self.project.name,
+            # apt upgrades what is of one source together, and each of several cores is to be upgraded on its own.
+            source=spec.name if self.project.plugin_of is None else self.project.name,
             version=version,
             architecture=self.architecture,
             summary=summary,

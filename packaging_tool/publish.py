@@ -159,9 +159,9 @@ def site(
         files |= kind.client_files(spec, name, signer)
     if project.plugin_of is not None and project.core.trust == "signature":
         files[f"{name}.pub"] = key
-    locked = lock.path_of(project.file)
-    if locked.is_file():
-        files[f"{name}.lock"] = locked.read_bytes()
+    for each in project.cores:
+        if (locked := lock.path_of(each)).is_file():
+            files[f"{each.core.name if each.abi else name}.lock"] = locked.read_bytes()
     published = {kind.name: kind.published(staging) for kind in repositories}
     everything = [item for items in published.values() for item in items]
     names = {item.name for item in everything}
@@ -206,11 +206,14 @@ class _Row:
 
 
 def _rows(project: Project, published: Sequence[Published]) -> list[_Row]:
-    """The core first, then its plugins by name; each in its newest version."""
-    core = project.core.name
-    summaries = {core: project.core.summary, f"{core}-plugin-kit": f"Links plugins into {core}; comes by itself"}
-    summaries |= {f"{core}-plugin-{plugin.name}": plugin.summary for plugin in project.plugins}
-    retired = {f"{core}-plugin-{name}" for name in project.repository.retired_versions}
+    """Each core, then its plugins by name; each in its newest version."""
+    summaries: dict[str, str] = {}
+    for each in project.cores:
+        core = each.core.name
+        summaries |= {core: each.core.summary, f"{core}-plugin-kit": f"Links plugins into {core}; comes by itself"}
+        summaries |= {f"{core}-plugin-{plugin.name}": plugin.summary for plugin in each.plugins}
+    gone = project.repository.retired_versions
+    retired = {f"{each.core.name}-plugin-{name}" for each in project.cores for name in gone}
     rows = []
     for name, newest in sorted(_newest(published).items()):
         if name not in summaries or name in retired:

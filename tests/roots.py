@@ -26,7 +26,7 @@ class Definition:
     """What is in a root.
 
     suite: of Debian. packages: from it. capabilities: what a stub rpm stands for, empty for none. files, directories,
-    links (path and what it points to): more of them.
+    links (path and what it points to): more of them. older: a suite before it, for packages that it has no more.
     """
 
     suite: str
@@ -35,6 +35,7 @@ class Definition:
     files: Mapping[str, str] = field(default_factory=dict)
     directories: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
+    older: str = field(default="", repr=False)
 
 
 # Every installed Debian has it; a bare root has not, and servers look up localhost.
@@ -93,7 +94,10 @@ DEFINITIONS: Mapping[str, Definition] = {
     "debian12-upgrades": Definition("bookworm", (*COMMON, "needrestart", "unattended-upgrades"), files=HOSTS),
     # A server that is the distribution's own.
     "debian12-postgresql": Definition("bookworm", (*COMMON, "postgresql-15"), files=HOSTS),
-    "debian13-postgresql": Definition("trixie", (*COMMON, "postgresql-17"), files=HOSTS),
+    # As after an upgrade of the whole machine, which leaves the old major beside the new one.
+    "debian13-postgresql": Definition(
+        "trixie", (*COMMON, "postgresql-15", "postgresql-17"), files=HOSTS, older="bookworm"
+    ),
     "debian13-apt": Definition("trixie", (*COMMON, "debsums"), files=HOSTS),
     "debian13-dnf": _dnf("trixie", "dnf"),
     # Debian's systemd no longer depends on mount, without which it is degraded.
@@ -120,7 +124,8 @@ def cache_directory() -> Path:
 def root(name: str) -> Path:
     """The base root of this name, made now if it is missing or its definition changed. Never change what is in it."""
     definition = DEFINITIONS[name]
-    sources = debian_sources(definition.suite)
+    suites = filter(None, (definition.suite, definition.older))
+    sources = "\n".join(debian_sources(suite) for suite in suites)
     mark = hashlib.sha256(f"{definition}\n{sources}".encode()).hexdigest()[:16]
     cache = cache_directory()
     cache.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"__main__", "cli"},
     {"build"},
-    {"plan", "publish", "state", "lock", "writing", "authors"},
+    {"plan", "publish", "staging", "state", "lock", "writing", "authors"},
     {"formats", "drivers", "repos", "target"},
     {"golang", "signing", "wheels"},
     {"elf"},

@@ -47,6 +47,7 @@ class Options:
     file: Path = Path("mkpkgs.toml")
     output: Path | None = None
     arch: tuple[str, ...] = ()
+    abi: tuple[str, ...] = ()
     jobs: int = 0
     keys: Path | None = None
     quiet: bool = False
@@ -84,7 +85,9 @@ class Options:
             raise InputError(
                 f"{output} is a mount point, which cannot be exchanged as a whole", hint=f"write to {output / 'dist'}"
             )
-        return Settings(output=output, architectures=self.arch, jobs=self.jobs, plugins=plugins, keys=self.keys)
+        return Settings(
+            output=output, architectures=self.arch, abis=self.abi, jobs=self.jobs, plugins=plugins, keys=self.keys
+        )
 
     def console(self) -> Console:
         """The listener that draws progress on stderr."""
@@ -119,6 +122,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "multiple": True,
         "metavar": "ARCH",
         "help": "Only this architecture, in Debian's words; can be repeated.  [default: all of the project]",
+    },
+    "abi": {
+        "flags": ("--abi",),
+        "multiple": True,
+        "metavar": "ABI",
+        "help": "Only this one of core.abis; can be repeated.  [default: all of the project]",
     },
     "jobs": {
         "flags": ("-j", "--jobs"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from packaging_tool import registry, toml
 from packaging_tool.errors import InputError, Problem, ProjectError
-from packaging_tool.project import lines, rules, schema
+from packaging_tool.project import abis, lines, rules, schema
 from packaging_tool.project.convert import Converter
 from packaging_tool.project.faults import Faults, RuleError, did_you_mean
 from packaging_tool.project.model import CoreSpec, PluginOfSpec, PluginSpec, Project, RepositorySpec, ServiceSpec
@@ -33,6 +34,15 @@ def load(path: Path) -> Project:
     except toml.LimitError as error:
         raise ProjectError([Problem(str(path), 0, "", str(error))]) from None
     faults = Faults()
+    chosen = abis.of(raw, faults)
+    if faults.found:
+        raise ProjectError(_located(path, text, faults, [], ""))
+    return _several(path, text, raw, chosen) if chosen else _one(path, text, raw)
+
+
+def _one(path: Path, text: str, raw: dict[str, Any]) -> Project:
+    """The project of one core."""
+    faults = Faults()
     project = _project(path, raw, faults)
     from packaging_tool.project import check
 
@@ -40,6 +50,21 @@ def load(path: Path) -> Project:
     if faults.found or problems:
         raise ProjectError(_located(path, text, faults, problems, project.core.driver))
     return project
+
+
+def _several(path: Path, text: str, raw: dict[str, Any], chosen: Sequence[str]) -> Project:
+    """The project of the first core, which knows the others. A problem that several have is told once."""
+    found: list[Project] = []
+    problems: list[Problem] = []
+    shared = abis.shared_name(raw["core"]["name"])
+    for abi in chosen:
+        try:
+            found.append(replace(_one(path, text, abis.fill(raw, abi)), abi=abi, shared=shared))
+        except ProjectError as wrong:
+            problems += wrong.problems
+    if problems:
+        raise ProjectError(list(dict.fromkeys(problems)))
+    return replace(found[0], each=tuple(found))
 
 
 def located(path: Path, faults: Faults, problems: list[Problem], driver: str) -> list[Problem]:

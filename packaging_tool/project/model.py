@@ -109,6 +109,9 @@ class CoreSpec:
     name: of the package, the service, the user and the directories.
     version: upstream version without epoch and release: a digit, then letters, digits, `.`, `+`, `~`, which is what
         .deb and .rpm both carry, e.g. `"2.12.0~beta.1"`.
+    abis: several cores out of this file, one for each, which can be installed side by side, e.g. `["15", "17"]`. The
+        name must have `{abi}`, which stands for one of them in all texts; architectures, targets, driver and repository
+        are the same for all.
     release: of the packaging.
     epoch: raise it only when upstream's versions went backwards.
     summary: one line of at most 80 characters without a full stop at its end.
@@ -148,6 +151,7 @@ class CoreSpec:
     license: str
     homepage: str
     maintainer: str
+    abis: tuple[str, ...] = ()
     release: str = "1"
     epoch: int = 0
     description: str = ""
@@ -298,6 +302,8 @@ class Project:
 
     root: directory of the project file, absolute; sources are relative to it.
     file: the project file itself.
+    abi, shared, each: where the file stands for several cores, which one this is, the name of what they share, and the
+    projects of all of them in the order of `core.abis`; each is known to the first one alone.
     core_options, plugin_options: the driver's own settings, of the types that the driver names `CoreOptions`
     and `PluginOptions`; plugin_options by plugin name.
     plugin_of: where the core is somebody else's. As loaded, of core only name and driver are known then, and
@@ -315,11 +321,19 @@ class Project:
     plugin_of: PluginOfSpec | None = None
     published: Mapping[str, str] = field(default_factory=dict)
     strangers: tuple[str, ...] = ()
+    abi: str = ""
+    shared: str = ""
+    each: tuple[Project, ...] = ()
 
     @property
     def name(self) -> str:
-        """Of the source package, the repository's files for administrators, and the keys."""
-        return self.plugin_of.name if self.plugin_of is not None else self.core.name
+        """Of the repository's files for administrators, and of the keys."""
+        return self.plugin_of.name if self.plugin_of is not None else self.shared or self.core.name
+
+    @property
+    def cores(self) -> tuple[Project, ...]:
+        """The projects of all cores that the file stands for: most often this one alone."""
+        return self.each or (self,)
 
     @property
     def plugins_directory(self) -> str:

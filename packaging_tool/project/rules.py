@@ -155,6 +155,12 @@ def _common(version: str) -> str:
     return re.sub(r"[^A-Za-z0-9.+~]+", "+", pre).strip("+")
 
 
+def abi(text: str) -> None:
+    """One of `core.abis`: it becomes a part of names of packages, paths and files."""
+    if not re.fullmatch(r"[a-z0-9]+([.+-][a-z0-9]+)*", text) or len(text) > 32:
+        raise RuleError(f"{text!r} cannot stand in names of packages", 'write for example "15"')
+
+
 def release(text: str) -> None:
     """Debian revision (deb-version(7)) and rpm Release in common."""
     _short(text)

@@ -21,7 +21,8 @@ _SAID = {
     "homepage": '"https://example.com"',
     "format": '"1"',
 }
-_RARE = {"recommends", "suggests", "conflicts", "replaces", "provides", "deb", "rpm", "service", "changelog", "name"}
+_RARE = {"recommends", "suggests", "conflicts", "replaces", "provides", "deb", "rpm", "service", "changelog"}
+_RARE |= {"name", "abis"}
 
 
 def blank(driver: str, folder: str, maintainer: str) -> str:

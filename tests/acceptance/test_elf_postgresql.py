@@ -1,13 +1,15 @@
-"""Debian's own PostgreSQL with an extension of ours: the example, for each major that Debian has."""
+"""Debian's own PostgreSQL with an extension of ours: the example, for two majors that serve side by side."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import roots
 from tests.acceptance.conftest import EXAMPLES
 from tests.sources import debian_files
 from tests.systems import Apt
@@ -16,36 +18,59 @@ from tests.workspace import Workspace
 pytestmark = pytest.mark.acceptance
 
 # Debian's release by major.
-RELEASES = {"15": ("bookworm", "debian12-postgresql"), "17": ("trixie", "debian13-postgresql")}
+RELEASES = {"15": "bookworm", "17": "trixie"}
 
 
-def project(major: str, directory: Path) -> Workspace:
-    """The example for a major, with the headers of Debian's package."""
-    suite, _ = RELEASES[major]
-    headers = debian_files(f"postgresql-server-dev-{major}", suite) / "usr/include/postgresql"
-    example = directory / "example"
-    shutil.copytree(EXAMPLES / "postgresql", example)
-    for name in ("mkpkgs.toml", "pg", "ding/ding.control"):
-        text = (example / name).read_text().replace("15", major)
-        (example / name).write_text(text.replace("/usr/include/postgresql", str(headers)))
-    made = Workspace.create(example, directory)
-    made.mkpkgs()
-    return made
+@pytest.fixture(scope="session")
+def example(shared: Path) -> Workspace:
+    """The example, built, with the headers of Debian's packages."""
+    place = shared / "postgresql"
+    with roots.locked(shared / "postgresql.lock"):
+        if not (place / "done").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            (place / "headers").mkdir(parents=True)
+            for major, suite in RELEASES.items():
+                headers = debian_files(f"postgresql-server-dev-{major}", suite) / "usr/include/postgresql"
+                (place / "headers" / major).symlink_to(headers / major)
+            shutil.copytree(EXAMPLES / "postgresql", place / "example")
+            file = place / "example/mkpkgs.toml"
+            file.write_text(file.read_text().replace("/usr/include/postgresql", str(place / "headers")))
+            Workspace.create(place / "example", place).mkpkgs()
+            (place / "done").touch()
+    return Workspace.at(place)
+
+
+class Debian12(Apt):
+    """Debian 12 with the one PostgreSQL that it has."""
+
+    base_name = "debian12-postgresql"
+
+
+class Debian13(Apt):
+    """Debian 13 as an upgrade leaves it: with its own PostgreSQL and that of Debian 12."""
+
+    base_name = "debian13-postgresql"
 
 
 class Server:
-    """A machine with Debian's server of a major, and with our repository."""
+    """One of the database servers of a machine, which are Debian's and not ours."""
 
-    def __init__(self, major: str, made: Workspace, directory: Path) -> None:
+    def __init__(self, system: Apt, major: str) -> None:
+        self.system = system
         self.major = major
-        self.project = made
-        kind = type("PostgreSQL", (Apt,), {"base_name": RELEASES[major][1]})
-        self.system: Apt = kind(made.dist, directory, f"pg{major}")
+        self.loader = f"/usr/lib/pg{major}/bin/serving/loader/postgresql.conf"
 
     def ask(self, query: str) -> str:
         """What the database answers, or why not."""
-        command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "psql", "-Atc", query]
-        return self.system.run(*command, check=False).stdout.strip()
+        psql = ["psql", "--cluster", f"{self.major}/main", "-Atc", query]
+        user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        return self.system.run(*user, *psql, check=False).stdout.strip()
+
+    def include(self) -> None:
+        """What the administrator writes once, so that plugins are there from the start."""
+        self.system.write(
+            f"/etc/postgresql/{self.major}/main/conf.d/plugins.conf", f"include_if_exists '{self.loader}'\n"
+        )
 
     def restart(self) -> None:
         """As an administrator does it."""
@@ -55,77 +80,103 @@ class Server:
         return self.system.sh(f"head -n1 /var/lib/postgresql/{self.major}/main/postmaster.pid").strip()
 
 
-@pytest.fixture(params=sorted(RELEASES))
-def server(bootable: None, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    made = Server(request.param, project(request.param, tmp_path / "project"), tmp_path / "machine")
-    with made.system as system:
+def versions(system: Apt) -> dict[str, str]:
+    """Version by name of the packages of both cores that are installed."""
+    shown = system.sh("dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\\n' 'pg1[57]*' 2>/dev/null || :")
+    return dict(re.findall(r"(?m)^installed (\S+) (\S+)$", shown))
+
+
+@pytest.fixture
+def both(bootable: None, example: Workspace, tmp_path: Path) -> Iterator[tuple[Server, Server, Workspace]]:
+    """Debian 13 with both majors, and the project that its repository is made of."""
+    made = example.copy(tmp_path / "project")
+    with Debian13(made.dist, tmp_path / "machine", "pg15") as system:
         system.use()
-        yield made
+        # Debian makes a database for one major by itself.
+        system.run("pg_createcluster", "15", "main", "--start")
+        yield Server(system, "15"), Server(system, "17"), made
 
 
-def test_an_extension_comes_is_upgraded_and_goes_and_nobody_restarts_the_server(server: Server) -> None:
-    system, core = server.system, f"pg{server.major}"
-    started = server.process()
-    # By the name that Debian would give it.
-    system.install(f"postgresql-{server.major}-ding")
-    assert set(system.installed()) == {core, f"{core}-plugin-ding"}
-    place = f"/usr/lib/{core}/bin/serving/loader/postgresql.conf"
-    assert system.sh(f"cat {place}").startswith(
-        f"shared_preload_libraries = '/usr/lib/{core}/bin/serving/plugins/ding/"
-    )
-    server.ask("CREATE EXTENSION ding")
-    assert server.ask("SELECT ding()") == "ding"
+def test_two_majors_serve_their_own_build_of_an_extension_and_change_apart(
+    both: tuple[Server, Server, Workspace],
+) -> None:
+    old, new, project = both
+    system = old.system
+    started = old.process(), new.process()
+    # By the names that Debian would give them; there is no file that both have.
+    system.install("postgresql-15-ding", "postgresql-17-ding")
+    assert set(versions(system)) == {"pg15", "pg15-plugin-ding", "pg17", "pg17-plugin-ding"}
+    assert system.run("dpkg", "-V", *versions(system), check=False).stdout == ""
+    for server in (old, new):
+        core = f"pg{server.major}"
+        loaded = f"shared_preload_libraries = '/usr/lib/{core}/bin/serving/plugins/ding/"
+        assert system.sh(f"cat {server.loader}").startswith(loaded)
+        server.ask("CREATE EXTENSION ding")
+        assert server.ask("SELECT ding()") == f"ding of {server.major}"
+        server.include()
+    # Nothing was restarted, and each restart is of one of them.
+    assert (old.process(), new.process()) == started
+    old.restart()
+    assert old.ask("SELECT ding()") == "ding of 15 from the start"
+    assert (new.process(), new.ask("SELECT ding()")) == (started[1], "ding of 17")
+    new.restart()
+    assert new.ask("SELECT ding()") == "ding of 17 from the start"
 
-    system.write(f"/etc/postgresql/{server.major}/main/conf.d/plugins.conf", f"include_if_exists '{place}'\n")
-    assert server.process() == started
-    server.restart()
-    assert server.ask("SELECT ding()") == "ding from the start"
+    # The administrator upgrades the newer one alone.
+    started = old.process(), new.process()
+    file = project.root / "ding/ding.c"
+    file.write_text(file.read_text().replace('"ding of', '"dong of'))
+    project.replace("mkpkgs.toml", version="1.1")
+    project.mkpkgs()
+    system.apt("update", "--error-on=any")
+    system.apt("install", "--only-upgrade", "pg17")
+    newer = {"pg17": "1.1-1", "pg17-plugin-ding": "1.1-1"}
+    assert versions(system) == {"pg15": "1.0-1", "pg15-plugin-ding": "1.0-1"} | newer
+    assert (old.process(), new.process()) == started
+    assert new.ask("SELECT ding()") == "ding of 17 from the start"
+    old.restart()
+    new.restart()
+    assert old.ask("SELECT ding()") == "ding of 15 from the start"
+    assert new.ask("SELECT ding()") == "dong of 17 from the start"
 
-    started = server.process()
-    file = server.project.root / "ding/ding.c"
-    file.write_text(file.read_text().replace('"ding from', '"dong from'))
-    server.project.replace("mkpkgs.toml", version="1.1")
-    server.project.mkpkgs()
-    system.upgrade()
-    assert set(system.installed().values()) == {"1.1-1"}
-    assert (server.process(), server.ask("SELECT ding()")) == (started, "ding from the start")
-    server.restart()
-    assert server.ask("SELECT ding()") == "dong from the start"
-
-    started = server.process()
-    system.remove(f"{core}-plugin-ding")
-    assert system.sh(f"cat {place}") == "shared_preload_libraries = ''\n"
-    assert "ding/ding" in server.ask("SELECT ding()")
-    assert (server.process(), server.ask("SELECT 1")) == (started, "1")
-    system.purge()
-    assert system.installed() == {}
-    server.restart()
-    assert server.ask("SELECT 1") == "1"
+    # And takes the older one's extension away, then all that is ours of it.
+    started = old.process(), new.process()
+    system.remove("pg15-plugin-ding")
+    assert system.sh(f"cat {old.loader}") == "shared_preload_libraries = ''\n"
+    assert "ding/ding" in old.ask("SELECT ding()")
+    system.apt("purge", "pg15*")
+    assert versions(system) == newer
+    assert (old.process(), new.process()) == started
+    assert system.run("pg17-plugins", "status").returncode == 0
+    old.restart()
+    new.restart()
+    assert old.ask("SELECT 1") == "1"
+    assert new.ask("SELECT ding()") == "dong of 17 from the start"
+    assert [path for path in system.files() if "pg15" in path] == []
 
 
-@pytest.mark.parametrize("server", ["15"], indirect=True)
-def test_an_extension_that_breaks_the_server_is_never_in_its_way(server: Server, tmp_path: Path) -> None:
-    system = server.system
-    system.install("pg15-plugin-ding")
-    place = "/usr/lib/pg15/bin/serving/loader/postgresql.conf"
-    system.write("/etc/postgresql/15/main/conf.d/plugins.conf", f"include_if_exists '{place}'\n")
-    file = server.project.root / "ding/ding.c"
-    file.write_text(
-        file.read_text().replace("from_the_start = process", 'elog(ERROR, "ding broke");\n    from_the_start = process')
-    )
-    server.project.replace("mkpkgs.toml", version="1.1")
-    server.project.mkpkgs()
-    system.apt("update")
-    said = system.apt("upgrade").stdout
-    assert "ding broke" in said
-    assert "the old set goes on serving: pg15 with ding 1.0-1" in said
-    server.restart()
-    server.ask("CREATE EXTENSION ding")
-    assert server.ask("SELECT ding()") == "ding from the start"
-    # What is built for another major is for another core.
-    other = project("17", tmp_path / "other")
-    (package,) = other.dist.rglob("pg17-plugin-ding_1.0-1_amd64.deb")
-    system.put(package, "/root/other.deb")
-    refused = system.apt("install", "/root/other.deb", check=False)
-    assert refused.returncode != 0
-    assert "pg17-abi-" in refused.stdout
+def test_an_extension_that_breaks_the_server_is_never_in_its_way(
+    bootable: None, example: Workspace, tmp_path: Path
+) -> None:
+    project = example.copy(tmp_path / "project")
+    with Debian12(project.dist, tmp_path / "machine", "pg15") as system:
+        system.use()
+        server = Server(system, "15")
+        system.install("pg15-plugin-ding")
+        server.include()
+        file = project.root / "ding/ding.c"
+        broken = 'elog(ERROR, "ding broke");\n    from_the_start = process'
+        file.write_text(file.read_text().replace("from_the_start = process", broken))
+        project.replace("mkpkgs.toml", version="1.1")
+        project.mkpkgs("--abi", "15")
+        system.apt("update")
+        said = system.apt("upgrade").stdout
+        assert "ding broke" in said
+        assert "the old set goes on serving: pg15 with ding 1.0-1" in said
+        server.restart()
+        server.ask("CREATE EXTENSION ding")
+        assert server.ask("SELECT ding()") == "ding of 15 from the start"
+        # What is built for a major is for machines that have it.
+        refused = system.apt("install", "pg17-plugin-ding", check=False)
+        assert refused.returncode != 0
+        assert "postgresql-17" in refused.stdout

@@ -6,6 +6,9 @@
 
 PG_MODULE_MAGIC;
 
+/* Of the server that it is built for. */
+#define DING "ding of " PG_MAJORVERSION
+
 static bool from_the_start = false;
 
 void _PG_init(void);
@@ -17,5 +20,5 @@ void _PG_init(void) {
 PG_FUNCTION_INFO_V1(ding);
 
 Datum ding(PG_FUNCTION_ARGS) {
-    PG_RETURN_TEXT_P(cstring_to_text(from_the_start ? "ding from the start" : "ding"));
+    PG_RETURN_TEXT_P(cstring_to_text(from_the_start ? DING " from the start" : DING));
 }

@@ -9,7 +9,7 @@ from packaging_tool.cli.options import common
 
 @click.command(short_help="Build the packages, all or only those of some plugins.")
 @click.argument("plugins", nargs=-1, metavar="[PLUGIN]...")
-@common("file", "output", "arch", "jobs", "keys")
+@common("file", "output", "arch", "abi", "jobs", "keys")
 @click.pass_context
 def command(ctx: click.Context, plugins: tuple[str, ...]) -> int:
     """Build packages into the pools of the output directory, without touching the repositories' indexes.

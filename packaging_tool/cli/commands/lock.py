@@ -22,6 +22,7 @@ def command(ctx: click.Context) -> int:
     options = given(ctx)
     project = options.project()
     from packaging_tool import build
+    from packaging_tool.lock import path_of
 
     console = options.console()
     try:
@@ -29,5 +30,6 @@ def command(ctx: click.Context) -> int:
     finally:
         console.close()
     if not options.quiet:
-        click.echo("mkpkgs.lock: " + ("written" if changed else "nothing changed"))
+        names = ", ".join(path_of(each).name for each in project.cores)
+        click.echo(f"{names}: {'written' if changed else 'nothing changed'}")
     return 0

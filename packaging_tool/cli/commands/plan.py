@@ -9,7 +9,7 @@ from packaging_tool.cli.options import common, given
 
 @click.command(short_help="Show the packages to come, without building them.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; docs/reference.md describes it.")
-@common("file", "arch", "keys")
+@common("file", "arch", "abi", "keys")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> int:
     """Show the packages to come as a tree: files with modes, owners and sizes, relations as each format spells them,
