@@ -81,14 +81,7 @@ def plan(project: Project, settings: Settings, listener: Listener) -> tuple[Pack
         if project.plugin_of is not None:
             raise InputError("what comes out for somebody else's core shows when it is built", hint="run: mkpkgs check")
         locks = run.locks()
-        trust = planning.Trust(keys=run.public_keys(run.newest(locks)), sign=None)
-        made: list[Package] = []
-        for each, architecture in itertools.product(run.chosen, run.architectures):
-            locked, target = locks[each.abi], run.driver.target(each)
-            outline = run.driver.outline(each, locked.part, architecture, run.workdir(each))
-            made += planning.packages(each, outline, architecture, target, trust, run.epoch(locked))
-        planning.apart(made)
-        return tuple(made)
+        return run.outlined(locks, run.public_keys(run.newest(locks)))
 
 
 def lock(project: Project, settings: Settings, listener: Listener) -> bool:
@@ -250,6 +243,17 @@ class _Run:
         except SigningError:
             return {"manifest.pub": b""}
 
+    def outlined(self, locks: Mapping[str, locking.LockFile], public: Mapping[str, bytes]) -> tuple[Package, ...]:
+        """The packages to come, as far as they are known before the build. public: keys of manifests by file name."""
+        trust = planning.Trust(keys=public, sign=None)
+        made: list[Package] = []
+        for each, architecture in itertools.product(self.chosen, self.architectures):
+            locked, target = locks[each.abi], self.driver.target(each)
+            outline = self.driver.outline(each, locked.part, architecture, self.workdir(each))
+            made += planning.packages(each, outline, architecture, target, trust, self.epoch(locked))
+        planning.apart(made)
+        return tuple(made)
+
     def go(self, *, packages: bool, repositories: bool) -> Report:
         """Run, and put the result into place at the end."""
         began = time.monotonic()
@@ -364,6 +368,9 @@ class _Run:
     def _packages(
         self, staging: Path, locks: Mapping[str, locking.LockFile], ring: keys.Ring, after: state.State
     ) -> None:
+        if len(self.chosen) > 1:
+            # So that nobody waits for a build to hear that two cores have one file.
+            self.outlined(locks, ring.trusted(self.project.core.revoked_keys))
         by_core: dict[str, list[Package]] = {each.abi: [] for each in self.chosen}
         for project, architecture, outcome in self._outcomes(locks):
             self.failures += [f for f in outcome.failures if f not in self.failures]

@@ -82,4 +82,5 @@ def test_two_cores_cannot_have_one_file(project: Workspace, command: str) -> Non
     assert refused.returncode == 2
     assert "/etc/greet.conf is in greet1 and in greet2" in refused.stdout
     assert "with {abi} in it" in refused.stdout
+    assert "build greet" not in refused.stdout
     assert pools(project) == before
