@@ -373,7 +373,10 @@ class _Run:
             self.outlined(locks, ring.trusted(self.project.core.revoked_keys))
         by_core: dict[str, list[Package]] = {each.abi: [] for each in self.chosen}
         for project, architecture, outcome in self._outcomes(locks):
-            self.failures += [f for f in outcome.failures if f not in self.failures]
+            failed = outcome.failures
+            if project.abi:
+                failed = tuple(replace(f, message=f"for {project.core.name}: {f.message}") for f in failed)
+            self.failures += [f for f in failed if f not in self.failures]
             by_core[project.abi] += self._plan(project, outcome, architecture, ring, locks[project.abi])
         made = [package for packages in by_core.values() for package in packages]
         if self.cores:

@@ -12,8 +12,10 @@ import pytest
 
 from packaging_tool import plan
 from packaging_tool.drivers.files import Driver
+from packaging_tool.errors import InputError
 from packaging_tool.listener import Silent
-from packaging_tool.package.model import Capability, Package, Relation
+from packaging_tool.package.content import Content
+from packaging_tool.package.model import Capability, Entry, Package, Relation
 from packaging_tool.project.loader import load
 from packaging_tool.project.model import Project
 from packaging_tool.signing import signify
@@ -169,3 +171,17 @@ def test_versions_sort_as_the_core_does() -> None:
     core = load(SAMPLE / "mkpkgs.toml").core
     texts = [str(plan.plugin_version(replace(core, version=version), "2.0")) for version in ("1.9", "1.10")]
     assert subprocess.run(["dpkg", "--compare-versions", texts[0], "lt", texts[1]]).returncode == 0
+
+
+def test_two_packages_with_one_file_are_refused_unless_they_clash_anyway(planned: Callable[..., Planned]) -> None:
+    extra = Entry(path="/usr/share/greetings", content=Content(b"hello"))
+    found = planned(("[plugin.bye]", '[plugin.bye]\nclashes = ["hello"]'))
+    hello, bye, moon = (
+        replace(found[f"greet-plugin-{name}"], entries=(*found[f"greet-plugin-{name}"].entries, extra))
+        for name in ("hello", "bye", "moon")
+    )
+    plan.apart([hello, bye])
+    with pytest.raises(InputError, match="/usr/share/greetings is in greet-plugin-hello and in greet-plugin-moon"):
+        plan.apart([hello, moon])
+    # Equal files have equal debug information, at a path that nobody chooses.
+    plan.apart([replace(hello, kind="debug"), replace(moon, kind="debug")])

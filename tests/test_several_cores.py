@@ -84,3 +84,19 @@ def test_two_cores_cannot_have_one_file(project: Workspace, command: str) -> Non
     assert "with {abi} in it" in refused.stdout
     assert "build greet" not in refused.stdout
     assert pools(project) == before
+
+
+def test_a_plugin_that_fails_is_told_with_the_core_that_it_fails_for(tmp_path: Path) -> None:
+    project = Workspace.create(TINY.parent / "tiny-elf", tmp_path)
+    file = project.root / "mkpkgs.toml"
+    text = file.read_text().replace('name = "chime"', 'name = "chime{abi}"\nabis = ["1", "2"]')
+    file.write_text(text.replace('"-shared", "-I', '"-shared", "-DABI={abi}", "-I'))
+    source = project.root / "gong/gong.cc"
+    source.write_text(f'#if ABI == 2\n#error "no gong for this one"\n#endif\n{source.read_text()}')
+    done = project.mkpkgs(check=False)
+    assert done.returncode == 1
+    assert "plugin gong does not build" in done.stdout
+    assert "for chime2: " in done.stdout
+    assert "for chime1: " not in done.stdout
+    assert {"chime1-plugin-gong", "chime2-plugin-bell"} <= (names := published(project.dist))
+    assert "chime2-plugin-gong" not in names
