@@ -421,7 +421,7 @@ class _Run:
         if not chosen:
             return found
         for name in chosen:
-            if name not in {plugin.name for plugin in self.project.plugins}:
+            if all(plugin.name != name for each in self.project.cores for plugin in each.plugins):
                 raise InputError(f"the project has no plugin {name!r}")
         wanted = {f"{project.core.name}-plugin-{name}" for name in chosen}
         return [package for package in found if package.name in wanted]

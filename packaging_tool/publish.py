@@ -212,8 +212,7 @@ def _rows(project: Project, published: Sequence[Published]) -> list[_Row]:
         core = each.core.name
         summaries |= {core: each.core.summary, f"{core}-plugin-kit": f"Links plugins into {core}; comes by itself"}
         summaries |= {f"{core}-plugin-{plugin.name}": plugin.summary for plugin in each.plugins}
-    gone = project.repository.retired_versions
-    retired = {f"{each.core.name}-plugin-{name}" for each in project.cores for name in gone}
+    retired = {f"{each.core.name}-plugin-{name}" for each in project.cores for name in each.repository.retired_versions}
     rows = []
     for name, newest in sorted(_newest(published).items()):
         if name not in summaries or name in retired:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,28 @@ def test_one_core_can_be_built_alone(project: Workspace) -> None:
     assert refused.returncode == 2
     assert "'3' is not one of core.abis" in refused.stdout
     assert "write one of 1, 2" in refused.stdout
+
+
+def test_a_plugin_may_end_for_one_core_and_go_on_for_another(project: Workspace) -> None:
+    project.replace("mkpkgs.toml", version="1.1")
+    file = project.root / "mkpkgs.toml"
+    file.write_text(file.read_text().replace("[plugin.moon]\n", '[plugin.moon]\nabis = ["2"]\n'))
+    left = project.mkpkgs("plan").stdout
+    assert "greet1-plugin-moon" not in left
+    assert "greet2-plugin-moon 1.1-1" in left
+    retired = 'retired = ["moon"]\n'
+    text = file.read_text()
+    assert "[repository]\n" in text
+    file.write_text(text.replace("[repository]\n", f"[repository]\n{retired}"))
+    project.mkpkgs()
+    # dpkg shows of the one that there is nothing in it, and of the other the plugin.
+    for core, there in (("greet1", False), ("greet2", True)):
+        (package,) = project.dist.rglob(f"{core}-plugin-moon_1.1-1_*.deb")
+        shown = subprocess.run(["dpkg-deb", "-c", package], capture_output=True, text=True, check=True).stdout
+        assert (f"/usr/lib/{core}/plugins/moon/" in shown) == there
+    page = (project.dist / "index.html").read_text()
+    assert ">greet2-plugin-moon</th>" in page
+    assert ">greet1-plugin-moon</th>" not in page
 
 
 def test_the_plan_shows_what_is_chosen(project: Workspace) -> None:

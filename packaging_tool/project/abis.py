@@ -7,7 +7,7 @@ stands for one of them. What all cores share cannot have it: the repository, its
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from packaging_tool.project import rules
@@ -63,6 +63,51 @@ def _faults(said: Any, name: Any, raw: Mapping[str, Any], core: Mapping[str, Any
 def shared_name(name: str) -> str:
     """The core's name without `{abi}`: of the repository's files and the keys."""
     return re.sub(r"[+.-]*\{abi\}", "", name).strip("+.-")
+
+
+def strangers(raw: Mapping[str, Any], known: Sequence[str], faults: Faults) -> None:
+    """Add to faults what `abis` of plugins names and the core does not have."""
+    plugins = raw.get("plugin")
+    for name, said in _limits(plugins).items():
+        for index, text in enumerate(said):
+            if text not in known:
+                choice = f"known: {', '.join(known)}" if known else "write `abis` in [core], or leave it out"
+                faults.add(("plugin", name, "abis", index), f"{text!r} is none of core.abis", choice)
+
+
+def _limits(plugins: Any) -> dict[str, list[Any]]:
+    """What plugins are limited to, by name; the converter tells what is no list."""
+    tables = plugins.items() if isinstance(plugins, dict) else ()
+    said = {name: table.get("abis") for name, table in tables if isinstance(table, dict)}
+    return {name: limit for name, limit in said.items() if isinstance(limit, list) and limit}
+
+
+def only(raw: Mapping[str, Any], abi: str) -> dict[str, Any]:
+    """The file as it is for one core, with nothing of the plugins that are not for it."""
+    made: dict[str, Any] = fill(raw, abi)
+    plugins: Any = made.get("plugin")
+    limits = _limits(plugins)
+    if not limits:
+        return made
+    gone = {name for name, limit in limits.items() if abi not in limit}
+    made["plugin"] = {name: _without(table, gone) for name, table in plugins.items() if name not in gone}
+    # A plugin that ends for some cores goes on in others, where nothing of it is retired.
+    repository = made.get("repository")
+    if isinstance(repository, dict) and isinstance(retired := repository.get("retired"), list):
+        there = limits.keys() - gone
+        made["repository"] = {**repository, "retired": [text for text in retired if _name(text) not in there]}
+    return made
+
+
+def _without(table: Any, gone: Collection[str]) -> Any:
+    """A plugin that does not clash with those that are not there."""
+    if not isinstance(table, dict) or not isinstance(clashes := table.get("clashes"), list):
+        return table
+    return {**table, "clashes": [name for name in clashes if name not in gone]}
+
+
+def _name(retired: Any) -> str:
+    return str(retired).partition(" ")[0]
 
 
 def fill(value: Any, abi: str) -> Any:

@@ -35,6 +35,7 @@ def load(path: Path) -> Project:
         raise ProjectError([Problem(str(path), 0, "", str(error))]) from None
     faults = Faults()
     chosen = abis.of(raw, faults)
+    abis.strangers(raw, chosen, faults)
     if faults.found:
         raise ProjectError(_located(path, text, faults, [], ""))
     return _several(path, text, raw, chosen) if chosen else _one(path, text, raw)
@@ -59,7 +60,7 @@ def _several(path: Path, text: str, raw: dict[str, Any], chosen: Sequence[str]) 
     shared = abis.shared_name(raw["core"]["name"])
     for abi in chosen:
         try:
-            found.append(replace(_one(path, text, abis.fill(raw, abi)), abi=abi, shared=shared))
+            found.append(replace(_one(path, text, abis.only(raw, abi)), abi=abi, shared=shared))
         except ProjectError as wrong:
             problems += wrong.problems
     if problems:

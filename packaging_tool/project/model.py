@@ -196,6 +196,7 @@ class PluginSpec:
     license: SPDX expression; default the core's.
     copyright: default the core's.
     homepage: default the core's.
+    abis: those of the core's `abis` that the plugin is for; default all.
     optional: true if the server may start without it when it fails.
     order: 0 to 9999; plugins with lower numbers come first in the server.
     needs: names of plugins of this project that must be there too.
@@ -215,6 +216,7 @@ class PluginSpec:
     license: str = ""
     copyright: str = ""
     homepage: str = ""
+    abis: tuple[str, ...] = ()
     optional: bool = False
     order: int = 50
     needs: tuple[str, ...] = ()

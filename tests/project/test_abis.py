@@ -39,6 +39,32 @@ def test_all_cores_share_the_name_of_the_repository(tmp_path: Path) -> None:
         assert {each.name for each in project.cores} == {shared}
 
 
+def test_a_plugin_may_be_for_some_of_the_cores(tmp_path: Path) -> None:
+    other = '[plugin.loud]\nsummary = "Shouts"\nfiles = { source = "program" }\nclashes = ["hello"]\n'
+    text = SEVERAL + PLUGIN + f'abis = ["3.1"]\n{other}[repository]\nretired = ["hello 1.0", "other"]\n'
+    first, second = read(tmp_path, text).cores
+    assert [plugin.name for plugin in first.plugins] == ["loud"]
+    assert [plugin.name for plugin in second.plugins] == ["hello", "loud"]
+    assert (first.plugin("loud").clashes, second.plugin("loud").clashes) == ((), ("hello",))
+    # Where it is no plugin any more, it is retired.
+    assert first.repository.retired == ("hello 1.0", "other")
+    assert second.repository.retired == ("other",)
+
+
+@pytest.mark.parametrize(
+    ("start", "said", "problem"),
+    [
+        (SEVERAL, '["4"]', "plugin.hello.abis[0]: '4' is none of core.abis; known: 2, 3.1"),
+        (SEVERAL, '"2"', 'plugin.hello.abis: must be a list, not text; write ["2"]'),
+        (SMALLEST, '["2"]', "plugin.hello.abis[0]: '2' is none of core.abis; write `abis` in [core], or leave it out"),
+    ],
+)
+def test_a_plugin_for_a_core_that_is_none_is_told(tmp_path: Path, start: str, said: str, problem: str) -> None:
+    with pytest.raises(ProjectError) as caught:
+        read(tmp_path, f"{start}{PLUGIN}abis = {said}\n")
+    assert problem in str(caught.value)
+
+
 def test_a_file_without_abis_is_one_core(tmp_path: Path) -> None:
     project = read(tmp_path, SMALLEST)
     assert project.cores == (project,)
