@@ -19,7 +19,7 @@ from packaging_tool.errors import BuildError, ProjectError
 from packaging_tool.listener import Silent
 from packaging_tool.package.model import Relation
 from packaging_tool.project.loader import load
-from packaging_tool.wheels import closure, pip
+from packaging_tool.wheels import closure, fit, pip
 from packaging_tool.wheels.pip import Platform
 from packaging_tool.wheels.wheel import Wheel
 
@@ -160,6 +160,29 @@ def test_compiled_wheels_are_for_one_python_and_one_processor(bench: Bench) -> N
     program = next(entry for entry in outcome.core.entries if entry.path.endswith("/shelf-core"))
     assert program.content is not None
     assert program.content.read().startswith(b"#!/usr/bin/python3.11 -IS\n")
+
+
+TAGS = {
+    "own": "cp311-cp311-manylinux_2_17_x86_64",
+    "stable": "cp38-abi3-manylinux2014_x86_64",
+    "pure": "py2.py3-none-any",
+    "program": "py3-none-manylinux_2_36_x86_64",
+    "newer": "cp312-cp312-manylinux_2_17_x86_64",
+    "stabler": "cp312-abi3-manylinux_2_17_x86_64",
+    "glibc": "cp311-cp311-manylinux_2_39_x86_64",
+    "anywhere": "cp311-cp311-linux_x86_64",
+    "arm": "cp311-cp311-manylinux_2_17_aarch64",
+}
+
+
+@pytest.mark.parametrize("platform", [Platform("3.11", "amd64", "2.36"), Platform("3.9+", "all", "2.34")])
+def test_a_wheel_of_an_author_is_taken_if_pip_would_take_it(bench: Bench, platform: Platform) -> None:
+    made = {name: Wheel(wheel(bench.index, name, tag=tag)) for name, tag in TAGS.items()}
+    for name in TAGS:
+        wheel(bench.index, name, "0.1")
+    taken = {pin.name for pin in pip.resolve(list(TAGS), platform) if pin.version == "1.0"}
+    assert taken == {name for name, one in made.items() if not list(fit.wheel(one, platform, [platform.version]))}
+    assert taken >= {"pure"}
 
 
 def test_the_abi_is_python_and_the_version_of_the_interface(bench: Bench) -> None:
