@@ -390,7 +390,7 @@ class _Work:
         own = self.workdir / self.architecture / f"plugin-{name}" / "core"
         root = own if own.is_dir() else self.root()
         place = interface.Place(self.project.core.name, self.architecture, root, root, self._words())
-        return fit.expression(core.abi, place, lines, core.authors.packages)
+        return fit.expression(core.abi, place, lines, core.authors)
 
     def _words(self) -> Mapping[str, str]:
         return {

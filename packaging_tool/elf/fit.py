@@ -13,7 +13,7 @@ from packaging_tool.elf import facts, libraries, machines
 from packaging_tool.elf.abi import Abi, Place
 from packaging_tool.elf.facts import Want
 from packaging_tool.elf.libraries import Object
-from packaging_tool.elf.published import Interface, Offer
+from packaging_tool.elf.published import Authors, Interface, Offer
 from packaging_tool.errors import BuildError
 
 # Symbols of one object that are told.
@@ -191,20 +191,21 @@ def _find(soname: str, architecture: str) -> Path | None:
     return None
 
 
-def expression(said: Abi, place: Place, published: Sequence[str], packages: Sequence[str]) -> Iterator[Misfit]:
+def expression(said: Abi, place: Place, published: Sequence[str], given: Authors) -> Iterator[Misfit]:
     """Where the ABI comes out otherwise here: macros and pkg-config, the parts that any machine can ask for.
 
-    place: where an author's commands left the core's headers. published: the core's lines. packages: that it names.
+    place: where an author's commands left the core's headers. published: the core's lines. given: what its maintainer
+    names for authors.
     """
     asked = replace(said, version="", commands=(), files=(), exports=())
-    install = f"install {', '.join(packages)}" if packages else "see what the core's maintainer publishes"
+    install = f"install {', '.join(given.packages)}" if given.packages else "see what the core's maintainer publishes"
     if not (asked.macros or asked.pkg_config):
         return
     try:
         here = interface.lines(asked, place)
     except BuildError as failed:
-        # Who brings headers of his own, and is given none, is judged by his symbols.
-        if packages or any(place.root.iterdir()):
+        # Whoever is given no headers and brings his own is judged by his symbols.
+        if given.packages or given.files:
             yield Misfit(failed.message, install)
         return
     wanted = interface.values(published)
@@ -213,5 +214,7 @@ def expression(said: Abi, place: Place, published: Sequence[str], packages: Sequ
             what = (
                 f"{kind} {name} is {value or 'empty'} here, and {wanted.get((kind, name), 'nothing')} in {place.core}"
             )
-            repair = "build with the core's own arguments and headers" if kind == "macro" and not packages else install
+            repair = (
+                "build with the core's own arguments and headers" if kind == "macro" and not given.packages else install
+            )
             yield Misfit(what, repair)
