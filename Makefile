@@ -13,7 +13,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 # setup puts a Go there only where the machine's own is too old.
 export PATH := $(BIN):$(PATH)
 # Machines that boot, sleep and are fetched leave processors idle.
-WORKERS := $(shell echo $$(($$(nproc) + 1)))
+WORKERS := $(shell echo $$(($$(nproc) + 2)))
 DESTDIR ?=
 PREFIX ?= /usr/local
 
@@ -37,7 +37,7 @@ lint: setup ## ruff (format and rules), mypy strict
 	$(call timed,$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy)
 
 unit: setup ## fast tests
-	$(call timed,$(BIN)/pytest -q -n auto --dist loadfile)
+	$(call timed,$(BIN)/pytest -q -n $(WORKERS) --dist loadfile)
 
 acceptance: setup ## boot real systems; install, upgrade and remove real packages with apt and dnf
 	$(call timed,$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m acceptance --durations=25)

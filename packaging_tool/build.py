@@ -16,14 +16,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from packaging_tool import atomic, registry, state, targets, writing
 from packaging_tool import lock as locking
 from packaging_tool import plan as planning
 from packaging_tool import publish as publishing
 from packaging_tool.authors import site as authors
-from packaging_tool.authors import verdict, work
+from packaging_tool.authors import work
 from packaging_tool.authors.core import Core
 from packaging_tool.authors.neighbours import Neighbour
 from packaging_tool.drivers.base import Driver, Failure, Outcome
@@ -36,6 +36,9 @@ from packaging_tool.project.model import Project
 from packaging_tool.repos.base import Repository
 from packaging_tool.signing import keys
 from packaging_tool.staging import beside, open_new_directories
+
+if TYPE_CHECKING:
+    from packaging_tool.authors.verdict import Verdict
 
 CACHE = ".mkpkgs"
 
@@ -111,8 +114,10 @@ def everything(project: Project, settings: Settings, listener: Listener) -> Repo
 
 def check(
     project: Project, settings: Settings, listener: Listener, *, against: str = "", load: bool = False
-) -> tuple[verdict.Verdict, ...]:
+) -> tuple[Verdict, ...]:
     """Whether the plugins of an author fit each published core; see `authors/verdict.py`."""
+    from packaging_tool.authors import verdict  # no other run needs it, or the roots that it tries plugins in
+
     run = _Run(project, settings, listener)
     with run.exclusive():
         known = locking.read(locking.path_of(project))
