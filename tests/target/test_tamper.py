@@ -1,4 +1,4 @@
-"""A sample of the tampering that tests/acceptance/test_tamper.py does in full."""
+"""A sample of the tampering that tests/acceptance/tampering.py does in full."""
 
 from __future__ import annotations
 
