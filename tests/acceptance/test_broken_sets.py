@@ -94,7 +94,10 @@ func greed() {
 
 @pytest.fixture(scope="session")
 def gates(shared: Path) -> Path:
-    """`good`, and for each way to break a copy with a newer plugin that does it; and `nosy`."""
+    """`good`, and for each way to break a copy with a newer plugin that does it; `nosy`; and `spare`.
+
+    spare: core and plugin are newer, and the plugin crashes, but is optional.
+    """
     place = shared / "gates"
     with roots.locked(shared / "gates.lock"):
         if not (place / "done").exists():
@@ -105,6 +108,12 @@ def gates(shared: Path) -> Path:
                 more, imports = {"greedy": (GREED, ("bytes",)), "dies": (DEATH, ("time",))}.get(name, ("", ()))
                 there = f'\tif _, err := os.Stat("/etc/gate/gate.conf"); err == nil {{\n\t\t{code}\n\t}}\n'
                 rebuild(good.copy(place / name), there, more, ("os", *imports))
+            spare = good.copy(place / "spare")
+            manifest = spare.root / "mkpkgs.toml"
+            text = manifest.read_text().replace('name = "gate"\nversion = "1.0"', 'name = "gate"\nversion = "1.1"')
+            manifest.write_text(text.replace("[plugin.auth]\n", "[plugin.auth]\noptional = true\n"))
+            crash = f'\tif _, err := os.Stat("/etc/gate/gate.conf"); err == nil {{\n\t\t{BREAKS["crash"][0]}\n\t}}\n'
+            rebuild(spare, crash, "", ("os",))
             rebuild(good.copy(place / "nosy"), "", NOSY, ("fmt", "net", "os", "os/user", "strings"))
             (place / "done").touch()
     return place
@@ -180,6 +189,27 @@ def test_an_auth_plugin_that_breaks_on_upgrade_lets_nobody_in(gate: System, gate
         assert ask(gate) == "401"
         gate.sh("sleep 1")
     assert ask(gate, "open sesame") == "200"
+
+
+@pytest.mark.parametrize("kind", [Apt])
+def test_an_optional_plugin_that_breaks_on_upgrade_does_not_keep_the_core_back(gate: System, gates: Path) -> None:
+    """Its maintainer said that the server may go without it, and the configuration does not ask for it."""
+    gate.write("/etc/gate/gate.conf", "")
+    gate.use(Workspace.at(gates / "spare").dist)
+    done = gate.upgrade()
+    assert done.returncode == 0
+    assert "plugin auth: gate with auth ended with status 2 when it was tried: panic: auth is broken" in done.stdout
+    assert "left out: the optional plugin auth" in done.stdout
+    assert gate.installed()["gate"].startswith("1.1")
+    assert "core 1.1" in gate.sh("cat /usr/lib/gate/bin/working-set")
+    assert ask(gate) == "200"
+    status = gate.run("gate-plugins", "status", check=False)
+    assert status.returncode == 1
+    assert "panic: auth is broken" in status.stdout
+    # A restart of the machine changes nothing of it.
+    gate.stop()
+    gate.start()
+    assert ask(gate) == "200"
 
 
 @pytest.mark.parametrize("kind", [Apt])

@@ -403,6 +403,8 @@ def test_an_optional_plugin_that_breaks_the_set_does_not_keep_the_others_back(
     assert (status.returncode, reason in status.stdout) == (1, True), status.stdout
     assert "left out, as they are optional: extra" in status.stdout
     assert "what is installed is not what serves" not in status.stdout
+    why = machine.tool("why", "extra")
+    assert (why.returncode, reason in why.stdout) == (1, True), why.stdout
 
     (machine.plugins / "extra/unlinkable").unlink(missing_ok=True)
     machine.install("extra", version="2.1-1", optional=True)

@@ -3,7 +3,9 @@
 # Ends apply: the old set stays. $1: reason, or "" if $W/reasons has it. $2: repair.
 fail() {
     if [ "$REHEARSAL" = yes ]; then
-        [ -z "$1" ] || printf '%s\n  repair: %s\n' "$1" "$2" >"$W/reasons"
+        # What cannot be verified is nobody else's fault.
+        [ -n "$1" ] || exit 2
+        printf '%s\n  repair: %s\n' "$1" "$2" >"$W/reasons"
         exit 1
     fi
     report "$1" "$2"
@@ -141,6 +143,7 @@ make_set() {
         WANTED=$(cat "$W/wanted")
         return 0
     fi
+    if [ "$ended" -eq 2 ]; then fail '' ''; fi
     reason=$(sed -n 1p "$W/reasons")
     repair=$(sed -n 's/^  repair: //p' "$W/reasons" | head -n 1)
     [ -n "$reason" ] || fail "the step '$STEP' stopped" "what was said before this line tells why; then $TOOL apply"

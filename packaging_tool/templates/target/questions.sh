@@ -176,6 +176,7 @@ unit_state() {
 # All about one plugin. $1: name.
 why() {
     prepare
+    refuse_untaken
     take_inventory yes
     awk -F '\t' -v NAME="$1" '$1 == NAME' "$W/inventory" >"$W/one"
     if [ ! -s "$W/one" ]; then
