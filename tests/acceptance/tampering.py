@@ -7,11 +7,28 @@ repeats it alone.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import pytest
+
+from tests.target.conftest import SHELLS, machine_of
+from tests.target.machine import Key
 from tests.target.tamper import Prover, mutations
 
 CHUNKS = 48
 ONLY = os.environ.get("TAMPER_ONLY", "")
+
+
+@pytest.fixture(scope="module")
+def prover(request: pytest.FixtureRequest, base: Path, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Prover:
+    """A machine with the SHELL of the test's module."""
+    directory = tmp_path_factory.mktemp("tamper")
+    return Prover(machine_of(base, key, directory, SHELLS[request.module.SHELL]), Key(directory, "next"))
+
+
+def chunks(shell: str) -> range:
+    """Those that are done under this shell."""
+    return range(list(SHELLS).index(shell), CHUNKS, len(SHELLS))
 
 
 def check(prover: Prover, chunk: int) -> None:
