@@ -59,11 +59,6 @@ def shown_as_failed(server: Server) -> str:
     return server.machine.sh("systemctl --failed --plain --no-legend")
 
 
-def this_boot(server: Server, unit: str) -> str:
-    server.machine.run("journalctl", "--sync")
-    return server.machine.run("journalctl", "--boot", "-u", unit, "-o", "cat").stdout
-
-
 def test_boot_changes_nothing_where_nothing_changed(server: Server) -> None:
     install(server, *server.build(plugins=PLUGINS).values())
     before = server.machine.sh("find /usr/lib/demo -printf '%i %p\\n' | sort")
@@ -73,7 +68,7 @@ def test_boot_changes_nothing_where_nothing_changed(server: Server) -> None:
     assert server.machine.sh("find /usr/lib/demo -printf '%i %p\\n' | sort") == before
     assert server.machine.sh("systemctl is-enabled demo-apply").strip() == "static"
     assert server.machine.sh("systemctl show -P Result -P ExecMainStatus demo-apply").split() == ["success", "0"]
-    assert "verified" not in this_boot(server, "demo-apply")
+    assert "verified" not in server.journal("--boot", "-u", "demo-apply")
     assert server.starts()[1:] == ["1.0 with: cors git"]
     took = server.machine.sh(
         "systemctl show -P ExecMainStartTimestampMonotonic -P ExecMainExitTimestampMonotonic demo-apply"
@@ -94,7 +89,7 @@ def test_a_transaction_that_was_cut_off_is_applied_before_the_service_starts(ser
     assert server.starts() == ["1.0 with: git"]
     reboot(server)
     assert server.starts()[1:] == ["1.1 with: cors git"], "one start, with the new set"
-    assert this_boot(server, "demo-apply").count("verified and put into demo: cors 1.1-1, git 1.1-1") == 1
+    assert server.journal("--boot", "-u", "demo-apply").count("verified and put into demo: cors 1.1-1, git 1.1-1") == 1
     if server.family == "deb":
         server.dpkg("--configure", "-a")
     assert server.starts()[2:] == [], "what repairs the package manager's records restarts nothing"
@@ -112,7 +107,7 @@ def test_a_set_that_the_service_leaves_again_at_boot_is_taken_back(server: Serve
     settle(server)
     assert server.state() == "active"
     assert server.starts()[1:] == ["1.0 with: git"]
-    assert "put back the old set of demo" in server.machine.sh("journalctl -b -t demo-plugins -o cat")
+    assert "put back the old set of demo" in server.journal("--boot", "-t", "demo-plugins")
     assert server.status() == 1
     # Who stops the service by hand finds it stopped.
     server.machine.run("systemctl", "stop", "demo")
@@ -162,7 +157,7 @@ def test_a_failed_apply_is_seen_among_the_failed_units_until_it_is_repaired(serv
     # A boot tries again too, and the old set serves.
     reboot(server)
     assert "demo-apply.service" in shown_as_failed(server)
-    assert "no luck" in this_boot(server, "demo-apply")
+    assert "no luck" in server.journal("--boot", "-u", "demo-apply")
     assert server.starts()[1:] == ["1.0 with: git"]
     install(server, *server.build(version="1.1", plugins={"bad": 'plugins="$plugins good"\n', **PLUGINS}).values())
     assert shown_as_failed(server) == ""
@@ -209,7 +204,7 @@ def test_an_apply_while_the_machine_goes_down_is_left_to_the_next_boot(server: S
     server.machine.sh("systemctl daemon-reload; systemctl start late")
     reboot(server)
     # Not by its unit: logger has often ended before journald could look up which one sent the line.
-    said = server.machine.sh("journalctl -t demo-plugins -o cat")
+    said = server.journal("-t", "demo-plugins")
     assert "put off until the next boot, since the machine is going down" in said
     assert server.starts()[1:] == ["1.0 with: cors git"]
     assert server.status() == 0

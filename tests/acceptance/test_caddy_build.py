@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
-import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -181,35 +179,6 @@ def test_core_of_the_version_before_has_all_plugins(built: Built, caddy: Caddy, 
     assert set(BRINGS.values()) <= set(modules(program))
     version = subprocess.run([program, "version"], capture_output=True, text=True, check=True).stdout
     assert version.startswith("v2.11.8 h1:")
-
-
-def test_relink_takes_at_most_twice_as_long_as_the_linker(built: Built, tmp_path: Path) -> None:
-    names = tuple(name for name in PLUGINS if name not in ("git", "cors"))
-    folder = built.workdir / "amd64"
-    (tmp_path / "kit").symlink_to(folder / "kit")
-    (tmp_path / "plugins").symlink_to(folder / "plugins")
-    configs = [folder / "kit/link.cfg", *(folder / "plugins" / name / "link.cfg" for name in names)]
-    (tmp_path / "link.cfg").write_text("".join(config.read_text() for config in configs))
-    compiles = [folder / "kit/compile.cfg", *(folder / "plugins" / name / "compile.cfg" for name in names)]
-    (tmp_path / "compile.cfg").write_text("".join(config.read_text() for config in compiles))
-    main = built.locked["main"]
-    imports = "".join((folder / "plugins" / name / "imports").read_text() for name in names)
-    (tmp_path / "main.go").write_text(main["head"] + imports + main["mid"])
-    flags = (folder / "kit/compile.flags").read_text().split()
-    compile_ = [str(folder / "kit/compile"), *flags, "-o", "main.o", "-importcfg=compile.cfg", "-pack", "main.go"]
-    subprocess.run(compile_, cwd=tmp_path, check=True)
-    link = [str(folder / "kit/link"), *(folder / "kit/link.flags").read_text().split()]
-    times: dict[str, list[float]] = {"bare": [], "relink": []}
-    for _ in range(5):
-        begin = time.monotonic()
-        subprocess.run([*link, "-o", "bare", "-importcfg=link.cfg", "main.o"], cwd=tmp_path, check=True)
-        middle = time.monotonic()
-        built.link("amd64", *names)
-        times["bare"].append(middle - begin)
-        times["relink"].append(time.monotonic() - middle)
-    medians = {name: sorted(values)[2] for name, values in times.items()}
-    print(json.dumps(medians))
-    assert medians["relink"] <= 2 * medians["bare"]
 
 
 @pytest.mark.parametrize("name", ["cors", "git"])

@@ -66,7 +66,7 @@ def test_a_set_that_boot_applied_and_that_does_not_start_gives_way_to_the_old_on
     reboot(server)
     assert server.state() == "active"
     assert server.starts()[-1] == "1.0 with: git"
-    assert "no luck" not in server.machine.sh("journalctl --sync; journalctl --boot -u demo -o cat")
+    assert "no luck" not in server.journal("--boot", "-u", "demo")
     assert server.status() == 1
 
 
@@ -77,7 +77,7 @@ def test_a_set_that_was_rolled_back_does_not_come_alive_at_boot(server: Server) 
     reboot(server)
     assert server.state() == "active"
     assert server.starts()[-1] == "1.0 with: git"
-    assert "no luck" not in server.machine.sh("journalctl --sync; journalctl --boot -u demo -o cat")
+    assert "no luck" not in server.journal("--boot", "-u", "demo")
     install(server, *server.build(version="1.2", plugins=PLUGINS).values())
     assert server.starts()[-1] == "1.2 with: cors git"
     assert server.status() == 0

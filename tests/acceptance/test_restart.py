@@ -99,8 +99,7 @@ def test_reload_is_used_where_the_program_stays_the_same(server: Server) -> None
     install(server, built["demo"], built["demo-plugin-git"])
     policy(server, "reload")
     assert "; reloaded demo.service" in install(server, built["demo-plugin-cors"])
-    server.machine.run("journalctl", "--sync")
-    assert "RELOADED with: cors git" in server.machine.sh("journalctl -u demo -o cat")
+    assert "RELOADED with: cors git" in server.journal("-u", "demo")
     assert server.starts() == ["1.0 with: git"]
     assert server.status() == 0
     # A process cannot become another program, nor get another unit's settings.
@@ -118,7 +117,7 @@ def test_a_server_that_is_not_ours_to_restart_takes_plugins_at_its_next_start(se
     install(server, built["demo"], built["demo-plugin-git"])
     assert "; demo.service takes them at its next start" in install(server, built["demo-plugin-cors"])
     assert server.starts() == ["1.0 with: git"]
-    assert "RELOADED" not in server.machine.sh("journalctl -u demo -o cat")
+    assert "RELOADED" not in server.journal("-u", "demo")
     server.machine.run("systemctl", "restart", "demo")
     assert server.starts()[1:] == ["1.0 with: cors git"]
     assert server.status() == 0

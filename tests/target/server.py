@@ -63,9 +63,12 @@ class Server:
 
     def starts(self) -> list[str]:
         """What each start so far said: version and plugins."""
+        return re.findall(r"^STARTED (.*) as demo$", self.journal("-u", "demo"), re.MULTILINE)
+
+    def journal(self, *chosen: str) -> str:
+        """Messages so far, chosen by journalctl's arguments."""
         self.machine.run("journalctl", "--sync")
-        journal = self.machine.run("journalctl", "-u", "demo", "-o", "cat").stdout
-        return re.findall(r"^STARTED (.*) as demo$", journal, re.MULTILINE)
+        return self.machine.run("journalctl", "-o", "cat", *chosen).stdout
 
     def state(self) -> str:
         return self.machine.run("systemctl", "is-active", "demo", check=False).stdout.strip()

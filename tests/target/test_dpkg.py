@@ -84,7 +84,7 @@ def test_a_plugin_that_fails_only_as_a_service_is_rolled_back(server: Server) ->
     assert server.state() == "active"
     assert server.starts()[-1] == "1.0 with: git"
     assert server.status() == 1
-    assert "does not start with bad" in server.machine.sh("journalctl -t demo-plugins -o cat")
+    assert "does not start with bad" in server.journal("-t", "demo-plugins")
     out = server.dpkg("-P", "demo-plugin-bad")
     assert "what is installed is what serves again" in out
     assert server.status() == 0
