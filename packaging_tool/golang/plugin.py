@@ -17,7 +17,7 @@ from pathlib import Path
 
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.golang import build as building
-from packaging_tool.golang import hidden
+from packaging_tool.golang import hidden, order
 from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.closure import closure
 from packaging_tool.golang.lockfile import Built
@@ -167,6 +167,8 @@ def _compile(job: Job, host: Path, package: str, output: Path, mode: str, *, hid
         quoted.append(f'"-extldflags=-Xlinker --version-script -Xlinker {file}"')
     flags = [*job.flags(), f"-buildmode={mode}", f"-ldflags={' '.join(quoted)}"]
     job.go(["build", *flags, "-o", str(output), package], host)
+    if hide:
+        order.arrange(output)
 
 
 def _build_plugins(job: Job, host: Path) -> tuple[dict[str, Path], dict[str, tuple[str, str]]]:

@@ -428,6 +428,19 @@ def test_loader_sees_types_and_data_but_no_functions_that_the_core_has(whole: tu
     assert seen["bell"]["example.com/bell.Ring"] == "T"
 
 
+def test_loader_looks_names_up_in_the_order_of_its_tables(whole: tuple[Bench, Outcome, Lock]) -> None:
+    content = whole[1].plugins["bell"].entries[0].content
+    assert content is not None
+    path = whole[0].workdir / "judged"
+    path.write_bytes(content.read())
+
+    said = subprocess.run(["readelf", "-r", "-W", path], capture_output=True, check=True).stdout
+    # Place, and the number of the symbol with the kind.
+    asked = [int(found, 16) >> 32 for found in re.findall(rb"^[0-9a-f]{16}  ([0-9a-f]{16}) R_X86_64_64 ", said, re.M)]
+    assert len(set(asked)) > 1000
+    assert asked == sorted(asked)
+
+
 def test_target_with_an_older_c_library_is_refused_with_a_symbol(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     old = {**targets.TARGETS, "debian12": replace(targets.TARGETS["debian12"], glibc="2.28")}
     monkeypatch.setattr(targets, "TARGETS", old)
