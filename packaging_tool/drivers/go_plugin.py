@@ -18,7 +18,7 @@ from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import Failure, Foreseen, Lock, Outcome, Payload, Target
 from packaging_tool.elf import libraries, machines
 from packaging_tool.errors import BuildError, Problem
-from packaging_tool.golang import author, lockfile, plugin, resolve, settings
+from packaging_tool.golang import author, lockfile, pieces, plugin, resolve, settings
 from packaging_tool.golang import build as building
 from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.lockfile import GoLock
@@ -119,7 +119,7 @@ class Driver:
             None,
             {
                 name: Payload(
-                    (_object(project, name, None),), describe(building.modules_of(job, packages, code.packages))
+                    _objects(project, name, None), describe(building.modules_of(job, packages, code.packages))
                 )
                 for name, code in codes.items()
             },
@@ -147,7 +147,7 @@ class Driver:
         describe = settings.Describer(project, request.modules, listener)
         plugins = {
             name: Payload(
-                (_object(project, name, path),),
+                _objects(project, name, path),
                 describe(result.modules[f"plugin {name}"]),
                 libraries.c_library(project.core.targets, f"plugin {name}", path),
             )
@@ -178,7 +178,7 @@ class Driver:
         describe = settings.Describer(project, modules, listener)
         plugins = {
             spec.name: Payload(
-                (_object(project, spec.name, result.plugins[spec.name]),),
+                _objects(project, spec.name, result.plugins[spec.name]),
                 describe(result.modules[f"plugin {spec.name}"]),
                 libraries.c_library(project.core.targets, f"plugin {spec.name}", result.plugins[spec.name]),
             )
@@ -247,9 +247,13 @@ def _compilers(toolchain: Toolchain, architecture: str) -> Toolchain:
     return replace(toolchain, env={**toolchain.env, **compilers})
 
 
-def _object(project: Project, name: str, path: Path | None) -> Entry:
-    place = f"{project.plugins_directory}/{name}/{name}.so"
-    return Entry(path=place, mode=0o644, content=Content(path) if path else None)
+def _objects(project: Project, name: str, path: Path | None) -> tuple[Entry, ...]:
+    """The shared object, and the hashes of its pieces."""
+    place = Path(project.plugins_directory, name, f"{name}.so")
+    return (
+        Entry(path=str(place), mode=0o644, content=Content(path) if path else None),
+        Entry(path=str(pieces.beside(place)), mode=0o644, content=Content(pieces.beside(path)) if path else None),
+    )
 
 
 def _failures(failed: Mapping[str, tuple[str, str]]) -> tuple[Failure, ...]:

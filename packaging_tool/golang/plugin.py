@@ -17,7 +17,7 @@ from pathlib import Path
 
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.golang import build as building
-from packaging_tool.golang import hidden, order
+from packaging_tool.golang import hidden, order, pieces
 from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.closure import closure
 from packaging_tool.golang.lockfile import Built
@@ -46,7 +46,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """core: the program. plugins: shared objects by name. modules, failed, brought: as in `golang.build.Result`."""
+    """core: the program. plugins: shared objects by name, each with the hashes of its pieces beside it.
+
+    modules, failed, brought: as in `golang.build.Result`.
+    """
 
     core: Path
     plugins: Mapping[str, Path]
@@ -65,7 +68,9 @@ def prepare(job: Job, place: Place, abi: str = "", folder: str = "host") -> Path
     files["aa_mkpkgs.go"] = _host_file(job, place, abi)
     files["opener/verify.go"] = render("go-plugin/verify.go.j2")
     files["opener/open.go"] = render("go-plugin/open.go.j2", module=module_name(job.core))
-    files["opener/hashes/hashes.go"] = render("go-plugin/hashes.go.j2", plugins=place.plugins, variable=place.variable)
+    files["opener/hashes/hashes.go"] = render(
+        "go-plugin/hashes.go.j2", plugins=place.plugins, variable=place.variable, piece=pieces.SIZE
+    )
     for plugin in job.plugins:
         stub = render("go-plugin/stub.go.j2", core=job.core, plugin=plugin.name, imports=plugin.imports)
         files[f"plugins/{plugin.name}/main.go"] = stub
@@ -179,6 +184,7 @@ def _build_plugins(job: Job, host: Path) -> tuple[dict[str, Path], dict[str, tup
     def one(plugin: PluginJob) -> str:
         try:
             _compile(job, host, f"./plugins/{plugin.name}", plugins[plugin.name], "plugin")
+            pieces.write(plugins[plugin.name])
         except CommandError as error:
             return error.message + _advice(error.message)
         return ""
@@ -246,7 +252,9 @@ def _problem(
     folder.mkdir()
     for number, plugin in enumerate(chosen):
         (folder / plugin.name).mkdir()
-        shutil.copyfile(plugins[plugin.name], folder / plugin.name / f"{plugin.name}.so")
+        files = [plugins[plugin.name], pieces.beside(plugins[plugin.name])]
+        for file in files:
+            shutil.copyfile(file, folder / plugin.name / file.name)
         text = Manifest(
             core=job.core,
             abi=abi,
@@ -255,7 +263,7 @@ def _problem(
             version="0-0",
             order=number,
             needs=tuple(sorted(plugin.needs)),
-            files=(File(_digest(plugins[plugin.name]), f"{plugin.name}.so"),),
+            files=tuple(File(_digest(file), file.name) for file in files),
         ).render()
         (folder / f"{plugin.name}.manifest").write_bytes(text)
         (folder / f"{plugin.name}.manifest.sig").write_bytes(key.sign(text, "trial"))

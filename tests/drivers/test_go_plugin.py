@@ -19,6 +19,7 @@ from packaging_tool.drivers.base import Lock, Outcome
 from packaging_tool.drivers.go_plugin import Driver
 from packaging_tool.elf import libraries
 from packaging_tool.errors import BuildError, CommandError, ProjectError
+from packaging_tool.golang import pieces
 from packaging_tool.listener import Silent
 from packaging_tool.package.manifest import File, Manifest
 from packaging_tool.package.templates import render
@@ -57,29 +58,37 @@ class Installed:
         shutil.rmtree(self.trial / "share/keys")
         (self.trial / "share/keys").mkdir()
         self.trust(self.key.public)
-        for number, (name, payload) in enumerate(sorted(self.outcome.plugins.items())):
-            content = payload.entries[0].content
-            assert content is not None
+        for name, payload in self.outcome.plugins.items():
             (self.plugins / name).mkdir(parents=True)
-            (self.plugins / name / f"{name}.so").write_bytes(content.read())
-            self.vouch(self.manifest(name, order=number))
+            for entry in payload.entries:
+                assert entry.content is not None
+                (self.plugins / name / Path(entry.path).name).write_bytes(entry.content.read())
+            self.vouch(self.manifest(name))
 
     def trust(self, key: signify.PublicKey) -> None:
         (self.trial / "share/keys/maker.pub").write_bytes(key.render("maker"))
 
     def manifest(self, name: str, **other: object) -> Manifest:
-        digest = hashlib.sha256((self.plugins / name / f"{name}.so").read_bytes()).hexdigest()
+        files = sorted((self.plugins / name).iterdir())
         made = Manifest(
             core="host",
             abi=self.abi,
             plugin=name,
             package=f"host-plugin-{name}",
             version="1-1",
+            order=sorted(self.outcome.plugins).index(name),
             needs=("bell",) if name == "echo" else (),
             optional=name == "shout",
-            files=(File(digest, f"{name}.so"),),
+            files=tuple(File(hashlib.sha256(file.read_bytes()).hexdigest(), file.name) for file in files),
         )
         return replace(made, **other)  # type: ignore[arg-type]  # the names are those of the fields
+
+    def put(self, name: str, data: bytes) -> None:
+        """Another shared object, as if the build had made it."""
+        object_ = self.plugins / name / f"{name}.so"
+        object_.write_bytes(data)
+        pieces.write(object_)
+        self.vouch(self.manifest(name))
 
     def vouch(self, manifest: Manifest, key: signify.SecretKey | None = None) -> None:
         text = manifest.render()
@@ -230,8 +239,67 @@ def test_nothing_of_a_tampered_file_runs(installed: Installed, loud: Path) -> No
     shutil.copyfile(loud, installed.plugins / "bell/bell.so")
     assert installed.refusal().endswith("/bell/bell.so: is not what the manifest says")
     # It would have been seen: this is what happens where a manifest vouches for it.
-    installed.vouch(installed.manifest("bell"))
+    installed.put("bell", loud.read_bytes())
     assert "ran\n" in installed.start().stdout
+
+
+def large(installed: Installed) -> tuple[Path, bytes]:
+    """A plugin of three pieces: the loader does not care what stands behind its own part of a file."""
+    object_ = installed.plugins / "bell/bell.so"
+    data = object_.read_bytes()
+    data += bytes(range(251)) * ((2 * pieces.SIZE + 1000 - len(data)) // 251 + 1)
+    installed.put("bell", data)
+    assert installed.start().returncode == 0
+    return object_, data
+
+
+def test_every_byte_of_every_piece_counts(installed: Installed) -> None:
+    object_, data = large(installed)
+    assert 2 * pieces.SIZE < len(data) < 3 * pieces.SIZE
+    first, second, third = (data[at : at + pieces.SIZE] for at in range(0, len(data), pieces.SIZE))
+    other = bytes([second[0] ^ 1])
+    for tampered in (
+        bytes([first[0] ^ 1]) + data[1:],
+        first[:-1] + bytes([first[-1] ^ 1]) + second + third,
+        first + other + second[1:] + third,
+        data[:-1] + bytes([data[-1] ^ 1]),
+        data[:-1],
+        data + b"x",
+        first + second,
+        first + third,
+        second + first + third,
+        data + third,
+        b"",
+    ):
+        object_.write_bytes(tampered)
+        assert installed.refusal().endswith("/bell/bell.so: is not what the manifest says")
+    object_.write_bytes(data)
+    assert installed.start().returncode == 0
+
+
+def test_hashes_of_pieces_of_another_file_are_refused(installed: Installed) -> None:
+    told = installed.plugins / "bell/bell.so.pieces"
+    shutil.copyfile(installed.plugins / "echo/echo.so.pieces", told)
+    assert installed.refusal().endswith("/bell/bell.so.pieces: is not what the manifest says")
+    # A manifest may lie as well: its hash of the whole is right, and still nothing is opened.
+    installed.vouch(installed.manifest("bell"))
+    assert installed.refusal().endswith("/bell/bell.so: is not what the manifest says")
+    told.unlink()
+    installed.vouch(installed.manifest("bell"))
+    assert installed.refusal().endswith("/bell.manifest: names no bell.so.pieces")
+
+
+def test_packages_have_the_hashes_of_pieces_that_split_and_sha256sum_make(
+    whole: tuple[Bench, Outcome, Lock], tmp_path: Path
+) -> None:
+    for name, payload in whole[1].plugins.items():
+        object_, told = (entry.content for entry in payload.entries)
+        assert object_ is not None and told is not None
+        assert [Path(entry.path).name for entry in payload.entries] == [f"{name}.so", f"{name}.so.pieces"]
+        command = ["split", "-b", str(pieces.SIZE), "--filter=sha256sum", "-"]
+        done = subprocess.run(command, input=object_.read(), capture_output=True, check=True).stdout.decode()
+        hashes = [line.split()[0] for line in done.splitlines()]
+        assert told.read().decode().splitlines() == ["mkpkgs-pieces 1", f"size {len(object_.read())}", *hashes]
 
 
 def test_file_that_is_replaced_after_it_was_hashed_does_not_run(
@@ -336,9 +404,9 @@ def test_link_in_place_of_a_plugin_is_refused(installed: Installed) -> None:
 
 
 def test_plugin_that_is_needed_is_missed(installed: Installed) -> None:
-    for path in ("bell.manifest", "bell.manifest.sig", "bell/bell.so"):
+    for path in ("bell.manifest", "bell.manifest.sig"):
         (installed.plugins / path).unlink()
-    (installed.plugins / "bell").rmdir()
+    shutil.rmtree(installed.plugins / "bell")
     assert "needs the plugin bell, which is not there or refused" in installed.refusal()
 
 
@@ -368,8 +436,7 @@ def test_gos_own_check_is_told_if_a_manifest_vouches_for_another_build(installed
     bench.edit("server/registry/registry.go", "func Add(name string)", "func Add(name string, _ ...int)")
     content = bench.build()[0].plugins["bell"].entries[0].content
     assert content is not None
-    (installed.plugins / "bell/bell.so").write_bytes(content.read())
-    installed.vouch(installed.manifest("bell"))
+    installed.put("bell", content.read())
     assert re.search(r"plugin was built with a different version of package example.com/", installed.refusal())
 
 
