@@ -173,6 +173,7 @@ def _compile(job: Job, host: Path, package: str, output: Path, mode: str, *, hid
     flags = [*job.flags(), f"-buildmode={mode}", f"-ldflags={' '.join(quoted)}"]
     job.go(["build", *flags, "-o", str(output), package], host)
     if hide:
+        # Nobody runs the other one.
         order.arrange(output)
 
 
