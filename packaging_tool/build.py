@@ -26,7 +26,7 @@ from packaging_tool.authors import site as authors
 from packaging_tool.authors import work
 from packaging_tool.authors.core import Core
 from packaging_tool.authors.neighbours import Neighbour
-from packaging_tool.drivers.base import Driver, Failure, Outcome
+from packaging_tool.drivers.base import Driver, Failure, Foreseen, Outcome
 from packaging_tool.errors import BuildError, InputError, PublishError, SigningError
 from packaging_tool.formats.base import Built, Format
 from packaging_tool.listener import Listener
@@ -93,7 +93,10 @@ def lock(project: Project, settings: Settings, listener: Listener) -> bool:
     with run.exclusive():
         paths = [locking.path_of(each) for each in run.chosen]
         before = [path.read_bytes() if path.exists() else b"" for path in paths]
-        run.locks(fresh=True)
+        locks = run.locks(fresh=True)
+        if project.plugin_of is not None:
+            run.settle()
+            run.foresee(locks[project.abi], run.cores, anew=True)
         return before != [path.read_bytes() for path in paths]
 
 
@@ -211,15 +214,18 @@ class _Run:
         """The lock whose time counts for what all cores share."""
         return max(locks.values(), key=lambda locked: locked.time)
 
-    def locked(self, project: Project, *, fresh: bool = False) -> locking.LockFile:
-        """The lock of a core, resolved anew where the project no longer fits it, and written."""
+    def locked(self, project: Project, *, fresh: bool = False, look: bool = False) -> locking.LockFile:
+        """The lock of a core, resolved anew where the project no longer fits it, and written.
+
+        look: only for new versions, where the core is somebody else's.
+        """
         path = locking.path_of(project)
         core = project.core
         known = locking.read(path)
         previous = known.part if known is not None and known.driver == core.driver else None
         if self.project.plugin_of is not None:
             version = work.mark(self.project)
-            part = work.lock(self.project, previous, self.listener, fresh=fresh)
+            part = work.lock(self.project, previous, self.listener, look=fresh or look)
         else:
             version = f"{core.version}-{core.release}"
             part = self.driver.lock(project, None if fresh else previous, self.workdir(project), self.listener)
@@ -265,7 +271,7 @@ class _Run:
         with ExitStack() as stack:
             stack.enter_context(self._interruptible())
             stack.enter_context(self.exclusive())
-            if not self._settle():
+            if not self.settle():
                 return Report(seconds=time.monotonic() - began)
             # Before anything reads them: what somebody changes from here on is the next run's work.
             sources = self._sources()
@@ -306,14 +312,14 @@ class _Run:
             seconds=time.monotonic() - began,
         )
 
-    def _settle(self) -> bool:
+    def settle(self) -> bool:
         """Where the core is somebody else's, fetch what is published of it; from here on, core is the newest one.
 
         False if nothing is due.
         """
         if self.project.plugin_of is None:
             return True
-        locked = self.locked(self.project, fresh=self.settings.due)
+        locked = self.locked(self.project, look=self.settings.due)
         cache = self.cache / "cores"
         self.project, self.cores, self.others = work.settle(self.project, locked.part, cache, self.listener)
         if not self.settings.due:
@@ -409,12 +415,18 @@ class _Run:
         locked = locks[self.project.abi]
         tools = (self.driver, self.workdir(self.project), self.cache / "cores", self.listener)
         cores = [one for one in self.cores if one.architecture in self.architectures]
-        part, foreseen = work.foresee(self.project, cores, locked.part, *tools)
-        locking.write(locking.path_of(self.project), replace(locked, part=part))
+        foreseen = self.foresee(locked, cores)
         for found in cores:
             self.listener.step(f"build for {found}")
             made, outcome = work.against(self.project, found, self.others, foreseen, *tools)
             yield made, found.architecture, outcome
+
+    def foresee(self, locked: locking.LockFile, cores: Sequence[Core], *, anew: bool = False) -> Mapping[str, Foreseen]:
+        """What shows of an author's plugins before anything is compiled, by ABI; what of it is to stay is locked."""
+        tools = (self.driver, self.workdir(self.project), self.cache / "cores", self.listener)
+        part, foreseen = work.foresee(self.project, cores, locked.part, *tools, anew=anew)
+        locking.write(locking.path_of(self.project), replace(locked, part=part))
+        return foreseen
 
     def _plan(
         self, project: Project, outcome: Outcome, architecture: str, ring: keys.Ring, locked: locking.LockFile

@@ -60,7 +60,7 @@ def check(
     elif against:
         spec, known = replace(spec, at=against, versions=()), ""
     asked = replace(project, plugin_of=spec)
-    lock = work.lock(asked, work.Locked(known, {}, before.sums).render(), listener, fresh=True)
+    lock = work.lock(asked, work.Locked(known, {}, before.sums, before.pins).render(), listener, look=True)
     key = work.Locked.parse(lock).key
     others = neighbours.read(asked, listener)
     asked = replace(asked, strangers=tuple(other.name for other in others))

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from packaging_tool import plan, targets, toml
 from packaging_tool.authors import core as described
@@ -19,17 +19,21 @@ from packaging_tool.listener import Listener
 from packaging_tool.package.model import Package
 from packaging_tool.project import check, contents, loader
 from packaging_tool.project.faults import Faults
-from packaging_tool.project.model import PluginOfSpec, PluginSpec, Project
+from packaging_tool.project.model import Pins, PluginOfSpec, PluginSpec, Project
 from packaging_tool.repos.base import Published
 
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """The part of mkpkgs.lock: key of the maintainer, the cores to build for by ABI, and `Foreseen.sums`."""
+    """The part of mkpkgs.lock: key of the maintainer, the cores to build for by ABI, `Foreseen.sums` and by ABI `pins`.
+
+    A pin has its hashes in sums; one without is none.
+    """
 
     key: str
     listed: Mapping[str, Listed]
     sums: Mapping[str, str] = field(default_factory=dict)
+    pins: Mapping[str, Mapping[str, Pins]] = field(default_factory=dict)
 
     def render(self) -> Lock:
         """As TOML."""
@@ -37,8 +41,14 @@ class Locked:
             abi: {"sha256": row.sha256, "architecture": row.architecture, "version": row.version}
             for abi, row in sorted(self.listed.items())
         }
-        sums = {"sums": dict(sorted(self.sums.items()))} if self.sums else {}
-        return Lock(toml.dumps({"plugin-of": {"key": self.key, "abi": rows, **sums}}))
+        tables: dict[str, Any] = {"sums": dict(sorted(self.sums.items()))} if self.sums else {}
+        pins = {
+            abi: {name: {"inputs": one.inputs, "files": sorted(one.files)} for name, one in sorted(plugins.items())}
+            for abi, plugins in sorted(self.pins.items())
+            if plugins
+        }
+        tables |= {"pins": pins} if pins else {}
+        return Lock(toml.dumps({"plugin-of": {"key": self.key, "abi": rows, **tables}}))
 
     @classmethod
     def parse(cls, lock: Lock | None) -> Locked:
@@ -47,20 +57,37 @@ class Locked:
             raw = toml.loads(lock.text)["plugin-of"] if lock is not None else {}
             listed = {abi: Listed(**row) for abi, row in raw.get("abi", {}).items()}
             sums = {name: str(found) for name, found in raw.get("sums", {}).items()}
-            return cls(str(raw.get("key", "")), listed, sums)
+            pins = {abi: dict(_pins(plugins, sums)) for abi, plugins in raw.get("pins", {}).items()}
+            return cls(str(raw.get("key", "")), listed, sums, pins)
         except (ValueError, KeyError, TypeError, AttributeError):
             return cls("", {})
 
+    def pinned(self, core: Core) -> Mapping[str, Pins]:
+        """What was chosen for a core, or for the newest other one: what is known to work there should do."""
+        from packaging_tool.package import versions
 
-def lock(project: Project, previous: Lock | None, listener: Listener, *, fresh: bool) -> Lock:
+        others = sorted(self.pins, key=lambda abi: (abi in self.listed, versions.key(self._version(abi))))
+        return next((self.pins[abi] for abi in (core.abi, *reversed(others)) if self.pins.get(abi)), {})
+
+    def _version(self, abi: str) -> str:
+        return self.listed[abi].version if abi in self.listed else "0"
+
+
+def _pins(plugins: Mapping[str, Any], sums: Mapping[str, str]) -> Iterator[tuple[str, Pins]]:
+    for name, row in plugins.items():
+        if all(file in sums for file in row["files"]):
+            yield name, Pins(str(row["inputs"]), {file: sums[file] for file in row["files"]})
+
+
+def lock(project: Project, previous: Lock | None, listener: Listener, *, look: bool) -> Lock:
     """Which published cores there are to build for.
 
-    fresh: look for new ones; else previous is given back as long as it fits the project. Raises InputError,
+    look: for new ones; else previous is given back as long as it fits the project. Raises InputError,
     SigningError, BuildError.
     """
     spec = described.author(project)
     known = Locked.parse(previous)
-    if known.listed and not fresh and known.listed == _chosen(spec, known.listed) and not _missing(spec, known.listed):
+    if known.listed and not look and known.listed == _chosen(spec, known.listed) and not _missing(spec, known.listed):
         return cast(Lock, previous)
     listener.step(f"look for published versions of {spec.core}")
     offer = places.look(spec, project.root, known.key)
@@ -73,7 +100,7 @@ def lock(project: Project, previous: Lock | None, listener: Listener, *, fresh: 
             f"{offer.place} has nothing for {', '.join(missing)}",
             hint=f"it has {', '.join(there) or 'nothing at all'}: see `versions` and `architectures` in [plugin-of]",
         )
-    return Locked(offer.key, listed, known.sums).render()
+    return Locked(offer.key, listed, known.sums, known.pins).render()
 
 
 def _fits(version: str, wanted: str) -> bool:
@@ -116,16 +143,26 @@ def cores(project: Project, lock: Lock, cache: Path) -> tuple[Core, ...]:
 
 
 def foresee(
-    project: Project, cores: Sequence[Core], lock: Lock, driver: Driver, workdir: Path, cache: Path, listener: Listener
+    project: Project,
+    cores: Sequence[Core],
+    lock: Lock,
+    driver: Driver,
+    workdir: Path,
+    cache: Path,
+    listener: Listener,
+    *,
+    anew: bool = False,
 ) -> tuple[Lock, Mapping[str, Foreseen]]:
-    """What shows before anything is compiled, by ABI, and the lock with the sums of what comes from elsewhere.
+    """What shows before anything is compiled, by ABI, and the lock with sums and choices of what comes from elsewhere.
 
+    anew: choose again what the lock has chosen.
     Raises BuildError, InputError for a sum that is not the lock's.
     """
     found = {}
     locked = Locked.parse(lock)
     for core in cores if hasattr(driver, "foresee") else ():
         made, folder = described.settled(project, core), _folder(workdir, core)
+        made = replace(made, pins={} if anew else locked.pinned(core))
         place = cache / core.abi / "files"
         seen = cast(Foreseeing, driver).foresee(made, place, core.architecture, folder, listener)
         for name, now in seen.sums.items():
@@ -135,8 +172,9 @@ def foresee(
                     hint="what was published under that version was changed: ask its author; if it is right as it is"
                     " now, delete its line in mkpkgs.lock",
                 )
-        locked = replace(locked, sums={**locked.sums, **seen.sums})
+        locked = replace(locked, sums={**locked.sums, **seen.sums}, pins={**locked.pins, core.abi: seen.pins})
         found[core.abi] = seen
+    locked = replace(locked, pins={abi: plugins for abi, plugins in locked.pins.items() if abi in locked.listed})
     return locked.render() if found else lock, found
 
 
@@ -179,7 +217,8 @@ def build(
     failures = neighbours.apart(project, core, others, seen.modules)
     failures += tuple(_dependents(project, {failure.plugin for failure in failures}))
     wrong = {failure.plugin for failure in failures}
-    left = replace(project, plugins=tuple(plugin for plugin in project.plugins if plugin.name not in wrong))
+    plugins = tuple(plugin for plugin in project.plugins if plugin.name not in wrong)
+    left = replace(project, plugins=plugins, pins=seen.pins)
     outcome = Outcome(core.abi, Payload(()), None, {})
     if left.plugins:
         builder, place = cast(Authoring, driver), cache / core.abi / "files"

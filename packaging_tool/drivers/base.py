@@ -15,7 +15,7 @@ from packaging_tool.errors import Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives, Entry, Module
-from packaging_tool.project.model import Project
+from packaging_tool.project.model import Pins, Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +115,13 @@ class Foreseen:
 
     modules: versions by path of what is compiled into each plugin that fits, by plugin. sums: a hash by name and
     version of all that comes from elsewhere, in the words of the driver's own tool; the same name always has the same.
+    pins: of plugins that fit, what was chosen among several versions: names of sums. It comes back as `Project.pins`,
+    to `against` at once and to the next `foresee` by the lock.
     """
 
     modules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     sums: Mapping[str, str] = field(default_factory=dict)
+    pins: Mapping[str, Pins] = field(default_factory=dict)
 
 
 class Driver(Protocol):

@@ -9,7 +9,6 @@ together, and `mkpkgs.lock` names each with its hash. Apply compiles them. The A
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,18 +16,16 @@ from pathlib import Path
 
 from packaging_tool import targets, toml
 from packaging_tool.drivers import _layout
-from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
+from packaging_tool.drivers.base import Failure, Foreseen, Lock, Outcome, Payload, Target
 from packaging_tool.errors import BuildError, CommandError, Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives, Entry, Module, Relation
 from packaging_tool.package.templates import render
-from packaging_tool.project.model import PluginSpec, Project
-from packaging_tool.wheels import closure, fit, pip, published
+from packaging_tool.project.model import Pins, PluginSpec, Project
+from packaging_tool.wheels import closure, fit, pip, problems, published
 from packaging_tool.wheels.pip import Pin, Platform
 from packaging_tool.wheels.wheel import Wheel, normal
-
-REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])? *((==|>=|<=|<|>|~=|!=)[^;@]+)?(;.*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +73,7 @@ class Driver:
 
     def check(self, project: Project) -> list[Problem]:
         """Problems of requirements, versions and targets."""
-        return [Problem(str(project.file), 0, key, what, instead) for key, what, instead in _findings(project)]
+        return [Problem(str(project.file), 0, key, what, instead) for key, what, instead in problems.find(project)]
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The wheels of all requirements together, for each architecture."""
@@ -85,8 +82,8 @@ class Driver:
             return previous
         listener.step("resolve the wheels of core and plugins")
         left_out = {normal(name) for name in project.core_options.without}
-        lines = ["[python]", f'inputs = "{inputs}"', f'abi = "{_abi(project, _api(project))}"']
-        lines += [f"python = {toml.string(project.core_options.python)}", f"api = {toml.string(_api(project))}"]
+        lines = ["[python]", f'inputs = "{inputs}"', f'abi = "{_abi(project, problems.api(project))}"']
+        lines += [f"python = {toml.string(project.core_options.python)}", f"api = {toml.string(problems.api(project))}"]
         for architecture in project.core.architectures:
             wanted = [str(item) for item in _sources(project, workdir)]
             for pin in pip.resolve(wanted, _platform(project, architecture)):
@@ -116,7 +113,7 @@ class Driver:
     def against(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Outcome:
         """Choose wheels for an author's plugins beside those of the core, and see that all fit."""
         site, plugins, failures = published.read(core), {}, []
-        known = (_api(project), *project.core_options.accepts)
+        known = (problems.api(project), *project.core_options.accepts)
         for plugin in project.plugins:
             listener.step(f"collect plugin {plugin.name}")
             one = _Author(project, plugin, _platform(project, architecture), site, workdir)
@@ -133,7 +130,20 @@ class Driver:
             except BuildError as failed:
                 failures.append(Failure(plugin.name, "", failed.message, failed.hint))
         accepts = tuple(_abi(project, version) for version in project.core_options.accepts)
-        return Outcome(_abi(project, _api(project)), Payload(()), None, plugins, tuple(failures), accepts=accepts)
+        return Outcome(
+            _abi(project, problems.api(project)), Payload(()), None, plugins, tuple(failures), accepts=accepts
+        )
+
+    def foresee(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Foreseen:
+        """Choose the wheels of an author's plugins, without unpacking them."""
+        site, pins = published.read(core), {}
+        for plugin in project.plugins:
+            listener.step(f"choose wheels for plugin {plugin.name}")
+            # What does not go together is told by `against`.
+            with suppress(BuildError):
+                pins[plugin.name] = _Author(project, plugin, _platform(project, architecture), site, workdir).pins()
+        sums = {name: sha256 for one in pins.values() for name, sha256 in one.files.items()}
+        return Foreseen(sums=sums, pins=pins)
 
     def changes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
         """The version of Python and of the interface, and distributions that changed with them."""
@@ -194,7 +204,7 @@ class _Site:
             names = [name for name in self.closure(own.requires) if name not in core]
             brought[plugin.name] = published.Plugin(dists=tuple(names), needs=plugin.needs)
             found = self.entries(names, f"{self.project.plugins_directory}/{plugin.name}")
-            abi = _abi(self.project, own.api or _api(self.project))
+            abi = _abi(self.project, own.api or problems.api(self.project))
             plugins[plugin.name] = Payload(found, self.modules(names), abi=abi)
         payload = Payload((program, *entries), self.modules(core), depends=_depends(self.platform))
         accepts = tuple(_abi(self.project, version) for version in options.accepts)
@@ -202,7 +212,7 @@ class _Site:
         for one in brought.values():
             dists |= {name: published.dist(self.wheels[name], self.files(name)) for name in one.dists}
         authors = published.publish(lock.text, published.Site(core=tuple(core), dists=dists, plugins=brought))
-        abi = _abi(self.project, _api(self.project))
+        abi = _abi(self.project, problems.api(self.project))
         return Outcome(abi, payload, None, plugins, authors=authors, accepts=accepts)
 
     def closure(self, requires: Sequence[str]) -> list[str]:
@@ -269,24 +279,19 @@ class _Author:
 
     def made(self, abi: str) -> tuple[list[fit.Misfit], Payload]:
         """The plugin, and what does not fit; one of the two is empty. Raises BuildError."""
-        options, nothing = self.project.core_options, Payload(())
-        base = self.site.base(self.plugin.needs)
-        stubs = published.stubs(base, self.workdir / "stubs" / self.plugin.name)
-        sources = _sources_of(self.project, self.project.plugin_options[self.plugin.name].requires, self.workdir)
+        nothing, base, sources = Payload(()), self.base, self.sources
+        stubs = published.stubs(base, self.stubs)
         local = {wheel.name: wheel for wheel in (Wheel(item) for item in sources if isinstance(item, Path))}
         for wheel in local.values():
             if misfits := list(fit.wheel(wheel, self.platform, _pythons(self.project))):
                 return misfits, nothing
-        wanted = [str(item) for item in sources]
-        folder = self.workdir / "stubs" / self.plugin.name
-        pinned = {name: one.version for name, one in base.items()}
         try:
-            pins = pip.resolve(wanted, self.platform, folder, pinned)
+            pins = self.pins()
         except CommandError as failed:
-            misfits = list(self._clashes(sources, local, base, folder))
+            misfits = list(self._clashes(sources, local, base, self.stubs))
             return misfits or [fit.Misfit(failed.message, failed.hint)], nothing
-        left_out = {normal(name) for name in options.without}
-        files = pip.fetch([pin for pin in pins if pin.name not in left_out], self.platform, self.workdir / "wheels")
+        chosen = [Pin.of(name, sha256) for name, sha256 in pins.files.items()]
+        files = pip.fetch(chosen, self.platform, self.workdir / "wheels")
         found = {wheel.name: wheel for wheel in map(Wheel, files)}
         place = self.workdir / "site" / self.platform.architecture
         site = _Site(self.project, self.platform, {**found, **local, **stubs}, place)
@@ -303,6 +308,48 @@ class _Author:
             misfits.append(fit.Misfit(what, "there is nothing to package"))
         entries = site.entries(own, f"{self.project.plugins_directory}/{self.plugin.name}")
         return misfits, nothing if misfits else Payload(entries, site.modules(own), abi=abi)
+
+    @property
+    def base(self) -> dict[str, published.Dist]:
+        """What is there already."""
+        return self.site.base(self.plugin.needs)
+
+    @property
+    def stubs(self) -> Path:
+        """A folder for wheels that stand for these."""
+        return self.workdir / "stubs" / self.plugin.name
+
+    @property
+    def sources(self) -> list[str | Path]:
+        """What the plugin requires; wheels in place of folders."""
+        return _sources_of(self.project, self.project.plugin_options[self.plugin.name].requires, self.workdir)
+
+    def pins(self) -> Pins:
+        """The wheels of the index that the plugin needs: those of the lock as long as it fits. Raises BuildError."""
+        known, inputs, base = self.project.pins.get(self.plugin.name), self.inputs(), self.base
+        if known is not None and known.inputs == inputs:
+            return known
+        published.stubs(base, self.stubs)
+        pinned = {name: one.version for name, one in base.items()}
+        wanted = [str(item) for item in self.sources]
+        before = {pin.name: pin.version for pin in (Pin.of(name, "") for name in known.files)} if known else {}
+        try:
+            pins = pip.resolve(wanted, self.platform, self.stubs, pinned, before)
+        except CommandError:
+            if not before:
+                raise
+            # What was chosen once does not go with what is required now.
+            pins = pip.resolve(wanted, self.platform, self.stubs, pinned)
+        left_out = {normal(name) for name in self.project.core_options.without}
+        return Pins(inputs, {pin.file: pin.sha256 for pin in pins if pin.name not in left_out})
+
+    def inputs(self) -> str:
+        """Hash of all that the choice of wheels depends on."""
+        options = self.project.core_options
+        requires = self.project.plugin_options[self.plugin.name].requires
+        there = sorted(f"{one} {' '.join(one.extras)} {' '.join(one.requires)}" for one in self.base.values())
+        parts = [str(self.platform), str(options.isolated), *sorted(options.without), *there]
+        return hashlib.sha256("\n".join((*parts, *_described(self.project, requires))).encode()).hexdigest()
 
     def _clashes(
         self, sources: Sequence[str | Path], local: dict[str, Wheel], base: dict[str, published.Dist], there: Path
@@ -327,66 +374,10 @@ def _pythons(project: Project) -> list[str]:
     return sorted(known, key=lambda text: [int(part) for part in text.split(".")]) or [python.rstrip("+")]
 
 
-def _findings(project: Project) -> Iterator[tuple[str, str, str]]:
-    options = project.core_options
-    if project.plugin_of is None:
-        yield from _of_core(project)
-        yield from _of_requires("core.python.requires", options.requires, project)
-    known = (_api(project), *options.accepts) if project.plugin_of is None else ()
-    for name, own in sorted(project.plugin_options.items()):
-        yield from _of_requires(f"plugin.{name}.python.requires", own.requires, project)
-        if own.api and known and own.api not in known:
-            accepted = ", ".join(f'"{version}"' for version in known)
-            yield f"plugin.{name}.python.api", f"the core does not take {own.api!r}", f"write one of {accepted}"
-
-
-def _of_core(project: Project) -> Iterator[tuple[str, str, str]]:
-    options = project.core_options
-    if not re.fullmatch(r"3\.\d{1,2}\+?", options.python):
-        yield "core.python.python", f"{options.python!r} is no version", 'write for example "3.11", or "3.9+"'
-    else:
-        yield from _unfit(project, options.python)
-    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", options.main, re.ASCII):
-        yield "core.python.main", f"{options.main!r} is no entry point", 'write for example "server.cli:main"'
-
-
-def _of_requires(key: str, requires: Sequence[str], project: Project) -> Iterator[tuple[str, str, str]]:
-    if not requires:
-        yield key, "is empty", 'write for example ["datasette==0.65.5"]'
-    for text in requires:
-        if text.startswith("./") and text.endswith(".whl"):
-            if not (project.root / text).is_file():
-                yield key, f"there is no wheel {text}", "build it first"
-        elif text.startswith("./"):
-            if not any((project.root / text / name).is_file() for name in ("pyproject.toml", "setup.py")):
-                yield key, f"there is no Python project in {text}", "name a folder with a pyproject.toml"
-        elif not REQUIREMENT.fullmatch(text):
-            yield key, f"{text!r} is no requirement", 'write `name==version`, or "./folder"'
-
-
-def _unfit(project: Project, python: str) -> Iterator[tuple[str, str, str]]:
-    """Targets that have no such Python."""
-    wanted = [int(part) for part in python.rstrip("+").split(".")]
-    for name in project.core.targets:
-        known = targets.PYTHONS.get(name)
-        if known is None:
-            continue
-        versions = [[int(part) for part in version.split(".")] for version in known]
-        fits = versions[0] >= wanted if python.endswith("+") else wanted in versions
-        if not fits:
-            has = " or ".join(known)
-            what = f"{name} has Python {has}, not {python.replace('+', ' or newer')}"
-            yield "core.python.python", what, f"take {name} out of core.targets, or write another version"
-
-
 def _is_built_from(wheel: Wheel, project: Project, folder: str) -> bool:
     if folder.endswith(".whl"):
         return wheel.path == project.root / folder
     return wheel.path.parent.name == pip.tree_digest(project.root / folder)
-
-
-def _api(project: Project) -> str:
-    return project.core_options.api or project.core.version
 
 
 def _abi(project: Project, api: str) -> str:
@@ -436,7 +427,7 @@ def _inputs(project: Project) -> str:
     """Hash of all that the choice of wheels depends on."""
     options = project.core_options
     platforms = [str(_platform(project, architecture)) for architecture in project.core.architectures]
-    settings = [str(options.isolated), *sorted(options.without), _abi(project, _api(project))]
+    settings = [str(options.isolated), *sorted(options.without), _abi(project, problems.api(project))]
     parts = [*platforms, *settings, *_described(project, _all_requires(project))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -298,6 +298,17 @@ class PluginOfSpec:
     changelog: tuple[ChangeSpec, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What was chosen for an author's plugin and one core, where there was a choice.
+
+    inputs: hash of all that the choice depends on. files: SHA-256 by name of what comes from elsewhere.
+    """
+
+    inputs: str
+    files: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """A whole, checked project file.
@@ -310,7 +321,8 @@ class Project:
     and `PluginOptions`; plugin_options by plugin name.
     plugin_of: where the core is somebody else's. As loaded, of core only name and driver are known then, and
     core_options is None; `authors/` fills in what the core's maintainer published, and published: package versions of
-    the maintainer's own plugins by name. strangers: names of other authors' plugins.
+    the maintainer's own plugins by name. strangers: names of other authors' plugins. pins: by plugin, what the lock has
+    for this core, or for another one if it has nothing for this one yet.
     """
 
     root: Path
@@ -323,6 +335,7 @@ class Project:
     plugin_of: PluginOfSpec | None = None
     published: Mapping[str, str] = field(default_factory=dict)
     strangers: tuple[str, ...] = ()
+    pins: Mapping[str, Pins] = field(default_factory=dict)
     abi: str = ""
     shared: str = ""
     each: tuple[Project, ...] = ()

@@ -93,16 +93,32 @@ class Pin:
     file: str
     sha256: str
 
+    @classmethod
+    def of(cls, file: str, sha256: str) -> Pin:
+        """The pin of a file. Raises BuildError for a name that no wheel can have."""
+        from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+        try:
+            name, version, *_ = parse_wheel_filename(file)
+        except InvalidWheelFilename as error:
+            raise BuildError(f"mkpkgs.lock is damaged: {error}", hint="take it back from version control") from None
+        return cls(name, str(version), file, sha256)
+
 
 def resolve(
-    requirements: Sequence[str], platform: Platform, there: Path | None = None, pinned: Mapping[str, str] | None = None
+    requirements: Sequence[str],
+    platform: Platform,
+    there: Path | None = None,
+    pinned: Mapping[str, str] | None = None,
+    wanted: Mapping[str, str] | None = None,
 ) -> list[Pin]:
     """The wheels that requirements come to, from the index that pip is set up for; files among them are left out.
 
     there: a folder with wheels beside the index. pinned: versions by name that alone may be taken, and are left out.
+    wanted: versions by name that are to be taken where they are needed.
     """
     pins = []
-    for item in _report(requirements, platform, there, pinned or {}):
+    for item in _report(requirements, platform, there, {**(wanted or {}), **(pinned or {})}):
         if normal(item["metadata"]["name"]) in (pinned or {}):
             continue
         info, url = item["metadata"], urlsplit(item["download_info"]["url"])
@@ -149,12 +165,26 @@ def fetch(pins: Sequence[Pin], platform: Platform, cache: Path) -> list[Path]:
             wanted = place / "requirements.txt"
             wanted.write_text("".join(f"{pin.name}=={pin.version} --hash=sha256:{pin.sha256}\n" for pin in missing))
             options = ("--no-deps", "--quiet", "--require-hashes", f"--dest={place}", *platform.options())
-            _pip("download", *options, f"--requirement={wanted}")
+            try:
+                _pip("download", *options, f"--requirement={wanted}")
+            except CommandError as failed:
+                raise _changed(missing, failed.output) or failed from None
             for pin in missing:
                 if not (place / pin.file).is_file():
                     raise BuildError(f"pip did not bring {pin.file}", hint="mkpkgs lock resolves anew")
                 shutil.move(place / pin.file, cache / pin.file)
     return [cache / pin.file for pin in pins]
+
+
+def _changed(pins: Sequence[Pin], told: str) -> BuildError | None:
+    """What pip said of a file that has not the hash of its pin, if it is that."""
+    for pin in pins:
+        if found := re.search(rf"Expected sha256 {pin.sha256}\s+Got\s+([0-9a-f]{{64}})", told):
+            return BuildError(
+                f"{pin.file} has the sum {found[1]} now, and {pin.sha256} in mkpkgs.lock",
+                hint=f"what was published as {pin.name} {pin.version} was changed: ask its author",
+            )
+    return None
 
 
 def build(folder: Path, cache: Path, *, isolated: bool) -> Path:

@@ -1,0 +1,69 @@
+"""Problems of the settings of the driver `python` that need no build."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from packaging_tool import targets
+from packaging_tool.project.model import Project
+
+REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])? *((==|>=|<=|<|>|~=|!=)[^;@]+)?(;.*)?")
+
+
+def api(project: Project) -> str:
+    """The version of the server's interface."""
+    return project.core_options.api or project.core.version
+
+
+def find(project: Project) -> Iterator[tuple[str, str, str]]:
+    """Each as key from the top of the file, what is wrong, and what to write instead."""
+    options = project.core_options
+    if project.plugin_of is None:
+        yield from _of_core(project)
+        yield from _of_requires("core.python.requires", options.requires, project)
+    known = (api(project), *options.accepts) if project.plugin_of is None else ()
+    for name, own in sorted(project.plugin_options.items()):
+        yield from _of_requires(f"plugin.{name}.python.requires", own.requires, project)
+        if own.api and known and own.api not in known:
+            accepted = ", ".join(f'"{version}"' for version in known)
+            yield f"plugin.{name}.python.api", f"the core does not take {own.api!r}", f"write one of {accepted}"
+
+
+def _of_core(project: Project) -> Iterator[tuple[str, str, str]]:
+    options = project.core_options
+    if not re.fullmatch(r"3\.\d{1,2}\+?", options.python):
+        yield "core.python.python", f"{options.python!r} is no version", 'write for example "3.11", or "3.9+"'
+    else:
+        yield from _unfit(project, options.python)
+    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", options.main, re.ASCII):
+        yield "core.python.main", f"{options.main!r} is no entry point", 'write for example "server.cli:main"'
+
+
+def _of_requires(key: str, requires: Sequence[str], project: Project) -> Iterator[tuple[str, str, str]]:
+    if not requires:
+        yield key, "is empty", 'write for example ["datasette==0.65.5"]'
+    for text in requires:
+        if text.startswith("./") and text.endswith(".whl"):
+            if not (project.root / text).is_file():
+                yield key, f"there is no wheel {text}", "build it first"
+        elif text.startswith("./"):
+            if not any((project.root / text / name).is_file() for name in ("pyproject.toml", "setup.py")):
+                yield key, f"there is no Python project in {text}", "name a folder with a pyproject.toml"
+        elif not REQUIREMENT.fullmatch(text):
+            yield key, f"{text!r} is no requirement", 'write `name==version`, or "./folder"'
+
+
+def _unfit(project: Project, python: str) -> Iterator[tuple[str, str, str]]:
+    """Targets that have no such Python."""
+    wanted = [int(part) for part in python.rstrip("+").split(".")]
+    for name in project.core.targets:
+        known = targets.PYTHONS.get(name)
+        if known is None:
+            continue
+        versions = [[int(part) for part in version.split(".")] for version in known]
+        fits = versions[0] >= wanted if python.endswith("+") else wanted in versions
+        if not fits:
+            has = " or ".join(known)
+            what = f"{name} has Python {has}, not {python.replace('+', ' or newer')}"
+            yield "core.python.python", what, f"take {name} out of core.targets, or write another version"
