@@ -9,9 +9,9 @@ together, and `mkpkgs.lock` names each with its hash. Apply compiles them. The A
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool import targets, toml
@@ -113,6 +113,7 @@ class Driver:
     def against(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Outcome:
         """Choose wheels for an author's plugins beside those of the core, and see that all fit."""
         site, plugins, failures = published.read(core), {}, []
+        brought: dict[str, tuple[Module, ...]] = {}
         known = (problems.api(project), *project.core_options.accepts)
         for plugin in project.plugins:
             listener.step(f"collect plugin {plugin.name}")
@@ -124,9 +125,11 @@ class Driver:
                     misfits = [fit.Misfit(what, f"use {known[0]}, or leave this core out by `versions` in [plugin-of]")]
                 else:
                     misfits, payload = one.made(_abi(project, said or known[0]))
+                if not misfits:
+                    misfits = list(fit.siblings(plugin, payload.modules, brought))
                 failures += [Failure(plugin.name, "", *misfit) for misfit in misfits]
                 if not misfits:
-                    plugins[plugin.name] = payload
+                    plugins[plugin.name], brought[plugin.name] = payload, payload.modules
             except BuildError as failed:
                 failures.append(Failure(plugin.name, "", failed.message, failed.hint))
         accepts = tuple(_abi(project, version) for version in project.core_options.accepts)
@@ -136,12 +139,14 @@ class Driver:
 
     def foresee(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Foreseen:
         """Choose the wheels of an author's plugins, without unpacking them."""
-        site, pins = published.read(core), {}
+        site, pins = published.read(core), dict[str, Pins]()
         for plugin in project.plugins:
             listener.step(f"choose wheels for plugin {plugin.name}")
+            # The plugins are to be in one server, so what one of them brings is the first choice of the next.
+            known = replace(project, pins={**project.pins, **pins})
             # What does not go together is told by `against`.
             with suppress(BuildError):
-                pins[plugin.name] = _Author(project, plugin, _platform(project, architecture), site, workdir).pins()
+                pins[plugin.name] = _Author(known, plugin, _platform(project, architecture), site, workdir).pins()
         sums = {name: sha256 for one in pins.values() for name, sha256 in one.files.items()}
         return Foreseen(sums=sums, pins=pins)
 
@@ -285,11 +290,9 @@ class _Author:
         for wheel in local.values():
             if misfits := list(fit.wheel(wheel, self.platform, _pythons(self.project))):
                 return misfits, nothing
-        try:
-            pins = self.pins()
-        except CommandError as failed:
-            misfits = list(self._clashes(sources, local, base, self.stubs))
-            return misfits or [fit.Misfit(failed.message, failed.hint)], nothing
+        if self.plugin.name not in self.project.pins and (misfits := list(self._clashes(sources, local, base))):
+            return misfits, nothing
+        pins = self.pins()
         chosen = [Pin.of(name, sha256) for name, sha256 in pins.files.items()]
         files = pip.fetch(chosen, self.platform, self.workdir / "wheels")
         found = {wheel.name: wheel for wheel in map(Wheel, files)}
@@ -330,18 +333,23 @@ class _Author:
         if known is not None and known.inputs == inputs:
             return known
         published.stubs(base, self.stubs)
-        pinned = {name: one.version for name, one in base.items()}
-        wanted = [str(item) for item in self.sources]
-        before = {pin.name: pin.version for pin in (Pin.of(name, "") for name in known.files)} if known else {}
-        try:
-            pins = pip.resolve(wanted, self.platform, self.stubs, pinned, before)
-        except CommandError:
-            if not before:
-                raise
-            # What was chosen once does not go with what is required now.
-            pins = pip.resolve(wanted, self.platform, self.stubs, pinned)
+        own = _versions([known] if known is not None else [])
+        pins = self.resolved([{**_versions(self.project.pins.values()), **own}, own, {}])
         left_out = {normal(name) for name in self.project.core_options.without}
         return Pins(inputs, {pin.file: pin.sha256 for pin in pins if pin.name not in left_out})
+
+    def resolved(self, choices: list[dict[str, str]]) -> list[Pin]:
+        """The wheels that the plugin needs, by the first of these versions that goes with what it requires."""
+        pinned = {name: one.version for name, one in self.base.items()}
+        wanted = [str(item) for item in self.sources]
+        while True:
+            chosen = choices.pop(0)
+            try:
+                return pip.resolve(wanted, self.platform, self.stubs, pinned, chosen)
+            except CommandError:
+                choices = [other for other in choices if other != chosen]
+                if not choices:
+                    raise
 
     def inputs(self) -> str:
         """Hash of all that the choice of wheels depends on."""
@@ -352,17 +360,23 @@ class _Author:
         return hashlib.sha256("\n".join((*parts, *_described(self.project, requires))).encode()).hexdigest()
 
     def _clashes(
-        self, sources: Sequence[str | Path], local: dict[str, Wheel], base: dict[str, published.Dist], there: Path
+        self, sources: Sequence[str | Path], local: dict[str, Wheel], base: dict[str, published.Dist]
     ) -> Iterator[fit.Misfit]:
-        """Requirements that the core does not meet, as pip would choose if the core could change."""
+        """Requirements that the core does not meet, as pip would choose if the core could change. For a plugin of which
+        nothing could be chosen."""
         found: dict[str, tuple[str, Sequence[str]]] = {}
         # If that cannot be, what the author's own wheels say must do.
         with suppress(BuildError):
-            found |= pip.explore([str(item) for item in sources], self.platform, there)
+            found |= pip.explore([str(item) for item in sources], self.platform, self.stubs)
         found |= {name: (wheel.version, wheel.requires) for name, wheel in local.items()}
         # What is local is wanted as it is.
         texts = [Wheel(item).name if isinstance(item, Path) else item for item in sources]
         yield from fit.versions(self.plugin.name, texts, found, base, self.platform)
+
+
+def _versions(chosen: Iterable[Pins]) -> dict[str, str]:
+    """Versions of distributions by name; of two, the later one's."""
+    return {pin.name: pin.version for one in chosen for pin in (Pin.of(file, "") for file in one.files)}
 
 
 def _pythons(project: Project) -> list[str]:

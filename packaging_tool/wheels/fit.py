@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from packaging_tool.package.model import Module
+from packaging_tool.project.model import PluginSpec
 from packaging_tool.wheels.closure import environment
 from packaging_tool.wheels.pip import Platform
 from packaging_tool.wheels.published import Dist, Plugin, Site
@@ -91,6 +93,20 @@ def others(own: Mapping[str, Dist], site: Site, base: Mapping[str, Dist], clashe
                 yield Misfit(
                     f"brings {own[name]}, and plugin {plugin} brings {site.dists[name]}: they cannot be in one server",
                     f'require {name}=={site.dists[name].version}, or write clashes = ["{plugin}"]',
+                )
+
+
+def siblings(plugin: PluginSpec, brought: Sequence[Module], before: Mapping[str, Sequence[Module]]) -> Iterator[Misfit]:
+    """What a plugin and others of the same author have both, in two versions. before: what those bring, by name."""
+    for other, modules in before.items():
+        known = {module.path: module.version for module in modules}
+        for one in brought if other not in plugin.clashes else ():
+            version, name = known.get(one.path, one.version), one.path.partition(":")[2]
+            if version != one.version:
+                yield Misfit(
+                    f"brings {name} {one.version}, and plugin {other} brings {name} {version}: they cannot be in one"
+                    " server",
+                    f'let both take one version of {name}, or write clashes = ["{other}"]',
                 )
 
 

@@ -105,6 +105,23 @@ def test_what_does_not_go_with_a_new_requirement_is_chosen_anew(index: Path, acm
     assert brought(acme) == "1.1"
 
 
+def test_plugins_of_one_author_bring_the_same_versions(index: Path, acme: Workspace) -> None:
+    wheel(index, "yarn", "1.1")
+    for name, wanted in (("free", "yarn"), ("fresh", "yarn>1")):
+        wheel(acme.root, name, requires=(wanted,))
+        table = TABLE.replace("plugin.fine", f"plugin.{name}").replace("fine-1.0", f"{name}-1.0")
+        (acme.root / "mkpkgs.toml").write_text((acme.root / "mkpkgs.toml").read_text() + table)
+    done = acme.mkpkgs("check", "-q", check=False)
+    assert done.stdout.splitlines()[1:] == [
+        "  fine: fits",
+        "  free: fits",
+        "  fresh: brings yarn 1.1, and plugin fine brings yarn 1.0: they cannot be in one server",
+        '    repair: let both take one version of yarn, or write clashes = ["fine"]',
+        "  fresh: brings yarn 1.1, and plugin free brings yarn 1.0: they cannot be in one server",
+        '    repair: let both take one version of yarn, or write clashes = ["free"]',
+    ]
+
+
 def test_a_new_core_gets_the_versions_of_the_old_one(built: Path, index: Path, acme: Workspace, tmp_path: Path) -> None:
     wheel(index, "yarn", "1.1")
     core = Workspace.at(built / "core").copy(tmp_path / "core")
