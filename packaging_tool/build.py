@@ -24,8 +24,6 @@ from packaging_tool import plan as planning
 from packaging_tool import publish as publishing
 from packaging_tool.authors import site as authors
 from packaging_tool.authors import work
-from packaging_tool.authors.core import Core
-from packaging_tool.authors.neighbours import Neighbour
 from packaging_tool.drivers.base import Driver, Failure, Foreseen, Outcome
 from packaging_tool.errors import BuildError, InputError, PublishError, SigningError
 from packaging_tool.formats.base import Built, Format
@@ -94,9 +92,9 @@ def lock(project: Project, settings: Settings, listener: Listener) -> bool:
         paths = [locking.path_of(each) for each in run.chosen]
         before = [path.read_bytes() if path.exists() else b"" for path in paths]
         locks = run.locks(fresh=True)
-        if project.plugin_of is not None:
-            run.settle()
-            run.foresee(locks[project.abi], run.cores, anew=True)
+        run.settle()
+        for one in run.against.values():
+            run.foresee(one, locks[one.project.abi], anew=True)
         return before != [path.read_bytes() for path in paths]
 
 
@@ -123,12 +121,12 @@ def check(
 
     run = _Run(project, settings, listener)
     with run.exclusive():
-        known = locking.read(locking.path_of(project))
-        previous = known.part if known is not None else None
-        cores = run.cache / "cores"
-        return verdict.check(
-            project, previous, run.driver, run.workdir(project), cores, listener, against=against, load=load
-        )
+        found: list[Verdict] = []
+        for each in run.chosen:
+            known = locking.read(locking.path_of(each))
+            previous = known.part if known is not None else None
+            found += verdict.check(each, previous, *run.tools(each), against=against, load=load)
+        return tuple(found)
 
 
 @dataclass
@@ -143,13 +141,12 @@ class _Run:
     failures: list[Failure] = field(default_factory=list)
     unchanged: int = 0
     exchanged: bool = False
-    # Where the core is somebody else's: the published ones to build for.
-    cores: tuple[Core, ...] = ()
-    others: tuple[Neighbour, ...] = ()
+    # Where the cores are somebody else's: what there is to build for, by `abi` of the project.
+    against: dict[str, work.Settled] = field(default_factory=dict)
 
     @cached_property
     def architectures(self) -> tuple[str, ...]:
-        known = self.project.core.architectures
+        known = tuple(dict.fromkeys(name for each in self.chosen for name in each.core.architectures))
         for name in self.settings.architectures:
             if name not in known:
                 raise InputError(f"architecture {name!r} is not one of the project's: {', '.join(known)}")
@@ -159,9 +156,14 @@ class _Run:
     def driver(self) -> Driver:
         return cast(Driver, registry.load("drivers", self.project.core.driver).Driver())
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All targets: other people's cores may have each its own."""
+        return tuple(dict.fromkeys(name for each in self.chosen for name in each.core.targets))
+
     @cached_property
     def formats(self) -> dict[str, Format]:
-        names = targets.formats(self.project.core.targets)
+        names = targets.formats(self.targets)
         return {name: cast(Format, registry.load("formats", name).Format()) for name in names}
 
     @cached_property
@@ -179,14 +181,14 @@ class _Run:
             atomic.write(path / ".gitignore", b"*\n")
         return path
 
-    @cached_property
+    @property
     def chosen(self) -> tuple[Project, ...]:
         """The projects of the cores that the settings choose."""
         known = [each.abi for each in self.project.cores if each.abi]
         for name in self.settings.abis:
             if name not in known:
                 raise InputError(
-                    f"{name!r} is not one of core.abis", hint=f"write one of {', '.join(known)}" if known else ""
+                    f"{name!r} is not one of `abis`", hint=f"write one of {', '.join(known)}" if known else ""
                 )
         return tuple(each for each in self.project.cores if not self.settings.abis or each.abi in self.settings.abis)
 
@@ -224,8 +226,8 @@ class _Run:
         known = locking.read(path)
         previous = known.part if known is not None and known.driver == core.driver else None
         if self.project.plugin_of is not None:
-            version = work.mark(self.project)
-            part = work.lock(self.project, previous, self.listener, look=fresh or look)
+            version = work.mark(project)
+            part = work.lock(project, previous, self.listener, look=fresh or look)
         else:
             version = f"{core.version}-{core.release}"
             part = self.driver.lock(project, None if fresh else previous, self.workdir(project), self.listener)
@@ -237,11 +239,9 @@ class _Run:
 
     def epoch(self, locked: locking.LockFile) -> int:
         """SOURCE_DATE_EPOCH: the variable, else the newest changelog entry, else the time of the first lock."""
-        said = os.environ.get("SOURCE_DATE_EPOCH", "")
-        if said:
-            if not said.isascii() or not said.isdigit() or int(said) >= locking.END_OF_TIME:
-                raise InputError(f"SOURCE_DATE_EPOCH={said!r} is not a number of seconds from 1970 to 2106")
-            return int(said)
+        said = locking.said_epoch()
+        if said is not None:
+            return said
         if self.project.core.changelog:
             return planning.seconds(self.project.core.changelog[0].date)
         return locked.time
@@ -313,20 +313,23 @@ class _Run:
         )
 
     def settle(self) -> bool:
-        """Where the core is somebody else's, fetch what is published of it; from here on, core is the newest one.
+        """Where the cores are somebody else's, fetch what is published of them; from here on, those are known.
 
         False if nothing is due.
         """
         if self.project.plugin_of is None:
             return True
-        locked = self.locked(self.project, look=self.settings.due)
-        cache = self.cache / "cores"
-        self.project, self.cores, self.others = work.settle(self.project, locked.part, cache, self.listener)
-        if not self.settings.due:
+        due = self.settings.due
+        for each in self.chosen:
+            locked = self.locked(each, look=due)
+            self.against[each.abi] = work.settle(each, locked.part, self.cache / "cores", self.listener)
+        self.project = work.whole(self.project, self.against)
+        if not due:
             return True
         listed = [item for kind in self.repositories.values() for item in kind.published(self.settings.output)]
-        self.cores = work.due(self.project, self.cores, listed)
-        return bool(self.cores)
+        for abi, one in self.against.items():
+            self.against[abi] = replace(one, cores=work.due(one.project, one.cores, listed))
+        return any(one.cores for one in self.against.values())
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
@@ -340,8 +343,7 @@ class _Run:
 
     def _fitting(self, ring: keys.Ring) -> None:
         """Refuse keys that some target cannot check: there, every plugin or the whole repository would be refused."""
-        chosen = self.project.core.targets
-        if unfit := targets.unfit_keys(chosen, *ring.kinds):
+        if unfit := targets.unfit_keys(self.targets, *ring.kinds):
             raise SigningError(
                 f"the keys in {ring.directory} do not fit the targets: {'; '.join(unfit)}",
                 hint="make others in a new directory (mkpkgs key new --keys DIR), or leave the target out",
@@ -379,18 +381,18 @@ class _Run:
     def _packages(
         self, staging: Path, locks: Mapping[str, locking.LockFile], ring: keys.Ring, after: state.State
     ) -> None:
-        if len(self.chosen) > 1:
+        if len(self.chosen) > 1 and not self.against:
             # So that nobody waits for a build to hear that two cores have one file.
             self.outlined(locks, ring.trusted(self.project.core.revoked_keys))
         by_core: dict[str, list[Package]] = {each.abi: [] for each in self.chosen}
         for project, architecture, outcome in self._outcomes(locks):
             failed = outcome.failures
-            if project.abi:
+            if project.abi and not self.against:
                 failed = tuple(replace(f, message=f"for {project.core.name}: {f.message}") for f in failed)
             self.failures += [f for f in failed if f not in self.failures]
             by_core[project.abi] += self._plan(project, outcome, architecture, ring, locks[project.abi])
         made = [package for packages in by_core.values() for package in packages]
-        if self.cores:
+        if self.against:
             work.doubles(made)
         planning.apart(made)
         self._write(staging, made, ring, after)
@@ -402,7 +404,7 @@ class _Run:
 
     def _outcomes(self, locks: Mapping[str, locking.LockFile]) -> Iterator[tuple[Project, str, Outcome]]:
         """Build each core for each architecture, or for each published core of somebody else."""
-        for project in self.chosen if not self.cores else ():
+        for project in self.chosen if not self.against else ():
             core, locked, place = project.core, locks[project.abi], self.workdir(project)
             for architecture in self.architectures:
                 self.listener.step(f"build {core.name} {core.version} for {architecture}")
@@ -410,23 +412,23 @@ class _Run:
                 locked = replace(locked, part=part)
                 yield project, architecture, outcome
             locking.write(locking.path_of(project), locked)
-        if not self.cores:
-            return
-        locked = locks[self.project.abi]
-        tools = (self.driver, self.workdir(self.project), self.cache / "cores", self.listener)
-        cores = [one for one in self.cores if one.architecture in self.architectures]
-        foreseen = self.foresee(locked, cores)
-        for found in cores:
-            self.listener.step(f"build for {found}")
-            made, outcome = work.against(self.project, found, self.others, foreseen, *tools)
-            yield made, found.architecture, outcome
+        for abi, one in self.against.items():
+            one = replace(one, cores=tuple(core for core in one.cores if core.architecture in self.architectures))
+            foreseen = self.foresee(one, locks[abi])
+            for found in one.cores:
+                self.listener.step(f"build for {found}")
+                made, outcome = work.against(one.project, found, one.others, foreseen, *self.tools(one.project))
+                yield made, found.architecture, outcome
 
-    def foresee(self, locked: locking.LockFile, cores: Sequence[Core], *, anew: bool = False) -> Mapping[str, Foreseen]:
+    def foresee(self, one: work.Settled, locked: locking.LockFile, *, anew: bool = False) -> Mapping[str, Foreseen]:
         """What shows of an author's plugins before anything is compiled, by ABI; what of it is to stay is locked."""
-        tools = (self.driver, self.workdir(self.project), self.cache / "cores", self.listener)
-        part, foreseen = work.foresee(self.project, cores, locked.part, *tools, anew=anew)
-        locking.write(locking.path_of(self.project), replace(locked, part=part))
+        tools = self.tools(one.project)
+        part, foreseen = work.foresee(one.project, one.cores, locked.part, *tools, anew=anew)
+        locking.write(locking.path_of(one.project), replace(locked, part=part))
         return foreseen
+
+    def tools(self, project: Project) -> tuple[Driver, Path, Path, Listener]:
+        return self.driver, self.workdir(project), self.cache / "cores", self.listener
 
     def _plan(
         self, project: Project, outcome: Outcome, architecture: str, ring: keys.Ring, locked: locking.LockFile

@@ -5,6 +5,7 @@ A TOML file. On top our own keys; below the marker line the driver's part, byte 
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,14 @@ def read(path: Path) -> LockFile | None:
     if not marker:
         raise _damaged(path, "the driver's part is missing")
     return found
+
+
+def said_epoch() -> int | None:
+    """What the variable SOURCE_DATE_EPOCH says; None without it. Raises InputError for what is no time."""
+    said = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if said and (not said.isascii() or not said.isdigit() or int(said) >= END_OF_TIME):
+        raise InputError(f"SOURCE_DATE_EPOCH={said!r} is not a number of seconds from 1970 to 2106")
+    return int(said) if said else None
 
 
 def write(path: Path, lock: LockFile) -> bool:

@@ -161,7 +161,8 @@ def site(
         files[f"{name}.pub"] = key
     for each in project.cores:
         if (locked := lock.path_of(each)).is_file():
-            files[f"{each.core.name if each.abi else name}.lock"] = locked.read_bytes()
+            own = f"{name}-{each.abi}" if each.plugin_of is not None else each.core.name
+            files[f"{own if each.abi else name}.lock"] = locked.read_bytes()
     published = {kind.name: kind.published(staging) for kind in repositories}
     everything = [item for items in published.values() for item in items]
     names = {item.name for item in everything}
@@ -180,6 +181,7 @@ def site(
         files=sorted(files),
         fingerprint=_grouped(signer.fingerprint),
         label=spec.label or name,
+        servers=" and ".join(each.core.name for each in project.cores),
         author=project.core.maintainer if project.plugin_of is not None else "",
     )
     return files | {"index.html": page.encode()}
@@ -190,9 +192,14 @@ def _trusting(project: Project, files: Mapping[str, bytes]) -> str:
     name = f"{project.name}.pub"
     if name not in files:
         return ""
-    place = f"{project.core.config_directory or f'/etc/{project.core.name}'}/keys.d"
     url = project.repository.url.rstrip("/")
-    return f"install -d -m 0755 {place}\ncurl -fsSo {place}/{name} {url}/{name}\n"
+    said = ""
+    for each in project.cores:
+        place = f"{each.core.config_directory or f'/etc/{each.core.name}'}/keys.d"
+        # Whoever has one of several servers leaves out what is for the others.
+        said += f"# for {each.core.name}:\n" if each.abi else ""
+        said += f"install -d -m 0755 {place}\ncurl -fsSo {place}/{name} {url}/{name}\n"
+    return said
 
 
 @dataclass(frozen=True, slots=True)

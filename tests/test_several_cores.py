@@ -65,7 +65,7 @@ def test_one_core_can_be_built_alone(project: Workspace) -> None:
     assert {name: time for name, time in pools(project).items() if name not in new} == before
     refused = project.mkpkgs("--abi", "3", check=False)
     assert refused.returncode == 2
-    assert "'3' is not one of core.abis" in refused.stdout
+    assert "'3' is not one of `abis`" in refused.stdout
     assert "write one of 1, 2" in refused.stdout
 
 

@@ -296,18 +296,29 @@ def doubles(packages: Sequence[Package]) -> None:
             )
 
 
-def settle(
-    project: Project, lock: Lock, cache: Path, listener: Listener
-) -> tuple[Project, tuple[Core, ...], tuple[Neighbour, ...]]:
-    """What there is to build for: the project as it is for the newest core, all cores, and other authors' plugins.
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What there is to build for: the project as it is for the newest core, all cores, and other authors' plugins."""
 
-    Raises ProjectError for what cannot go together.
-    """
+    project: Project
+    cores: tuple[Core, ...]
+    others: tuple[Neighbour, ...]
+
+
+def whole(project: Project, known: Mapping[str, Settled]) -> Project:
+    """A project that may stand for several cores, with what is known of each, by its `abi`."""
+    every = [replace(known[each.abi].project if each.abi in known else each, each=()) for each in project.cores]
+    first = next(each for each in every if each.abi in known)
+    return replace(first, each=tuple(every) if len(every) > 1 else ())
+
+
+def settle(project: Project, lock: Lock, cache: Path, listener: Listener) -> Settled:
+    """What there is to build for. Raises ProjectError for what cannot go together."""
     found, others = cores(project, lock, cache), neighbours.read(project, listener)
     asked = replace(project, strangers=tuple(other.name for other in others))
     for core in found:
         conflicts(described.settled(asked, core), core, others)
-    return settled(asked, found), found, others
+    return Settled(settled(asked, found), found, others)
 
 
 def settled(project: Project, cores: Sequence[Core]) -> Project:

@@ -127,7 +127,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "flags": ("--abi",),
         "multiple": True,
         "metavar": "ABI",
-        "help": "Only this one of core.abis; can be repeated.  [default: all of the project]",
+        "help": "Only this one of `abis`; can be repeated.  [default: all of the project]",
     },
     "jobs": {
         "flags": ("-j", "--jobs"),

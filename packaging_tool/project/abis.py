@@ -2,6 +2,7 @@
 
 As Debian's packages of PostgreSQL extensions put PGVERSION into `debian/control.in`, `{abi}` in any text of the file
 stands for one of them. What all cores share cannot have it: the repository, its keys, what is built for which machines.
+The cores may also be somebody else's: then `[plugin-of]` has `abis`, and `core` their name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from packaging_tool.project import rules
 from packaging_tool.project.faults import Faults, Path, RuleError
 
 WORD = "{abi}"
+# What is one for all cores; of what a table names, in `name` or `core`, each core has its own.
 SHARED = ("architectures", "driver", "targets", "trust", "maintainer", "vendor")
+OTHERS_SHARED = ("name", *SHARED)
+
+
+def table(raw: Mapping[str, Any]) -> tuple[str, str]:
+    """The table that may have `abis`, and its key with the name of the core."""
+    return ("plugin-of", "core") if "plugin-of" in raw else ("core", "name")
 
 
 def of(raw: Mapping[str, Any], faults: Faults) -> tuple[str, ...]:
@@ -22,13 +30,14 @@ def of(raw: Mapping[str, Any], faults: Faults) -> tuple[str, ...]:
 
     raw: the file. Empty for a file of one core.
     """
-    core = raw.get("core")
+    top, key = table(raw)
+    core = raw.get(top)
     if not isinstance(core, dict):
         return ()
-    said, name = core.get("abis"), core.get("name")
+    said, name = core.get("abis"), core.get(key)
     if said is None:
         if isinstance(name, str) and WORD in name:
-            faults.add(("core", "name"), f"{WORD} stands for nothing", 'write for example abis = ["15", "17"] below it')
+            faults.add((top, key), f"{WORD} stands for nothing", 'write for example abis = ["15", "17"] below it')
         return ()
     before = len(faults.found)
     for path, what, instead in _faults(said, name, raw, core):
@@ -37,7 +46,8 @@ def of(raw: Mapping[str, Any], faults: Faults) -> tuple[str, ...]:
 
 
 def _faults(said: Any, name: Any, raw: Mapping[str, Any], core: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
-    path = ("core", "abis")
+    top, key = table(raw)
+    path = (top, "abis")
     if not isinstance(said, list) or not said or not all(isinstance(text, str) for text in said):
         yield path, "must be a list of texts", 'write for example ["15", "17"]'
         return
@@ -49,13 +59,13 @@ def _faults(said: Any, name: Any, raw: Mapping[str, Any], core: Mapping[str, Any
         if text in said[:index]:
             yield (*path, index), f"{text!r} is there twice", "keep one"
     if not isinstance(name, str) or WORD not in name:
-        yield ("core", "name"), "is the same for all of core.abis", f'write for example "{name or "served"}{WORD}"'
-    elif not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", shared_name(name)):
+        yield (top, key), f"is the same for all of {top}.abis", f'write for example "{name or "served"}{WORD}"'
+    elif top == "core" and not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", shared_name(name)):
         what = f"leaves {shared_name(name)!r} for what all cores share, which is not a package name"
-        yield ("core", "name"), what, f'write for example "served{WORD}"'
-    for key in SHARED:
+        yield (top, key), what, f'write for example "served{WORD}"'
+    for key in SHARED if top == "core" else OTHERS_SHARED:
         if WORD in str(core.get(key, "")):
-            yield ("core", key), f"has {WORD} in it, and is one for all cores", "leave it out"
+            yield (top, key), f"has {WORD} in it, and is one for all cores", "leave it out"
     if WORD in str(raw.get("repository", "")):
         yield ("repository",), f"has {WORD} in it, and there is one for all cores", "leave it out"
 
@@ -67,12 +77,13 @@ def shared_name(name: str) -> str:
 
 def strangers(raw: Mapping[str, Any], known: Sequence[str], faults: Faults) -> None:
     """Add to faults what `abis` of plugins names and the core does not have."""
+    top, _ = table(raw)
     plugins = raw.get("plugin")
     for name, said in _limits(plugins).items():
         for index, text in enumerate(said):
             if text not in known:
-                choice = f"known: {', '.join(known)}" if known else "write `abis` in [core], or leave it out"
-                faults.add(("plugin", name, "abis", index), f"{text!r} is none of core.abis", choice)
+                choice = f"known: {', '.join(known)}" if known else f"write `abis` in [{top}], or leave it out"
+                faults.add(("plugin", name, "abis", index), f"{text!r} is none of {top}.abis", choice)
 
 
 def _limits(plugins: Any) -> dict[str, list[Any]]:

@@ -57,7 +57,8 @@ def _several(path: Path, text: str, raw: dict[str, Any], chosen: Sequence[str]) 
     """The project of the first core, which knows the others. A problem that several have is told once."""
     found: list[Project] = []
     problems: list[Problem] = []
-    shared = abis.shared_name(raw["core"]["name"])
+    top, key = abis.table(raw)
+    shared = abis.shared_name(raw[top][key])
     for abi in chosen:
         try:
             found.append(replace(_one(path, text, abis.only(raw, abi)), abi=abi, shared=shared))

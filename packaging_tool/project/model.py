@@ -275,6 +275,7 @@ class PluginOfSpec:
     copyright: who holds the copyright; default the vendor.
     versions: of the server to build for, e.g. `["2.11.9", "2.11.8-1"]`; default all that are published.
     architectures: default all that are published.
+    abis: several servers out of this file, one for each, e.g. `["15", "17"]`, as in `[core]`: `core` has `{abi}` in it.
     targets: default the server's.
     beside: repositories of other authors, as addresses or directories, whose plugins must be able to live in one server
         with these.
@@ -293,6 +294,7 @@ class PluginOfSpec:
     copyright: str = ""
     versions: tuple[str, ...] = ()
     architectures: tuple[str, ...] = ()
+    abis: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     changelog: tuple[ChangeSpec, ...] = ()
@@ -316,7 +318,7 @@ class Project:
     root: directory of the project file, absolute; sources are relative to it.
     file: the project file itself.
     abi, shared, each: where the file stands for several cores, which one this is, the name of what they share, and the
-    projects of all of them in the order of `core.abis`; each is known to the first one alone.
+    projects of all of them in the order of `abis`; each is known to the first one alone.
     core_options, plugin_options: the driver's own settings, of the types that the driver names `CoreOptions`
     and `PluginOptions`; plugin_options by plugin name.
     plugin_of: where the core is somebody else's. As loaded, of core only name and driver are known then, and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -28,14 +29,18 @@ url = "http://127.0.0.1:8001"
 """
 
 
-def author(directory: Path, core: str, at: str | Path, driver: str, plugins: str) -> Workspace:
+def author(
+    directory: Path, core: str, at: str | Path, driver: str, plugins: str, abis: tuple[str, ...] = ()
+) -> Workspace:
     """The project of an author, in a directory of its own with its own keys. plugins: tables of the project file.
 
     Sources may lie there already.
     """
     made = Workspace.at(directory)
     made.root.mkdir(parents=True, exist_ok=True)
-    (made.root / "mkpkgs.toml").write_text(HEAD.format(core=core, at=at, driver=driver) + plugins)
+    head = HEAD.format(core=core, at=at, driver=driver).replace("acme-" + core, "acme-" + core.replace("{abi}", ""))
+    head += f"abis = {json.dumps(abis)}\n" if abis else ""
+    (made.root / "mkpkgs.toml").write_text(head + plugins)
     made.mkpkgs("key", "new")
     return made
 

@@ -103,6 +103,50 @@ def test_what_cannot_be_is_told_with_what_to_write(tmp_path: Path, old: str, new
     assert problem in told
 
 
+OTHERS = """[plugin-of]
+name = "acme"
+core = "served{abi}"
+abis = ["2", "3.1"]
+driver = "files"
+license = "MIT"
+homepage = "https://acme.example.org"
+maintainer = "Ann Author <ann@acme.example.org>"
+"""
+
+
+def test_plugins_for_other_peoples_cores_may_be_for_several(tmp_path: Path) -> None:
+    found = read(tmp_path, OTHERS + PLUGIN + 'provides = ["hello-{abi}"]\n').cores
+    assert [(each.abi, each.core.name, each.name) for each in found] == [
+        ("2", "served2", "acme"),
+        ("3.1", "served3.1", "acme"),
+    ]
+    assert [each.plugin("hello").provides for each in found] == [("hello-2",), ("hello-3.1",)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (
+            "served{abi}",
+            "served",
+            '3 plugin-of.core: is the same for all of plugin-of.abis; write for example "served{abi}"',
+        ),
+        (
+            'abis = ["2", "3.1"]\n',
+            "",
+            '3 plugin-of.core: {abi} stands for nothing; write for example abis = ["15", "17"]',
+        ),
+        ('["2", "3.1"]', '["2", "2"]', "4 plugin-of.abis[1]: '2' is there twice; keep one"),
+        ('"acme"', '"acme{abi}"', "2 plugin-of.name: has {abi} in it, and is one for all cores"),
+    ],
+)
+def test_what_cannot_be_of_other_peoples_cores_is_told(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    with pytest.raises(ProjectError) as caught:
+        read(tmp_path, OTHERS.replace(old, new) + PLUGIN)
+    (told,) = [f"{found.line} {found.key}: {found.what}; {found.instead}" for found in caught.value.problems]
+    assert problem in told
+
+
 def test_a_problem_of_all_cores_is_told_once_and_that_of_one_names_it(tmp_path: Path) -> None:
     text = SEVERAL.replace('license = "MIT"', 'license = "No such"').replace('"program"', '"program{abi}"')
     (tmp_path / "program2").touch()

@@ -17,7 +17,7 @@ from packaging_tool.cli.text import printable
     help="A published version of the core, or a directory or address to look at.  [default: all versions]",
 )
 @click.option("--load", is_flag=True, help="Try them beside the core in a clean root, too: that runs their code.")
-@common("file")
+@common("file", "abi")
 @click.pass_context
 def command(ctx: click.Context, plugins: tuple[str, ...], against: str, load: bool) -> int:
     """Compile the plugins of a project with [plugin-of] for each published version of the core, and name what does not
@@ -42,7 +42,7 @@ def command(ctx: click.Context, plugins: tuple[str, ...], against: str, load: bo
     from packaging_tool import build
     from packaging_tool.errors import InputError
 
-    known = [plugin.name for plugin in project.plugins]
+    known = list(dict.fromkeys(plugin.name for each in project.cores for plugin in each.plugins))
     for name in plugins:
         if name not in known:
             raise InputError(f"the project has no plugin {name!r}", hint=f"it has {', '.join(known)}")
