@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool.authors import core as described
@@ -24,7 +24,7 @@ class Verdict:
     """What came of the plugins of a project for one core.
 
     fitting: names of those that fit. loaded: where the core ran with those, as `in a clean debian12`, "" if nowhere.
-    untried: what was to be tried and was not, with the reason and what helps.
+    untried: what was to be tried and was not, with the reason and what helps. unchecked: by plugin, as in `Outcome`.
     """
 
     core: Core
@@ -32,6 +32,7 @@ class Verdict:
     failures: tuple[Failure, ...]
     loaded: str = ""
     untried: tuple[str, ...] = ()
+    unchecked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def check(
@@ -72,16 +73,19 @@ def check(
         # What starts a plugin runs its code.
         quiet = replace(made, core=replace(made.core, service=None))
         outcome = _built(quiet, core, others, lock, *tools)
-        verdict = Verdict(core, tuple(sorted(outcome.plugins)), outcome.failures)
+        verdict = _verdict(core, outcome)
         if load and outcome.plugins:
             packages = cache / core.abi / "packages"
             verdict = _with(verdict, loading.load(made, core, outcome, driver, packages, listener, key=key))
             if not verdict.loaded and _starts(made, core, driver):
                 outcome = _built(made, core, others, lock, *tools)
-                verdict = Verdict(core, tuple(sorted(outcome.plugins)), outcome.failures, "", verdict.untried)
-                verdict = replace(verdict, loaded="in a private directory")
+                verdict = replace(_verdict(core, outcome), loaded="in a private directory", untried=verdict.untried)
         found.append(verdict)
     return tuple(found)
+
+
+def _verdict(core: Core, outcome: Outcome) -> Verdict:
+    return Verdict(core, tuple(sorted(outcome.plugins)), outcome.failures, unchecked=outcome.unchecked)
 
 
 def _with(verdict: Verdict, loaded: Loaded) -> Verdict:

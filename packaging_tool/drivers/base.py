@@ -72,7 +72,8 @@ class Outcome:
     accepts: further ABIs, alike, whose plugins the core still takes because a rule says so: older versions of a
     protocol, of a stable C API. The core package provides them all, a plugin asks for one.
     authors: files that somebody else needs to build plugins for this core, by relative path, None while they are only
-    planned; see `Authoring`.
+    planned; see `Authoring`. unchecked: of an author's plugins, by name, what of the core they could not be compared
+    with here, and why.
     """
 
     abi: str
@@ -82,6 +83,7 @@ class Outcome:
     failures: tuple[Failure, ...] = ()
     authors: Mapping[str, Content | None] = field(default_factory=dict)
     accepts: tuple[str, ...] = ()
+    unchecked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def abis(self) -> tuple[str, ...]:

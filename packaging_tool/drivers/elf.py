@@ -26,8 +26,9 @@ from packaging_tool import targets
 from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
 from packaging_tool.elf import abi as interface
-from packaging_tool.elf import debug, fit, libraries, loader, lockfile, machines, problems, published, tree
+from packaging_tool.elf import compiled, debug, fit, libraries, loader, lockfile, machines, problems, published, tree
 from packaging_tool.elf.abi import Abi
+from packaging_tool.elf.agreement import Agreement
 from packaging_tool.elf.libraries import Object
 from packaging_tool.elf.loader import Loader
 from packaging_tool.elf.published import Authors
@@ -185,20 +186,22 @@ class Driver:
         said = project.core_options.loader
         flat = said is not None and loader.whole(said).place == "flat"
         judge = fit.Judge(project.core.name, architecture, project.core.targets, offered, flat)
-        plugins, failures = {}, []
+        plugins, failures, unchecked = {}, [], {}
         for plugin in project.plugins:
             listener.step(f"build plugin {plugin.name}")
             try:
-                misfits = [*judge.misfits(work.objects(plugin.name)), *work.expression(plugin.name, built["lines"])]
-                failures += [Failure(plugin.name, "", *misfit) for misfit in misfits]
+                misfits = [*judge.misfits(work.objects(plugin.name))]
+                agreed = work.agreement(plugin.name, built["lines"])
+                misfits += agreed.misfits()
                 if not misfits:
                     plugins[plugin.name] = work.plugin(plugin.name)
+                    unchecked[plugin.name] = tuple(agreed.unchecked())
             except BuildError as failed:
                 failures.append(_failure(plugin.name, failed))
                 # Often the reason: headers that are not there, or are another version's.
-                misfits = list(work.expression(plugin.name, built["lines"]))
-                failures += [Failure(plugin.name, "", *misfit) for misfit in misfits]
-        return Outcome(built["abi"], Payload(()), None, plugins, tuple(failures))
+                misfits = list(work.agreement(plugin.name, built["lines"]).misfits())
+            failures += [Failure(plugin.name, "", *misfit) for misfit in misfits]
+        return Outcome(built["abi"], Payload(()), None, plugins, tuple(failures), unchecked=unchecked)
 
     def changes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
         """The lines of the ABI that differ, and symbols of the core that went away."""
@@ -352,6 +355,7 @@ class _Work:
             lists=self.project.core_options.arguments,
             environment=environment,
             epoch=self.epoch,
+            record=self.project.plugin_of is not None,
         )
 
     def publish(self, archive: Path) -> None:
@@ -382,15 +386,15 @@ class _Work:
         spec, names = self.project.plugin(name), _names(self.project, name, self.architecture)
         return fit.Plugin(objects=found, names=names, needs=spec.needs, clashes=spec.clashes, libraries=named)
 
-    def expression(self, name: str, lines: Sequence[str]) -> Iterable[fit.Misfit]:
-        """Where the ABI comes out otherwise in what a plugin was compiled with. lines: of the published core."""
-        options, core = self.project.plugin_options[name], self.project.core_options
-        if not options.build:
-            return ()
-        own = self.workdir / self.architecture / f"plugin-{name}" / "core"
-        root = own if own.is_dir() else self.root()
+    def agreement(self, name: str, lines: Sequence[str]) -> Agreement:
+        """The ABI in what a plugin was compiled with, as its commands left it. lines: of the published core."""
+        core, folder = self.project.core_options, self.workdir / self.architecture / f"plugin-{name}"
+        built = self.built()
+        given = folder / "core" if (folder / "core").is_dir() else built.source if built else None
+        root = given or self.project.root
         place = interface.Place(self.project.core.name, self.architecture, root, root, self._words())
-        return fit.expression(core.abi, place, lines, core.authors)
+        units = compiled.units(folder / "compiled") if self.project.plugin_options[name].build else None
+        return Agreement(core.abi, lines, core.authors, place, given, folder / "source", units)
 
     def _words(self) -> Mapping[str, str]:
         return {

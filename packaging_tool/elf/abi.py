@@ -53,13 +53,15 @@ class Abi:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the expressions are looked up. root: directory of relative paths. words: as in tree.Recipe."""
+    """Where the expressions are looked up. root: directory of relative paths. words: as in tree.Recipe. flags: of the
+    preprocessor, before those that `include` says."""
 
     core: str
     architecture: str
     root: Path
     program: Path
     words: Mapping[str, str]
+    flags: tuple[str, ...] = ()
 
 
 def lines(abi: Abi, place: Place) -> tuple[str, ...]:
@@ -104,7 +106,7 @@ def _macros(abi: Abi, place: Place) -> Iterator[str]:
     compiler = machines.tool("gcc", place.architecture) if place.architecture != machines.own() else "cc"
     places = [f"-I{(place.root / name).absolute()}" for name in (*abi.include, ".")]
     try:
-        said = run([compiler, "-E", "-P", "-x", "c", *places, "-"], cwd=place.root, stdin=asked.encode())
+        said = run([compiler, "-E", "-P", "-x", "c", *place.flags, *places, "-"], cwd=place.root, stdin=asked.encode())
     except CommandError as failed:
         told = failed.output.partition("\n")[0] or failed.message
         raise BuildError(f"the headers of the ABI cannot be read: {told}", hint=failed.hint) from failed

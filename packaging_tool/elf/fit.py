@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
-from packaging_tool.elf import abi as interface
 from packaging_tool.elf import facts, libraries, machines
-from packaging_tool.elf.abi import Abi, Place
 from packaging_tool.elf.facts import Want
 from packaging_tool.elf.libraries import Object
-from packaging_tool.elf.published import Authors, Interface, Offer
-from packaging_tool.errors import BuildError
+from packaging_tool.elf.published import Interface, Offer
 
 # Symbols of one object that are told.
 TOLD = 5
@@ -189,32 +186,3 @@ def _find(soname: str, architecture: str) -> Path | None:
         if is_library and facts.read(path).architecture == architecture:
             return path
     return None
-
-
-def expression(said: Abi, place: Place, published: Sequence[str], given: Authors) -> Iterator[Misfit]:
-    """Where the ABI comes out otherwise here: macros and pkg-config, the parts that any machine can ask for.
-
-    place: where an author's commands left the core's headers. published: the core's lines. given: what its maintainer
-    names for authors.
-    """
-    asked = replace(said, version="", commands=(), files=(), exports=())
-    install = f"install {', '.join(given.packages)}" if given.packages else "see what the core's maintainer publishes"
-    if not (asked.macros or asked.pkg_config):
-        return
-    try:
-        here = interface.lines(asked, place)
-    except BuildError as failed:
-        # Whoever is given no headers and brings his own is judged by his symbols.
-        if given.packages or given.files:
-            yield Misfit(failed.message, install)
-        return
-    wanted = interface.values(published)
-    for (kind, name), value in interface.values(here).items():
-        if kind in ("macro", "pkg-config") and value != wanted.get((kind, name)):
-            what = (
-                f"{kind} {name} is {value or 'empty'} here, and {wanted.get((kind, name), 'nothing')} in {place.core}"
-            )
-            repair = (
-                "build with the core's own arguments and headers" if kind == "macro" and not given.packages else install
-            )
-            yield Misfit(what, repair)

@@ -36,7 +36,7 @@ class Recipe:
     name: of the directory below /usr/src that debug information names. source: directory or tarball. commands: lists
     of arguments. words: what `{word}` stands for within arguments. lists: what a whole argument `{word}` stands for.
     environment: variables. epoch: SOURCE_DATE_EPOCH. base: a built tree that the commands may change a copy of, as
-    `{core}`; and its recipe's name.
+    `{core}`; and its recipe's name. record: keep what compilers are called with, for `compiled.units`.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Recipe:
     environment: Mapping[str, str]
     epoch: int
     base: tuple[str, Path] | None = None
+    record: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def build(recipe: Recipe, folder: Path, base_mark: str = "") -> Tree:
     Raises BuildError; the whole output of the commands is in folder/log then.
     """
     inputs = [digest(recipe.source), recipe.commands, recipe.lists, dict(recipe.environment), recipe.epoch, base_mark]
+    inputs += [recipe.record]
     said = json.dumps([*inputs, recipe.architecture, recipe.words.get("version", ""), compiler(recipe.architecture)])
     mark = hashlib.sha256(said.encode()).hexdigest()
     tree = Tree(folder / "source", folder / "install", mark, folder / "core" if recipe.base else None)
@@ -105,6 +107,8 @@ def build(recipe: Recipe, folder: Path, base_mark: str = "") -> Tree:
         return tree
     shutil.rmtree(folder, ignore_errors=True)
     tree.install.mkdir(parents=True)
+    if recipe.record:
+        (folder / "compiled").mkdir()
     _unpack(recipe.source, tree.source)
     words = {**recipe.words, "source": str(tree.source), "destdir": str(tree.install)}
     mapped = {str(tree.source): f"/usr/src/{recipe.name}"}
@@ -114,7 +118,7 @@ def build(recipe: Recipe, folder: Path, base_mark: str = "") -> Tree:
         words["core"] = str(folder / "core")
         mapped[words["core"]] = f"/usr/src/{name}"
     environment = {
-        "PATH": f"{_wrap(folder / 'tools', recipe.architecture, mapped)}:{os.environ.get('PATH', os.defpath)}",
+        "PATH": f"{_wrap(folder, recipe, mapped)}:{os.environ.get('PATH', os.defpath)}",
         "HOME": os.environ.get("HOME", "/"),
         "LC_ALL": "C",
         "TZ": "UTC",
@@ -169,17 +173,20 @@ def _unpack(source: Path, into: Path) -> None:
         into.with_name("unpacked").rename(into)
 
 
-def _wrap(folder: Path, architecture: str, mapped: Mapping[str, str]) -> Path:
+def _wrap(folder: Path, recipe: Recipe, mapped: Mapping[str, str]) -> Path:
     """The scripts that PATH has first; see above."""
-    folder.mkdir()
+    tools = folder / "tools"
+    tools.mkdir()
     flags = shlex.join(f"-ffile-prefix-map={place}={name}" for place, name in mapped.items())
-    names = [*_COMPILERS, *(f"{machines.TRIPLETS[architecture]}-{name}" for name in ("gcc", "g++"))]
+    names = [*_COMPILERS, *(f"{machines.TRIPLETS[recipe.architecture]}-{name}" for name in ("gcc", "g++"))]
     for name in names:
         if real := shutil.which(name):
-            _script(folder / name, f'exec {shlex.quote(real)} {flags} "$@"\n')
+            said = f'"$#" {shlex.quote(real)} "$PWD" "$@" >>{shlex.quote(str(folder))}/compiled/$$'
+            record = f"printf '%s\\0' {said}\n" if recipe.record else ""
+            _script(tools / name, f'{record}exec {shlex.quote(real)} {flags} "$@"\n')
     remaps = shlex.join(f"--remap-path-prefix={place}={name}" for place, name in mapped.items())
-    _script(folder / "rustc-wrapper", f'exec "$@" {remaps}\n')
-    return folder
+    _script(tools / "rustc-wrapper", f'exec "$@" {remaps}\n')
+    return tools
 
 
 def _script(path: Path, text: str) -> None:

@@ -11,9 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from packaging_tool.elf import fit
-from packaging_tool.elf.abi import Abi, Place
-from packaging_tool.elf.published import Authors
 from tests.authors.world import author
 from tests.workspace import Workspace, newest
 
@@ -279,15 +276,6 @@ def test_headers_of_the_system_and_names_in_one_place_must_fit(tmp_path: Path) -
     told = project.mkpkgs("check", "-q", check=False).stdout.splitlines()
     assert any("fatal error: rope.h: No such file or directory" in line for line in told)
     assert told[-1] == "    repair: install rope-dev"
-
-
-def test_whoever_is_given_no_headers_may_bring_his_own(tmp_path: Path) -> None:
-    said = Abi(macros=("ROPE",), headers=("nowhere/rope.h",))
-    place = Place("chime", "amd64", tmp_path, tmp_path, {})
-    assert list(fit.expression(said, place, ["macro ROPE 1"], Authors())) == []
-    (told,) = fit.expression(said, place, ["macro ROPE 1"], Authors(packages=("rope-dev",)))
-    assert "nowhere/rope.h" in told.message
-    assert told.repair == "install rope-dev"
 
 
 def test_abi_diff_names_lines_of_the_abi_and_symbols_that_went_away(chime: Workspace, tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ def command(ctx: click.Context, plugins: tuple[str, ...], against: str, load: bo
             if name in verdict.fitting:
                 works = f", and {verdict.core.spec.name} works with it {verdict.loaded}" if verdict.loaded else ""
                 click.echo(f"  {name}: fits{works}")
+                for what in verdict.unchecked.get(name, ()):
+                    click.echo(f"    not checked: {printable(what)}")
         for failure in verdict.failures:
             if failure.plugin in chosen:
                 good = False
