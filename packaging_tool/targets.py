@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -68,6 +69,18 @@ DEBUG_SUFFIXES = {"deb": "-dbgsym", "rpm": "-debuginfo"}
 # A level where a method has no level in the project file: small enough to publish, fast enough for every build.
 LEVELS = {"gzip": 6, "xz": 6, "zstd": 9, "none": 0}
 LIMITS = {"gzip": (1, 9), "xz": (0, 9), "zstd": (1, 19), "none": (0, 0)}
+
+
+def here() -> str:
+    """The release that this machine has, "" if it is none of them."""
+    try:
+        said = platform.freedesktop_os_release()
+    except OSError:
+        return ""
+    # Red Hat's and its rebuilds' have a name for what they have in common: platform:el9.
+    shared = said.get("PLATFORM_ID", "").partition(":")[2]
+    names = (f"{said['ID']}{said.get('VERSION_ID', '')}", shared, said["ID"])
+    return next((name for name in names if name in TARGETS), "")
 
 
 def formats(targets: Sequence[str]) -> tuple[str, ...]:

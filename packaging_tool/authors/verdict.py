@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from packaging_tool.authors import neighbours, work
 from packaging_tool.authors.core import Core
 from packaging_tool.authors.load import Loaded
 from packaging_tool.authors.neighbours import Neighbour
-from packaging_tool.drivers.base import Driver, Failure, Lock, Outcome, Payload
+from packaging_tool.drivers.base import Driver, Failure, Lock, Outcome, Payload, Unchecked
 from packaging_tool.errors import BuildError
 from packaging_tool.listener import Listener
 from packaging_tool.project.model import Project
@@ -32,7 +32,7 @@ class Verdict:
     failures: tuple[Failure, ...]
     loaded: str = ""
     untried: tuple[str, ...] = ()
-    unchecked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unchecked: Mapping[str, tuple[Unchecked, ...]] = field(default_factory=dict)
 
 
 def check(
@@ -96,7 +96,16 @@ def _with(verdict: Verdict, loaded: Loaded) -> Verdict:
         failures=(*verdict.failures, *loaded.failures),
         loaded=f"in a clean {' and '.join(loaded.targets)}" if loaded.targets else "",
         untried=loaded.untried,
+        unchecked={name: tuple(_without(rows, loaded.targets)) for name, rows in verdict.unchecked.items()},
     )
+
+
+def _without(rows: Sequence[Unchecked], tried: Sequence[str]) -> Iterator[Unchecked]:
+    """What is left open where plugins were installed in these targets."""
+    for one in rows:
+        left = tuple(name for name in one.targets if name not in tried)
+        if left or not one.targets:
+            yield replace(one, targets=left)
 
 
 def _starts(project: Project, core: Core, driver: Driver) -> bool:

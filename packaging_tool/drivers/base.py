@@ -55,6 +55,17 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Unchecked:
+    """What of an author's plugin could not be compared. targets: for which it could not; empty for all alike."""
+
+    what: str
+    targets: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"not checked{' for ' if self.targets else ''}{', '.join(self.targets)}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
 class Lock:
     """A driver's part of `mkpkgs.lock`: every input of the build that the project file does not say.
 
@@ -72,8 +83,7 @@ class Outcome:
     accepts: further ABIs, alike, whose plugins the core still takes because a rule says so: older versions of a
     protocol, of a stable C API. The core package provides them all, a plugin asks for one.
     authors: files that somebody else needs to build plugins for this core, by relative path, None while they are only
-    planned; see `Authoring`. unchecked: of an author's plugins, by name, what of the core they could not be compared
-    with here, and why.
+    planned; see `Authoring`. unchecked: of an author's plugins, by name.
     """
 
     abi: str
@@ -83,7 +93,7 @@ class Outcome:
     failures: tuple[Failure, ...] = ()
     authors: Mapping[str, Content | None] = field(default_factory=dict)
     accepts: tuple[str, ...] = ()
-    unchecked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unchecked: Mapping[str, tuple[Unchecked, ...]] = field(default_factory=dict)
 
     @property
     def abis(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from packaging_tool import targets
 from packaging_tool.drivers import _layout
-from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
+from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target, Unchecked
 from packaging_tool.elf import abi as interface
 from packaging_tool.elf import compiled, debug, fit, libraries, loader, lockfile, machines, problems, published, tree
 from packaging_tool.elf.abi import Abi
@@ -190,12 +190,14 @@ class Driver:
         for plugin in project.plugins:
             listener.step(f"build plugin {plugin.name}")
             try:
-                misfits = [*judge.misfits(work.objects(plugin.name))]
+                made = work.objects(plugin.name)
+                misfits = [*judge.misfits(made)]
                 agreed = work.agreement(plugin.name, built["lines"])
                 misfits += agreed.misfits()
                 if not misfits:
                     plugins[plugin.name] = work.plugin(plugin.name)
-                    unchecked[plugin.name] = tuple(agreed.unchecked())
+                    rows = [*((what, ()) for what in agreed.unchecked()), *judge.unknown(made)]
+                    unchecked[plugin.name] = tuple(Unchecked(*row) for row in rows)
             except BuildError as failed:
                 failures.append(_failure(plugin.name, failed))
                 # Often the reason: headers that are not there, or are another version's.
@@ -371,7 +373,9 @@ class _Work:
         offered = [*_elves(core), *((posixpath.basename(text), one) for text, found in named for one in found)]
         needs = {plugin.name: plugin.needs for plugin in self.project.plugins}
         brought = {name: published.brings([*_elves(payload)], needs[name]) for name, payload in plugins.items()}
-        told = published.render(published.Interface(published.offers(offered), brought))
+        files_of = [one for payload in (core, *plugins.values()) for _, one in _elves(payload)]
+        names, there = published.needed(files_of), self.project.core.targets
+        told = published.render(published.Interface(published.offers(offered), brought, there, names))
         files: dict[str, Content | None] = {published.LOCK: Content((lock + told).encode())}
         if said.files:
             place = self.workdir / self.architecture / published.TREE

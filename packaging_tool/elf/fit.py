@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
+from packaging_tool import targets
 from packaging_tool.elf import facts, libraries, machines
 from packaging_tool.elf.facts import Want
 from packaging_tool.elf.libraries import Object
@@ -146,6 +147,32 @@ class Judge:
                         "link it statically, list it in `objects`, or say whose it is: "
                         f'libraries = {{ "{soname}" = "PACKAGE >= VERSION" }}',
                     )
+
+    def unknown(self, plugin: Plugin) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Libraries, and versions of their symbols, of which nobody knows that a target has them."""
+        found: dict[str, list[str]] = {}
+        for one in plugin.objects:
+            for soname in self._system(one.facts.needed, plugin):
+                if libraries.is_runtime(soname):
+                    continue
+                versions = [version for library, version in one.facts.versions if library == soname]
+                for target in self.targets:
+                    for text in self._lacking(target, soname, versions):
+                        if target not in found.setdefault(text, []):
+                            found[text].append(target)
+        by_targets: dict[tuple[str, ...], list[str]] = {}
+        for text, names in found.items():
+            by_targets.setdefault(tuple(names), []).append(text)
+        yield from ((", ".join(texts), names) for names, texts in by_targets.items())
+
+    def _lacking(self, target: str, soname: str, versions: Iterable[str]) -> list[str]:
+        if target == targets.here() and self._library(soname) is not None:
+            return []
+        # What the maintainer's packages need is there, or they could not be installed.
+        known = self.published.libraries if target in self.published.targets else ()
+        if soname not in known:
+            return [soname]
+        return [f"{soname} ({version})" for version in versions if f"{soname} {version}" not in known]
 
     def _system(self, sonames: Iterable[str], plugin: Plugin) -> Iterator[str]:
         """Those that are neither the core's nor the plugin's own."""

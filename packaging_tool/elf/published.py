@@ -7,6 +7,8 @@ By relative path, for one architecture:
                                        as `NAME` or `NAME@VERSION`, and the sonames of the libraries that it `needs`
                   [elf.brings.NAME]    a plugin of the maintainer: its `objects`, their `symbols`, and the plugins that
                                        it `needs`
+                  [elf.libraries]      `names` of libraries that the maintainer's packages need, as `SONAME` and
+                                       `SONAME VERSION`, and the `targets` that therefore have them
     core.tar      the files of `authors.files`; what `{core}` stands for in commands of an author
 """
 
@@ -57,10 +59,15 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """offers: of the core, by soname or name of the file. brings: of the maintainer's plugins, by name."""
+    """offers: of the core, by soname or name of the file. brings: of the maintainer's plugins, by name.
+
+    targets, libraries: releases that have these libraries, as `SONAME` and `SONAME VERSION`.
+    """
 
     offers: Mapping[str, Offer] = field(default_factory=dict)
     brings: Mapping[str, Offer] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    libraries: frozenset[str] = frozenset()
 
 
 def offers(found: Iterable[tuple[str, Object]]) -> dict[str, Offer]:
@@ -76,12 +83,25 @@ def brings(found: Sequence[tuple[str, Object]], needs: Sequence[str]) -> Offer:
     return Offer(symbols, tuple(needs), tuple(name for name, _ in found))
 
 
+def needed(found: Iterable[Object]) -> frozenset[str]:
+    """The libraries that files need, as `SONAME` and `SONAME VERSION`; also those that come with the core."""
+    facts_of = [one.facts for one in found]
+    return frozenset(
+        [
+            *(name for one in facts_of for name in one.needed),
+            *(" ".join(both) for one in facts_of for both in one.versions),
+        ]
+    )
+
+
 def render(interface: Interface) -> str:
     """The tables of the lock."""
-    tables = {
+    tables: dict[str, dict[str, Any]] = {
         kind: {name: _row(offer) for name, offer in rows.items()}
         for kind, rows in (("offers", interface.offers), ("brings", interface.brings))
     }
+    if interface.libraries:
+        tables["libraries"] = {"targets": interface.targets, "names": tuple(sorted(interface.libraries))}
     return "\n" + toml.dumps({"elf": {kind: rows for kind, rows in tables.items() if rows}})
 
 
@@ -100,7 +120,9 @@ def gone(before: Interface, after: Interface) -> list[str]:
 def parse(part: Mapping[str, Any]) -> Interface:
     """The interface in the driver's part of a lock; empty where there is none. Raises BuildError."""
     try:
-        return Interface(*({name: _offer(row) for name, row in part.get(kind, {}).items()} for kind in _KINDS))
+        offers, brings = ({name: _offer(row) for name, row in part.get(kind, {}).items()} for kind in _KINDS)
+        row = part.get("libraries", {})
+        return Interface(offers, brings, tuple(row.get("targets", ())), frozenset(row.get("names", ())))
     except (AttributeError, KeyError, TypeError) as error:
         raise BuildError(f"what the core offers is damaged: {type(error).__name__} {error}") from None
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,10 @@ PLUGINS = {
     "vendored": ("", '"-Ivendor/include"'),
     "defined": ("", '"-DCHIME_ABI=3", "-I{core}/include"'),
     "touched": ('["sed", "-i", "s/In the server/In chime/", "{core}/include/chime.h"], ', '"-I{core}/include"'),
+    # Libraries of the system: one that a plugin of the maintainer needs, too, a newer version of it, and another one.
+    "zipped": ("", '"-I{core}/include", "-Wl,--no-as-needed", "-lz"'),
+    "newer": ("", '"-I{core}/include", "-DNEWER", "-lz"'),
+    "crypted": ("", '"-I{core}/include", "-Wl,--no-as-needed", "-lcrypt"'),
     # It has no header of the server at all.
     "bare": ("", '"-DBARE"'),
 }
@@ -48,6 +54,10 @@ struct chime_module { int abi; void (*ring)(void); };
 #define CHIME_ABI 1
 #else
 #include "chime.h"
+#endif
+#ifdef NEWER
+int inflateReset2(void *, int);
+int newer(void) { return inflateReset2(0, 0); }
 #endif
 """
 
@@ -63,7 +73,7 @@ def chime(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     edit(core, "mkpkgs.toml", '["make", ', '["make", "CC=gcc -Iinclude", ')
     makefile = core.root / "server/Makefile"
     makefile.write_text(makefile.read_text().replace(" chime.h", " include/chime.h"))
-    edit(core, "mkpkgs.toml", "-I{core}", "-I{core}/include")
+    edit(core, "mkpkgs.toml", "-I{core}", '-I{core}/include", "-Wl,--no-as-needed", "-lz')
     text = (core.root / "mkpkgs.toml").read_text()
     before = next(line for line in text.splitlines() if line.startswith("abi = "))
     edit(core, "mkpkgs.toml", before, f'{ABI}\nauthors = {{ files = ["include"] }}')
@@ -100,6 +110,9 @@ CHANGED = "repair: build with the files that the core's maintainer publishes, as
     ("plugin", "lines"),
     [
         ("fine", ["fits", COMMAND]),
+        ("zipped", ["fits", COMMAND]),
+        ("newer", ["fits", COMMAND, "not checked for el9: libz.so.1 (ZLIB_1.2.3.4)"]),
+        ("crypted", ["fits", COMMAND, "not checked for el9: libcrypt.so.1"]),
         (
             "vendored",
             [
@@ -140,6 +153,23 @@ def test_check_compares_what_was_read_and_names_what_cannot_be_known(
     place = list(acme[0].root.glob(f".mkpkgs/elf/*/amd64/plugin-{plugin}"))
     told = [line.replace(str(place[0]) if place else "-", f"{root}/.mkpkgs/…") for line in said(acme, plugin)]
     assert told == [line.replace("{root}", root) for line in lines]
+
+
+def test_libraries_that_all_targets_have_are_what_readelf_shows_of_the_maintainers_files(chime: Workspace) -> None:
+    (path,) = chime.dist.glob("dev/chime/*/files/lock.toml")
+    said = tomllib.loads(path.read_text())["elf"]["libraries"]
+    assert said["targets"] == ["debian12", "el9"]
+    needed: set[str] = set()
+    for file in ("core/source/chime", "core/source/bell.so", "plugin-gong/source/gong.so"):
+        built = chime.root / ".mkpkgs/elf/amd64" / file
+        shown = subprocess.run(["readelf", "-dVW", built], capture_output=True, text=True, check=True).stdout
+        needed |= set(re.findall(r"\(NEEDED\) +Shared library: \[(.+)\]", shown))
+        library = ""
+        for line in shown.partition("Version needs section")[2].splitlines():
+            library = found[1] if (found := re.search(r"File: (\S+)", line)) else library
+            needed |= {f"{library} {name}" for name in re.findall(r"Name: (\S+)", line)}
+    assert "libz.so.1" in needed
+    assert set(said["names"]) == needed
 
 
 def test_the_server_refuses_what_was_compiled_with_other_headers(

@@ -60,7 +60,7 @@ def command(ctx: click.Context, plugins: tuple[str, ...], against: str, load: bo
                 works = f", and {verdict.core.spec.name} works with it {verdict.loaded}" if verdict.loaded else ""
                 click.echo(f"  {name}: fits{works}")
                 for what in verdict.unchecked.get(name, ()):
-                    click.echo(f"    not checked: {printable(what)}")
+                    click.echo(f"    {printable(str(what))}")
         for failure in verdict.failures:
             if failure.plugin in chosen:
                 good = False
