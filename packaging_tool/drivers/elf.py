@@ -50,6 +50,7 @@ class CoreOptions:
     build: commands, each a list of arguments, e.g. `[["./configure"], ["make", "-j{jobs}"]]`. Within arguments,
         `{source}` and `{destdir}` are the copy and the directory DESTDIR, `{core}` the built core for plugins,
         `{architecture}` and `{triplet}` Debian's and GNU's names, `{version}` the core's, `{jobs}` the processors.
+        `{meson}` and `{cmake}`, each an argument of its own, are what these need to build for another machine.
     arguments: lists of arguments by name; `{name}` as an argument stands for all of them.
     environment: variables for the commands, which see only PATH and HOME of ours.
     program: path of the server's program in the built copy.

@@ -42,6 +42,11 @@ def own() -> str:
     return _OWN.get(platform.machine(), "")
 
 
+def processor(architecture: str) -> str:
+    """What uname -m says on a machine of this architecture."""
+    return next(name for name, known in _OWN.items() if known == architecture)
+
+
 def tool(name: str, architecture: str) -> str:
     """A program of the toolchain, `gcc` or `objcopy`: the cross one where the architecture is not this machine's."""
     return name if architecture == own() else f"{TRIPLETS[architecture]}-{name}"

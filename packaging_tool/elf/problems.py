@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from packaging_tool.elf import loader, machines
+from packaging_tool.elf import cross, loader, machines
 from packaging_tool.elf.loader import KINDS, Loader
 from packaging_tool.errors import Problem
 from packaging_tool.project.model import Project
@@ -74,7 +74,7 @@ def _source(
         yield f"{key}.build", "has nothing to build", "name a source"
     # Of a core elsewhere, lists of arguments are known when it is.
     core = project.core_options
-    known = {*WORDS, *more, *(core.arguments if core is not None else ())}
+    known = {*WORDS, *cross.NAMES, *more, *(core.arguments if core is not None else ())}
     for number, command in enumerate(build):
         if not command:
             yield f"{key}.build", f"command {number + 1} is empty", 'write for example ["make"]'

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packaging_tool import atomic
-from packaging_tool.elf import machines
+from packaging_tool.elf import cross, machines
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.run import run
 
@@ -110,6 +110,7 @@ def build(recipe: Recipe, folder: Path, base_mark: str = "") -> Tree:
     if recipe.record:
         (folder / "compiled").mkdir()
     _unpack(recipe.source, tree.source)
+    lists = {**cross.arguments(recipe.architecture, folder), **recipe.lists}
     words = {**recipe.words, "source": str(tree.source), "destdir": str(tree.install)}
     mapped = {str(tree.source): f"/usr/src/{recipe.name}"}
     if recipe.base is not None:
@@ -128,7 +129,7 @@ def build(recipe: Recipe, folder: Path, base_mark: str = "") -> Tree:
         **recipe.environment,
     }
     for command in recipe.commands:
-        _command(recipe.name, expand(command, words, recipe.lists), tree.source, environment, folder / "log")
+        _command(recipe.name, expand(command, words, lists), tree.source, environment, folder / "log")
     atomic.write(done, mark.encode())
     return tree
 

@@ -73,6 +73,13 @@ def bench(tmp_path: Path) -> Bench:
     return made
 
 
+def documented(system: str) -> list[list[str]]:
+    """The commands that docs/elf.md names for a build system."""
+    (commands,) = re.findall(rf"(?m)^\| {system} \| `(\[\[.*?\]\])`", DOCUMENTED.read_text())
+    found: list[list[str]] = json.loads(commands)
+    return found
+
+
 def add(bench: Bench, files: dict[str, str], build: list[list[str]], made: str) -> None:
     """A plugin `tin` to the project."""
     for name, text in files.items():
@@ -90,8 +97,7 @@ def test_a_plugin_of_any_build_system_is_opened_and_the_same_in_every_place(
     bench: Bench, tmp_path: Path, system: str
 ) -> None:
     files, place = BUILDS[system]
-    (commands,) = re.findall(rf"(?m)^\| {system} \| `(\[\[.*?\]\])`", DOCUMENTED.read_text())
-    add(bench, files, json.loads(commands), place)
+    add(bench, files, documented(system), place)
     outcome = bench.build()
     assert not outcome.failures
     loader = arranged(outcome, bench.project, tmp_path / "set", "tin", "bell")
@@ -104,6 +110,24 @@ def test_a_plugin_of_any_build_system_is_opened_and_the_same_in_every_place(
     assert str(bench.workdir) not in places
     other = Bench(bench.root, tmp_path / "another/place", []).build()
     assert file(other.plugins["tin"], "tin.so").read_bytes() == made.read_bytes()
+
+
+@pytest.mark.parametrize("system", ["make", "meson", "cmake"])
+def test_the_same_commands_build_for_another_machine(bench: Bench, tmp_path: Path, system: str) -> None:
+    files, place = BUILDS[system]
+    bench.edit("mkpkgs.toml", 'driver = "elf"', 'driver = "elf"\narchitectures = ["amd64", "arm64"]')
+    bench.edit("mkpkgs.toml", '"-j{jobs}"', '"CC={triplet}-gcc"')
+    add(bench, files, documented(system), place)
+    outcome = bench.build("arm64")
+    assert not outcome.failures
+    loader = arranged(outcome, bench.project, tmp_path / "arm64", "tin", "bell")
+    emulated = ("qemu-aarch64-static", "-L", f"/usr/{ARM}", file(outcome.core, "-core"))
+    assert run(*emulated, "--check", loader).splitlines()[:2] == ["tin", "ding"]
+    # The debug information names no place of the build either.
+    (debug,) = outcome.plugins["tin"].debug
+    assert debug.content is not None and isinstance(debug.content.source, Path)
+    assert "/usr/src/chime-plugin-tin" in run("readelf", "--debug-dump=info", debug.content.source)
+    assert bench.said == []
 
 
 @pytest.fixture
