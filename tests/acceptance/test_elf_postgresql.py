@@ -11,9 +11,10 @@ import pytest
 
 from tests import roots
 from tests.acceptance.conftest import EXAMPLES
+from tests.authors.world import author
 from tests.sources import debian_files
 from tests.systems import Apt
-from tests.workspace import Workspace
+from tests.workspace import Workspace, newest
 
 pytestmark = pytest.mark.acceptance
 
@@ -28,16 +29,84 @@ def example(shared: Path) -> Workspace:
     with roots.locked(shared / "postgresql.lock"):
         if not (place / "done").exists():
             shutil.rmtree(place, ignore_errors=True)
-            (place / "headers").mkdir(parents=True)
+            for folder in ("include", "lib"):
+                (place / folder).mkdir(parents=True)
             for major, suite in RELEASES.items():
                 headers = debian_files(f"postgresql-server-dev-{major}", suite) / "usr/include/postgresql"
-                (place / "headers" / major).symlink_to(headers / major)
+                (place / "include" / major).symlink_to(headers / major)
+                server = debian_files(f"postgresql-{major}", suite) / "usr/lib/postgresql"
+                (place / "lib" / major).symlink_to(server / major)
             shutil.copytree(EXAMPLES / "postgresql", place / "example")
             file = place / "example/mkpkgs.toml"
-            file.write_text(file.read_text().replace("/usr/include/postgresql", str(place / "headers")))
+            text = re.sub("/usr/(include|lib)/postgresql", rf"{place}/\1", file.read_text())
+            file.write_text(text)
             Workspace.create(place / "example", place).mkpkgs()
             (place / "done").touch()
     return Workspace.at(place)
+
+
+# The same function under another name, of somebody who has what is published and nothing else of it.
+DONG = """
+[plugin.dong]
+summary = "Function that says dong in PostgreSQL {abi}"
+version = "2.0"
+provides = ["postgresql-{abi}-dong"]
+
+[plugin.dong.elf]
+source = "dong"
+build = [
+  ["gcc", "{flags}", "-IHEADERS/{abi}/server", "-o", "dong.so", "dong.c"],
+  ["sed", "-i", "s/@ABI@/{abi}/g", "dong.control"],
+]
+objects = ["dong.so"]
+files = [
+  { source = "dong.control", path = "/usr/share/postgresql/{abi}/extension/" },
+  { source = "dong--1.0.sql", path = "/usr/share/postgresql/{abi}/extension/" },
+]
+"""
+
+
+@pytest.fixture(scope="session")
+def acme(example: Workspace, shared: Path) -> Workspace:
+    """The project of another author, for both majors out of one file."""
+    place = shared / "acme-postgresql"
+    with roots.locked(shared / "postgresql.lock"):
+        if not (place / "done").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            source = Workspace.at(place).root / "dong"
+            source.mkdir(parents=True)
+            for path in (EXAMPLES / "postgresql/ding").iterdir():
+                text = path.read_text().replace("ding", "dong").replace("DING", "DONG")
+                (source / path.name.replace("ding", "dong")).write_text(text)
+            table = DONG.replace("HEADERS", str(shared / "postgresql/include"))
+            author(place, "pg{abi}", example.dist, "elf", table, ("15", "17")).mkpkgs()
+            (place / "done").touch()
+    return Workspace.at(place)
+
+
+def test_an_author_is_told_symbols_that_a_major_has_not(acme: Workspace, tmp_path: Path) -> None:
+    project = acme.copy(tmp_path / "acme")
+    assert project.mkpkgs("check", "-q").stdout.splitlines() == [
+        "pg15 1.0-1 (amd64)",
+        "  dong: fits",
+        "pg17 1.0-1 (amd64)",
+        "  dong: fits",
+    ]
+    # It came with PostgreSQL 16; for 15 somebody only thinks that it is there.
+    file = project.root / "dong/dong.c"
+    call = "#if PG_MAJORVERSION_NUM < 16\nextern bool InputFunctionCallSafe();\n#endif\n"
+    text = file.read_text().replace("static bool from", f"{call}static bool from")
+    taken = "    void *volatile found = (void *) InputFunctionCallSafe;\n    from_the_start = found != NULL && process"
+    file.write_text(text.replace("    from_the_start = process", taken))
+    done = project.mkpkgs("check", "-q", check=False)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "pg15 1.0-1 (amd64)",
+        "  dong: dong.so needs InputFunctionCallSafe, which neither pg15 nor any library of it offers",
+        "    repair: did you mean InputFunctionCall?",
+        "pg17 1.0-1 (amd64)",
+        "  dong: fits",
+    ]
 
 
 class Debian12(Apt):
@@ -98,7 +167,7 @@ def both(bootable: None, example: Workspace, tmp_path: Path) -> Iterator[tuple[S
 
 
 def test_two_majors_serve_their_own_build_of_an_extension_and_change_apart(
-    both: tuple[Server, Server, Workspace],
+    both: tuple[Server, Server, Workspace], acme: Workspace
 ) -> None:
     old, new, project = both
     system = old.system
@@ -114,6 +183,15 @@ def test_two_majors_serve_their_own_build_of_an_extension_and_change_apart(
         server.ask("CREATE EXTENSION ding")
         assert server.ask("SELECT ding()") == f"ding of {server.major}"
         server.include()
+    # Another author's extension comes and goes beside it.
+    for server in (old, new):
+        core = f"pg{server.major}"
+        system.put(acme.dist / "acme-pg.pub", f"/etc/{core}/keys.d/acme-pg.pub")
+        system.force(newest(acme.dist, f"{core}-plugin-dong", "deb"))
+        server.ask("CREATE EXTENSION dong")
+        assert server.ask("SELECT dong()") == f"dong of {server.major}"
+        server.ask("DROP EXTENSION dong")
+    system.remove("pg15-plugin-dong", "pg17-plugin-dong")
     # Nothing was restarted, and each restart is of one of them.
     assert (old.process(), new.process()) == started
     old.restart()
