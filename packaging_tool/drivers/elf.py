@@ -19,7 +19,6 @@ import posixpath
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from packaging_tool import targets
@@ -159,7 +158,7 @@ class Driver:
     ) -> tuple[Outcome, Lock]:
         """Build the core, find the ABI, build the plugins."""
         known = lockfile.read(lock.text)
-        work = _Work(project, architecture, workdir, _epoch(project, known["epoch"]), listener)
+        work = _Work(project, architecture, workdir, tree.epoch(project, known["epoch"]), listener)
         core, lines = work.core(), work.lines()
         abi = interface.value(lines)
         before = known["built"].get(architecture, {}).get("abi", abi)
@@ -181,7 +180,7 @@ class Driver:
         """Build an author's plugins beside what is published of the core, and see that they fit."""
         known = lockfile.published(core / published.LOCK, architecture)
         built, offered = known["built"][architecture], published.parse(known)
-        epoch = _epoch(project, known["epoch"])
+        epoch = tree.epoch(project, known["epoch"])
         work = _Work(project, architecture, workdir, epoch, listener, private=frozenset(offered.offers))
         work.publish(core / published.TREE)
         said = project.core_options.loader
@@ -299,16 +298,6 @@ def _elves(payload: Payload) -> Iterable[tuple[str, Object]]:
             yield posixpath.basename(entry.path), found
 
 
-def _epoch(project: Project, locked: int) -> int:
-    """SOURCE_DATE_EPOCH of the commands: the variable, else the newest changelog entry, else what the lock has."""
-    if (said := os.environ.get("SOURCE_DATE_EPOCH", "")).isdecimal():
-        return int(said)
-    if project.core.changelog:
-        moment = datetime.fromisoformat(project.core.changelog[0].date)
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-    return locked
-
-
 @dataclass(frozen=True, slots=True)
 class _Work:
     """One architecture's build. trees: what is built already, by plugin, the core's at "". private: sonames that come
@@ -393,12 +382,13 @@ class _Work:
 
     def agreement(self, name: str, lines: Sequence[str]) -> Agreement:
         """The ABI in what a plugin was compiled with, as its commands left it. lines: of the published core."""
-        core, folder = self.project.core_options, self.workdir / self.architecture / f"plugin-{name}"
+        core, options = self.project.core_options, self.project.plugin_options[name]
+        folder, said = self.workdir / self.architecture / f"plugin-{name}", {**core.environment, **options.environment}
         built = self.built()
         given = folder / "core" if (folder / "core").is_dir() else built.source if built else None
         root = given or self.project.root
-        place = interface.Place(self.project.core.name, self.architecture, root, root, self._words())
-        units = compiled.units(folder / "compiled") if self.project.plugin_options[name].build else None
+        place = interface.Place(self.project.core.name, self.architecture, root, root, self._words(), environment=said)
+        units = compiled.units(folder / "compiled", said) if options.build else None
         return Agreement(core.abi, lines, core.authors, place, given, folder / "source", units)
 
     def _words(self) -> Mapping[str, str]:

@@ -274,7 +274,8 @@ class _Site:
 
 @dataclass(frozen=True, slots=True)
 class _Author:
-    """A plugin for a core elsewhere. site: what is published of that."""
+    """A plugin for a core elsewhere. site: what is published of that. workdir: of this core; wheels lie above it,
+    for all cores."""
 
     project: Project
     plugin: PluginSpec
@@ -294,7 +295,7 @@ class _Author:
             return misfits, nothing
         pins = self.pins()
         chosen = [Pin.of(name, sha256) for name, sha256 in pins.files.items()]
-        files = pip.fetch(chosen, self.platform, self.workdir / "wheels")
+        files = pip.fetch(chosen, self.platform, self.workdir.parent / "wheels")
         found = {wheel.name: wheel for wheel in map(Wheel, files)}
         place = self.workdir / "site" / self.platform.architecture
         site = _Site(self.project, self.platform, {**found, **local, **stubs}, place)
@@ -325,7 +326,7 @@ class _Author:
     @property
     def sources(self) -> list[str | Path]:
         """What the plugin requires; wheels in place of folders."""
-        return _sources_of(self.project, self.project.plugin_options[self.plugin.name].requires, self.workdir)
+        return _sources_of(self.project, self.project.plugin_options[self.plugin.name].requires, self.workdir.parent)
 
     def pins(self) -> Pins:
         """The wheels of the index that the plugin needs: those of the lock as long as it fits. Raises BuildError."""

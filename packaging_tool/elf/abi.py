@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging_tool.elf import facts, machines, tree
@@ -53,8 +54,8 @@ class Abi:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the expressions are looked up. root: directory of relative paths. words: as in tree.Recipe. flags: of the
-    preprocessor, before those that `include` says."""
+    """Where the expressions are looked up. root: directory of relative paths. words: as in tree.Recipe. flags,
+    environment: of the preprocessor; the flags stand before those that `include` says."""
 
     core: str
     architecture: str
@@ -62,6 +63,7 @@ class Place:
     program: Path
     words: Mapping[str, str]
     flags: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def lines(abi: Abi, place: Place) -> tuple[str, ...]:
@@ -106,7 +108,8 @@ def _macros(abi: Abi, place: Place) -> Iterator[str]:
     compiler = machines.tool("gcc", place.architecture) if place.architecture != machines.own() else "cc"
     places = [f"-I{(place.root / name).absolute()}" for name in (*abi.include, ".")]
     try:
-        said = run([compiler, "-E", "-P", "-x", "c", *place.flags, *places, "-"], cwd=place.root, stdin=asked.encode())
+        command = [compiler, "-E", "-P", "-x", "c", *place.flags, *places, "-"]
+        said = run(command, cwd=place.root, env={**os.environ, **place.environment}, stdin=asked.encode())
     except CommandError as failed:
         told = failed.output.partition("\n")[0] or failed.message
         raise BuildError(f"the headers of the ABI cannot be read: {told}", hint=failed.hint) from failed

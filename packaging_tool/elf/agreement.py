@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -59,32 +60,41 @@ class Agreement:
         """What is another here than in the core."""
         if self.units is not None:
             asked = replace(self.said, version="", commands=(), files=(), exports=())
-            for abi, place in self._expressions(asked) if asked.macros or asked.pkg_config else ():
-                yield from self._differences(abi, place)
+            if asked.macros or asked.pkg_config:
+                yield from self._expressions(asked)
             yield from self._files()
 
-    def _expressions(self, asked: Abi) -> list[tuple[Abi, Place]]:
-        """The macros as each call of a compiler sees them; as they lie here if none has read a header of them."""
+    def _expressions(self, asked: Abi) -> Iterator[Misfit]:
+        """Macros as each call of a compiler sees them; as they lie here if none has read a header of them."""
         found = {}
         for unit in self.units or ():
-            headers = tuple(_ending(unit.read, name) or name for name in asked.headers)
+            headers = tuple(self._header(unit.read, name) or name for name in asked.headers)
             if headers != asked.headers:
-                found[headers, unit.flags] = (replace(asked, headers=headers), replace(self.place, flags=unit.flags))
-        return list(found.values()) or [(asked, self.place)]
-
-    def _differences(self, asked: Abi, place: Place) -> Iterator[Misfit]:
+                place = replace(self.place, flags=unit.flags)
+                # A file of the plugin that only has the name of a header defines none of the macros.
+                with suppress(BuildError):
+                    found[headers, unit.flags] = interface.lines(replace(asked, headers=headers), place)
+        if found:
+            for (headers, _), lines in found.items():
+                yield from self._differences(lines, headers)
+            return
         try:
-            here = interface.lines(asked, place)
+            yield from self._differences(interface.lines(asked, self.place), ())
         except BuildError as failed:
             # Whoever is given no headers and brings his own is judged by his symbols.
             if self.given.packages or self.given.files:
                 yield Misfit(failed.message, self.install)
-            return
-        headers = [name for name in asked.headers if name.startswith("/")]
-        for (kind, name), value in interface.values(here).items():
+
+    def _header(self, read: frozenset[Path], name: str) -> str:
+        """The file that was read as this header, "" for none. Of several, the one where the ABI looks for it."""
+        named = {(self.place.root / folder / name).resolve() for folder in (*self.said.include, ".")}
+        return next((str(path) for path in sorted(named & read)), "") or _ending(read, name)
+
+    def _differences(self, lines: Sequence[str], headers: Sequence[str]) -> Iterator[Misfit]:
+        for (kind, name), value in interface.values(lines).items():
             there = self.values.get((kind, name))
             if kind in ("macro", "pkg-config") and value != there:
-                outside = [name for name in headers if not self._is_cores(Path(name))]
+                outside = [name for name in headers if name.startswith("/") and not self._is_cores(Path(name))]
                 where = f" ({outside[0]})" if outside and kind == "macro" and not self.given.packages else ""
                 own = "build with the core's own arguments and headers"
                 repair = own if kind == "macro" and not self.given.packages else self.install

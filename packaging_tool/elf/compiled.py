@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,15 +32,18 @@ class Unit:
     read: frozenset[Path]
 
 
-def units(records: Path) -> tuple[Unit, ...]:
-    """The calls whose sources are still there; those of a configuration's own tests are not. records: the folder."""
+def units(records: Path, environment: Mapping[str, str]) -> tuple[Unit, ...]:
+    """The calls whose sources are still there; those of a configuration's own tests are not.
+
+    records: the folder. environment: what the project said, such as CPATH.
+    """
     found: dict[Unit, None] = {}
     calls = [call for path in sorted(records.glob("*")) for call in _calls(path.read_bytes())]
     for compiler, place, arguments in dict.fromkeys(calls):
         sources = [text for text in arguments if _SOURCE.fullmatch(text)]
         if not sources or not all((Path(place) / text).is_file() for text in sources):
             continue
-        if (read := _read(compiler, place, arguments)) is not None:
+        if (read := _read(compiler, place, arguments, environment)) is not None:
             found[Unit(_flags(place, arguments), read)] = None
     return tuple(found)
 
@@ -54,7 +57,9 @@ def _calls(data: bytes) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         at = end
 
 
-def _read(compiler: str, place: str, arguments: Sequence[str]) -> frozenset[Path] | None:
+def _read(
+    compiler: str, place: str, arguments: Sequence[str], environment: Mapping[str, str]
+) -> frozenset[Path] | None:
     """What a call reads; None if the compiler does not say."""
     left = iter(arguments)
     asked = []
@@ -64,8 +69,9 @@ def _read(compiler: str, place: str, arguments: Sequence[str]) -> frozenset[Path
             asked.append(argument)
         for _ in range(skipped or 0):
             next(left, None)
+    env = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", **environment}
     try:
-        said = run([compiler, "-M", *asked], cwd=Path(place), env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"})
+        said = run([compiler, "-M", *asked], cwd=Path(place), env=env)
     except (CommandError, OSError):
         return None
     rules = os.fsdecode(said.stdout).replace("\\\n", " ").splitlines()

@@ -16,11 +16,13 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from packaging_tool import atomic
 from packaging_tool.elf import cross, machines
 from packaging_tool.errors import BuildError, CommandError
+from packaging_tool.project.model import Project
 from packaging_tool.run import run
 
 # Not sources, wherever they lie: version control's and our own cache.
@@ -132,6 +134,16 @@ def build(recipe: Recipe, folder: Path, base_mark: str = "") -> Tree:
         _command(recipe.name, expand(command, words, lists), tree.source, environment, folder / "log")
     atomic.write(done, mark.encode())
     return tree
+
+
+def epoch(project: Project, locked: int) -> int:
+    """SOURCE_DATE_EPOCH of the commands: the variable, else the newest changelog entry, else what the lock has."""
+    if (said := os.environ.get("SOURCE_DATE_EPOCH", "")).isdecimal():
+        return int(said)
+    if project.core.changelog:
+        moment = datetime.fromisoformat(project.core.changelog[0].date)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    return locked
 
 
 def expand(command: Sequence[str], words: Mapping[str, str], lists: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -27,7 +27,7 @@ version = "2.0"
 
 [plugin.{name}.elf]
 source = "{name}"
-build = [{first}["gcc", "-g", "-fPIC", "-shared", "-o", "{name}.so", "{name}.c", {words}]]
+{more}build = [{first}["gcc", "-g", "-fPIC", "-shared", "-o", "{name}.so", "{name}.c", {words}]]
 objects = ["{name}.so"]
 """
 # What `files` of the ABI counts lies in a folder of the server's source.
@@ -38,6 +38,7 @@ PLUGINS = {
     "fine": ("", '"-I{core}/include"'),
     # Its headers are the author's own copy, of another version.
     "vendored": ("", '"-Ivendor/include"'),
+    "placed": ("", '"-O1"'),
     "defined": ("", '"-DCHIME_ABI=3", "-I{core}/include"'),
     "touched": ('["sed", "-i", "s/In the server/In chime/", "{core}/include/chime.h"], ', '"-I{core}/include"'),
     # Libraries of the system: one that a plugin of the maintainer needs, too, a newer version of it, and another one.
@@ -90,10 +91,15 @@ def acme(chime: Workspace, tmp_path_factory: pytest.TempPathFactory) -> tuple[Wo
         (root / name).mkdir(parents=True)
         code = MODULE.format(declared="", body=f'chime_say("{name}");').replace('#include "chime.h"\n', BARE)
         (root / name / f"{name}.c").write_text(code)
-    shutil.copytree(chime.root / "server/include", root / "vendored/vendor/include")
-    header = root / "vendored/vendor/include/chime.h"
-    header.write_text(header.read_text().replace("CHIME_ABI 1", "CHIME_ABI 7"))
-    tables = [TABLE.format(name=name, first=first, words=words) for name, (first, words) in PLUGINS.items()]
+    for name in ("vendored", "placed"):
+        header = root / name / "vendor/include/chime.h"
+        shutil.copytree(chime.root / "server/include", header.parent)
+        header.write_text(header.read_text().replace("CHIME_ABI 1", "CHIME_ABI 7"))
+    more = {"placed": 'environment = { CPATH = "vendor/include" }\n'}
+    tables = [
+        TABLE.format(name=name, first=first, words=words, more=more.get(name, ""))
+        for name, (first, words) in PLUGINS.items()
+    ]
     shutil.copyfile(chime.root / ".mkpkgs/elf/amd64/core/source/bell.so", root / "given.so")
     tables.append('\n[plugin.given]\nsummary = "Comes as it is"\nversion = "2.0"\nelf.objects = ["given.so"]\n')
     made = author(place, "chime", chime.dist, "elf", "".join(tables))
@@ -104,6 +110,15 @@ def acme(chime: Workspace, tmp_path_factory: pytest.TempPathFactory) -> tuple[Wo
 
 COMMAND = 'not checked: output of ["cat", "level"]: commands of the core\'s maintainer do not run here'
 CHANGED = "repair: build with the files that the core's maintainer publishes, as they are"
+VENDORED = [
+    "macro CHIME_ABI is 7 here ({root}/.mkpkgs/…/source/vendor/include/chime.h), and 1 in chime",
+    "repair: build with the core's own arguments and headers",
+    (
+        "file include/chime.h is another here ({root}/.mkpkgs/…/source/vendor/include/chime.h), "
+        "and chime counts its bytes"
+    ),
+    CHANGED,
+]
 
 
 @pytest.mark.parametrize(
@@ -113,18 +128,8 @@ CHANGED = "repair: build with the files that the core's maintainer publishes, as
         ("zipped", ["fits", COMMAND]),
         ("newer", ["fits", COMMAND, "not checked for el9: libz.so.1 (ZLIB_1.2.3.4)"]),
         ("crypted", ["fits", COMMAND, "not checked for el9: libcrypt.so.1"]),
-        (
-            "vendored",
-            [
-                "macro CHIME_ABI is 7 here ({root}/.mkpkgs/…/source/vendor/include/chime.h), and 1 in chime",
-                "repair: build with the core's own arguments and headers",
-                (
-                    "file include/chime.h is another here ({root}/.mkpkgs/…/source/vendor/include/chime.h), "
-                    "and chime counts its bytes"
-                ),
-                CHANGED,
-            ],
-        ),
+        ("vendored", VENDORED),
+        ("placed", VENDORED),
         (
             "defined",
             [
