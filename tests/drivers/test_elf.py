@@ -453,7 +453,11 @@ def test_a_prebuilt_server_needs_no_compiler(bench: Bench, monkeypatch: pytest.M
     ("old", "new", "expected"),
     [
         ('source = "server"', 'source = "sever"', "core.elf.source: there is no sever; name a directory or a tarball"),
-        ('"-j{jobs}"', '"{job}"', "core.elf.build: {job} stands for nothing; known: architecture, cmake, destdir, jobs"),
+        (
+            '"-j{jobs}"',
+            '"{job}"',
+            "core.elf.build: {job} stands for nothing; known: architecture, cmake, destdir, jobs",
+        ),
         (ABI, "abi = {}", "core.elf.abi: names nothing to agree on; write for example"),
         ('headers = ["chime.h"], ', "", "core.elf.abi.headers: is missing"),
         (LOADER, 'loader = { file = "x" }', "core.elf.loader.line: is missing; write it, or a kind: lighttpd, nginx"),
