@@ -76,7 +76,7 @@ def check(
         verdict = _verdict(core, outcome)
         if load and outcome.plugins:
             packages = cache / core.abi / "packages"
-            verdict = _with(verdict, loading.load(made, core, outcome, driver, packages, listener, key=key))
+            verdict = tried(verdict, loading.load(made, core, outcome, driver, packages, listener, key=key))
             if not verdict.loaded and _starts(made, core, driver):
                 outcome = _built(made, core, others, lock, *tools)
                 verdict = replace(_verdict(core, outcome), loaded="in a private directory", untried=verdict.untried)
@@ -88,7 +88,8 @@ def _verdict(core: Core, outcome: Outcome) -> Verdict:
     return Verdict(core, tuple(sorted(outcome.plugins)), outcome.failures, unchecked=outcome.unchecked)
 
 
-def _with(verdict: Verdict, loaded: Loaded) -> Verdict:
+def tried(verdict: Verdict, loaded: Loaded) -> Verdict:
+    """A verdict with what came of the plugins in clean roots."""
     wrong = {failure.plugin for failure in loaded.failures}
     return replace(
         verdict,

@@ -199,6 +199,9 @@ def against(
     made = described.settled(project, core)
     outcome = build(made, core, others, foreseen, driver, workdir, cache, listener)
     failures = tuple(replace(failure, message=f"for {core}: {failure.message}") for failure in outcome.failures)
+    for name, rows in outcome.unchecked.items():
+        for row in rows:
+            listener.note(f"plugin {name} for {core}: {row}")
     return made, replace(outcome, failures=failures)
 
 
