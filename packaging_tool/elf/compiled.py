@@ -65,7 +65,7 @@ def _read(
     asked = []
     for argument in left:
         skipped = _OUTPUT.get(argument)
-        if skipped is None:
+        if skipped is None and not argument.startswith("-Wp,-M"):
             asked.append(argument)
         for _ in range(skipped or 0):
             next(left, None)
