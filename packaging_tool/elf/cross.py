@@ -23,6 +23,8 @@ _FAMILIES = {
     "riscv64": ("riscv64", False),
     "s390x": ("s390x", True),
 }
+# Of cmake's variables for a language.
+_COMPILERS = {"C": "gcc", "CXX": "g++"}
 _TOOLS = {"c": "gcc", "cpp": "g++", "ar": "ar", "strip": "strip", "objcopy": "objcopy", "pkgconfig": "pkg-config"}
 
 
@@ -38,9 +40,6 @@ def arguments(architecture: str, folder: Path) -> Mapping[str, tuple[str, ...]]:
         "meson": (f"--cross-file={file}",),
         "cmake": ("-DCMAKE_SYSTEM_NAME=Linux", f"-DCMAKE_SYSTEM_PROCESSOR={processor}", *compilers),
     }
-
-
-_COMPILERS = {"C": "gcc", "CXX": "g++"}
 
 
 def _meson(architecture: str, processor: str) -> str:
