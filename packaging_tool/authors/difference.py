@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from packaging_tool import lock as locking
-from packaging_tool import registry
+from packaging_tool import registry, toml
 from packaging_tool.authors import core as described
 from packaging_tool.authors import places
 from packaging_tool.authors.core import LOCK, Core
@@ -50,6 +50,11 @@ def read(text: str, core: str, cache: Path) -> dict[str, Side]:
         found = locking.read(path)
         if found is None:
             raise InputError(f"{path} is gone")
+        if "plugin-of" in toml.loads(found.part.text):
+            raise InputError(
+                f"{path} is of plugins for somebody else's core",
+                hint="name places that publish that core, or its locks",
+            )
         return {"": Side(f"{path} ({found.version})", found.driver, found.part.text)}
     if (path / described.DESCRIPTION).is_file():
         data = (path / described.DESCRIPTION).read_bytes()

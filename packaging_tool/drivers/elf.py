@@ -440,9 +440,9 @@ class _Work:
             root = built.core if built and built.core else self.root()
         found = root / path.removeprefix("{core}/")
         if not found.is_file() or not (anywhere or found.resolve().is_relative_to(root.resolve())):
-            raise BuildError(
-                f"{plugin or 'core'}: there is no file {text} in {root}", hint="does the build name it so?"
-            )
+            # A plugin's failure has its name already.
+            what = f"{'' if plugin else 'core: '}there is no file {text} in {root}"
+            raise BuildError(what, hint="write it as the commands of `build` name what they make")
         return found
 
     def _payload(self, what: str, named: Mapping[str, str], entries: Sequence[Entry]) -> Payload:

@@ -162,9 +162,9 @@ class Driver:
                     _layout.plugin(project, spec.name, files), depends=needs, abi=_abi_of(project, spec.name)
                 )
             except CommandError as failed:
-                failures.append(Failure(spec.name, "", failed.output or failed.message))
+                failures.append(Failure(spec.name, "", failed.output or failed.message, failed.hint))
             except BuildError as failed:
-                failures.append(Failure(spec.name, "", failed.message))
+                failures.append(Failure(spec.name, "", failed.message, failed.hint))
         return plugins, tuple(failures)
 
     def _outcome(

@@ -45,6 +45,8 @@ def module_path(folder: Path) -> str:
     except (OSError, ValueError):
         # Also a name that no file can have, and bytes that are no text.
         found = None
+    if found is None and not folder.is_dir():
+        raise BuildError(f"{folder}: there is no such folder", hint="name the one that go.mod is in")
     if found is None:
         raise BuildError(f"{folder} has no go.mod with a module line", hint="run `go mod init` there")
     if not _PATH.fullmatch(found[1]):

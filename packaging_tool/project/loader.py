@@ -190,11 +190,13 @@ def _split(table: Any, driver: str, path: lines.Path, faults: Faults) -> tuple[A
     """The table without the drivers' own tables, and that of its driver.
 
     A list under the name of the driver is the key `files`, not the driver's table. What the driver shares with others
-    stands in a table of that name; its own table goes before. Tables of those others are left alone.
+    stands in a table of that name; its own table goes before. Tables of those others are left alone, unless
+    they are all that there is: who changed the driver alone is told what to change.
     """
     if not isinstance(table, dict):
         return table, {}
     rest, settings, common = {}, {}, {}
+    others = []
     keys = {*schema.keys(CoreSpec), *schema.keys(PluginSpec), "file"}
     shared = _shared(driver)
     for name, value in table.items():
@@ -204,10 +206,15 @@ def _split(table: Any, driver: str, path: lines.Path, faults: Faults) -> tuple[A
             common = value
         elif name not in keys and registry.has("drivers", name):
             # Without a known driver nobody can say what belongs into its table.
-            if driver and (not shared or _shared(name) != shared):
-                faults.add((*path, name), f"is for driver {name}; the driver is {driver}", "see `driver` in [core]")
+            if driver and shared and _shared(name) == shared:
+                others.append(name)
+            elif driver:
+                faults.add((*path, name), f"is for driver {name}; the driver is {driver}", "see the key `driver`")
         else:
             rest[name] = value
+    if others and not settings and not common:
+        instead = f"name the table {shared}, which both read, or {driver}"
+        faults.add((*path, others[0]), f"is for driver {others[0]}; the driver is {driver}", instead)
     return rest, {**common, **settings} if isinstance(settings, dict) else settings
 
 

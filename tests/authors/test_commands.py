@@ -96,6 +96,13 @@ def test_abi_diff_names_plugins_that_another_one_of_the_same_abi_makes_old(relea
     assert "    moon: it needs bye, 1.1-1 became 1.1-2\n" in done.stdout
 
 
+def test_abi_diff_wants_locks_of_the_core(author: Workspace, releases: Path) -> None:
+    author.mkpkgs("lock")
+    done = author.mkpkgs("abi", "diff", str(releases / "old.lock"), str(author.root / "mkpkgs.lock"), check=False)
+    assert done.returncode == 2
+    assert "mkpkgs.lock is of plugins for somebody else's core" in done.stdout
+
+
 def test_rebuild_follows_the_plugins_that_a_plugin_needs(author: Workspace, releases: Path, tmp_path: Path) -> None:
     serve(releases, "new", author)
     write_dusk(author, "2")

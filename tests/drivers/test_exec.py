@@ -114,8 +114,10 @@ def test_what_no_target_could_run_is_a_failure(bench: Bench) -> None:
     (bench.root / "plugins/echo/desk-echo").chmod(0o644)
     (bench.root / "plugins/count/desk-count").write_text("text\n")
     compiled(bench.root / "plugins/clock/desk-clock", "int main(void) { return 0; }", "-static")
-    failures = {failure.plugin: failure.message for failure in bench.build().failures}
+    found = bench.build().failures
+    failures = {failure.plugin: failure.message for failure in found}
     assert failures["echo"] == "there is no program among its files"
+    assert "repair: chmod +x the program" in "".join(str(failure) for failure in found)
     assert "desk-count is executable, but neither an ELF program nor a script with #!" in failures["count"]
     assert failures["clock"] == "plugin clock: desk-clock is a program for amd64, not for all"
 

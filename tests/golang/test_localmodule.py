@@ -66,6 +66,11 @@ def test_folder_without_module_is_refused(tmp_path: Path) -> None:
         scan(tmp_path, "")
 
 
+def test_folder_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=r"hullo: there is no such folder"):
+        scan(tmp_path / "hullo", "")
+
+
 @pytest.mark.skipif(shutil.which("go") is None, reason="no go here")
 def test_go_downloads_it_and_finds_the_files(module: Path, tmp_path: Path) -> None:
     local = scan(module, "1.0.0")

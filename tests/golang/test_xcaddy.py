@@ -26,8 +26,8 @@ def test_with_is_a_plugin_each(tmp_path: Path) -> None:
         tmp_path, f"xcaddy build v2.11.9 --with {L4} \\\n --with=github.com/caddy-dns/cloudflare@v0.2.1 --output x"
     )
     assert found["core"]["version"] == "2.11.9"
-    assert found["core"]["go-link"]["module"] == xcaddy.CADDY
-    assert {name: plugin["go-link"] for name, plugin in found["plugin"].items()} == {
+    assert found["core"]["go"]["module"] == xcaddy.CADDY
+    assert {name: plugin["go"] for name, plugin in found["plugin"].items()} == {
         "l4": {"module": L4},
         "dns-cloudflare": {"module": "github.com/caddy-dns/cloudflare@v0.2.1"},
     }
@@ -43,7 +43,7 @@ def test_variables_before_the_command_count(tmp_path: Path) -> None:
 def test_version_before_a_release_is_before_it_in_packages_too(tmp_path: Path) -> None:
     found = project(tmp_path, "v2.12.0-beta.1")
     assert found["core"]["version"] == "2.12.0~beta.1"
-    assert found["core"]["go-link"]["module"] == f"{xcaddy.CADDY}@v2.12.0-beta.1"
+    assert found["core"]["go"]["module"] == f"{xcaddy.CADDY}@v2.12.0-beta.1"
 
 
 def test_folders_are_local_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,8 +52,8 @@ def test_folders_are_local_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (tmp_path / name).mkdir()
         (tmp_path / name / "go.mod").write_text(f"module {module}\n")
     found = project(tmp_path, f"build v2.11.9 --with example.com/mine=./mine --replace {xcaddy.CADDY}=./caddy")
-    assert found["plugin"]["mine"]["go-link"] == {"module": "./mine"}
-    assert found["core"]["go-link"]["module"] == "./caddy"
+    assert found["plugin"]["mine"]["go"] == {"module": "./mine"}
+    assert found["core"]["go"]["module"] == "./caddy"
 
 
 def test_plugins_of_one_name_get_the_owner_too(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_plugins_of_one_name_get_the_owner_too(tmp_path: Path) -> None:
         ("v2.11.9 --with", "--with has no value"),
         ("v2.11.9 --with '../../x y'", "is no module path"),
         ("v2.11.9 --with a.b/c=d.e/f@v1.0.0", "a module in the place of another one has no equivalent"),
-        ("v2.11.9 --with a.b/c=./nothing", "has no go.mod"),
+        ("v2.11.9 --with a.b/c=./nothing", "there is no such folder"),
         ("v2.11.9 --replace a.b/c=./d", "--replace a.b/c=./d has no equivalent"),
         ("v2.11.9 --embed ./files", "--embed ./files has no equivalent"),
         ("v2.11.9 --race", "--race is no option of xcaddy build"),
@@ -96,7 +96,7 @@ def test_newest_version_and_module_of_a_package_are_looked_up(tmp_path: Path, mo
     (tmp_path / "proxy/example.com/caddy-thing/@v/list").write_text("v1.0.0\nv1.2.3\n")
     monkeypatch.setenv("GOPROXY", (tmp_path / "proxy").as_uri())
     found = project(tmp_path, "v2.11.9 --with example.com/caddy-thing --with example.com/caddy-thing/sub@v1.0")
-    assert {name: plugin["go-link"] for name, plugin in found["plugin"].items()} == {
+    assert {name: plugin["go"] for name, plugin in found["plugin"].items()} == {
         "thing": {"module": "example.com/caddy-thing@v1.2.3"},
         "example-com-thing": {
             "module": "example.com/caddy-thing@v1.0.0",

@@ -260,6 +260,14 @@ def test_problems_of_a_shared_table_are_told_where_they_stand(tmp_path: Path) ->
     ]
 
 
+def test_who_changes_the_driver_alone_is_told_of_the_table_that_both_read(tmp_path: Path) -> None:
+    text = f'{GO.replace("go-link", "go-plugin")}[core.go-link]\nmodule = "example.com/a@v1.0.0"\n'
+    text += '[plugin.x]\nsummary = "x"\ngo-link.packages = ["example.com/a/x"]\n'
+    for table in ("core", "plugin.x"):
+        told = f" {table}.go-link: is for driver go-link; the driver is go-plugin"
+        assert any(told in problem for problem in problems(tmp_path, text))
+
+
 def test_table_of_a_driver_of_another_kind_is_refused_beside_a_shared_one(tmp_path: Path) -> None:
     text = f'{GO}[core.go]\nmodule = "example.com/a@v1.0.0"\n[core.files]\nformat = "1"\n'
     assert any("core.files" in problem for problem in problems(tmp_path, text))
