@@ -187,9 +187,12 @@ class _Run:
         known = [each.abi for each in self.project.cores if each.abi]
         for name in self.settings.abis:
             if name not in known:
-                raise InputError(
-                    f"{name!r} is not one of `abis`", hint=f"write one of {', '.join(known)}" if known else ""
-                )
+                hint = f"write one of {', '.join(known)}" if known else "the project has none; leave out --abi"
+                raise InputError(f"{name!r} is not one of `abis`", hint=hint)
+        names = {plugin.name for each in self.project.cores for plugin in each.plugins}
+        for name in self.settings.plugins:
+            if name not in names:
+                raise InputError(f"the project has no plugin {name!r}", hint=f"it has {', '.join(sorted(names))}")
         return tuple(each for each in self.project.cores if not self.settings.abis or each.abi in self.settings.abis)
 
     def workdir(self, project: Project) -> Path:
@@ -439,9 +442,6 @@ class _Run:
         chosen = self.settings.plugins
         if not chosen:
             return found
-        for name in chosen:
-            if all(plugin.name != name for each in self.project.cores for plugin in each.plugins):
-                raise InputError(f"the project has no plugin {name!r}")
         wanted = {f"{project.core.name}-plugin-{name}" for name in chosen}
         return [package for package in found if package.name in wanted]
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from packaging_tool import registry
 from packaging_tool.cli.text import printable, size
+from packaging_tool.drivers.base import NO_ABI
 from packaging_tool.formats.base import Format
 from packaging_tool.package.model import Entry, Package
 
@@ -73,7 +74,7 @@ def _relations(package: Package, writer: Format) -> list[Node]:
 
 def _spelled(package: Package, writer: Format) -> Mapping[str, list[str]]:
     relations = package.relations[writer.name]
-    return {name: [writer.spell(item) for item in getattr(relations, name)] for name in RELATIONS}
+    return {name: [writer.spell(item).replace(NO_ABI, "?") for item in getattr(relations, name)] for name in RELATIONS}
 
 
 def _files(entries: Sequence[Entry], *, whole: bool) -> Node:

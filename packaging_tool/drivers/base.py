@@ -54,6 +54,10 @@ class Failure:
         return f"plugin {self.plugin} does not build{package}:{lines}{repair}"
 
 
+# The ABI of an outline where only the build can tell it.
+NO_ABI = "0" * 64
+
+
 @dataclass(frozen=True, slots=True)
 class Unchecked:
     """What of an author's plugin could not be compared. targets: for which it could not; empty for all alike."""

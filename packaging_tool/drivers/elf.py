@@ -23,7 +23,7 @@ from pathlib import Path
 
 from packaging_tool import targets
 from packaging_tool.drivers import _layout
-from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target, Unchecked
+from packaging_tool.drivers.base import NO_ABI, Failure, Lock, Outcome, Payload, Target, Unchecked
 from packaging_tool.elf import abi as interface
 from packaging_tool.elf import compiled, debug, fit, libraries, loader, lockfile, machines, problems, published, tree
 from packaging_tool.elf.abi import Abi
@@ -37,8 +37,6 @@ from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives, Entry
 from packaging_tool.project import contents
 from packaging_tool.project.model import FileSpec, Project
-
-_NO_ABI = "0" * 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +135,7 @@ class Driver:
         return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
-        """The payloads to come; the ABI is all zeros where nothing was built yet."""
+        """The payloads to come; the ABI is NO_ABI where nothing was built yet."""
         built = lockfile.read(lock.text).get("built", {}).get(architecture, {})
         core = Payload((_layout.program(project, None), *map(_planned, project.core_options.files)))
         plugins = {
@@ -151,7 +149,7 @@ class Driver:
             for name, options in project.plugin_options.items()
         }
         authors = dict.fromkeys((published.LOCK, *([published.TREE] if project.core_options.authors.files else [])))
-        return Outcome(built.get("abi", _NO_ABI), core, None, plugins, authors=authors)
+        return Outcome(built.get("abi", NO_ABI), core, None, plugins, authors=authors)
 
     def build(
         self, project: Project, lock: Lock, architecture: str, workdir: Path, listener: Listener

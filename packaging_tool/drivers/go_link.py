@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool.drivers import _layout
-from packaging_tool.drivers.base import Failure, Foreseen, Lock, Outcome, Payload, Target
+from packaging_tool.drivers.base import NO_ABI, Failure, Foreseen, Lock, Outcome, Payload, Target
 from packaging_tool.errors import BuildError, Problem
 from packaging_tool.golang import author, hostmain, lockfile, resolve, settings
 from packaging_tool.golang import build as building
@@ -96,7 +96,7 @@ class Driver:
         return settings.fingerprint(project, plugin)
 
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
-        """The payloads to come; the ABI is all zeros where nothing was built yet."""
+        """The payloads to come; the ABI is NO_ABI where nothing was built yet."""
         toolchain = Toolchain.find(project.core_options.go, workdir)
         request = settings.request(project, toolchain)
         job = _job(project, request, toolchain, lockfile.read(lock.text), architecture, workdir, Silent())
@@ -118,7 +118,7 @@ class Driver:
         program = _layout.program(project, None)
         described = describe(modules)
         return Outcome(
-            built.abi if built else "0" * 64,
+            built.abi if built else NO_ABI,
             Payload((program,), described),
             Payload(_outline_entries(f"{base}/kit", kit), described),
             plugins,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool.drivers import _layout
-from packaging_tool.drivers.base import Failure, Foreseen, Lock, Outcome, Payload, Target
+from packaging_tool.drivers.base import NO_ABI, Failure, Foreseen, Lock, Outcome, Payload, Target
 from packaging_tool.elf import libraries, machines
 from packaging_tool.errors import BuildError, Problem
 from packaging_tool.golang import author, lockfile, pieces, plugin, resolve, settings
@@ -103,7 +103,7 @@ class Driver:
         return settings.fingerprint(project, plugin)
 
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
-        """The payloads to come; the ABI is all zeros where nothing was built yet."""
+        """The payloads to come; the ABI is NO_ABI where nothing was built yet."""
         toolchain = Toolchain.find(project.core_options.go, workdir)
         request = settings.request(project, toolchain, cgo=True)
         job = _job(project, request, toolchain, lockfile.read(lock.text, self.name), architecture, workdir, Silent())
@@ -114,7 +114,7 @@ class Driver:
         _, codes = building.parts_of(job, packages)
         built = job.lock.built.get(architecture)
         return Outcome(
-            built.abi if built else "0" * 64,
+            built.abi if built else NO_ABI,
             Payload((_layout.program(project, None),), describe(building.modules_of(job, packages, core_paths))),
             None,
             {

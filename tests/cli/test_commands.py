@@ -52,6 +52,9 @@ def test_an_unknown_plugin_is_wrong_input(mkpkgs: Mkpkgs, project: Path) -> None
     done = mkpkgs("build", "nothing")
     assert done.returncode == 2
     assert "no plugin 'nothing'" in done.stderr
+    assert "hint: it has bye, hello, moon" in done.stderr
+    assert "build greet" not in done.stdout + done.stderr
+    assert "the project has none; leave out --abi" in mkpkgs("--abi", "3").stderr
     assert not (project / "dist").exists()
 
 

@@ -13,7 +13,7 @@ from packaging_tool.cli.options import common, given
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> int:
     """Show the packages to come as a tree: files with modes, owners and sizes, relations as each format spells them,
-    scripts and triggers. Nothing is built; a size that only the build knows is shown as `?`.
+    scripts and triggers. Nothing is built; a size or an ABI that only the build knows is shown as `?`.
     Documents that a format adds by itself (copyright, changelog, list of modules) are not among the files.
     With -v the scripts and large directories are shown in full.
 
