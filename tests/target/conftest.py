@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,17 @@ def machine_of(base: Path, key: Key, directory: Path, shell: list[str], target: 
         (root / "usr/bin/awk").unlink()
         (root / "usr/bin/awk").symlink_to(AWKS[-1])
     return Machine(root, key, shell, target)
+
+
+@contextmanager
+def with_proc(machine: Machine) -> Iterator[None]:
+    """/proc, which tells a machine what file system it lies on."""
+    proc = machine.root / "proc"
+    proc.mkdir(exist_ok=True)
+    # Of what is mounted, a process sees only what lies below its root.
+    subprocess.run(["mount", "--bind", machine.root, machine.root], check=True)
+    try:
+        subprocess.run(["mount", "-t", "proc", "proc", proc], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", "-R", "-l", machine.root], check=True)

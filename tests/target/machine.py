@@ -283,6 +283,17 @@ class Machine:
         signature = self.manifest(name).with_suffix(".manifest.sig")
         self.list_files(f"fake-plugin-{name}", [self.manifest(name), signature, *(base / path for path in payload)])
 
+    def install_kit(self, files: dict[str, str]) -> None:
+        """Put a kit onto the machine as its package would. files: text by path."""
+        head = f"mkpkgs-manifest 1\ncore fake\nabi {ABI}\nkit\npackage fake-plugin-kit 1.0-1\n"
+        for path, text in files.items():
+            place = self.root / "usr/lib/fake/kit" / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+        listed = (f"file {hashlib.sha256(files[path].encode()).hexdigest()}  {path}\n" for path in sorted(files))
+        self.write_manifest("kit", head + "".join(listed))
+        self.record("fake-plugin-kit", "1.0-1")
+
     def manifest(self, name: str) -> Path:
         return self.share / "kit.manifest" if name == "kit" else self.share / f"plugins/{name}.manifest"
 

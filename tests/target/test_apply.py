@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 
@@ -213,12 +212,7 @@ def test_a_driver_writes_what_its_server_reads_beside_the_plugins(arranged_machi
 
 def test_a_kit_is_verified_when_a_plugin_needs_it(machine: Machine) -> None:
     archive = machine.root / "usr/lib/fake/kit/pkg/fmt.a"
-    archive.parent.mkdir(parents=True)
-    archive.write_text("archive")
-    digest = hashlib.sha256(b"archive").hexdigest()
-    head = f"mkpkgs-manifest 1\ncore fake\nabi {ABI}\nkit\npackage fake-plugin-kit 1.0-1\n"
-    machine.write_manifest("kit", f"{head}file {digest}  pkg/fmt.a\n")
-    machine.record("fake-plugin-kit", "1.0-1")
+    machine.install_kit({"pkg/fmt.a": "archive"})
     machine.install("git")
     assert machine.tool("apply").returncode == 0
     archive.write_text("changed")

@@ -6,12 +6,15 @@ import base64
 import hashlib
 import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.target.machine import ABI, Key, Machine
+from packaging_tool.drivers.base import Target
+from tests.target.conftest import SHELLS, machine_of, with_proc
+from tests.target.machine import ABI, ASSEMBLE, Key, Machine
 
 Tamper = Callable[[Machine], object]
 
@@ -420,6 +423,50 @@ def test_an_optional_plugin_that_breaks_by_itself_leaves_all_as_it_was(serving: 
     assert "the old set goes on serving" in done.stdout
     assert serving.serves() == ["core", "plugin git"]
     assert "cannot start" in serving.tool("status").stdout
+
+
+# As if somebody wrote to the kit while it is used: what /tmp/evil has, and all is as before if it is empty.
+WRITES_TO_THE_KIT = """#!/bin/sh
+set -eu
+if [ -s /tmp/evil ]; then cp /tmp/evil /usr/lib/fake/kit/part; else touch /usr/lib/fake/kit/part; fi
+"""
+
+
+def test_no_optional_plugin_is_blamed_for_what_others_change_while_it_is_tried(
+    base: Path, key: Key, tmp_path: Path
+) -> None:
+    assemble = ASSEMBLE.replace("#!/bin/sh\nset -eu\n", WRITES_TO_THE_KIT)
+    machine = machine_of(base, key, tmp_path, SHELLS["dash and mawk"], Target(assemble=assemble))
+    machine.install_kit({"part": "good\n"})
+    machine.install("git")
+    evil = machine.root / "tmp/evil"
+    evil.touch()
+    assert machine.tool("apply").returncode == 0
+    machine.install("extra", optional=True, files=BREAKS)
+    machine.install("git", version="2.0-1", files={"code": "echo plugin git 2\n"})
+    evil.write_text("evil\n")
+    # A kit that was written just now is copied instead.
+    time.sleep(2.1)
+    with with_proc(machine):
+        done = machine.tool("apply")
+    assert [line.partition(": ")[2] for line in done.stdout.splitlines()] == [
+        "kit: /usr/lib/fake/kit/part is not what its manifest says: it was changed",
+        "  repair: apt-get install --reinstall fake-plugin-kit",
+        "the old set goes on serving: fake with git 1.0-1",
+    ]
+    assert machine.leftovers() == []
+    assert "extra" not in machine.failed_set.read_text()
+
+    # It is to blame for what it does itself, though the kit was touched meanwhile, too.
+    evil.write_text("")
+    machine.install_kit({"part": "good\n"})
+    time.sleep(2.1)
+    with with_proc(machine):
+        done = machine.tool("apply")
+    assert done.returncode == 0, done.stdout
+    assert re.search("plugin extra: .*cannot start", done.stdout)
+    assert machine.serves() == ["core", "plugin git 2"]
+    assert machine.leftovers() == []
 
 
 def test_what_needs_an_optional_plugin_that_breaks_stops_the_set(serving: Machine) -> None:

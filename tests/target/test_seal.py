@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import os
 import threading
@@ -13,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from packaging_tool.drivers.base import Target
-from tests.target.conftest import SHELLS, machine_of
-from tests.target.machine import ABI, Key, Machine
+from tests.target.conftest import SHELLS, machine_of, with_proc
+from tests.target.machine import Key, Machine
 
 GOOD = b"echo good part of the kit\n"
 EVIL = b"echo evil\n".ljust(len(GOOD) - 1, b"#") + b"\n"
@@ -29,21 +28,23 @@ chmod 0755 "$1"
 
 
 @pytest.fixture
-def with_kit(base: Path, key: Key, tmp_path: Path) -> Iterator[Machine]:
+def without_proc(base: Path, key: Key, tmp_path: Path) -> Machine:
     """The assemble step puts a file of the kit into the program; the machine serves with git, and has cors to add."""
     machine = machine_of(base, key, tmp_path, SHELLS["dash and mawk"], Target(assemble=ASSEMBLE))
-    part = machine.root / "usr/lib/fake/kit/part"
-    part.parent.mkdir()
-    part.write_bytes(GOOD)
-    head = f"mkpkgs-manifest 1\ncore fake\nabi {ABI}\nkit\npackage fake-plugin-kit 1.0-1\n"
-    machine.write_manifest("kit", f"{head}file {hashlib.sha256(GOOD).hexdigest()}  part\n")
-    machine.record("fake-plugin-kit", "1.0-1")
+    machine.install_kit({"part": GOOD.decode()})
     machine.install("git")
     assert machine.tool("apply").returncode == 0
     machine.install("cors")
     # Files that were written just now are copied.
     time.sleep(2.1)
-    yield machine
+    return machine
+
+
+@pytest.fixture
+def with_kit(without_proc: Machine) -> Iterator[Machine]:
+    """The same with /proc, as systems that run have it."""
+    with with_proc(without_proc):
+        yield without_proc
 
 
 def through_a_descriptor(part: Path) -> Callable[[bytes], None]:
@@ -125,3 +126,11 @@ def test_what_stays_written_is_refused(with_kit: Machine, way: Callable[[Path], 
     assert "kit: /usr/lib/fake/kit/part is not what its manifest says" in said
     assert with_kit.program.read_bytes() == before
     assert with_kit.leftovers() == []
+
+
+def test_where_nothing_tells_of_the_file_system_a_copy_is_used(without_proc: Machine) -> None:
+    """As in a chroot where an image is made: no seal can be looked at there."""
+    write = through_a_descriptor(without_proc.root / "usr/lib/fake/kit/part")
+    status, said = attack(without_proc, write, restore=False)
+    assert status == 0, said
+    assert b"evil" not in without_proc.program.read_bytes()

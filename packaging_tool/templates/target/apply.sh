@@ -91,6 +91,8 @@ verify_payloads() {
 }
 
 copy_kit() {
+    # The rehearsal may have left one.
+    rm -rf "${W:?}/kit"
     copy_payloads kit
     KIT_USED=$W/kit
 }

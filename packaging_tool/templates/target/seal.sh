@@ -1,9 +1,10 @@
 # The seal: the kit is used where it lies, and what was hashed is what was read if nothing of it has changed in between. A
 # copy of the kit of a large server would cost more than all other steps of a small change.
 
-# One line per file and directory of the kit: what no write leaves as it is, and the file system.
+# One line per file and directory of the kit: what no write leaves as it is, and the file system, which only /proc tells.
 look_at_kit() {
-    find "$KIT" -printf '%F\t%C@\t%T@\t%i\t%s\t%m\t%U\t%p\n' 2>/dev/null | sort
+    find "$KIT" -printf '%F\t%C@\t%T@\t%i\t%s\t%m\t%U\t%p\n' 2>/dev/null >"$W/unsorted" || return 1
+    sort "$W/unsorted"
 }
 
 # Whether the kit may be used where it lies. Out: $W/seal.
@@ -20,5 +21,5 @@ seal() {
 # Whether nothing of the kit has changed since.
 seal_holds() {
     look_at_kit >"$W/seal.now" || return 1
-    cmp -s "$W/seal" "$W/seal.now"
+    [ "$(digest "$W/seal.now")" = "$(digest "$W/seal")" ]
 }
