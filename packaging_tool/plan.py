@@ -238,7 +238,7 @@ class _Draft:
         """What authors elsewhere need, in a package for each format, since each has its own word for such packages."""
         name = self.spec.name
         root = f"/usr/share/{name}/dev"
-        place = f"{root}/{self.outcome.abi}"
+        place = f"{root}/{described.folder(self.outcome.abi, self.architecture)}"
         files = self.outcome.authors
         known = all(content is not None for content in files.values())
         text = described.describe(self.project, self.outcome, self.architecture, packages) if known else None

@@ -243,6 +243,70 @@ def stub_rpm(build: Path, name: str, capabilities: Iterable[str]) -> Path:
     return build / f"RPMS/noarch/{name}-1-1.noarch.rpm"
 
 
+# Of a root that becomes an rpm: what rpm or dpkg keep themselves, and what no test needs.
+LEFT_OUT = (
+    *("boot/*", "dev/*", "var/lib/rpm/*", "var/lib/dpkg/*", "var/lib/apt/*", "var/cache/*/*"),
+    *("usr/lib/git-core", "usr/lib/udev", "usr/share/perl"),
+)
+MACHINE = """\
+%define debug_package %{{nil}}
+%define __os_install_post %{{nil}}
+%define _binaries_in_noarch_packages_terminate_build 0
+%define _binary_payload w0.gzdio
+Name: machine
+Version: 1
+Release: 1
+Summary: All of a small system
+License: MIT
+BuildArch: noarch
+AutoReqProv: no
+{provides}
+%description
+%{{summary}}.
+%install
+mkdir -p %{{buildroot}}
+cd {root}
+cpio -pdl --quiet %{{buildroot}} <%{{_topdir}}/paths
+cd %{{buildroot}}
+rm usr/lib/os-release
+cp %{{_topdir}}/os-release usr/lib
+%files -f %{{_topdir}}/files
+"""
+
+
+def rpm_distribution() -> Path:
+    """A repository for dnf whose one package is all of a small system that says it is like EL 9."""
+    base = root("debian12-dnf")
+    path = base.with_name(f"machine-{base.name.rpartition('-')[2]}")
+    with locked(path.with_name("machine.lock")):
+        if path.exists():
+            return path
+        for old in path.parent.glob("machine-*"):
+            shutil.rmtree(old)
+        making = path.with_name("machine-making")
+        making.mkdir()
+        skipped = [word for pattern in LEFT_OUT for word in ("-path", f"./{pattern}", "-o")][:-1]
+        find = ["find", ".", "-mindepth", "1", "(", *skipped, ")", "-prune", "-o"]
+        paths = subprocess.run([*find, "-print"], cwd=base, check=True, capture_output=True).stdout
+        (making / "paths").write_bytes(paths)
+        form = ["-type", "d", "-printf", r'%%dir "/%P"\n', "-o", "-printf", r'"/%P"\n']
+        listed = subprocess.run([*find, "(", *form, ")"], cwd=base, check=True, capture_output=True).stdout
+        (making / "files").write_bytes(listed)
+        provides = "\n".join(
+            f"Provides: {word}" for word in ("dnf", "rpm", *DEFINITIONS["debian12-dnf-libraries"].capabilities)
+        )
+        (making / "os-release").write_text('ID=pebble\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\n')
+        (making / "machine.spec").write_text(MACHINE.format(provides=provides, root=base))
+        command = ["rpmbuild", "--quiet", "-bb", "--define", f"_topdir {making}", str(making / "machine.spec")]
+        subprocess.run(command, check=True, capture_output=True, timeout=300)
+        (making / "repository").mkdir()
+        (making / "RPMS/noarch/machine-1-1.noarch.rpm").rename(making / "repository/machine.rpm")
+        subprocess.run(["createrepo_c", "--quiet", making / "repository"], check=True, timeout=60)
+        (making / "repository").rename(path)
+        shutil.rmtree(making)
+    return path
+
+
 def _install_stub(path: Path, capabilities: tuple[str, ...]) -> None:
     build = path / "root/stub"
     inside = f"/{stub_rpm(build, 'base-stub', capabilities).relative_to(path)}"

@@ -5,9 +5,9 @@ Its maintainer publishes it below `dev/CORE/` of the repository, and in the pack
 
     index.toml, index.toml.sig, key.pub    in the repository only: the descriptions by their hashes, and the packages of
                                            the core, signed with the key of the manifests
-    ABI/core.toml                          the description: core, settings of its driver, the maintainer's own plugins,
+    ABI-ARCHITECTURE/core.toml             the description: core, settings of its driver, the maintainer's own plugins,
                                            and the files by their hashes
-    ABI/files/…                            what the driver needs to build plugins for it
+    ABI-ARCHITECTURE/files/…               what the driver needs to build plugins for it
     mkpkgs.toml                            an example of a project file
 """
 
@@ -35,6 +35,7 @@ FORMAT = 1
 LOCK = "lock.toml"
 INDEX, SIGNATURE, KEY, DESCRIPTION, EXAMPLE = "index.toml", "index.toml.sig", "key.pub", "core.toml", "mkpkgs.toml"
 _ABI = re.compile(r"[0-9a-f]{64}")
+_FOLDER = re.compile(r"[0-9a-f]{64}-[a-z0-9]+")
 # `!` and `@` are in names of the go command's own folders of modules.
 _PATH = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))[A-Za-z0-9._+!@~-]+(?:/[A-Za-z0-9._+!@~-]+)*")
 # Of a package in the repository; its version may have any of these.
@@ -92,6 +93,11 @@ class Core:
         """Of the core's package."""
         return str(Version(self.spec.version, self.spec.release, self.spec.epoch))
 
+    @property
+    def folder(self) -> str:
+        """Where it lies below `dev/CORE/`, and its name in the index: several architectures may have one ABI."""
+        return folder(self.abi, self.architecture)
+
     def __str__(self) -> str:
         return f"{self.spec.name} {self.version} ({self.architecture})"
 
@@ -108,6 +114,11 @@ class Listed:
     architecture: str
     version: str
     packages: Mapping[str, str] = field(default_factory=dict)
+
+
+def folder(abi: str, architecture: str) -> str:
+    """The folder of a description."""
+    return f"{abi}-{architecture}"
 
 
 def describe(project: Project, outcome: Outcome, architecture: str, packages: Iterable[Package]) -> bytes:
@@ -217,15 +228,15 @@ def _check(core: Core, name: str) -> None:
 
 
 def index(core: str, described: Mapping[str, tuple[bytes, Core]], published: Sequence[Published]) -> bytes:
-    """The index of descriptions, by ABI. core: its name. published: all packages of the repositories."""
+    """The index of descriptions, by folder. core: its name. published: all packages of the repositories."""
     rows = {
-        abi: {
+        name: {
             "sha256": _sha256(data),
             "architecture": found.architecture,
             "version": found.version,
             "packages": _packages(found, published),
         }
-        for abi, (data, found) in sorted(described.items())
+        for name, (data, found) in sorted(described.items())
     }
     return (_HEAD + toml.dumps({"mkpkgs-dev": FORMAT, "core": core, "abi": rows})).encode()
 
@@ -242,13 +253,14 @@ def _packages(core: Core, published: Sequence[Published]) -> dict[str, str]:
 
 
 def parse_index(data: bytes, name: str) -> tuple[str, dict[str, Listed]]:
-    """Name of the core, and what is listed by ABI. Raises InputError."""
+    """Name of the core, and what is listed by folder. Raises InputError."""
     raw = load(data, name)
     try:
-        found = {abi: Listed(**row) for abi, row in raw.get("abi", {}).items()}
-        for abi, row in found.items():
-            if not all(map(_ABI.fullmatch, (abi, row.sha256))) or not isinstance(row.architecture + row.version, str):
-                raise ValueError(abi)
+        found = {place: Listed(**row) for place, row in raw.get("abi", {}).items()}
+        for place, row in found.items():
+            fits = _FOLDER.fullmatch(place) and _ABI.fullmatch(row.sha256)
+            if not fits or not isinstance(row.architecture + row.version, str):
+                raise ValueError(place)
             for file, sha256 in row.packages.items():
                 if not _PACKAGE.fullmatch(file) or not _ABI.fullmatch(sha256):
                     raise ValueError(file[:80])

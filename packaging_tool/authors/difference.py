@@ -62,11 +62,11 @@ def read(text: str, core: str, cache: Path) -> dict[str, Side]:
         return {one.architecture: _side(one, path / "files")}
     offer = places.look(places.spec(core or _only(path), text), Path(), "")
     cores: dict[str, list[Core]] = {}
-    for abi in offer.listed:
-        one = places.fetch(offer, abi, cache)
+    for folder in offer.listed:
+        one = places.fetch(offer, folder, cache)
         cores.setdefault(one.architecture, []).append(one)
     chosen = {architecture: described.newest(several) for architecture, several in cores.items()}
-    return {name: _side(one, cache / one.abi / "files") for name, one in chosen.items()}
+    return {name: _side(one, cache / one.folder / "files") for name, one in chosen.items()}
 
 
 def _only(path: Path) -> str:
@@ -74,7 +74,7 @@ def _only(path: Path) -> str:
     names = sorted({found.parent.name for found in path.glob(f"dev/*/{described.INDEX}")})
     if len(names) != 1:
         what = f"has {', '.join(names)}" if names else "is neither a lock file nor a place with files for authors"
-        raise InputError(f"{path} {what}", hint="name a file, a directory dev/CORE/ABI, or the core by --core")
+        raise InputError(f"{path} {what}", hint="name a file, a directory below dev/CORE, or the core by --core")
     return names[0]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -13,8 +13,10 @@ from typing import cast
 from packaging_tool import plan, registry, targets
 from packaging_tool.authors import core as described
 from packaging_tool.authors import places, room
+from packaging_tool.authors.apt import Apt
 from packaging_tool.authors.core import Core
-from packaging_tool.authors.room import INBOX, Room, Said
+from packaging_tool.authors.dnf import Dnf
+from packaging_tool.authors.room import INBOX, Family, Room, UnfitError
 from packaging_tool.drivers.base import Driver, Failure, Outcome
 from packaging_tool.elf import machines
 from packaging_tool.errors import BuildError, MkpkgsError
@@ -25,11 +27,9 @@ from packaging_tool.project.model import PluginSpec, Project
 from packaging_tool.signing import signify
 from packaging_tool.target import runtime
 
-# The only format whose distributions mmdebstrap makes roots of.
-FORMAT = "deb"
+# By the format of packages.
+FAMILIES: Mapping[str, Family] = {"deb": Apt(), "rpm": Dnf()}
 KEY = "mkpkgs-check.pub"
-# Lines of a package manager's or a server's words that are told.
-TOLD = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,6 @@ class Loaded:
     targets: tuple[str, ...]
     failures: tuple[Failure, ...]
     untried: tuple[str, ...]
-
-
-class _UnfitError(Exception):
-    """A plugin does not work: what was said."""
 
 
 def runs_here(core: Core) -> bool:
@@ -59,24 +55,21 @@ def load(
     author is needed: the manifests are signed by one that is made for this and trusted in the roots alone. Raises
     InputError, SigningError.
     """
-    chosen = [name for name in project.core.targets if targets.TARGETS[name].suite]
-    untried = [f"in a clean {name}: only roots of Debian and Ubuntu can be made" for name in project.core.targets]
-    untried = [line for line, name in zip(untried, project.core.targets, strict=True) if name not in chosen]
     if not runs_here(core):
         return Loaded((), (), (f"{core} is for another machine",))
-    if not chosen:
-        return Loaded((), (), tuple(untried))
-    try:
-        trial = _Trial.prepare(project, core, outcome, driver, cache, key)
-    except BuildError as failed:
-        return Loaded((), (), (*untried, f"in a clean root: {_told(failed)}"))
     done: list[str] = []
     failures: dict[str, Failure] = {}
-    for target in chosen:
-        listener.step(f"try {core} with the plugins in a clean {target}")
+    untried: list[str] = []
+    trials: dict[str, _Trial] = {}
+    for target in project.core.targets:
+        form = targets.TARGETS[target].format
         try:
-            with room.clean(target, listener) as place:
-                found = trial.run(place, target)
+            room.require(target, FAMILIES[form])
+            if form not in trials:
+                trials[form] = _Trial.prepare(project, core, outcome, driver, form, cache / form, key)
+            listener.step(f"try {core} with the plugins in a clean {target}")
+            with room.clean(target, FAMILIES[form], listener) as place:
+                found = trials[form].run(place, target)
             done.append(target)
             failures |= {failure.plugin: failure for failure in found if failure.plugin not in failures}
         except (BuildError, OSError) as failed:
@@ -96,13 +89,14 @@ class _Trial:
 
     project: Project
     core: Core
+    family: Family
     own: dict[str, Path]
     published: dict[str, Path]
     key: Path
 
     @classmethod
     def prepare(
-        cls, project: Project, core: Core, outcome: Outcome, driver: Driver, cache: Path, maintainer: str
+        cls, project: Project, core: Core, outcome: Outcome, driver: Driver, form: str, cache: Path, maintainer: str
     ) -> _Trial:
         """Fetch the maintainer's packages and write the author's. Raises BuildError, InputError, SigningError."""
         name, spec = core.spec.name, described.author(project)
@@ -112,8 +106,8 @@ class _Trial:
         plugins = [plugin for plugin in project.plugins if plugin.name in outcome.plugins]
         wanted = {name, f"{name}-plugin-kit"} | {f"{name}-plugin-{need}" for need in _needs(core, plugins)}
         offer = places.look(spec, project.root, maintainer)
-        listed = places.packages(offer, core, wanted, FORMAT, cache / "published")
-        found = {path.name.partition("_")[0]: path for path in listed}
+        listed = places.packages(offer, core, wanted, form, cache / "published")
+        found = {places.package_of(path.name): path for path in listed}
         if name not in found:
             hint = "name the repository of its maintainer by `at` or --against"
             raise BuildError(f"{offer.place} lists no packages of {core}", hint=hint)
@@ -124,25 +118,25 @@ class _Trial:
         # What is left out of the server works too, and the reason would be lost.
         whole = replace(project, plugins=tuple(replace(plugin, optional=False) for plugin in project.plugins))
         made = plan.packages(whole, outcome, core.architecture, driver.target(project), trust, int(time.time()))
-        writer = cast(Format, registry.load("formats", FORMAT).Format())
+        writer = cast(Format, registry.load("formats", form).Format())
         own = {
             package.name.removeprefix(f"{name}-plugin-"): writer.write(package, folder, None).path
             for package in made
             if package.kind == "plugin"
         }
-        return cls(project, core, own, found, key)
+        return cls(project, core, FAMILIES[form], own, found, key)
 
     def run(self, place: Room, target: str) -> list[Failure]:
         """Each plugin alone, then all that can be together. Raises BuildError if the core itself does not work."""
         place.put([*self.own.values(), *self.published.values(), self.key])
         name = self.core.spec.name
         try:
-            _install(place, [self.published[name]])
+            self.family.install(place, [self.published[name]])
             keys = f"{runtime.lifecycle(self.project).config_directory}/keys.d"
-            _demand(place.run("sh", "-ec", 'mkdir -p "$1"; cp "$2" "$1"', "sh", keys, f"{INBOX}/{KEY}"))
+            place.run("sh", "-ec", 'mkdir -p "$1"; cp "$2" "$1"', "sh", keys, f"{INBOX}/{KEY}").demand()
             self._judge(place, ())
-        except _UnfitError as bad:
-            raise BuildError(f"the core itself does not work there: {_first(str(bad))}") from None
+        except UnfitError as bad:
+            raise BuildError(f"the core itself does not work there: {str(bad).splitlines()[0]}") from None
         failures = []
         good: list[PluginSpec] = []
         for plugin in (one for one in self.project.plugins if one.name in self.own):
@@ -164,16 +158,16 @@ class _Trial:
             wanted.add(f"{name}-plugin-kit")
         files = [*own, *(path for package, path in self.published.items() if package in wanted)]
         try:
-            _install(place, files)
+            self.family.install(place, files)
             self._judge(place, [one.name for one in whole])
-        except _UnfitError as bad:
+        except UnfitError as bad:
             together = " with the other plugins" if len(plugins) > 1 else ""
             message = f"in a clean {target}{together}: {bad}"
             return Failure(plugins[0].name, "", message)
         finally:
             # What stays would be tried with the next one; the kit is large, and part of nothing.
-            packages = [found for path in files if (found := path.name.partition("_")[0]) != f"{name}-plugin-kit"]
-            place.run("dpkg", "--force-depends", "--force-remove-reinstreq", "--purge", *packages)
+            names = [places.package_of(path.name) for path in files]
+            self.family.remove(place, [package for package in names if package != f"{name}-plugin-kit"])
         return None
 
     def _with_own_needs(self, plugins: Sequence[PluginSpec]) -> list[PluginSpec]:
@@ -188,15 +182,15 @@ class _Trial:
         return list(found.values())
 
     def _judge(self, place: Room, names: Iterable[str]) -> None:
-        """Ask the core's tool. Raises _UnfitError."""
+        """Ask the core's tool. Raises UnfitError."""
         name = self.core.spec.name
         tool = f"{name}-plugins"
         for question in ("verify", "apply", "status"):
-            _demand(place.run(tool, question), tool)
+            place.run(tool, question).demand(tool=tool)
         serving = place.run("cat", f"/usr/lib/{name}/bin/working-set").text
         for plugin in names:
             if not re.search(rf"(?m)^plugin {re.escape(plugin)} ", serving):
-                raise _UnfitError(f"{name} serves without {plugin}: {_first(place.run(tool, 'why', plugin).text)}")
+                raise UnfitError(f"{name} serves without {plugin}: {place.run(tool, 'why', plugin).first}")
 
 
 def _needs(core: Core, plugins: Iterable[PluginSpec]) -> Iterator[str]:
@@ -209,38 +203,3 @@ def _needs(core: Core, plugins: Iterable[PluginSpec]) -> Iterator[str]:
             seen.add(name)
             waiting += core.plugins[name].needs
             yield name
-
-
-def _install(place: Room, files: Collection[Path]) -> None:
-    """Install packages with what they depend on of the distribution. Raises BuildError for the network, _UnfitError."""
-    command = ["apt-get", "-q", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io"]
-    names = [f"{INBOX}/{file.name}" for file in files]
-    planned = place.run(*command, "--simulate", "install", *names)
-    _demand(planned)
-    # What runs code has no network, so all comes before.
-    fetch = [*command, "--download-only", "install", *names]
-    if place.run(*fetch, online=True).status != 0:
-        # The lists are as old as the root.
-        place.run("apt-get", "-q", "update", online=True)
-        fetched = place.run(*fetch, online=True)
-        if fetched.status != 0:
-            raise BuildError(f"packages of the distribution cannot be fetched: {_first(fetched.text)}")
-    _demand(place.run(*command, "-o", "Dpkg::Use-Pty=0", "install", *names))
-
-
-def _demand(said: Said, tool: str = "") -> None:
-    """Raise _UnfitError with what was said unless it ended well."""
-    if said.status == 0:
-        return
-    lines = [line.removeprefix(f"{tool}: ").strip() for line in said.text.splitlines() if line.strip()]
-    # apt's progress comes before its reasons, which are relations that cannot be met, and what dpkg says.
-    reasons = [line for line in lines if re.match(r"\S+ : |(Pre)?Depends: |Conflicts: |dpkg: error|trying to ", line)]
-    reasons = reasons or [line for line in lines if line.startswith("E: ")]
-    # What administrators are to do, and what they have, is not for authors.
-    others = ("repair: ", "the old set goes on serving", "there is no working program yet")
-    told = [line for line in (lines if tool else reasons or lines) if not line.startswith(others)]
-    raise _UnfitError("\n".join(told[-TOLD:]) or f"it ended with status {said.status} and said nothing")
-
-
-def _first(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "it said nothing")

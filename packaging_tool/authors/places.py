@@ -149,7 +149,7 @@ def _unsigned(place: _Directory) -> dict[str, Listed]:
     for path in sorted(place.root.glob(f"*/{described.DESCRIPTION}")):
         data = path.read_bytes()
         core = described.parse(data, str(path))
-        found[core.abi] = Listed(
+        found[core.folder] = Listed(
             sha256=hashlib.sha256(data).hexdigest(), architecture=core.architecture, version=core.version
         )
     return found
@@ -175,19 +175,19 @@ def _verify(place: Place, data: bytes, known: str, *, pinned: bool) -> str:
     return line
 
 
-def fetch(offer: Offer, abi: str, cache: Path) -> Core:
-    """One described core with its files, which then lie in cache/ABI/files.
+def fetch(offer: Offer, name: str, cache: Path) -> Core:
+    """One described core with its files, which then lie in cache/NAME/files. name: of its folder.
 
     What is there already and fits is not read again. Raises InputError, BuildError.
     """
-    folder, listed = cache / abi, offer.listed[abi]
-    data = _get(offer.place, f"{abi}/{described.DESCRIPTION}", listed.sha256, folder / described.DESCRIPTION)
-    core = described.parse(data, f"{offer.place}/{abi}/{described.DESCRIPTION}")
-    if (core.abi, core.architecture, core.version) != (abi, listed.architecture, listed.version):
-        raise InputError(f"{offer.place}: the description of {abi[:12]} is of another core than its index says")
-    for name, sha256 in core.files.items():
-        _get(offer.place, f"{abi}/files/{name}", sha256, folder / "files" / name)
-    keep = {folder / "files" / name for name in core.files}
+    folder, listed = cache / name, offer.listed[name]
+    data = _get(offer.place, f"{name}/{described.DESCRIPTION}", listed.sha256, folder / described.DESCRIPTION)
+    core = described.parse(data, f"{offer.place}/{name}/{described.DESCRIPTION}")
+    if (core.folder, core.architecture, core.version) != (name, listed.architecture, listed.version):
+        raise InputError(f"{offer.place}: the description of {name[:12]} is of another core than its index says")
+    for file, sha256 in core.files.items():
+        _get(offer.place, f"{name}/files/{file}", sha256, folder / "files" / file)
+    keep = {folder / "files" / file for file in core.files}
     for path in (folder / "files").rglob("*"):
         if path.is_file() and path not in keep:
             path.unlink()
@@ -213,17 +213,22 @@ def _get(place: Place, name: str, sha256: str, target: Path, changed: MkpkgsErro
     return data
 
 
+def package_of(file: str) -> str:
+    """The name of the package in a file of that name: NAME_VERSION_ARCHITECTURE.deb, NAME-VERSION-RELEASE.ARCH.rpm."""
+    return file.rsplit("-", 2)[0] if file.endswith(".rpm") else file.partition("_")[0]
+
+
 def packages(offer: Offer, core: Core, names: Collection[str], suffix: str, folder: Path) -> tuple[Path, ...]:
     """Files of the maintainer's packages, which then lie in folder. names: of packages, in the index or not at all.
 
     suffix: of the format. Raises BuildError, SigningError for a file that the index does not mean.
     """
-    place, listed = offer.place.repository(), offer.listed.get(core.abi)
+    place, listed = offer.place.repository(), offer.listed.get(core.folder)
     found = []
     folder.mkdir(parents=True, exist_ok=True)
     for file, sha256 in listed.packages.items() if listed is not None else ():
         base = file.rpartition("/")[2]
-        if base.partition("_")[0] in names and base.endswith(f".{suffix}"):
+        if package_of(base) in names and base.endswith(f".{suffix}"):
             changed = SigningError(
                 f"{place}/{file} is not the package of the signed index",
                 hint=f"tell the maintainer of {core.spec.name}",

@@ -48,7 +48,12 @@ def write_index(core: str, staging: Path, published: Sequence[Published], sign: 
     place = staging / "dev" / core
     if not place.is_dir():
         return
-    served = {name[-65:].strip("()-") for item in published if item.name == core for name in item.provides}
+    served = {
+        described.folder(name[-65:].strip("()-"), item.architecture)
+        for item in published
+        if item.name == core
+        for name in item.provides
+    }
     found: dict[str, tuple[bytes, Core]] = {}
     for path in sorted(place.glob(f"*/{described.DESCRIPTION}")):
         if path.parent.name in served:

@@ -75,7 +75,7 @@ def check(
         outcome = _built(quiet, core, others, lock, *tools)
         verdict = _verdict(core, outcome)
         if load and outcome.plugins:
-            packages = cache / core.abi / "packages"
+            packages = cache / core.folder / "packages"
             verdict = tried(verdict, loading.load(made, core, outcome, driver, packages, listener, key=key))
             if not verdict.loaded and _starts(made, core, driver):
                 outcome = _built(made, core, others, lock, *tools)

@@ -25,9 +25,9 @@ from packaging_tool.repos.base import Published
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """The part of mkpkgs.lock: key of the maintainer, the cores to build for by ABI, `Foreseen.sums` and by ABI `pins`.
+    """The part of mkpkgs.lock: key of the maintainer, the cores to build for, `Foreseen.sums`, and by core the `pins`.
 
-    A pin has its hashes in sums; one without is none.
+    Cores go by the names of their folders. A pin has its hashes in sums; one without is none.
     """
 
     key: str
@@ -38,13 +38,13 @@ class Locked:
     def render(self) -> Lock:
         """As TOML."""
         rows = {
-            abi: {"sha256": row.sha256, "architecture": row.architecture, "version": row.version}
-            for abi, row in sorted(self.listed.items())
+            folder: {"sha256": row.sha256, "architecture": row.architecture, "version": row.version}
+            for folder, row in sorted(self.listed.items())
         }
         tables: dict[str, Any] = {"sums": dict(sorted(self.sums.items()))} if self.sums else {}
         pins = {
-            abi: {name: {"inputs": one.inputs, "files": sorted(one.files)} for name, one in sorted(plugins.items())}
-            for abi, plugins in sorted(self.pins.items())
+            folder: {name: {"inputs": one.inputs, "files": sorted(one.files)} for name, one in sorted(plugins.items())}
+            for folder, plugins in sorted(self.pins.items())
             if plugins
         }
         tables |= {"pins": pins} if pins else {}
@@ -55,9 +55,9 @@ class Locked:
         """What a lock says; nothing if there is none, or it is damaged."""
         try:
             raw = toml.loads(lock.text)["plugin-of"] if lock is not None else {}
-            listed = {abi: Listed(**row) for abi, row in raw.get("abi", {}).items()}
+            listed = {folder: Listed(**row) for folder, row in raw.get("abi", {}).items()}
             sums = {name: str(found) for name, found in raw.get("sums", {}).items()}
-            pins = {abi: dict(_pins(plugins, sums)) for abi, plugins in raw.get("pins", {}).items()}
+            pins = {folder: dict(_pins(plugins, sums)) for folder, plugins in raw.get("pins", {}).items()}
             return cls(str(raw.get("key", "")), listed, sums, pins)
         except (ValueError, KeyError, TypeError, AttributeError):
             return cls("", {})
@@ -66,11 +66,11 @@ class Locked:
         """What was chosen for a core, or for the newest other one: what is known to work there should do."""
         from packaging_tool.package import versions
 
-        others = sorted(self.pins, key=lambda abi: (abi in self.listed, versions.key(self._version(abi))))
-        return next((self.pins[abi] for abi in (core.abi, *reversed(others)) if self.pins.get(abi)), {})
+        others = sorted(self.pins, key=lambda folder: (folder in self.listed, versions.key(self._version(folder))))
+        return next((self.pins[folder] for folder in (core.folder, *reversed(others)) if self.pins.get(folder)), {})
 
-    def _version(self, abi: str) -> str:
-        return self.listed[abi].version if abi in self.listed else "0"
+    def _version(self, folder: str) -> str:
+        return self.listed[folder].version if folder in self.listed else "0"
 
 
 def _pins(plugins: Mapping[str, Any], sums: Mapping[str, str]) -> Iterator[tuple[str, Pins]]:
@@ -110,8 +110,8 @@ def _fits(version: str, wanted: str) -> bool:
 
 def _chosen(spec: PluginOfSpec, listed: Mapping[str, Listed]) -> dict[str, Listed]:
     return {
-        abi: row
-        for abi, row in listed.items()
+        folder: row
+        for folder, row in listed.items()
         if (not spec.architectures or row.architecture in spec.architectures)
         and (not spec.versions or any(_fits(row.version, wanted) for wanted in spec.versions))
     }
@@ -130,7 +130,7 @@ def cores(project: Project, lock: Lock, cache: Path) -> tuple[Core, ...]:
     locked, spec = Locked.parse(lock), described.author(project)
     # Whatever was signed then is known by its hash.
     offer = places.Offer(places.find(spec, project.root), locked.key, dict(locked.listed))
-    found = [places.fetch(offer, abi, cache) for abi in locked.listed]
+    found = [places.fetch(offer, folder, cache) for folder in locked.listed]
     for core in found:
         if core.spec.driver != spec.driver:
             raise InputError(
@@ -153,7 +153,7 @@ def foresee(
     *,
     anew: bool = False,
 ) -> tuple[Lock, Mapping[str, Foreseen]]:
-    """What shows before anything is compiled, by ABI, and the lock with sums and choices of what comes from elsewhere.
+    """What shows before anything is compiled, by core, and the lock with sums and choices of what comes from elsewhere.
 
     anew: choose again what the lock has chosen.
     Raises BuildError, InputError for a sum that is not the lock's.
@@ -163,7 +163,7 @@ def foresee(
     for core in cores if hasattr(driver, "foresee") else ():
         made, folder = described.settled(project, core), _folder(workdir, core)
         made = replace(made, pins={} if anew else locked.pinned(core))
-        place = cache / core.abi / "files"
+        place = cache / core.folder / "files"
         seen = cast(Foreseeing, driver).foresee(made, place, core.architecture, folder, listener)
         for name, now in seen.sums.items():
             if now != locked.sums.get(name, now):
@@ -172,15 +172,15 @@ def foresee(
                     hint="what was published under that version was changed: ask its author; if it is right as it is"
                     " now, delete its line in mkpkgs.lock",
                 )
-        locked = replace(locked, sums={**locked.sums, **seen.sums}, pins={**locked.pins, core.abi: seen.pins})
-        found[core.abi] = seen
-    locked = replace(locked, pins={abi: plugins for abi, plugins in locked.pins.items() if abi in locked.listed})
+        locked = replace(locked, sums={**locked.sums, **seen.sums}, pins={**locked.pins, core.folder: seen.pins})
+        found[core.folder] = seen
+    locked = replace(locked, pins={folder: pins for folder, pins in locked.pins.items() if folder in locked.listed})
     return locked.render() if found else lock, found
 
 
 def _folder(workdir: Path, core: Core) -> Path:
-    """Each ABI has a folder of its own; what they share is in the caches of the driver's tools."""
-    folder = workdir / core.abi[:16]
+    """Each core has a folder of its own; what they share is in the caches of the driver's tools."""
+    folder = workdir / described.folder(core.abi[:16], core.architecture)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -215,8 +215,8 @@ def build(
     cache: Path,
     listener: Listener,
 ) -> Outcome:
-    """The same for a project that is settled. foreseen: by ABI. Raises BuildError."""
-    seen = foreseen.get(core.abi, Foreseen())
+    """The same for a project that is settled. foreseen: by core. Raises BuildError."""
+    seen = foreseen.get(core.folder, Foreseen())
     failures = neighbours.apart(project, core, others, seen.modules)
     failures += tuple(_dependents(project, {failure.plugin for failure in failures}))
     wrong = {failure.plugin for failure in failures}
@@ -224,7 +224,7 @@ def build(
     left = replace(project, plugins=plugins, pins=seen.pins)
     outcome = Outcome(core.abi, Payload(()), None, {})
     if left.plugins:
-        builder, place = cast(Authoring, driver), cache / core.abi / "files"
+        builder, place = cast(Authoring, driver), cache / core.folder / "files"
         outcome = builder.against(left, place, core.architecture, _folder(workdir, core), listener)
     outcome = neighbours.sift(outcome, left, core, others)
     return replace(outcome, failures=(*failures, *outcome.failures))

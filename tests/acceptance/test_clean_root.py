@@ -1,4 +1,4 @@
-"""`mkpkgs check --load`: an author's plugins are tried in a fresh Debian, which leaves nothing behind."""
+"""`mkpkgs check --load`: an author's plugins are tried in fresh roots, which leave nothing behind."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from packaging_tool.authors import room
+from packaging_tool.authors.apt import Apt
 from packaging_tool.listener import Silent
-from tests.authors.world import dusk
+from tests.acceptance.test_every_driver import Sample
+from tests.authors.world import author, dusk
 from tests.workspace import Workspace
 
 pytestmark = pytest.mark.acceptance
 
 
 def test_a_plugin_that_ends_the_server_is_named_with_the_servers_words(
-    greet: Workspace, rooms: Path, tmp_path: Path
+    greet: Workspace, el9: Path, tmp_path: Path
 ) -> None:
     project = dusk(tmp_path, greet.dist)
     table = '\n[plugin.bad]\nsummary = "Says it otherwise"\nversion = "1.0"\nfiles.source = "bad"\n'
@@ -34,16 +38,134 @@ def test_a_plugin_that_ends_the_server_is_named_with_the_servers_words(
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
         "greet 1.0-1 (all)",
-        "  dusk: fits, and greet works with it in a clean debian12",
+        "  dusk: fits, and greet works with it in a clean debian12 and el9",
         f"  bad: in a clean debian12: {tried}",
-        "  not shown: in a clean el9: only roots of Debian and Ubuntu can be made",
     ]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Two plugins of an author for the sample server of a driver: `good`, and `bad`, which only a server that loads it
+    finds out.
+
+    target: where they are tried. table: of the settings of a plugin. files: text by path, of both. broken: of bad, and
+    put over them. said: of bad.
+    """
+
+    target: str
+    table: str
+    files: Mapping[str, str]
+    broken: Mapping[str, str]
+    said: str
+
+    def project(self, directory: Path, core: Workspace, name: str, driver: str) -> Workspace:
+        """As an author writes it; {name} is the plugin's."""
+        root = Workspace.at(directory).root
+        tables = f'targets = ["{self.target}"]\n'
+        for plugin, files in (("good", self.files), ("bad", {**self.files, **self.broken})):
+            for path, text in files.items():
+                file = root / plugin / path.format(name=plugin)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text.replace("{name}", plugin))
+                file.chmod(0o755)
+            table = self.table.replace("{name}", plugin)
+            tables += f'\n[plugin.{plugin}]\nsummary = "Made elsewhere"\nversion = "1.0"\n{table}\n'
+        return author(directory, name, core.dist, driver, tables)
+
+
+PEAL = """\
+#include "peal.h"
+const int peal_abi = PEAL_ABI;
+const char *peal_says(void) { return "{name}"; }
+"""
+GO = """\
+package plugin
+
+import "example.com/tower/registry"
+
+func init() { registry.Add("{name}") }
+"""
+PYPROJECT = """\
+[build-system]
+requires = ["setuptools>=70.1"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "shelf-{name}"
+version = "1.0"
+dependencies = ["shelf"]
+
+[project.entry-points."shelf.plugins"]
+{name} = "shelf_{name}"
+
+[tool.setuptools]
+py-modules = ["shelf_{name}"]
+"""
+CC = '["gcc", "-fPIC", "-shared", "-Wl,--no-as-needed", "-I{core}", "-o"'
+TRIALS = {
+    "elf": Trial(
+        "debian12",
+        f'elf = {{ source = "{{name}}", build = [{CC}, "{{name}}.so", "{{name}}.c"], {CC}, "bells.so", "bells.c"]], '
+        'objects = ["{name}.so", "bells.so"], load = ["{name}.so"] }',
+        {"{name}.c": PEAL, "bells.c": 'const char *bells(void) { return "bells"; }\n'},
+        # What it lacks lies beside it, and nothing opens that.
+        {
+            "{name}.c": PEAL.replace('return "{name}"', "return bells()").replace(
+                "\n", "\nconst char *bells(void);\n", 1
+            )
+        },
+        "undefined symbol: bells",
+    ),
+    "exec": Trial(
+        "el9",
+        'exec = { files = "{name}" }',
+        {"desk-{name}": "#!/bin/sh\nread -r _\necho ready 2\nwhile read -r line; do echo {name}; done\n"},
+        {"desk-{name}": "#!/bin/sh\nread -r _\necho hello\n"},
+        "plugin bad: it says 'hello', not: ready 2 or 1",
+    ),
+    "python": Trial(
+        "el9",
+        'python.requires = ["./{name}"]',
+        {
+            "pyproject.toml": PYPROJECT,
+            "shelf_{name}.py": 'API = "1"\n\n\ndef title() -> str:\n    return "{name}"\n',
+        },
+        {"shelf_{name}.py": "import nowhere\n"},
+        "ModuleNotFoundError: No module named 'nowhere'",
+    ),
+    "go-plugin": Trial(
+        "debian12",
+        'go-plugin.module = "./{name}"',
+        {
+            "go.mod": "module example.org/{name}\n\ngo 1.21\n\nrequire example.com/tower v1.0.0\n",
+            "plugin.go": GO,
+        },
+        {"plugin.go": GO.replace(" }", '; panic("no bell") }')},
+        "panic: no bell",
+    ),
+}
+
+
+@pytest.mark.parametrize("driver", TRIALS)
+def test_a_plugin_that_breaks_when_it_is_loaded_is_named_for_every_driver(
+    driver: str, shared: Path, el9: Path, tmp_path: Path
+) -> None:
+    sample, trial = Sample.build(driver, shared), TRIALS[driver]
+    project = trial.project(tmp_path, sample.state("first"), sample.core, driver)
+    done = project.mkpkgs("check", "-q", check=False)
+    assert done.stdout.splitlines()[1:] == ["  good: fits", "  bad: fits"]
+    done = project.mkpkgs("check", "-q", "--load", check=False)
+    assert done.returncode == 1
+    _, good, bad, *_ = done.stdout.splitlines()
+    assert good == f"  good: fits, and {sample.core} works with it in a clean {trial.target}"
+    assert bad.startswith(f"  bad: in a clean {trial.target}: {sample.core} with bad ended with status "), done.stdout
+    assert trial.said in bad
 
 
 def test_programs_in_a_root_see_and_reach_nothing_of_this_machine(rooms: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("mine\n")
-    with room.clean("debian12", Silent()) as place:
+    with room.clean("debian12", Apt(), Silent()) as place:
         place.put([secret])
         assert place.run("cat", f"{room.INBOX}/secret") == room.Said(0, "mine\n")
         # The others are ways out of a chroot.

@@ -168,7 +168,8 @@ def test_a_plugin_that_fits_is_opened_by_the_server(
     tidy = newest(project.dist, "chime-plugin-tidy", "deb")
     depends = subprocess.run(["dpkg-deb", "-f", tidy, "Depends"], capture_output=True, text=True, check=True).stdout
     assert "chime-plugin-bell (= 1.0-1)" in depends
-    assert f"chime-abi-{next(path.name for path in (chime.dist / 'dev/chime').iterdir() if path.is_dir())}" in depends
+    folder = next(path.name for path in (chime.dist / "dev/chime").iterdir() if path.is_dir())
+    assert f"chime-abi-{folder.partition('-')[0]}" in depends
 
 
 @pytest.mark.parametrize(
@@ -312,3 +313,36 @@ def test_abi_diff_tells_of_symbols_that_an_abi_does_not_count(chime: Workspace, 
         "  the same ABI: no plugin needs a new build",
         "  what the ABI does not say: symbol tone went away",
     ]
+
+
+@pytest.mark.skipif(shutil.which("aarch64-linux-gnu-gcc") is None, reason="it needs a compiler for arm64")
+def test_one_plugin_is_packaged_for_each_machine_of_the_core(tmp_path: Path) -> None:
+    """Compiled by the author's commands, and made before."""
+    core = Workspace.create(SAMPLE, tmp_path / "chime")
+    edit(core, "mkpkgs.toml", 'driver = "elf"', 'driver = "elf"\narchitectures = ["amd64", "arm64"]')
+    edit(core, "mkpkgs.toml", '"-j{jobs}"', '"CC={triplet}-gcc"')
+    (core.root / "mkpkgs.toml").write_text((core.root / "mkpkgs.toml").read_text().partition("[plugin.gong]")[0])
+    edit(core, "mkpkgs.toml", "loader = {", 'authors = { files = ["*.h"] }\nloader = {')
+    core.mkpkgs()
+    root = Workspace.at(tmp_path / "acme").root
+    table = write(root, "fine", "", 'chime_say("fine");', "").replace('"gcc"', '"{triplet}-gcc"')
+    machines = {"amd64": ("x86_64", "X86-64"), "arm64": ("aarch64", "AArch64")}
+    for architecture, (machine, _) in machines.items():
+        compiler, made = f"{machine}-linux-gnu-gcc", root / f"made-{architecture}.so"
+        run(compiler, "-fPIC", "-shared", f"-I{core.root / 'server'}", "-o", made, root / "fine/fine.c")
+    table += '\n[plugin.made]\nsummary = "Made before"\nversion = "2.0"\nelf.objects = ["made-{architecture}.so"]\n'
+    project = author(tmp_path / "acme", "chime", core.dist, "elf", table)
+    project.mkpkgs()
+    for architecture, (machine, word) in machines.items():
+        for name, file in (("fine", "fine.so"), ("made", f"made-{architecture}.so")):
+            (deb,) = project.dist.rglob(f"chime-plugin-{name}_*_{architecture}.deb")
+            (rpm,) = project.dist.rglob(f"chime-plugin-{name}-2*.{machine}.rpm")
+            assert run("dpkg-deb", "-f", deb, "Architecture") == f"{architecture}\n"
+            assert run("rpm", "-qp", "--nosignature", "--qf", "%{ARCH}", rpm) == machine
+            subprocess.run(["dpkg-deb", "-x", deb, tmp_path / architecture], check=True)
+            header = run("readelf", "-h", tmp_path / architecture / f"usr/lib/chime/plugins/{name}/{file}")
+            assert re.search(rf"Machine: .*{word}", header)
+
+
+def run(*words: str | Path) -> str:
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from packaging_tool.authors import room
+from packaging_tool.authors import dnf, room
+from packaging_tool.authors.load import FAMILIES
 from packaging_tool.elf import machines
 from packaging_tool.errors import BuildError
 from packaging_tool.listener import Silent
 from packaging_tool.package.templates import render
+from packaging_tool.targets import TARGETS
 from tests.authors.world import dusk, programs
 from tests.workspace import Workspace, newest, tiny
 
@@ -34,7 +36,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def refusal(target: str) -> BuildError:
-    with pytest.raises(BuildError) as refused, room.clean(target, Silent()):
+    with pytest.raises(BuildError) as refused, room.clean(target, FAMILIES[TARGETS[target].format], Silent()):
         pass
     return refused.value
 
@@ -46,22 +48,67 @@ def fake(directory: Path, name: str, script: str) -> None:
     (directory / name).chmod(0o755)
 
 
-def test_a_root_of_an_rpm_distribution_cannot_be_made(cache: Path) -> None:
-    assert refusal("el9").hint == "only those of Debian and Ubuntu can"
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of settings where the user named no repositories, on a machine of another family."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (tmp_path / "config/mkpkgs").mkdir(parents=True)
+    (tmp_path / "os-release").write_text("ID=debian\nVERSION_ID=12\n")
+    monkeypatch.setattr(dnf, "OS_RELEASE", tmp_path / "os-release")
+    return tmp_path / "config/mkpkgs"
+
+
+def test_where_no_repositories_are_known_it_says_where_to_name_them(cache: Path, config: Path) -> None:
+    found = refusal("el9")
+    assert found.message == "no repositories of el9 are known here"
+    assert found.hint == f"write them into {config}/el9.repo, as dnf reads them"
+    assert not cache.exists()
 
 
 @pytest.mark.parametrize(
-    ("program", "package"), [("mmdebstrap", "mmdebstrap"), ("unshare", "util-linux"), ("nsenter", "util-linux")]
+    ("said", "target", "release"),
+    [
+        ('ID="almalinux"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\n', "el9", "9"),
+        ('ID="centos"\nID_LIKE="rhel fedora"\nVERSION_ID="10"\n', "el10", "10"),
+        ("ID=fedora\nVERSION_ID=42\n", "fedora", "42"),
+    ],
+)
+def test_a_machine_that_is_the_target_itself_lends_its_repositories(
+    cache: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, target: str, release: str
+) -> None:
+    (tmp_path / "yum.repos.d").mkdir()
+    (tmp_path / "yum.repos.d/base.repo").write_text("[base]\n")
+    (tmp_path / "os-release").write_text(said)
+    monkeypatch.setattr(dnf, "REPOSITORIES", (str(tmp_path / "yum.repos.d"),))
+    monkeypatch.setenv("PATH", programs(tmp_path / "bin", without="dnf"))
+    fake(tmp_path / "bin", "dnf", 'printf "%s " "$@" >"$XDG_CONFIG_HOME/said"; echo "Error: no mirror" >&2; exit 1')
+    assert refusal(target).message == "dnf failed: Error: no mirror"
+    words = (config.parent / "said").read_text()
+    assert f"--releasever {release} " in words
+    assert "--setopt=gpgcheck=True" in words
+    for other in {"el8", "el9", "el10", "fedora"} - {target}:
+        assert refusal(other).message == f"no repositories of {other} are known here"
+
+
+@pytest.mark.parametrize(
+    ("target", "program", "package"),
+    [
+        ("debian12", "mmdebstrap", "mmdebstrap"),
+        ("debian12", "unshare", "util-linux"),
+        ("debian12", "nsenter", "util-linux"),
+        ("el9", "dnf", "dnf"),
+        ("el9", "rpmdb", "rpm"),
+    ],
 )
 def test_a_missing_program_is_named_with_its_package(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, package: str
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, program: str, package: str
 ) -> None:
     path = programs(tmp_path / "bin", without=program)
-    for name in ("mmdebstrap", "unshare", "nsenter"):
+    for name in ("mmdebstrap", "dnf", "rpmdb", "unshare", "nsenter"):
         if name != program:
             fake(tmp_path / "bin", name, "exit 1")
     monkeypatch.setenv("PATH", path)
-    found = refusal("debian12")
+    found = refusal(target)
     assert (found.message, found.hint) == (f"{program} is not here", f"install {package}")
     assert not cache.exists()
 
@@ -126,13 +173,14 @@ def test_what_could_not_be_tried_at_all_is_no_success(
     greet: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", programs(tmp_path / "bin", without="mmdebstrap"))
+    (tmp_path / "bin/dnf").unlink(missing_ok=True)
     status, said = load(dusk(tmp_path, greet.dist))
     assert status == 2
     assert said.splitlines() == [
         "greet 1.0-1 (all)",
         "  dusk: fits",
-        "  not shown: in a clean el9: only roots of Debian and Ubuntu can be made",
         "  not shown: in a clean debian12: mmdebstrap is not here; install mmdebstrap",
+        "  not shown: in a clean el9: dnf is not here; install dnf",
         "mkpkgs: error: no plugin was tried",
         "  hint: see above what was not shown, and why",
     ]
@@ -143,7 +191,7 @@ def test_files_for_authors_without_a_repository_have_no_core_to_try(greet: Works
     shutil.copytree(greet.dist / "dev/greet", installed, ignore=shutil.ignore_patterns("index.toml*"))
     status, said = load(dusk(tmp_path, installed))
     assert status == 2
-    assert f"in a clean root: {installed} lists no packages of greet 1.0-1 (all); name the repository" in said
+    assert f"in a clean debian12: {installed} lists no packages of greet 1.0-1 (all); name the repository" in said
 
 
 def test_a_package_of_the_core_that_the_signed_index_does_not_mean_is_refused(greet: Workspace, tmp_path: Path) -> None:

@@ -102,6 +102,8 @@ def test_a_plugin_that_fits_brings_what_the_core_lacks(acme: tuple[Workspace, st
     (project.root / "mkpkgs.toml").write_text("\n[plugin.".join([text.partition("\n[plugin.")[0], *tables]))
     project.mkpkgs()
     made = {re.split("[_]", path.name)[0].rpartition("-")[2]: path for path in project.dist.rglob("*.deb")}
+    assert said_of("rpm", *project.dist.rglob("*.rpm")) == {"noarch"}
+    assert said_of("deb", *made.values()) == {"all"}
     assert set(made) == {"fine", "clashing", "needy"}
     subprocess.run(["dpkg-deb", "-x", made["fine"], tmp_path], check=True)
     place = tmp_path / "usr/lib/shelf/plugins/fine"
@@ -112,6 +114,37 @@ def test_a_plugin_that_fits_brings_what_the_core_lacks(acme: tuple[Workspace, st
     needy = subprocess.run(["dpkg-deb", "-c", made["needy"]], capture_output=True, text=True, check=True).stdout
     assert "needy.py" in needy
     assert "dye.py" not in needy
+
+
+def said_of(form: str, *packages: Path) -> set[str]:
+    """Architectures in the words of dpkg or rpm."""
+    command = ["dpkg-deb", "-f"] if form == "deb" else ["rpm", "-qp", "--nosignature", "--qf", "%{ARCH}\n"]
+    what = ["Architecture"] if form == "deb" else []
+    done = [subprocess.run([*command, one, *what], capture_output=True, text=True, check=True) for one in packages]
+    return {one.stdout.strip() for one in done}
+
+
+def test_a_compiled_wheel_is_packaged_for_each_machine_of_the_core(index: Path, tmp_path: Path) -> None:
+    core = Workspace.create(SAMPLE, tmp_path / "shelf")
+    edit(core, "mkpkgs.toml", '["all"]', '["amd64", "arm64"]')
+    edit(core, "mkpkgs.toml", '"3.9+"', '"3.11"')
+    core.mkpkgs()
+    machines = {"x86_64": "amd64", "aarch64": "arm64"}
+    for machine in machines:
+        wheel(index, "ink", tag=f"cp311-cp311-manylinux_2_17_{machine}", files={"ink.so": machine})
+    tables = "".join(TABLE.format(name=name, more="", own="", requires=name) for name in ("ink", "yarn"))
+    project = author(tmp_path / "acme", "shelf", core.dist, "python", tables)
+    project.mkpkgs()
+    for name in ("ink", "yarn"):
+        for machine, architecture in machines.items():
+            (deb,) = project.dist.rglob(f"shelf-plugin-{name}_*_{architecture}.deb")
+            (rpm,) = project.dist.rglob(f"shelf-plugin-{name}-*.{machine}.rpm")
+            assert (said_of("deb", deb), said_of("rpm", rpm)) == ({architecture}, {machine})
+            subprocess.run(["dpkg-deb", "-x", deb, tmp_path / architecture], check=True)
+    for machine, architecture in machines.items():
+        plugins = tmp_path / architecture / "usr/lib/shelf/plugins"
+        assert (plugins / "ink/ink.so").read_text() == machine
+        assert "yarn" in (plugins / "yarn/yarn.py").read_text()
 
 
 @pytest.mark.parametrize(

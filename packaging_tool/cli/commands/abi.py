@@ -33,8 +33,8 @@ def command() -> None:
 def diff(ctx: click.Context, old: str, new: str, core: str) -> int:
     """Compare two releases of a core: which plugins must be rebuilt, and why.
 
-    OLD and NEW are lock files, directories dev/CORE/ABI, or places that publish (a directory, an address), of which the
-    newest version counts. Ends with 0 if the ABI is the same and no plugin needs a new build, else with 1.
+    OLD and NEW are lock files, directories below dev/CORE, or places that publish (a directory, an address), of which
+    the newest version counts. Ends with 0 if the ABI is the same and no plugin needs a new build, else with 1.
 
     \b
     Examples:

@@ -25,9 +25,10 @@ def command(ctx: click.Context, plugins: tuple[str, ...], against: str, load: bo
     other people's files and packages; each with the smallest change that repairs it. Nothing is published and no key
     is needed.
 
-    With --load, the core's published packages and the plugins are installed in a fresh root of each Debian and Ubuntu
-    that the plugins are for, and the core's own tool says whether it works with them. The root has no network, and
-    nothing of it stays. It is made by mmdebstrap, by root or a user with lines in /etc/subuid and /etc/subgid.
+    With --load, the core's published packages and the plugins are installed in a fresh root of each target, and the
+    core's own tool says whether it works with them. The root has no network, and nothing of it stays. It is made by
+    mmdebstrap, or by dnf from repositories of this machine or in ~/.config/mkpkgs/TARGET.repo, by root or a user with
+    lines in /etc/subuid and /etc/subgid.
 
     Ends with 1 if something does not fit.
 

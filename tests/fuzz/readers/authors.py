@@ -53,7 +53,7 @@ INDEX = f"""\
 mkpkgs-dev = 1
 core = "greet"
 
-[abi.{ABI}]
+[abi.{ABI}-amd64]
 sha256 = "{ABI}"
 architecture = "amd64"
 version = "1.0-1"
@@ -122,7 +122,7 @@ def _read_core(data: bytes) -> None:
 
 def _read_index(data: bytes) -> None:
     _, listed = described.parse_index(data, "index.toml")
-    holds(all(re.fullmatch(r"[0-9a-f]{64}", abi) for abi in listed), "an ABI that leads somewhere")
+    holds(all(re.fullmatch(r"[0-9a-f]{64}-[a-z0-9]+", name) for name in listed), "a folder that leads somewhere")
 
 
 def _read_others(data: bytes) -> None:
