@@ -227,13 +227,14 @@ def _bootstrap(path: Path, definition: Definition, sources: str) -> None:
     machine_id.touch()
 
 
-def stub_rpm(build: Path, name: str, capabilities: Iterable[str]) -> Path:
-    """An empty rpm that provides capabilities. It is made with rpmbuild, which does not know our writer.
+def stub_rpm(build: Path, name: str, capabilities: Iterable[str], requires: Iterable[str] = ()) -> Path:
+    """An empty rpm that provides and requires capabilities. It is made with rpmbuild, which does not know our writer.
 
     build: a directory to come.
     """
     build.mkdir()
     provides = "".join(f"Provides: {capability}\n" for capability in capabilities)
+    provides += "".join(f"Requires: {capability}\n" for capability in requires)
     (build / "stub.spec").write_text(
         f"Name: {name}\nVersion: 1\nRelease: 1\nSummary: Stands for what is there without an rpm\nLicense: MIT\n"
         f"BuildArch: noarch\n{provides}%description\n%{{summary}}.\n%files\n"
@@ -246,7 +247,7 @@ def stub_rpm(build: Path, name: str, capabilities: Iterable[str]) -> Path:
 # Of a root that becomes an rpm: what rpm or dpkg keep themselves, and what no test needs.
 LEFT_OUT = (
     *("boot/*", "dev/*", "var/lib/rpm/*", "var/lib/dpkg/*", "var/lib/apt/*", "var/cache/*/*"),
-    *("usr/lib/git-core", "usr/lib/udev", "usr/share/perl"),
+    *("usr/lib/git-core", "usr/lib/udev", "usr/share/perl", "usr/lib/*/perl", "usr/lib/*/gconv"),
 )
 MACHINE = """\
 %define debug_package %{{nil}}

@@ -27,6 +27,8 @@ REASONS = (r"- (?!conflicting requests)", r".* conflicts with |Problem", r"Error
 DATABASE = "/mkpkgs-rpmdb"
 _PACKAGES = ("dnf", "rpm", *runtime.DEPENDS["rpm"])
 _OPTIONS = ("-y", "--setopt=install_weak_deps=False", "--setopt=tsflags=nodocs", "--setopt=keepcache=True")
+# What a repository that cannot be read has is not what nobody has.
+_EACH = "--setopt=*.skip_if_unavailable=False"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Dnf:
 
     def recipe(self, target: str) -> str:
         sources = _sources(target)
-        return f"{_OPTIONS} {_PACKAGES} {sources} {[file.read_bytes() for file in sources.files]}"
+        return f"{_OPTIONS} {_PACKAGES} {sources.release} {[file.read_bytes() for file in sources.files]}"
 
     def make(self, target: str, place: Room) -> None:
         sources = _sources(target)
@@ -84,7 +86,7 @@ class Dnf:
             if "nothing provides" not in planned.text:
                 planned.demand(*REASONS)
             # What runs code has no network, so all comes before.
-            fetched = place.run("dnf", *_OPTIONS, "install", "--downloadonly", *names, online=True)
+            fetched = place.run("dnf", *_OPTIONS, _EACH, "install", "--downloadonly", *names, online=True)
             if fetched.status != 0:
                 if re.search("(?m)^ *Problem", fetched.text):
                     fetched.demand(*REASONS)
@@ -140,5 +142,5 @@ def _own_database(place: Room) -> None:
 
 def _reason(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    found = [line for line in lines if re.match(r"- nothing provides|Error: \S|error: ", line)]
+    found = [line for line in lines if re.match(r"- nothing provides|Error: \S|error: |Failed to ", line)]
     return (found or lines or ["it said nothing"])[0]

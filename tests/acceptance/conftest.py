@@ -22,6 +22,8 @@ from tests.workspace import Workspace, tiny
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 NOT_SHOWN = "not shown: "
+# Where a test may serve `machine` and `more`; always the same, as another address would be another root.
+MORE = 18479
 
 
 @pytest.fixture(scope="session")
@@ -156,15 +158,24 @@ def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     keep(own, shared)
 
 
-@pytest.fixture
-def el9(rooms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user named repositories of el9: of a system that is like it. The file that says so."""
+@pytest.fixture(scope="session")
+def distribution() -> Path:
+    """See roots.rpm_distribution. Made before a test has a cache of its own."""
     for program in ("dnf", "rpmbuild", "createrepo_c"):
         if shutil.which(program) is None:
             pytest.skip(f"{NOT_SHOWN}it needs {program}")
+    return roots.rpm_distribution()
+
+
+@pytest.fixture
+def el9(distribution: Path, rooms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user named repositories of el9: of a system that is like it. The file that says so."""
     named = tmp_path / "config/mkpkgs/el9.repo"
     named.parent.mkdir(parents=True)
-    named.write_text(f"[machine]\nname=machine\nbaseurl={roots.rpm_distribution().as_uri()}\ngpgcheck=0\n")
+    repository = "[{0}]\nname={0}\nbaseurl={1}\ngpgcheck=0\nskip_if_unavailable=1\n"
+    web = f"http://127.0.0.1:{MORE}"
+    rows = {"machine": f"{distribution.as_uri()} {web}/machine", "more": f"{web}/more"}
+    named.write_text("".join(repository.format(*row) for row in rows.items()))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return named
 

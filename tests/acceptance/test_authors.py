@@ -48,9 +48,19 @@ class World:
 
 
 @contextmanager
-def web(directory: Path) -> Iterator[str]:
+def web(directory: Path, port: int = 0) -> Iterator[str]:
     """A web server on this machine, for authors."""
-    command = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(directory), "0"]
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "http.server",
+        "--bind",
+        "127.0.0.1",
+        "--directory",
+        str(directory),
+        str(port),
+    ]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert server.stdout is not None
