@@ -26,7 +26,8 @@ REASONS = (r"- (?!conflicting requests)", r".* conflicts with |Problem", r"Error
 # In a root that is made, and in room.sh.
 DATABASE = "/mkpkgs-rpmdb"
 _PACKAGES = ("dnf", "rpm", *runtime.DEPENDS["rpm"])
-_OPTIONS = ("-y", "--setopt=install_weak_deps=False", "--setopt=tsflags=nodocs", "--setopt=keepcache=True")
+_SETTINGS = ("install_weak_deps=False", "tsflags=nodocs", "keepcache=True", "gpgcheck=True")
+_OPTIONS = ("-y", *(f"--setopt={setting}" for setting in _SETTINGS))
 # What a repository that cannot be read has is not what nobody has.
 _EACH = "--setopt=*.skip_if_unavailable=False"
 
@@ -56,7 +57,7 @@ class Dnf:
             shutil.copyfile(file, repositories / file.name)
         release = ["--releasever", sources.release] if sources.release else []
         here = ["--use-host-config"] if run(["dnf", "--version"], check=False).stdout.startswith(b"dnf5") else []
-        settings = [f"--setopt=reposdir={repositories}", "--setopt=plugins=False", "--setopt=gpgcheck=True"]
+        settings = [f"--setopt=reposdir={repositories}", "--setopt=plugins=False"]
         words = ["dnf", *_OPTIONS, "--installroot", str(place.root), *here, *release, *settings, "install", *_PACKAGES]
         status, said = place.script("build", str(place.root), str(place.archives), *words)
         if status != 0:
@@ -141,6 +142,7 @@ def _own_database(place: Room) -> None:
 
 
 def _reason(said: str) -> str:
+    """The line that says why: the last one, as repositories that may be skipped come before."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     found = [line for line in lines if re.match(r"- nothing provides|Error: \S|error: |Failed to ", line)]
-    return (found or lines or ["it said nothing"])[0]
+    return (found or lines or ["it said nothing"])[-1]

@@ -16,7 +16,7 @@ import pytest
 from packaging_tool.authors import room
 from packaging_tool.authors.apt import Apt
 from packaging_tool.authors.dnf import Dnf
-from packaging_tool.authors.room import Family
+from packaging_tool.authors.room import Room
 from packaging_tool.errors import BuildError
 from packaging_tool.listener import Silent
 from tests import roots
@@ -166,28 +166,27 @@ def test_a_plugin_that_breaks_when_it_is_loaded_is_named_for_every_driver(
     assert trial.said in bad
 
 
-@pytest.mark.parametrize(("target", "family"), [("debian12", Apt()), ("el9", Dnf())])
-def test_programs_in_a_root_see_and_reach_nothing_of_this_machine(
-    el9: Path, tmp_path: Path, target: str, family: Family
-) -> None:
+def is_cut_off(place: Room, secret: Path) -> None:
+    """Programs see and reach nothing of this machine. secret: a file of it, which is also in the room."""
+    assert place.run("cat", f"{room.INBOX}/{secret.name}") == room.Said(0, secret.read_text())
+    # The others are ways out of a chroot.
+    for way in ("", "/proc/1/root", "/proc/1/cwd/../.."):
+        assert place.run("cat", f"{way}{secret}").status == 1
+    assert int(place.run("sh", "-c", "ls -d /proc/[0-9]* | wc -l").text) < 9
+    assert place.run("sed", "-n", "s/^ *\\(.*\\): .*/\\1/p", "/proc/net/dev").text == "lo\n"
+    assert "Operation not permitted" in place.run("mknod", "/disk", "b", "8", "0").text
+
+
+def test_programs_in_a_root_see_and_reach_nothing_of_this_machine(rooms: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("mine\n")
-    with room.clean(target, family, Silent()) as place:
+    with room.clean("debian12", Apt(), Silent()) as place:
         place.put([secret])
-        assert place.run("cat", f"{room.INBOX}/secret") == room.Said(0, "mine\n")
-        # The others are ways out of a chroot.
-        for way in ("", "/proc/1/root", "/proc/1/cwd/../.."):
-            assert place.run("cat", f"{way}{secret}").status == 1
-        assert int(place.run("sh", "-c", "ls -d /proc/[0-9]* | wc -l").text) < 9
-        assert place.run("sed", "-n", "s/^ *\\(.*\\): .*/\\1/p", "/proc/net/dev").text == "lo\n"
-        assert "Operation not permitted" in place.run("mknod", "/disk", "b", "8", "0").text
-        if target == "debian12":
-            script = (
-                r'printf "#!/bin/sh\ntouch /started\n" >/etc/init.d/it; chmod +x /etc/init.d/it; invoke-rc.d it start'
-            )
-            said = place.run("sh", "-c", f"{script}; ls /started").text
-            assert "policy-rc.d denied execution of start" in said
-            assert "cannot access '/started'" in said
+        is_cut_off(place, secret)
+        script = r'printf "#!/bin/sh\ntouch /started\n" >/etc/init.d/it; chmod +x /etc/init.d/it; invoke-rc.d it start'
+        said = place.run("sh", "-c", f"{script}; ls /started").text
+        assert "policy-rc.d denied execution of start" in said
+        assert "cannot access '/started'" in said
 
 
 def test_what_a_package_needs_of_an_rpm_distribution_is_fetched_before_it_is_installed(
@@ -206,8 +205,11 @@ def test_what_a_package_needs_of_an_rpm_distribution_is_fetched_before_it_is_ins
     }
     shutil.copy(made.pop("more"), served / "more")
     subprocess.run(["createrepo_c", "--quiet", served / "more"], check=True)
+    secret = tmp_path / "secret"
+    secret.write_text("mine\n")
     with room.clean("el9", Dnf(), Silent()) as place:
-        place.put(list(made.values()))
+        place.put([secret, *made.values()])
+        is_cut_off(place, secret)
         with pytest.raises(BuildError, match="packages of the distribution cannot be fetched"):
             Dnf().install(place, [made["ringing"]])
         with web(served, MORE):
@@ -217,6 +219,12 @@ def test_what_a_package_needs_of_an_rpm_distribution_is_fetched_before_it_is_ins
                 Dnf().install(place, [made["silent"]])
         Dnf().remove(place, ["ringing", "silent"])
         assert place.run("rpm", "-q", "more", "ringing", "silent").text.count("is not installed") == 2
+
+
+def test_a_distribution_that_nobody_signed_is_refused(greet: Workspace, el9: Path) -> None:
+    el9.write_text(el9.read_text().replace("gpgcheck=0", f"gpgkey={(greet.dist / 'greet.asc').as_uri()}"))
+    with pytest.raises(BuildError, match="dnf failed: Error: GPG check FAILED"), room.clean("el9", Dnf(), Silent()):
+        pass
 
 
 def inside(rooms: Path) -> list[str]:
