@@ -62,7 +62,10 @@ around() {
     # these files it reads.
     mkdir -p "$root/dev" "$root/proc" "$root/sys" "$root/var/cache/dnf" "$root/var/cache/libdnf5" "$root.home/.config/rpm"
     printf '%%%s\n' '_netsharedpath /dev:/proc:/sys' '_dbpath /mkpkgs-rpmdb' | tee "$root.home/.rpmmacros" >"$root.home/.config/rpm/macros"
-    (cd "$root" && furnish "$archives")
+    (
+        cd "$root"
+        furnish "$archives"
+    )
     export HOME="$root.home"
     exec "$@"
 }
