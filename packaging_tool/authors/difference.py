@@ -28,8 +28,9 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """What differs. reasons: none if the ABI is the same. rebuild: plugins of the maintainer that need a new build,
-    each with the reason; all others of anybody need one too if there are reasons. notes: what changed for plugins
-    though the ABI is the same."""
+    each with the reason; all others of anybody need one too if there are reasons and not `taken`. notes: what changed
+    for plugins though the ABI is the same. taken: the new core takes plugins of the old one's ABI. dropped: of the
+    older ABIs that the old core took, it does not take all."""
 
     architecture: str
     before: str
@@ -37,6 +38,8 @@ class Difference:
     reasons: tuple[str, ...]
     rebuild: tuple[tuple[str, str], ...]
     notes: tuple[str, ...] = ()
+    taken: bool = False
+    dropped: bool = False
 
 
 def read(text: str, core: str, cache: Path) -> dict[str, Side]:
@@ -99,10 +102,20 @@ def compare(before: dict[str, Side], after: dict[str, Side]) -> tuple[Difference
             raise InputError(f"the driver {old.driver} cannot compare two cores")
         reasons = cast(Authoring, driver).changes(old.lock, new.lock, name)
         notes = cast(Noting, driver).notes(old.lock, new.lock, name) if hasattr(driver, "notes") else ()
-        found.append(Difference(name, old.name, new.name, reasons, _rebuild(old, new, bool(reasons)), notes))
+        taken, dropped = _range(old, new)
+        rebuild = _rebuild(old, new, bool(reasons) and not taken)
+        found.append(Difference(name, old.name, new.name, reasons, rebuild, notes, taken, dropped))
     if not found:
         raise InputError("the two have no architecture in common")
     return tuple(found)
+
+
+def _range(old: Side, new: Side) -> tuple[bool, bool]:
+    """Whether the new core takes plugins of the old one's ABI, and whether not all older ones any more."""
+    if old.core is None or new.core is None:
+        return False, False
+    takes = {new.core.abi, *new.core.accepts}
+    return old.core.abi in takes, not takes.issuperset(old.core.accepts)
 
 
 def _rebuild(old: Side, new: Side, changed: bool) -> tuple[tuple[str, str], ...]:

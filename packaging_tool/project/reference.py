@@ -25,9 +25,10 @@ come at any time. `packages` is a list, in the order in which `mkpkgs plan` show
 | `summary`, `description`, `license`, `homepage`, `maintainer` | texts |
 | `files` | list of `path`, `type`, `mode` (octal text), `owner`, `group`, `size` in bytes, `target`, `format` |
 | `modules` | list of `path` and `version` of the libraries that are compiled in |
-| `formats` | by format: `file` name, `compression`, `relations` as the format spells them (`?` for an ABI that only the build knows), texts of `scripts` |
+| `formats` | by format: `file` name, `compression`, `relations` as the format spells them, texts of `scripts` |
 
-`size` is null where only the build knows it, `target` where there is none, `format` where all formats have the file.
+`size` is null where only the build knows it, and relations have `?` for such an ABI. `target` is null where there is
+none, `format` where all formats have the file.
 """
 
 

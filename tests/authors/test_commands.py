@@ -96,6 +96,23 @@ def test_abi_diff_names_plugins_that_another_one_of_the_same_abi_makes_old(relea
     assert "    moon: it needs bye, 1.1-1 became 1.1-2\n" in done.stdout
 
 
+def test_abi_diff_knows_what_the_new_core_still_takes(releases: Path, tmp_path: Path) -> None:
+    core = Workspace.at(releases / "core").copy(tmp_path / "copy")
+    (core.root / "mkpkgs.toml").write_text(
+        (core.root / "mkpkgs.toml").read_text().replace('format = "2"', 'format = "2"\naccepts = ["1"]', 1)
+    )
+    core.mkpkgs()
+    done = core.mkpkgs("abi", "diff", str(releases / "old"), str(core.dist), check=False)
+    assert done.stdout.splitlines()[1:] == [
+        "  format: 1 became 2",
+        "  another ABI, and the core still takes plugins of the old one, but some plugins must be rebuilt:",
+        "    moon: it needs bye, 1.0-1 became 1.1-1",
+    ]
+    back = core.mkpkgs("abi", "diff", str(core.dist), str(releases / "new"), check=False)
+    assert back.returncode == 1
+    assert "not all ABIs before that are taken any more: plugins that ask for those must be rebuilt" in back.stdout
+
+
 def test_abi_diff_wants_locks_of_the_core(author: Workspace, releases: Path) -> None:
     author.mkpkgs("lock")
     done = author.mkpkgs("abi", "diff", str(releases / "old.lock"), str(author.root / "mkpkgs.lock"), check=False)

@@ -34,7 +34,7 @@ def diff(ctx: click.Context, old: str, new: str, core: str) -> int:
     """Compare two releases of a core: which plugins must be rebuilt, and why.
 
     OLD and NEW are lock files, directories below dev/CORE, or places that publish (a directory, an address), of which
-    the newest version counts. Ends with 0 if the ABI is the same and no plugin needs a new build, else with 1.
+    the newest version counts. Ends with 0 if no plugin needs a new build, else with 1.
 
     \b
     Examples:
@@ -49,21 +49,26 @@ def diff(ctx: click.Context, old: str, new: str, core: str) -> int:
         found = difference.compare(*sides)
     same = True
     for one in found:
-        same = same and not one.reasons and not one.rebuild
+        broken = one.reasons and not one.taken
+        same = same and not broken and not one.rebuild and not one.dropped
         click.echo(printable(f"{one.before} → {one.after}"))
         for reason in one.reasons if options.verbose else one.reasons[:TOLD]:
             click.echo(f"  {printable(reason)}")
         if len(one.reasons) > TOLD and not options.verbose:
             click.echo(f"  and {len(one.reasons) - TOLD} more (-v shows them)")
-        if one.reasons:
+        if broken:
             names = ", ".join(name for name, _ in one.rebuild)
             click.echo("  another ABI: every plugin must be rebuilt" + (f": {printable(names)}" if names else ""))
-        elif one.rebuild:
-            click.echo("  the same ABI, but some plugins must be rebuilt:")
-            for name, why in one.rebuild:
-                click.echo(f"    {printable(name)}: {printable(why)}")
         else:
-            click.echo("  the same ABI: no plugin needs a new build")
+            what = "another ABI, and the core still takes plugins of the old one" if one.reasons else "the same ABI"
+            if one.rebuild:
+                click.echo(f"  {what}, but some plugins must be rebuilt:")
+                for name, why in one.rebuild:
+                    click.echo(f"    {printable(name)}: {printable(why)}")
+            elif not one.dropped:
+                click.echo(f"  {what}: no plugin needs a new build")
+            if one.dropped:
+                click.echo("  not all ABIs before that are taken any more: plugins that ask for those must be rebuilt")
         for note in one.notes:
             click.echo(f"  what the ABI does not say: {printable(note)}")
     return 0 if same else 1
