@@ -82,7 +82,8 @@ def test_only_the_driver_in_use_is_imported(project: Workspace, tmp_path: Path) 
     assert not {"importlib.metadata", "jinja2", "cryptography"} & used
     used = imported(("plan",), project, site)
     assert {"copier", "packaging_tool.drivers.files"} <= used
-    assert not any(name.startswith(("packaging_tool.drivers.go", "packaging_tool.golang")) for name in used)
+    others = ("drivers.go", "drivers.elf", "drivers.exec", "drivers.python", "golang", "elf", "wheels")
+    assert not any(name.startswith(tuple(f"packaging_tool.{other}" for other in others)) for name in used)
 
 
 def test_a_project_with_our_own_driver_asks_for_no_other(project: Workspace, tmp_path: Path) -> None:

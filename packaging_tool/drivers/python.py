@@ -306,6 +306,7 @@ class _Author:
         misfits = [
             *fit.others(dists, self.site, base, self.plugin.clashes),
             *fit.modules(dists, self.site, base, self.plugin.clashes),
+            *fit.entry_points((site.wheels[name] for name in own), (*dists.values(), *base.values())),
         ]
         if not own:
             what = f"{self.project.core.name} has all of it already"

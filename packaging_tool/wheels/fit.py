@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -123,6 +124,22 @@ def modules(own: Mapping[str, Dist], site: Site, base: Mapping[str, Dist], clash
                 f"{module} of {one} is in {owners[module]}, too, and one of them would hide the other",
                 f"give the module another name, or require {owners[module].partition(' ')[0]} in place of it",
             )
+
+
+def entry_points(own: Iterable[Wheel], there: Iterable[Dist]) -> Iterator[Misfit]:
+    """Entry points of a plugin that the server could not load. there: all that can be imported, own ones too."""
+    files = [file for one in there for file in one.files]
+    for made in own:
+        for group, name, module in made.entry_points:
+            path = module.replace(".", "/")
+            # Programs are left out, and Python's own modules are in no wheel.
+            if group in ("console_scripts", "gui_scripts") or module.partition(".")[0] in sys.stdlib_module_names:
+                continue
+            if not any(file.startswith((f"{path}.", f"{path}/")) for file in files):
+                yield Misfit(
+                    f"the entry point {name} ({group}) of {made.name} names the module {module}, which is in no wheel",
+                    f"put {module} into the wheel, or name one that is there",
+                )
 
 
 def _beside(site: Site, base: Mapping[str, Dist], clashes: Sequence[str]) -> Iterator[tuple[str, Plugin]]:

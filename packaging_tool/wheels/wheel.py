@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import email.parser
 import posixpath
 import re
@@ -59,6 +60,23 @@ class Wheel:
     def requires(self) -> list[str]:
         """Requirements on other distributions (PEP 508)."""
         return self.metadata.get("Requires-Dist", [])
+
+    @cached_property
+    def entry_points(self) -> tuple[tuple[str, str, str], ...]:
+        """Group, name and module of each (PyPA's specification "Entry points"). Raises BuildError."""
+        name = next((name for name in self._names if re.fullmatch(r"[^/]+\.dist-info/entry_points\.txt", name)), "")
+        parser = configparser.RawConfigParser(delimiters=("=",), strict=False)
+        # Names are of either case.
+        parser.optionxform = str  # type: ignore[assignment, method-assign]
+        try:
+            parser.read_string(self._zip.read(name).decode() if name else "")
+        except (configparser.Error, UnicodeDecodeError) as broken:
+            raise BuildError(f"{self.path.name} has an entry_points.txt that nobody can read: {broken}") from None
+        return tuple(
+            (group, key, re.split(r"[:\s\[]", value, maxsplit=1)[0])
+            for group in parser.sections()
+            for key, value in parser.items(group)
+        )
 
     @property
     def is_pure(self) -> bool:

@@ -59,7 +59,8 @@ def acme(shelf: Workspace, index: Path, tmp_path_factory: pytest.TempPathFactory
     root = Workspace.at(place).root
     root.mkdir(parents=True)
     made = {
-        "fine": wheel(root, "fine", requires=("shelf", "paper>=1", "yarn")),
+        "fine": wheel(root, "fine", requires=("shelf", "paper>=1", "yarn"), files=pointing("fine", "fine:NAME")),
+        "hollow": wheel(root, "hollow", files=pointing("hollow", "hollow_plugin.main [extra]")),
         "modern": wheel(root, "modern", python=">=3.12"),
         "machine": wheel(root, "machine", tag="cp312-cp312-manylinux_2_17_x86_64"),
         "climbing": wheel(root, "climbing", requires=("paper>=2",)),
@@ -81,6 +82,12 @@ def acme(shelf: Workspace, index: Path, tmp_path_factory: pytest.TempPathFactory
     done = project.mkpkgs("check", "-q", check=False)
     assert done.returncode == 1, done.stdout
     return project, done.stdout
+
+
+def pointing(name: str, target: str) -> dict[str, str]:
+    """A module, an entry point of the server, and one of a program, which no plugin brings."""
+    points = f"[shelf.books]\n{name} = {target}\n\n[console_scripts]\n{name} = nowhere:main\n"
+    return {f"{name}.py": f"NAME = {name!r}\n", f"{name}-1.0.dist-info/entry_points.txt": points}
 
 
 def edit(project: Workspace, file: str, old: str, new: str) -> None:
@@ -189,6 +196,16 @@ def test_a_compiled_wheel_is_packaged_for_each_machine_of_the_core(index: Path, 
             [
                 "brings dye 2.0, and plugin atlas brings dye 1.0: they cannot be in one server",
                 'repair: require dye==1.0, or write clashes = ["atlas"]',
+            ],
+        ),
+        (
+            "hollow",
+            [
+                (
+                    "the entry point hollow (shelf.books) of hollow names the module hollow_plugin.main, "
+                    "which is in no wheel"
+                ),
+                "repair: put hollow_plugin.main into the wheel, or name one that is there",
             ],
         ),
         (

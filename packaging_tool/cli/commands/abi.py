@@ -34,7 +34,8 @@ def diff(ctx: click.Context, old: str, new: str, core: str) -> int:
     """Compare two releases of a core: which plugins must be rebuilt, and why.
 
     OLD and NEW are lock files, directories below dev/CORE, or places that publish (a directory, an address), of which
-    the newest version counts. Ends with 0 if no plugin needs a new build, else with 1.
+    the newest version counts. Ends with 0 if no plugin needs a new build, else with 1. Lock files do not say which
+    older ABIs a core still accepts; the others do.
 
     \b
     Examples:
