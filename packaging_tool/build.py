@@ -14,29 +14,34 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from packaging_tool import atomic, registry, state, targets, writing
+from packaging_tool import atomic, registry, state, targets
 from packaging_tool import lock as locking
-from packaging_tool import plan as planning
-from packaging_tool import publish as publishing
-from packaging_tool.authors import site as authors
-from packaging_tool.authors import work
-from packaging_tool.drivers.base import Driver, Failure, Foreseen, Outcome
 from packaging_tool.errors import BuildError, InputError, PublishError, SigningError
-from packaging_tool.formats.base import Built, Format
 from packaging_tool.listener import Listener
-from packaging_tool.package.model import Package
 from packaging_tool.project import contents
 from packaging_tool.project.model import Project
-from packaging_tool.repos.base import Repository
-from packaging_tool.signing import keys
 from packaging_tool.staging import beside, open_new_directories
 
 if TYPE_CHECKING:
+    from packaging_tool import plan as planning
+    from packaging_tool import publish as publishing
+    from packaging_tool import writing
+    from packaging_tool.authors import site as authors
+    from packaging_tool.authors import work
     from packaging_tool.authors.verdict import Verdict
+    from packaging_tool.drivers.base import Driver, Failure, Foreseen, Outcome
+    from packaging_tool.formats.base import Built, Format
+    from packaging_tool.package.model import Package
+    from packaging_tool.repos.base import Repository
+    from packaging_tool.signing import keys
+else:
+    # Many runs have nothing to do, and most have no core of somebody else.
+    planning, publishing, writing = map(registry.later, ("plan", "publish", "writing"))
+    authors, work, keys = map(registry.later, ("authors.site", "authors.work", "signing.keys"))
 
 CACHE = ".mkpkgs"
 
@@ -154,7 +159,7 @@ class _Run:
 
     @cached_property
     def driver(self) -> Driver:
-        return cast(Driver, registry.load("drivers", self.project.core.driver).Driver())
+        return cast("Driver", registry.load("drivers", self.project.core.driver).Driver())
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -164,12 +169,12 @@ class _Run:
     @cached_property
     def formats(self) -> dict[str, Format]:
         names = targets.formats(self.targets)
-        return {name: cast(Format, registry.load("formats", name).Format()) for name in names}
+        return {name: cast("Format", registry.load("formats", name).Format()) for name in names}
 
     @cached_property
     def repositories(self) -> dict[str, Repository]:
         """Repository kinds of the project's formats, by format."""
-        found = (cast(Repository, registry.load("repos", name).Repository()) for name in registry.names("repos"))
+        found = (cast("Repository", registry.load("repos", name).Repository()) for name in registry.names("repos"))
         return {kind.format: kind for kind in found if kind.format in self.formats}
 
     @cached_property
@@ -447,31 +452,20 @@ class _Run:
 
     def _write(self, staging: Path, packages: Sequence[Package], ring: keys.Ring, after: state.State) -> None:
         """Write every package in every format it is for; those that are still right are taken as they are."""
-        pools = {}
-        for family in self.formats:
-            folder = self.repositories[family].pool(staging, self.project.name)
-            folder.mkdir(parents=True, exist_ok=True)
-            pools[family] = writing.Pool(folder, os.path.relpath(folder, staging))
         total = sum(len(package.relations) for package in packages)
         done = itertools.count(1)
-        new: list[Path] = []
 
         def record(made: writing.Made) -> None:
-            path = staging / made.built.path
-            self.built.setdefault(made.family, []).append(replace(made.built, path=path))
+            self.built.setdefault(made.family, []).append(made.built)
             if made.new:
-                new.append(path)
-                self.written.append(self.settings.output / made.built.path)
+                self.written.append(self.settings.output / made.relative)
                 after.packages[made.relative] = (made.mark, made.built)
             self.listener.progress("write packages", next(done), total)
 
+        places = cache(lambda: writing.places(self.formats, self.repositories, staging, self.project.name))
         jobs = self.settings.jobs or len(os.sched_getaffinity(0))
-        writing.Writer(self.formats, pools, self.settings.output, ring, after, record).write(packages, jobs)
+        writing.Writer(places, self.settings.output, ring, after, record).write(packages, jobs)
         self.unchanged = total - len(self.written)
-        try:
-            atomic.sync_files(new)
-        except OSError as failed:
-            raise BuildError(f"cannot write the packages: {failed.strerror}") from failed
 
     def _publish(self, staging: Path, ring: keys.Ring, time_of_all: int) -> None:
         for family, kind in self.repositories.items():

@@ -12,7 +12,7 @@ import re
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from packaging_tool.errors import InputError
 
@@ -54,6 +54,22 @@ def load(folder: str, name: str) -> ModuleType:
     if found is None:
         raise InputError(f"{name!r} is not one of the {folder}: {', '.join(names(folder))}")
     return _load_foreign(folder, name, found)
+
+
+class _Later:
+    """Stands for a module of ours that is imported when something of it is used for the first time."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        """What the module has."""
+        return getattr(importlib.import_module(self._name), name)
+
+
+def later(name: str) -> Any:
+    """A module below packaging_tool, e.g. `authors.work`."""
+    return _Later(f"packaging_tool.{name}")
 
 
 def origin(folder: str, name: str) -> str:

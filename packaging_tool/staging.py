@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import glob
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +16,9 @@ from packaging_tool.listener import Listener
 @contextmanager
 def beside(target: Path, listener: Listener) -> Iterator[Path]:
     """A copy of the output directory beside it, removed at the end: by then it is the old output, or a failure."""
+    import shutil  # 2 ms for both, which a run with nothing to do need not pay
+    import tempfile
+
     output = target.resolve()
     output.parent.mkdir(parents=True, exist_ok=True)
     with _turn(output.parent, listener):

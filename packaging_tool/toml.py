@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -48,6 +47,8 @@ def _check(raw: dict[str, Any]) -> None:
 
 def string(text: str) -> str:
     """A text as TOML has it, in quotes."""
+    import json  # 2 ms that who only reads need not pay
+
     # A JSON string is a TOML basic string, except that DEL must be escaped too.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 

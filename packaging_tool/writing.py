@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import gc
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from packaging_tool import state, workers
+from packaging_tool import atomic, state, threads, workers
 from packaging_tool.errors import BuildError
-from packaging_tool.formats.base import Built, Format
 from packaging_tool.package import bodies
-from packaging_tool.package.model import Package
-from packaging_tool.signing.keys import Ring
+
+if TYPE_CHECKING:
+    from packaging_tool.formats.base import Built, Format
+    from packaging_tool.package.model import Package
+    from packaging_tool.repos.base import Repository
+    from packaging_tool.signing.keys import Ring
 
 # Bytes of content below which a package is small: compressing them takes less time than all else.
 SMALL = 128 << 10
 
 
-class Pool(NamedTuple):
-    """Where new packages of a format go. place: of the folder below the output directory."""
+class Place(NamedTuple):
+    """Where new packages of a format go. prefix: of their names below the output directory."""
 
+    format: Format
     folder: Path
-    place: str
+    prefix: str
 
 
 class Made(NamedTuple):
-    """A package file. relative: its place below the output directory, as the path in built. mark: hash of its making.
+    """A package file. relative: its name below the output directory. mark: hash of its making.
 
     new: it was written now, else it was there and is still right.
     """
@@ -42,76 +45,85 @@ class Made(NamedTuple):
     new: bool
 
 
+def places(
+    formats: Mapping[str, Format], repositories: Mapping[str, Repository], output: Path, project: str
+) -> dict[str, Place]:
+    """The places of formats, in the pools of their repositories, which are made."""
+    made = {}
+    for family, kind in formats.items():
+        folder = repositories[family].pool(output, project)
+        folder.mkdir(parents=True, exist_ok=True)
+        made[family] = Place(kind, folder, f"{os.path.relpath(folder, output)}/")
+    return made
+
+
 @dataclass(frozen=True, slots=True)
 class Writer:
     """Writes packages in their formats. output: directory of the last run. known: what that one made.
 
-    record: is told of each file, from several threads. Raises PackageError, SigningError, BuildError.
+    places: gives the places by format; not called before the first files are hashed, since formats take some 10 ms to
+    import. record: is told of each file. Raises PackageError, SigningError, BuildError.
     """
 
-    formats: Mapping[str, Format]
-    pools: Mapping[str, Pool]
+    places: Callable[[], Mapping[str, Place]]
     output: Path
     ring: Ring
     known: state.State
     record: Callable[[Made], None]
 
-    def write(self, packages: Iterable[Package], jobs: int) -> None:
-        """Write every package in every format it is for. jobs: how many at a time."""
-        with _without_collector():
-            self._write(packages, jobs)
+    def write(self, packages: Sequence[Package], jobs: int) -> None:
+        """Write every package in every format it is for, onto the disk. jobs: how many at a time."""
+        new = []
+        with _without_collector(), closing(self._written(packages, jobs)) as files:
+            for made in files:
+                self.record(made)
+                if made.new:
+                    new.append(made.built.path)
+        try:
+            atomic.sync_files(new)
+        except OSError as failed:
+            raise BuildError(f"cannot write the packages: {failed.strerror}") from failed
 
-    def _write(self, packages: Iterable[Package], jobs: int) -> None:
-        ordered = sorted(packages, key=lambda package: (-_size(package), package.name, package.architecture))
-        small = [package for package in ordered if _size(package) < SMALL]
-        # Before the forks, so that it is done once.
-        state.own_fingerprint()
+    def _written(self, packages: Sequence[Package], jobs: int) -> Generator[Made, None, None]:
+        sizes = {id(package): _size(package) for package in packages}
+        ordered = sorted(packages, key=lambda package: (-sizes[id(package)], package.name, package.architecture))
+        small = [package for package in ordered if sizes[id(package)] < SMALL]
+        if small:
+            # Before the forks, so that it is done once.
+            state.own_fingerprint()
+            self.places()
         with closing(workers.spread(self._whole, small, jobs)) as found:
             for files in found:
-                for made in files:
-                    self.record(made)
-        self._threads(ordered[: len(ordered) - len(small)], jobs)
-
-    def _threads(self, packages: Iterable[Package], jobs: int) -> None:
-        stop = threading.Event()
-
-        def write(package: Package, families: Sequence[str]) -> None:
-            fingerprint = state.fingerprint(package)
-            for family in families:
-                if stop.is_set():
-                    return
-                self.record(self._file(package, family, fingerprint))
-            bodies.forget(package)
-
-        with ThreadPoolExecutor(jobs) as pool:
-            waiting = [pool.submit(write, *task) for task in _tasks(packages)]
-            try:
-                for future in as_completed(waiting):
-                    future.result()
-            except BaseException:
-                stop.set()
-                pool.shutdown(cancel_futures=True)
-                raise
+                yield from files
+        tasks = _tasks(ordered[: len(ordered) - len(small)])
+        with closing(threads.each(self._some, tasks, jobs)) as made:
+            yield from made
 
     def _whole(self, package: Package) -> list[Made]:
         """A package in all its formats."""
+        return list(self._some((package, sorted(package.relations))))
+
+    def _some(self, task: tuple[Package, Sequence[str]]) -> Iterator[Made]:
+        """A package in some of its formats."""
+        package, families = task
         fingerprint = state.fingerprint(package)
-        made = [self._file(package, family, fingerprint) for family in sorted(package.relations)]
+        for family in families:
+            yield self._file(package, family, fingerprint)
         bodies.forget(package)
-        return made
 
     def _file(self, package: Package, family: str, fingerprint: str) -> Made:
-        writer, pool = self.formats[family], self.pools[family]
-        relative = f"{pool.place}/{writer.file_name(package)}"
+        place = self.places()[family]
+        name = place.format.file_name(package)
+        relative = place.prefix + name
         mark = state.digest([family, self.ring.fingerprint, state.own_fingerprint(), fingerprint])
         kept = self.known.reusable(self.output, relative, mark)
         if kept is not None:
-            return Made(family, relative, mark, kept, new=False)
+            return Made(family, relative, mark, replace(kept, path=place.folder / name), new=False)
         try:
-            built = writer.write(package, pool.folder, self.ring.package_signer)
+            built = place.format.write(package, place.folder, self.ring.package_signer)
         except OSError as failed:
-            raise BuildError(f"cannot write {writer.file_name(package)}: {failed.strerror}") from failed
-        return Made(family, relative, mark, replace(built, path=Path(relative)), new=True)
+            raise BuildError(f"cannot write {name}: {failed.strerror}") from failed
+        return Made(family, relative, mark, built, new=True)
 
 
 @contextmanager

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,35 @@ def test_a_file_is_replaced_with_the_given_mode_whatever_the_umask(tmp_path: Pat
         os.umask(before)
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", 0o640)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_of_pieces_takes_its_place_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """write(2) may take less than it is given."""
+    path, write = tmp_path / "f", os.write
+    path.write_bytes(b"old")
+    other = tmp_path / "g"
+    other.hardlink_to(path)
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, bytes(data[:3])))
+    before = os.umask(0o077)
+    try:
+        atomic.place(path, (b"new ", bytearray(b"and "), memoryview(b"whole"), b""))
+    finally:
+        os.umask(before)
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new and whole", 0o644)
+    assert other.read_bytes() == b"old"
+    assert sorted(tmp_path.iterdir()) == [path, other]
+
+
+def test_a_file_whose_pieces_fail_is_as_it_was(tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"new"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "f"
+    path.write_bytes(b"old")
+    with pytest.raises(OSError, match="No space left"):
+        atomic.place(path, pieces())
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"old", [path])
 
 
 def test_another_name_of_the_old_file_keeps_the_old_content(tmp_path: Path) -> None:

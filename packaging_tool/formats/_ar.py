@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from packaging_tool.errors import InputError, PackageError
 
@@ -14,8 +13,7 @@ HEADER = 60
 MAX_SIZE = 9_999_999_999
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A member of an archive. start: offset of its data in the file. size: bytes."""
 
     name: str
@@ -28,6 +26,16 @@ def header(name: str, size: int, mtime: int) -> bytes:
     if size > MAX_SIZE:
         raise PackageError(f"{name} has {size} bytes; a member of a .deb can have {MAX_SIZE}")
     return b"%-16b%-12d%-6d%-6d%-8b%-10d`\n" % (name.encode(), mtime, 0, 0, b"100644", size)
+
+
+def member(name: str, data: bytes, mtime: int) -> bytes:
+    """A whole member. Raises PackageError."""
+    return header(name, len(data), mtime) + data + padding(len(data))
+
+
+def padding(size: int) -> bytes:
+    """What stands behind data of this size."""
+    return b"\n" * (size % 2)
 
 
 def members(file: BinaryIO, limit: int = 64) -> Iterator[Member]:

@@ -63,12 +63,13 @@ def _of_changelog(package: Package) -> Iterator[Override]:
 
 
 def _of_entries(package: Package, entries: Sequence[Entry]) -> Iterator[Override]:
-    filled = {posixpath.dirname(entry.path) for entry in entries}
+    core = package.kind == "core"
+    filled = {posixpath.dirname(entry.path) for entry in entries} if core else set()
     for entry in entries:
         if entry.type == "directory":
             if entry.mode != 0o755:
                 yield Override("non-standard-dir-perm", f"{entry.path}/", PRIVATE)
-            if package.kind == "core" and entry.path not in filled and not entry.path.startswith("/etc/"):
+            if core and entry.path not in filled and not entry.path.startswith("/etc/"):
                 yield Override("package-contains-empty-directory", f"{entry.path}/", FILLED)
         elif entry.content is not None and entry.content.size >= SMALLEST:
             head = entry.content.head(HEAD)

@@ -26,7 +26,7 @@ MOST_DATA = 0x0FFFFFFF
 
 def encode(region: int, tags: Mapping[int, Value], types: Mapping[int, int]) -> bytes:
     """A whole header with its magic. region: HEADERIMMUTABLE or HEADERSIGNATURES; empty arrays are left out."""
-    index: list[bytes] = []
+    index: list[int] = []
     store: list[bytes] = []
     offset = 0
     for tag in sorted(tags):
@@ -45,14 +45,15 @@ def encode(region: int, tags: Mapping[int, Value], types: Mapping[int, int]) -> 
                 offset += padding
         else:
             data, count = "\0".join(value).encode() + b"\0", len(value)  # type: ignore[arg-type] # texts by its kind
-        index.append(INDEX.pack(tag, kind, offset, count))
+        index += (tag, kind, offset, count)
         store.append(data)
         offset += len(data)
     # The region's entry comes first; its data, at the end of the store, says how long the index is.
     first = INDEX.pack(region, t.BIN, offset, INDEX.size)
-    store.append(INDEX.pack(region, t.BIN, -INDEX.size * (len(index) + 1), INDEX.size))
-    head = MAGIC + struct.pack(">II", len(index) + 1, offset + INDEX.size)
-    return b"".join((head, first, *index, *store))
+    entries = len(index) // 4 + 1
+    store.append(INDEX.pack(region, t.BIN, -INDEX.size * entries, INDEX.size))
+    head = MAGIC + struct.pack(">II", entries, offset + INDEX.size)
+    return b"".join((head, first, struct.pack(f">{len(index)}i", *index), *store))
 
 
 def read(file: BinaryIO, limit: int) -> tuple[Header, bytes]:

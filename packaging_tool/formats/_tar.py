@@ -6,7 +6,6 @@ Long names take a member of type L or K before the file, sizes of 8 GiB and more
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
@@ -39,8 +38,7 @@ class Member(NamedTuple):
     target: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One member that was read. kind: as the first letter of `ls -l`; h is a hard link."""
 
     name: str

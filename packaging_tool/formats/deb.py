@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,14 +15,13 @@ from packaging_tool.formats.base import Built, Description
 from packaging_tool.package import bodies, compress, manuals, templates, texts
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives, Change, Entry, Package, Relations
+from packaging_tool.package.shelf import Shelf, hashed
 from packaging_tool.signing.base import Signer
 
 SCRIPTS = ("postinst", "prerm", "postrm")
 # Readable by every dpkg and lintian; the control archive is too small for another method to matter.
 CONTROL_COMPRESSION = "gzip:6"
 PIECE = 1 << 20
-# A package whose files have less than this is made in memory and written at once.
-SMALL = 4 << 20
 
 
 class Format:
@@ -65,21 +63,23 @@ class Format:
         extra = sum(member.kind == _tar.DIRECTORY for member in members)
         extra -= sum(entry.type == "directory" for entry in entries)
         control = _deb_control.control(package, relations, _deb_control.installed_size(entries, extra))
-        path = directory / self.file_name(package)
-        with atomic.beside(path) as file:
-            archive = io.BytesIO() if _tar.length(members) < SMALL else file
-            archive.write(_ar.MAGIC)
-            _add(archive, "debian-binary", b"2.0\n", package.time)
-            _add(archive, "control.tar.gz", self._control(package, control, entries), package.time)
-            _add_data(archive, package, members, lowest, directory)
-            size = archive.tell()
-            sha256 = _digest(archive)
-            if isinstance(archive, io.BytesIO):
-                file.write(archive.getbuffer())
+        name, pieces = _data(package, members, lowest, directory)
+        data = Shelf(directory).put(pieces)
+        head = b"".join(
+            (
+                _ar.MAGIC,
+                _ar.member("debian-binary", b"2.0\n", package.time),
+                _ar.member("control.tar.gz", self._control(package, control, entries), package.time),
+                _ar.header(name, data.size, package.time),
+            )
+        )
+        end = _ar.padding(data.size)
+        path, sha256 = directory / self.file_name(package), hashlib.sha256()
+        atomic.place(path, hashed(sha256, (head,), data.pieces(), (end,)))
         return Built(
             path=path,
-            size=size,
-            sha256=sha256,
+            size=len(head) + data.size + len(end),
+            sha256=sha256.hexdigest(),
             name=package.name,
             version=str(package.version),
             architecture=package.architecture,
@@ -192,26 +192,14 @@ def _directory(path: str) -> _tar.Member:
     return _tar.Member(f".{path}/".encode(), _tar.DIRECTORY, 0o755)
 
 
-def _add(file: BinaryIO, name: str, data: bytes, time: int) -> None:
-    file.write(_ar.header(name, len(data), time) + data + bytes(b"\n" * (len(data) % 2)))
-
-
-def _add_data(file: BinaryIO, package: Package, members: Sequence[_tar.Member], lowest: int, directory: Path) -> None:
-    """The data archive, compressed on the way to the file; its size is put into the header at the end."""
-    spec, time = package.compression.get("deb", "gzip"), package.time
-    name = "data.tar" + compress.SUFFIXES[compress.parse(spec)[0]]
-    start = file.tell()
-    file.write(_ar.header(name, 0, time))
-    pieces = _tar.stream(members, time, lowest)
-    length = _tar.length(members)
-    for data in bodies.pack(pieces, package, "deb", directory, length, shared=lowest > 0, one_frame=True):
-        file.write(data)
-    end = file.tell()
-    size = end - start - _ar.HEADER
-    file.seek(start)
-    file.write(_ar.header(name, size, time))
-    file.seek(end)
-    file.write(b"\n" * (size % 2))
+def _data(
+    package: Package, members: Sequence[_tar.Member], lowest: int, directory: Path
+) -> tuple[str, Iterable[compress.Bytes]]:
+    """Name and compressed pieces of the data archive."""
+    name = "data.tar" + compress.SUFFIXES[compress.parse(package.compression.get("deb", "gzip"))[0]]
+    pieces = _tar.stream(members, package.time, lowest)
+    size = _tar.length(members)
+    return name, bodies.pack(pieces, package, "deb", directory, size, shared=lowest > 0, one_frame=True)
 
 
 def _digest(file: BinaryIO) -> str:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import struct
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple
 
 from packaging_tool import atomic
 from packaging_tool.formats import _cpio, _rpm_files, _rpm_header, _rpm_package, _rpm_relations, _rpm_xml
@@ -17,15 +14,13 @@ from packaging_tool.formats import _rpm_tags as t
 from packaging_tool.formats.base import Built, Description
 from packaging_tool.package import bodies, compress
 from packaging_tool.package.model import Alternatives, Package
+from packaging_tool.package.shelf import Packed, Shelf, hashed
 from packaging_tool.signing.base import Signer
 
 LEAD = struct.Struct(">4sBBHH66sHH16x")
 LEAD_MAGIC = b"\xed\xab\xee\xdb"
 # Nothing reads these numbers any more (rpmrc's arch_canon); file(1) shows them.
 LEAD_ARCHITECTURES = {"x86_64": 1, "noarch": 1, "aarch64": 19}
-PIECE = 1 << 20
-# A package whose files have less than this is made in memory and written at once.
-SMALL = 4 << 20
 INT32 = 1 << 32
 
 
@@ -61,20 +56,17 @@ class Format:
         members = bodies.last(_rpm_files.members(entries), lowest)
         large = any(member.size >= _cpio.LARGE for member in members)
         tags = _rpm_package.tags(package, entries, large=large)
-        path = directory / self.file_name(package)
-        small = _cpio.length(members, large) < SMALL
-        # Without a name in the directory, so that not even a kill leaves it behind.
-        with io.BytesIO() if small else tempfile.TemporaryFile(dir=directory) as body:
-            payload = _write_payload(body, package, members, lowest, directory, large=large)
-            tags |= payload.tags(package.compression.get("rpm", "gzip"))
-            header = _rpm_header.encode(t.HEADERIMMUTABLE, tags, t.TYPES)
-            before = _lead(package) + _signature(header, payload, signer)
-            digest = hashlib.sha256(before + header)
-            with atomic.beside(path) as file:
-                file.write(before + header)
-                for piece in _pieces(body):
-                    digest.update(piece)
-                    file.write(piece)
+        size = _cpio.length(members, large)
+        archive = _cpio.stream(members, package.time, large, lowest)
+        pieces = bodies.pack(archive, package, "rpm", directory, size, shared=lowest > 0, one_frame=False)
+        packed = hashlib.sha256()
+        data = Shelf(directory).put(hashed(packed, pieces))
+        payload = _Payload(data, packed.hexdigest(), size)
+        tags |= payload.tags(package.compression.get("rpm", "gzip"))
+        header = _rpm_header.encode(t.HEADERIMMUTABLE, tags, t.TYPES)
+        before = _lead(package) + _signature(header, payload, signer)
+        path, digest = directory / self.file_name(package), hashlib.sha256()
+        atomic.place(path, hashed(digest, (before, header), payload.packed.pieces()))
         start, end = len(before), len(before) + len(header)
         facts = _rpm_xml.Facts(digest.hexdigest(), (start, end), end + payload.size, payload.unpacked_size)
         return Built(
@@ -100,13 +92,17 @@ class Format:
         return _rpm_reader.describe(path)
 
 
-@dataclass(frozen=True, slots=True)
-class _Payload:
-    """Size and SHA-256 of the archive as it stands in the package, and its size unpacked."""
+class _Payload(NamedTuple):
+    """The archive as it stands in the package, its SHA-256, and its size unpacked."""
 
-    size: int
+    packed: Packed
     sha256: str
     unpacked_size: int
+
+    @property
+    def size(self) -> int:
+        """Bytes in the package."""
+        return self.packed.size
 
     def tags(self, compression: str) -> dict[int, _rpm_header.Value]:
         """What the main header says about it; no compressor means that it is not compressed, as rpmbuild has it."""
@@ -119,37 +115,6 @@ class _Payload:
         if method != "none":
             made |= {t.PAYLOADCOMPRESSOR: method, t.PAYLOADFLAGS: str(level)}
         return made
-
-
-def _write_payload(
-    file: BinaryIO,
-    package: Package,
-    members: Sequence[_cpio.Member],
-    lowest: int,
-    directory: Path,
-    *,
-    large: bool,
-) -> _Payload:
-    """Compress the archive into a file. The digest is made on the way."""
-    size = _cpio.length(members, large)
-    packed = hashlib.sha256()
-    pieces = _cpio.stream(members, package.time, large, lowest)
-    for data in bodies.pack(pieces, package, "rpm", directory, size, shared=lowest > 0, one_frame=False):
-        packed.update(data)
-        file.write(data)
-    return _Payload(file.tell(), packed.hexdigest(), size)
-
-
-def _pieces(file: BinaryIO) -> Iterator[memoryview]:
-    """All that was written into a temporary file."""
-    if isinstance(file, io.BytesIO):
-        with file.getbuffer() as view:
-            yield view
-        return
-    file.seek(0)
-    with memoryview(bytearray(PIECE)) as buffer:
-        while count := file.readinto(buffer):  # type: ignore[attr-defined] # files have it, BinaryIO does not say so
-            yield buffer[:count]
 
 
 def _lead(package: Package) -> bytes:

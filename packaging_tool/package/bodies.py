@@ -14,23 +14,20 @@ stands for the nine zero bytes that every tar header ends with.
 
 from __future__ import annotations
 
-import os
-import tempfile
-import weakref
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from packaging_tool.package import compress
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Package
+from packaging_tool.package.shelf import Packed, Shelf
 
 # Below this, headers and a start without history cost more than they are worth, except for a file that is most of its
 # package; and no file is worth it below the other one.
 BODY = 128 << 10
 SMALLEST = 16 << 10
-# Bodies of larger archives wait in a file.
-IN_MEMORY = 4 << 20
 PIECE = 1 << 20
 METHODS = ("gzip", "zstd")
 
@@ -98,93 +95,46 @@ def pack(
     *,
     shared: bool,
     one_frame: bool,
-) -> Iterator[bytes]:
+) -> Iterator[compress.Bytes]:
     """Compress an archive that comes as stretches and bodies; where bodies are shared, all after the small files.
 
-    family: format. directory: for files without a name, where data is large. size: bytes of the whole archive.
+    What it gives may be kept. family: format. directory: for files without a name, where data is large.
+    size: bytes of the whole archive.
     shared: whether `floor` said so. one_frame: whether the format's package manager reads no further than the first
     zstd frame.
     """
     spec = package.compression.get(family, "gzip")
     if not shared:
         return _pack(pieces, _Plain(compress.compressor(spec, size)))
-    return _pack(pieces, _archive(spec, _Shelf(directory if size > IN_MEMORY else None), one_frame=one_frame))
+    return _pack(pieces, _archive(spec, Shelf(directory), one_frame=one_frame))
 
 
-def plain(pieces: Iterable[compress.Bytes | Content], spec: str) -> Iterator[bytes]:
+def plain(pieces: Iterable[compress.Bytes | Content], spec: str) -> Iterator[compress.Bytes]:
     """Compress an archive that shares nothing."""
     return _pack(pieces, _Plain(compress.compressor(spec)))
 
 
-def _pack(pieces: Iterable[compress.Bytes | Content], into: _Archive) -> Iterator[bytes]:
+def _pack(pieces: Iterable[compress.Bytes | Content], into: _Archive) -> Iterator[compress.Bytes]:
     for piece in pieces:
         yield from into.body(piece) if isinstance(piece, Content) else into.update(piece)
     yield from into.finish()
 
 
-def _archive(spec: str, shelf: _Shelf, *, one_frame: bool) -> _Archive:
+def _archive(spec: str, shelf: Shelf, *, one_frame: bool) -> _Archive:
     method, level = compress.parse(spec)
     return _Frame(spec, level, shelf) if method == "zstd" and one_frame else _Frames(spec, shelf)
 
 
-class _Shelf:
-    """Where the compressed bodies of a package wait: in memory, or in one file without a name.
-
-    The file is closed with the last body that lies there.
-    """
-
-    def __init__(self, directory: Path | None) -> None:
-        self._descriptor = -1
-        self._end = 0
-        if directory is not None:
-            with tempfile.TemporaryFile(dir=directory) as file:
-                self._descriptor = os.dup(file.fileno())
-            weakref.finalize(self, os.close, self._descriptor)
-
-    def put(self, pieces: Iterable[bytes]) -> _Packed:
-        """Keep a body."""
-        if self._descriptor < 0:
-            return _Packed(self, 0, 0, b"".join(pieces))
-        start = self._end
-        with os.fdopen(os.dup(self._descriptor), "wb") as file:
-            for piece in pieces:
-                self._end += file.write(piece)
-        return _Packed(self, start, self._end, b"")
-
-    def read(self, start: int, size: int) -> bytes:
-        """Part of the file."""
-        return os.pread(self._descriptor, size, start)
-
-
-class _Packed(NamedTuple):
-    """A compressed body: data, or what lies on the shelf's file from start to end. Any thread may read it."""
-
-    shelf: _Shelf
-    start: int
-    end: int
-    data: bytes
-
-    def pieces(self) -> Iterator[bytes]:
-        """The compressed data."""
-        if self.data:
-            yield self.data
-        for start in range(self.start, self.end, PIECE):
-            yield self.shelf.read(start, min(PIECE, self.end - start))
-
-
-def _packed(content: Content, spec: str, shelf: _Shelf) -> _Packed:
+def _packed(content: Content, spec: str, shelf: Shelf) -> Packed:
     """The compressed body, made by the first format that asks."""
-
-    def make() -> _Packed:
-        method, level = compress.parse(spec)
-        if method == "zstd" and content.size <= BODY:
-            return shelf.put([compress.zstd(level, b"".join(content.verified()))])
-        return shelf.put(_through(compress.compressor(spec, content.size), content))
-
-    return content.once(spec, make)
+    return content.once(spec, lambda: shelf.put(_compressed(content, spec)))
 
 
-def _through(stream: compress.Compressor, content: Content) -> Iterator[bytes]:
+def _compressed(content: Content, spec: str) -> Iterator[compress.Bytes]:
+    if content.size <= compress.WHOLE[compress.parse(spec)[0]]:
+        yield compress.whole(spec, b"".join(content.verified()))
+        return
+    stream = compress.compressor(spec, content.size)
     for piece in content.verified():
         yield stream.update(piece)
     yield stream.finish()
@@ -193,15 +143,15 @@ def _through(stream: compress.Compressor, content: Content) -> Iterator[bytes]:
 class _Archive(Protocol):
     """An archive on its way through compression. What the methods give, joined, is the compressed archive."""
 
-    def update(self, data: compress.Bytes) -> Iterable[bytes]:
+    def update(self, data: compress.Bytes) -> Iterable[compress.Bytes]:
         """Take more of a stretch."""
         ...
 
-    def body(self, content: Content) -> Iterable[bytes]:
+    def body(self, content: Content) -> Iterable[compress.Bytes]:
         """Take a body."""
         ...
 
-    def finish(self) -> Iterable[bytes]:
+    def finish(self) -> Iterable[compress.Bytes]:
         """The rest."""
         ...
 
@@ -212,35 +162,35 @@ class _Plain:
     def __init__(self, stream: compress.Compressor) -> None:
         self._stream = stream
 
-    def update(self, data: compress.Bytes) -> Iterable[bytes]:
+    def update(self, data: compress.Bytes) -> Iterable[compress.Bytes]:
         yield self._stream.update(data)
 
-    def body(self, content: Content) -> Iterable[bytes]:
+    def body(self, content: Content) -> Iterable[compress.Bytes]:
         for piece in content.verified():
             yield self._stream.update(piece)
 
-    def finish(self) -> Iterable[bytes]:
+    def finish(self) -> Iterable[compress.Bytes]:
         yield self._stream.finish()
 
 
 class _Frames:
     """Frames or members of their own for each stretch and each body."""
 
-    def __init__(self, spec: str, shelf: _Shelf) -> None:
+    def __init__(self, spec: str, shelf: Shelf) -> None:
         self._spec, self._shelf = spec, shelf
         self._stretch: compress.Compressor | None = None
 
-    def update(self, data: compress.Bytes) -> Iterable[bytes]:
+    def update(self, data: compress.Bytes) -> Iterable[compress.Bytes]:
         if self._stretch is None:
             method, level = compress.parse(self._spec)
             self._stretch = _Stretch(level) if method == "zstd" else compress.compressor(self._spec)
         yield self._stretch.update(data)
 
-    def body(self, content: Content) -> Iterable[bytes]:
+    def body(self, content: Content) -> Iterable[compress.Bytes]:
         yield from self.finish()
         yield from _packed(content, self._spec, self._shelf).pieces()
 
-    def finish(self) -> Iterable[bytes]:
+    def finish(self) -> Iterable[compress.Bytes]:
         if self._stretch is not None:
             yield self._stretch.finish()
         self._stretch = None
@@ -249,42 +199,51 @@ class _Frames:
 class _Frame:
     """One zstd frame for all. The first stretch is compressed; the others are short and stay as they are."""
 
-    def __init__(self, spec: str, level: int, shelf: _Shelf) -> None:
-        import zstandard  # 22 ms that a run without zstd need not pay
-
-        # As large as that of any body, and no content size, check sum or dictionary (RFC 8878, 3.1.1.1).
-        window = zstandard.ZstdCompressionParameters.from_level(level).window_log
-        self._head = MAGIC + bytes((0, window - 10 << 3))
+    def __init__(self, spec: str, level: int, shelf: Shelf) -> None:
+        # No content size, check sum or dictionary (RFC 8878, 3.1.1.1).
+        self._head = MAGIC + bytes((0, _window(level) - 10 << 3))
         self._spec, self._shelf = spec, shelf
         self._stretch: compress.Compressor | None = _Stretch(level)
         self._blocks = _Blocks()
         # Not given yet, since RESET may have to stand for it.
         self._held = b""
 
-    def update(self, data: compress.Bytes) -> Iterable[bytes]:
+    def update(self, data: compress.Bytes) -> Iterable[compress.Bytes]:
         ready = self._held + data
         ready, self._held = ready[: -len(ZEROS)], ready[-len(ZEROS) :]
         yield self._head
         self._head = b""
-        yield self._blocks.split(self._stretch.update(ready)) if self._stretch else _raw(ready)
+        if self._stretch:
+            yield from self._blocks.split(self._stretch.update(ready))
+        else:
+            yield _raw(ready)
 
-    def body(self, content: Content) -> Iterable[bytes]:
+    def body(self, content: Content) -> Iterable[compress.Bytes]:
         if self._held != ZEROS:
             raise ValueError("the stretch before a body does not end in zeros")
-        yield self._end_of_stretch()
+        yield from self._end_of_stretch()
         yield RESET
         self._held = b""
         blocks = _Blocks()
         for piece in _packed(content, self._spec, self._shelf).pieces():
-            yield blocks.split(piece)
+            yield from blocks.split(piece)
 
-    def finish(self) -> Iterable[bytes]:
-        yield self._end_of_stretch()
+    def finish(self) -> Iterable[compress.Bytes]:
+        yield from self._end_of_stretch()
         yield _raw_block(self._held, last=True)
 
-    def _end_of_stretch(self) -> bytes:
+    def _end_of_stretch(self) -> Iterator[compress.Bytes]:
         stretch, self._stretch = self._stretch, None
-        return self._blocks.split(stretch.finish()) if stretch else b""
+        if stretch:
+            yield from self._blocks.split(stretch.finish())
+
+
+@cache
+def _window(level: int) -> int:
+    """Logarithm of a window as large as that of any body."""
+    import zstandard  # 22 ms that a run without zstd need not pay
+
+    return zstandard.ZstdCompressionParameters.from_level(level).window_log
 
 
 class _Stretch:
@@ -309,34 +268,41 @@ class _Stretch:
 
 
 class _Blocks:
-    """Takes a zstd frame apart into its blocks, none of which says any more that it is the last."""
+    """Takes a zstd frame apart into its blocks, none of which says any more that it is the last (RFC 8878, 3.1.1)."""
 
     def __init__(self) -> None:
-        self._data = bytearray()
         self._in_header = True
+        # A header that is cut off at the end of the piece before, and what of a block that began there is to come.
+        self._rest = b""
+        self._missing = 0
 
-    def split(self, data: bytes) -> bytes:
-        """The whole blocks that are there with this piece of the frame (RFC 8878, 3.1.1)."""
-        self._data += data
-        place = 0
+    def split(self, data: compress.Bytes) -> Iterator[compress.Bytes]:
+        """Parts of blocks that come with this piece of the frame, most often one: the piece itself."""
+        view = memoryview(self._rest + data if self._rest else data)
+        self._rest = b""
+        start = 0
         if self._in_header:
-            if len(self._data) <= len(MAGIC):
-                return b""
-            descriptor = self._data[len(MAGIC)]
-            single = descriptor >> 5 & 1
-            place = len(MAGIC) + 2 - single + (single, 2, 4, 8)[descriptor >> 6]
-        made: list[bytes | bytearray] = []
-        while len(self._data) >= place + 3:
-            head = int.from_bytes(self._data[place : place + 3], "little")
-            end = place + 3 + (1 if head >> 1 & 3 == RLE else head >> 3)
-            if end > len(self._data):
-                break
-            made += (head & ~1).to_bytes(3, "little"), self._data[place + 3 : end]
-            place = end
+            if len(view) <= len(MAGIC) or len(view) < (start := _header(view[len(MAGIC)])):
+                self._rest = bytes(view)
+                return
             self._in_header = False
-        if made:
-            del self._data[:place]
-        return b"".join(made)
+        at = start + self._missing
+        while at + 3 <= len(view):
+            head = int.from_bytes(view[at : at + 3], "little")
+            if head & 1:
+                yield view[start:at]
+                yield (head & ~1).to_bytes(3, "little")
+                start = at + 3
+            at += 3 + (1 if head >> 1 & 3 == RLE else head >> 3)
+        self._missing = max(0, at - len(view))
+        self._rest = bytes(view[at:])
+        yield view[start:at]
+
+
+def _header(descriptor: int) -> int:
+    """Length of the header of a frame without a dictionary, with its magic number (RFC 8878, 3.1.1.1)."""
+    single = descriptor >> 5 & 1
+    return len(MAGIC) + 2 - single + (single, 2, 4, 8)[descriptor >> 6]
 
 
 def _raw(data: bytes) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
 import os
 import struct
 import threading
@@ -10,14 +9,16 @@ import zlib
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from packaging_tool import targets
 from packaging_tool.errors import PackageError
 from packaging_tool.package import libdeflate
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 _of_thread = threading.local()
 
@@ -29,18 +30,22 @@ SUFFIXES = {"gzip": ".gz", "xz": ".xz", "zstd": ".zst", "none": ""}
 # Data is cut here whatever the caller's pieces are, so that the result depends on the data alone. 1 MiB keeps two
 # cores busy from 2 MiB on and costs less than a thousandth in size.
 BLOCK = 1 << 20
+# Up to this size no stream is needed: data of one gzip member, and what takes less time than to set up a stream.
+WHOLE = {"gzip": BLOCK, "zstd": 128 << 10}
+# Archives of one format end alike in many packages, with so many bytes at most, which are compressed once.
+END = 2 << 10
 # Dictionary of each level of xz(1); a block of three times that is what `xz -T` takes too.
 XZ_DICTIONARIES = tuple(size << 10 for size in (256, 1024, 2048, 4096, 4096, 8192, 8192, 16384, 32768, 65536))
 # zstd makes other bytes with worker threads than without, so level and length of the data choose, never the machine.
 # Up to level 9 threads are not worth it: 460 MB took 28 MB of memory with one and 197 MB with two, and came out larger.
 ZSTD_THREADS_FROM = 16 << 20
 ZSTD_THREADS_FROM_LEVEL = 10
-# Data that a sample calls noise (images, compressed files) is stored: deflate takes as long for it as for text. In less
-# than a part, looking for noise takes as long as it saves.
-PART = 1 << 15
-SAMPLE = 1 << 10
-# So many of the 256 bytes at least are in a sample of noise; 251 is what to expect.
-DIVERSE = 236
+# Data that a sample calls noise (images, compressed files) is stored: deflate takes as long for it as for text. With
+# smaller parts, looking for noise takes longer than it saves.
+PART = 1 << 14
+SAMPLE = 1 << 8
+# So many of the 256 bytes at least are in a sample of noise; 162 are what to expect, and in machine code 96 are many.
+DIVERSE = 136
 
 
 class Compressor(Protocol):
@@ -84,8 +89,18 @@ def compressor(spec: str, size: int | None = None) -> Compressor:
     return _Stored()
 
 
+def whole(spec: str, data: bytes) -> Bytes:
+    """Data of at most the size in WHOLE, compressed at once. Raises PackageError."""
+    method, level = parse(spec)
+    return _gzip(data, level) if method == "gzip" else zstd(level, data)
+
+
 def zstd(level: int, data: Bytes) -> bytes:
     """One whole frame of little data, for which it takes longer to set up a stream than to compress."""
+    return _zstd_end(level, bytes(data)) if len(data) <= END else _zstd_whole(level, data)
+
+
+def _zstd_whole(level: int, data: Bytes) -> bytes:
     import zstandard
 
     known: dict[int, zstandard.ZstdCompressor] | None = getattr(_of_thread, "zstd", None)
@@ -94,6 +109,9 @@ def zstd(level: int, data: Bytes) -> bytes:
     if level not in known:
         known[level] = zstandard.ZstdCompressor(level=level)
     return known[level].compress(data)
+
+
+_zstd_end = lru_cache(maxsize=64)(_zstd_whole)
 
 
 def gzip(data: bytes) -> bytes:
@@ -137,7 +155,7 @@ class _Blocks(ABC):
         # So many blocks may wait, so that memory stays small when the data comes faster than it is packed.
         self._waiting = waiting
         self._pending = bytearray()
-        self._jobs: deque[Future[bytes]] = deque()
+        self._jobs: deque[Future[Bytes]] = deque()
 
     def update(self, data: Bytes) -> bytes:
         self._pending += data
@@ -159,15 +177,15 @@ class _Blocks(ABC):
         return b"".join((*parts, self._end(bytes(self._pending))))
 
     @abstractmethod
-    def _submit(self, block: bytes) -> Future[bytes]:
+    def _submit(self, block: bytes) -> Future[Bytes]:
         """Begin to pack a block that is not the last."""
 
     @abstractmethod
-    def _part(self, packed: bytes) -> bytes:
+    def _part(self, packed: Bytes) -> Bytes:
         """What goes into the stream for a packed block."""
 
     @abstractmethod
-    def _end(self, block: bytes) -> bytes:
+    def _end(self, block: bytes) -> Bytes:
         """What goes into the stream for the last block, packed or not, and for its end."""
 
 
@@ -179,15 +197,17 @@ class _Gzip(_Blocks):
         self._level = level
         self._empty = True
 
-    def _submit(self, block: bytes) -> Future[bytes]:
+    def _submit(self, block: bytes) -> Future[Bytes]:
         return _pool().submit(_gzip, block, self._level)
 
-    def _part(self, packed: bytes) -> bytes:
+    def _part(self, packed: Bytes) -> Bytes:
         self._empty = False
         return packed
 
-    def _end(self, block: bytes) -> bytes:
-        return _gzip(block, self._level) if block or self._empty else b""
+    def _end(self, block: bytes) -> Bytes:
+        if not block and not self._empty:
+            return b""
+        return _gzip_end(block, self._level) if len(block) <= END else _gzip(block, self._level)
 
 
 class _Xz(_Blocks):
@@ -198,6 +218,8 @@ class _Xz(_Blocks):
     """
 
     def __init__(self, level: int, size: int | None) -> None:
+        import lzma
+
         dictionary = XZ_DICTIONARIES[level]
         super().__init__(3 * dictionary, _cores())
         if size is not None:
@@ -207,10 +229,11 @@ class _Xz(_Blocks):
         self._head = b""
         self._records: list[bytes] = []
 
-    def _submit(self, block: bytes) -> Future[bytes]:
+    def _submit(self, block: bytes) -> Future[Bytes]:
         return _pool().submit(_xz, block, self._filters)
 
-    def _part(self, packed: bytes) -> bytes:
+    def _part(self, packed: Bytes) -> bytes:
+        packed = bytes(packed)
         head = b"" if self._head else packed[:12]
         self._head = packed[:12]
         # Backward Size in the footer: length of the index, in units of four bytes, less one.
@@ -230,6 +253,8 @@ class _Xz(_Blocks):
 
 
 def _xz(block: bytes, filters: list[dict[str, int]]) -> bytes:
+    import lzma
+
     return lzma.compress(block, filters=filters)
 
 
@@ -252,7 +277,7 @@ def _numbers(data: bytes, count: int) -> bytes:
     return data[:end]
 
 
-def _gzip(block: bytes, level: int) -> bytes:
+def _gzip(block: bytes, level: int) -> Bytes:
     """Gzip members for a block. Stretches of noise are stored."""
     kinds = [_is_noise(block, start) for start in range(0, len(block), PART)] if len(block) > PART else []
     if not any(kinds):
@@ -264,6 +289,9 @@ def _gzip(block: bytes, level: int) -> bytes:
             made.append(libdeflate.member(view[start:end], 0 if noise else level))
             start = end
     return b"".join(made)
+
+
+_gzip_end = lru_cache(maxsize=64)(_gzip)
 
 
 def _is_noise(block: bytes, start: int) -> bool:
@@ -283,6 +311,8 @@ def _cores() -> int:
 @cache
 def _pool() -> ThreadPoolExecutor:
     """Threads of their own: those of a pool that writes packages wait for these, and would block each other."""
+    from concurrent.futures import ThreadPoolExecutor  # 4 ms that zstd need not pay
+
     return ThreadPoolExecutor(_cores(), thread_name_prefix="deflate")
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -30,7 +32,6 @@ class Content:
 
     def __init__(self, source: bytes | Path) -> None:
         self.source = source
-        self._size = -1
         self._lock = threading.Lock()
         self._digests: tuple[str, str] | None = None
         self._stamp: Stamp | None = None
@@ -38,12 +39,10 @@ class Content:
         self._making = threading.RLock()
         self._made: dict[str, object] = {}
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Length in bytes."""
-        if self._size < 0:
-            self._size = len(self.source) if isinstance(self.source, bytes) else self.source.stat().st_size
-        return self._size
+        return len(self.source) if isinstance(self.source, bytes) else os.stat(self.source).st_size  # noqa: PTH116
 
     def chunks(self) -> Iterator[bytes | memoryview]:
         """The bytes, in pieces of at most 1 MiB. A piece is valid until the next one is asked for."""
@@ -51,7 +50,7 @@ class Content:
             if self.source:
                 yield self.source
             return
-        with self.source.open("rb", buffering=0) as file:
+        with open(self.source, "rb", buffering=0) as file:  # noqa: PTH123
             if self.size <= CHUNK:
                 if data := file.read():
                     yield data
@@ -81,7 +80,7 @@ class Content:
             return self.source[:size]
         if self.size <= KEPT:
             return self._whole(self.source)[:size]
-        with self.source.open("rb", buffering=0) as file:
+        with open(self.source, "rb", buffering=0) as file:  # noqa: PTH123
             return file.read(size)
 
     def _whole(self, source: Path) -> bytes:
@@ -149,5 +148,6 @@ class Content:
     def _stamped(self) -> Stamp | None:
         if isinstance(self.source, bytes):
             return None
-        found = self.source.stat()
+        # The methods of paths take longer than the system.
+        found = os.stat(self.source)  # noqa: PTH116
         return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -5,13 +5,12 @@ From PyPI it comes with the module `deflate`; distributions that have no such mo
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from functools import cache
 
 from packaging_tool.errors import BuildError
 
-Bytes = bytes | memoryview
+Bytes = bytes | bytearray | memoryview
 LIBRARY = "libdeflate.so.0"
 
 
@@ -26,11 +25,14 @@ def _gzip() -> Callable[[Bytes, int], bytes]:
         from deflate import gzip_compress
     except ImportError:
         return _of_library()
+    # What it gives has as much room as the data may ever need; a copy lets the C library use that again.
     return lambda data, level: bytes(gzip_compress(data, level))
 
 
 def _of_library() -> Callable[[Bytes, int], bytes]:
     """The same from the shared library, whose interface is in its libdeflate.h."""
+    import ctypes
+
     try:
         library = ctypes.CDLL(LIBRARY)
     except OSError as failed:

@@ -6,7 +6,7 @@ Everything is already decided: files are expanded, sorted and checked, relations
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from packaging_tool.package.content import Content
 
@@ -34,8 +34,7 @@ class Entry:
     only: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """A package version; the same text `[epoch:]upstream-release` in Debian (deb-version(7)) and rpm (EVR)."""
 
     upstream: str
@@ -47,16 +46,14 @@ class Version:
         return f"{epoch}{self.upstream}-{self.release}"
 
 
-@dataclass(frozen=True, slots=True)
-class Capability:
+class Capability(NamedTuple):
     """A virtual name with a value: `caddy-abi-HASH` in a .deb, `caddy-abi(HASH)` in an .rpm."""
 
     name: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(NamedTuple):
     """A package name with an optional version condition. version is "" where operator is ""."""
 
     name: str
@@ -68,8 +65,7 @@ class Relation:
 Alternatives = tuple["Relation | Capability", ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Relations:
+class Relations(NamedTuple):
     """All relations of a package: tuples of alternatives; in provides, conflicts and replaces each has one item."""
 
     depends: tuple[Alternatives, ...] = ()
@@ -80,8 +76,7 @@ class Relations:
     provides: tuple[Alternatives, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One changelog entry. version: whole text; time: seconds since 1970 UTC; author: `Name <address>`."""
 
     version: str
@@ -90,8 +85,7 @@ class Change:
     changes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(NamedTuple):
     """A library that is compiled in. purl-like: path `golang.org/x/net`, version `v0.50.0`, license an SPDX id.
 
     license: "" if it is not known. license_text: the whole file, copyright: its copyright lines. sum: `h1:…` or "".

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from time import gmtime, strftime
 
 from packaging_tool.package.model import Change, Module, Package
 
@@ -75,9 +74,9 @@ def rfc5322(time: int) -> str:
 
     time: seconds since 1970.
     """
-    moment = datetime.fromtimestamp(time, UTC)
-    day, month = DAYS[moment.weekday()], MONTHS[moment.month - 1]
-    return f"{day}, {moment:%d} {month} {moment:%Y %H:%M:%S} +0000"
+    moment = gmtime(time)
+    day, month = DAYS[moment.tm_wday], MONTHS[moment.tm_mon - 1]
+    return strftime(f"{day}, %d {month} %Y %H:%M:%S +0000", moment)
 
 
 def copyright_file(package: Package, *, common_licenses: bool = True) -> bytes:
@@ -126,12 +125,14 @@ def module_list(package: Package) -> bytes:
 
     A serial number is left out, since it would have to be random; the time is the package's.
     """
+    import json  # 2 ms that packages without modules need not pay
+
     document = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "version": 1,
         "metadata": {
-            "timestamp": datetime.fromtimestamp(package.time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "timestamp": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(package.time)),
             "component": {
                 "type": "application",
                 "bom-ref": f"{package.name}@{package.version}",

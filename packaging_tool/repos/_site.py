@@ -108,8 +108,7 @@ def _write_changed(path: Path, data: bytes) -> bool:
     before = path.lstat() if path.is_file() else None
     if before is not None and not path.is_symlink() and before.st_size == len(data) and path.read_bytes() == data:
         return False
-    with atomic.beside(path) as file:
-        file.write(data)
+    atomic.place(path, (data,))
     if before is not None and int(path.stat().st_mtime) <= int(before.st_mtime):
         later = int(before.st_mtime) + 1
         os.utime(path, (later, later))

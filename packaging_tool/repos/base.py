@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from packaging_tool.formats.base import Built
 from packaging_tool.project.model import RepositorySpec
 from packaging_tool.signing.base import Signer
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(NamedTuple):
     """A package that a repository lists: what the publish check (`publish.py`) must know of it.
 
     architecture: Debian's word for it. provides: names as the format spells them. depends: likewise, first alternative

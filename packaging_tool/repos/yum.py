@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from html import escape, unescape
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging_tool import registry
 from packaging_tool.formats.base import Built
@@ -106,8 +106,7 @@ class Repository:
         return commands + (f"systemctl enable --now {unit}\n" if unit else "")
 
 
-@dataclass(frozen=True, slots=True)
-class _Data:
+class _Data(NamedTuple):
     """A file of the index: digest and size, packed and unpacked."""
 
     kind: str

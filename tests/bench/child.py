@@ -1,21 +1,26 @@
-"""Our side of a measurement, as a process of its own: `python -m tests.bench.child write|index ARGUMENT…`."""
+"""Our side of a measurement, as a process of its own: `python -m tests.bench.child write|index ARGUMENT…`.
+
+As in the command, nothing is imported before it is needed.
+"""
 
 from __future__ import annotations
 
+import gc
 import importlib
-import pickle
 import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from packaging_tool import registry
-from packaging_tool.package.model import Package
-from packaging_tool.project.model import CoreSpec, Project, RepositorySpec
-from packaging_tool.repos.base import Repository
-from packaging_tool.signing.base import Signer
-from tests.bench import workload
+from packaging_tool.__main__ import be_patient
+
+if TYPE_CHECKING:
+    from packaging_tool.package.model import Package
+    from packaging_tool.project.model import Project
+    from packaging_tool.repos.base import Repository
+    from packaging_tool.signing.base import Signer
+    from packaging_tool.signing.keys import Ring
 
 
 class Unsigned:
@@ -50,6 +55,9 @@ class UnsignedRing:
 
 def project(root: Path) -> Project:
     """A project of which only the core's name and the targets matter."""
+    from packaging_tool.project.model import CoreSpec, Project
+    from tests.bench import workload
+
     core = CoreSpec(
         name="bench",
         version="1.0.0",
@@ -66,10 +74,12 @@ def write(items: Path, compression: str, output: Path, built: Path | None = None
 
     Prints how long the final sync to the disk took, which no peer does.
     """
+    import pickle
+
     from packaging_tool import atomic, build
     from packaging_tool.listener import Silent
-    from packaging_tool.signing.keys import Ring
     from packaging_tool.state import State
+    from tests.bench import workload
 
     packages: list[Package] = workload.packages(pickle.loads(items.read_bytes()), compression)  # noqa: S301 - ours
     run = build._Run(project(output), build.Settings(output=output, jobs=2), Silent())
@@ -81,7 +91,7 @@ def write(items: Path, compression: str, output: Path, built: Path | None = None
         print(f"{time.perf_counter() - began:.4f}")
 
     atomic.sync_files = timed
-    run._write(output, packages, cast(Ring, UnsignedRing()), State())
+    run._write(output, packages, cast("Ring", UnsignedRing()), State())
     if built is not None:
         built.write_bytes(pickle.dumps(run.built))
 
@@ -91,23 +101,31 @@ def index(kind: str, built: Path, output: Path) -> None:
 
     Prints how long that took without start-up, imports and reading their answers: within a build all of it is there.
     """
-    repository = cast(Repository, registry.load("repos", kind).Repository())
+    import pickle
+
+    from packaging_tool import registry
+    from packaging_tool.project.model import RepositorySpec
+    from tests.bench import workload
+
+    repository = cast("Repository", registry.load("repos", kind).Repository())
     made = pickle.loads(built.read_bytes())[repository.format]  # noqa: S301 - ours
     for module in (f"formats.{repository.format}", "package.templates"):
         importlib.import_module(f"packaging_tool.{module}")
     import jinja2  # noqa: F401 - the writers have rendered scripts with it before
 
     began = time.perf_counter()
-    repository.write(output, made, RepositorySpec(), "bench", workload.TIME, cast(Signer, Unsigned()))
+    repository.write(output, made, RepositorySpec(), "bench", workload.TIME, cast("Signer", Unsigned()))
     print(f"{time.perf_counter() - began:.4f}")
 
 
 def main(arguments: list[str]) -> None:
-    """Run one of the functions above."""
+    """Run one of the functions above, in a process that begins and ends as that of the command does."""
+    be_patient()
     if arguments[0] == "write":
         write(Path(arguments[1]), arguments[2], Path(arguments[3]), *map(Path, arguments[4:]))
     else:
         index(arguments[1], Path(arguments[2]), Path(arguments[3]))
+    gc.freeze()
 
 
 if __name__ == "__main__":

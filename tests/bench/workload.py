@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -40,6 +38,8 @@ def _text(kind: str) -> bytes:
     if kind == "lines":
         made = b"".join(b"%08d the same line over and over behind a number of its own\n" % n for n in range(80_000))
         return made[: 4 << 20]
+    import random  # not in the process that is measured, which only reads what is to be packaged
+
     source = random.Random("words")  # noqa: S311 - the same data everywhere, no secret
     letters = "etaoinshrdlucmfwygpbvk"
     words = ["".join(source.choices(letters, k=source.randint(2, 11))) for _ in range(4000)]
@@ -53,6 +53,8 @@ def _text(kind: str) -> bytes:
 @cache
 def _program() -> Path:
     """Go's compiler, more than 20 MB of machine code and tables."""
+    import subprocess
+
     found = subprocess.run(["go", "env", "GOTOOLDIR"], capture_output=True, check=True, text=True)
     return Path(found.stdout.strip()) / "compile"
 
@@ -71,6 +73,8 @@ def _code(start: int, size: int) -> Iterator[bytes]:
 
 def _parts(seed: str, size: int, kind: str) -> Iterator[bytes]:
     """Content of which half can be compressed: a program from somewhere on, or parts of noise and of text in turn."""
+    import random
+
     source = random.Random(seed)  # noqa: S311 - likewise
     if kind == "code":
         yield from _code(source.randrange(_program().stat().st_size), size)

@@ -13,7 +13,7 @@ import pytest
 from packaging_tool.errors import PackageError
 from packaging_tool.formats import deb, rpm
 from packaging_tool.formats.base import Built
-from packaging_tool.package import bodies, compress
+from packaging_tool.package import bodies, compress, shelf
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Entry, Package, Relations
 from tests.formats.samples import plugin
@@ -106,6 +106,28 @@ def test_bytes_do_not_depend_on_which_format_comes_first(spec: str, data: dict[s
     last = rpm.Format().write(other, tmp_path / "other", None).sha256
     bodies.forget(other)
     assert [deb.Format().write(other, tmp_path / "other", None).sha256, last] == digests
+
+
+@pytest.mark.parametrize("spec", ["gzip", "zstd:3"])
+def test_bytes_do_not_depend_on_where_bodies_wait(
+    spec: str, data: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = [built.sha256 for built in written(package(spec, data), tmp_path / "memory")]
+    monkeypatch.setattr(shelf, "MOST", 0)
+    assert [built.sha256 for built in written(package(spec, data), tmp_path / "file")] == digests
+    assert len(list((tmp_path / "file").iterdir())) == 2
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 1000])
+def test_blocks_are_found_in_pieces_of_any_length(length: int) -> None:
+    """zstd may give a frame in any pieces. A raw, empty block at the end makes a frame of blocks that are not last."""
+    frame = compress.zstd(3, mixed(300_000, 1))
+    blocks = bodies._Blocks()
+    parts = [part for at in range(0, len(frame), length) for part in blocks.split(frame[at : at + length])]
+    header = frame[: bodies._header(frame[4])]
+    end = bodies._raw_block(b"", last=True)
+    unpacked = subprocess.run(["zstd", "-dc"], input=header + b"".join(parts) + end, capture_output=True, check=True)
+    assert unpacked.stdout == mixed(300_000, 1)
 
 
 def test_a_body_is_compressed_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

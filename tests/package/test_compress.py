@@ -6,6 +6,7 @@ import lzma
 import random
 import shutil
 import subprocess
+import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -116,6 +117,13 @@ def test_gzip_stores_noise_between_text() -> None:
     assert subprocess.run(READERS["gzip"], input=made, capture_output=True, check=True).stdout == data
     assert len(made) < 1.01 * len(zlib.compress(data, 6))
     assert noise[compress.PART : 2 * compress.PART] in made
+
+
+def test_gzip_takes_nothing_for_noise_that_can_be_compressed() -> None:
+    """Bytes in order, noise that comes again, and machine code have many of the 256 bytes as well."""
+    again = random.Random(1).randbytes(1000) * 300  # noqa: S311 - the same bytes in every run
+    for data in (bytes(range(256)) * 1000, again, Path(sys.executable).resolve().read_bytes()[:1_000_000]):
+        assert len(packed("gzip:6", data)) < 1.05 * len(zlib.compress(data, 6))
 
 
 @pytest.mark.parametrize("level", [0, 1, 6, 9])
