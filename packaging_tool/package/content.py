@@ -22,6 +22,10 @@ Stamp = tuple[int, int, int, int, int]
 # A file that was changed so shortly before may be changed again without another time in its stamp (ns).
 FRESH = 1_000_000_000
 
+# Digests of large files that had not changed for a while, by name and stamp: a driver, the plan and the packages each
+# have a Content of the same file.
+_hashed: dict[tuple[bytes | Path, Stamp], tuple[str, str]] = {}
+
 
 class Content:
     """Bytes in memory or in a file, with their digests.
@@ -129,21 +133,27 @@ class Content:
         return self._digest()[1]
 
     def _digest(self) -> tuple[str, str]:
-        if self._digests is not None:
-            return self._digests
-        with self._lock:
-            if self._digests is None:
-                hashes: tuple[Callable[[bytes | memoryview], None], ...]
-                began, before = time.time_ns(), self._stamped()
-                md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
-                hashes = (md5.update, sha256.update)
-                for piece in self.chunks():
-                    for update in hashes:
-                        update(piece)
-                self._digests = (md5.hexdigest(), sha256.hexdigest())
-                if before is not None and before == self._stamped() and max(before[3:]) < began - FRESH:
-                    self._stamp = before
-            return self._digests
+        if self._digests is None:
+            with self._lock:
+                if self._digests is None:
+                    self._digests = self._found()
+        return self._digests
+
+    def _found(self) -> tuple[str, str]:
+        began, before = time.time_ns(), self._stamped()
+        if before is not None and (known := _hashed.get((self.source, before))):
+            self._stamp = before
+            return known
+        md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+        for piece in self.chunks():
+            md5.update(piece)
+            sha256.update(piece)
+        made = md5.hexdigest(), sha256.hexdigest()
+        if before is not None and before == self._stamped() and max(before[3:]) < began - FRESH:
+            self._stamp = before
+            if self.size > KEPT:
+                _hashed[self.source, before] = made
+        return made
 
     def _stamped(self) -> Stamp | None:
         if isinstance(self.source, bytes):

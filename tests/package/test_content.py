@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from packaging_tool.errors import PackageError
-from packaging_tool.package.content import CHUNK, Content
+from packaging_tool.package.content import CHUNK, KEPT, Content
 
 SIZES = [0, 1, CHUNK, CHUNK + 1, 3 * CHUNK]
 LONG_AGO = 1_000_000_000
@@ -67,6 +67,22 @@ def test_a_change_while_it_is_read_is_noticed(old: bool, tmp_path: Path) -> None
                 with (tmp_path / "f").open("r+b") as file:
                     file.seek(2 * CHUNK)
                     file.write(b"!")
+
+
+def test_a_large_file_is_read_for_its_digests_once_as_long_as_it_does_not_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = made(tmp_path / "f", KEPT + 1, old=True)
+    digests = first.md5, first.sha256
+    with monkeypatch.context() as patch:
+        patch.setattr(Content, "chunks", lambda _: pytest.fail("the file is read again"))
+        again = Waited(tmp_path / "f")
+        assert (again.md5, again.sha256) == digests
+    with (tmp_path / "f").open("r+b") as file:
+        file.write(b"!")
+    assert Waited(tmp_path / "f").sha256 == hashlib.sha256((tmp_path / "f").read_bytes()).hexdigest() != digests[1]
+    with pytest.raises(PackageError, match="changed while it was packaged"):
+        list(again.verified())
 
 
 def test_a_file_that_was_only_touched_is_the_same(tmp_path: Path) -> None:
