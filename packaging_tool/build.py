@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -462,7 +462,7 @@ class _Run:
                 after.packages[made.relative] = (made.mark, made.built)
             self.listener.progress("write packages", next(done), total)
 
-        places = cache(lambda: writing.places(self.formats, self.repositories, staging, self.project.name))
+        places = writing.places(self.formats, self.repositories, staging, self.project.name)
         jobs = self.settings.jobs or len(os.sched_getaffinity(0))
         writing.Writer(places, self.settings.output, ring, after, record).write(packages, jobs)
         self.unchanged = total - len(self.written)

@@ -1,8 +1,8 @@
-"""Many small things done by several processes: threads keep one processor busy where nearly all is Python.
+"""Many things done by several processes: threads keep one processor busy where nearly all is Python.
 
-The rule of this program is threads, since most of its time goes into compressors and other programs. Writing a small
-package is the exception, and there a project may have a thousand of them. So one process for each processor, made by
-fork(2), takes a fixed share; none is started for a single package.
+Where the time goes into other programs or waits for the disk, threads do (`threads.py`). To write a package is also
+Python: all of it for a small one, and for a large one enough that two threads wait for each other an eighth of the
+time. So one process for each processor, made by fork(2), takes a fixed share; none is started for a single package.
 
 A worker says nothing and decides nothing: no message, no signal handler, no tidying up. It ends after the thing that it
 is at when nobody reads its pipe any more, be it that the parent stops or that it was killed.
@@ -21,41 +21,56 @@ from typing import TypeVar, cast
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# With less for each process, a fork costs more than it saves.
-LEAST = 4
 # The parent gets these, too, and ends the workers.
 LEFT_TO_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LENGTH = 4
 PIECE = 1 << 16
 
 
-def spread(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Generator[Result, None, None]:
+def spread(
+    work: Callable[[Item], Result], items: Sequence[Item], processes: int, cost: Callable[[Item], int], least: int
+) -> Generator[Result, None, None]:
     """What work gives for each item, in no order; in this process where others are not worth it.
 
-    work: what it gives is pickled; changes that it makes to objects are lost. An item whose worker failed is done again
-    here, so that an error is raised as if there were one process.
+    work: what it gives is pickled; changes that it makes to objects are lost. cost: of an item, in any unit; each
+    process gets about as much, and least at least, since a fork costs something, too. An item whose worker failed is
+    done again here, so that an error is raised as if there were one process.
     """
-    processes = min(processes, len(items) // LEAST)
+    costs = [cost(item) for item in items]
+    processes = min(processes, len(items), sum(costs) // least)
     left = dict(enumerate(items))
     # Locks of other threads would stay locked in a forked process for ever.
     if processes > 1 and threading.active_count() == 1:
-        for number, result in _forked(work, items, processes):
+        for number, result in _forked(work, items, _shares(costs, processes)):
             del left[number]
             yield result
     for item in left.values():
         yield work(item)
 
 
-def _forked(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[tuple[int, Result]]:
+def _shares(costs: Sequence[int], number: int) -> Sequence[Sequence[int]]:
+    """Which items each process gets: always the next one for whoever has least, so the largest should come first."""
+    shares: list[list[int]] = [[] for _ in range(number)]
+    loads = [0] * number
+    for item, cost in enumerate(costs):
+        lightest = loads.index(min(loads))
+        shares[lightest].append(item)
+        loads[lightest] += cost
+    return shares
+
+
+def _forked(
+    work: Callable[[Item], Result], items: Sequence[Item], shares: Sequence[Sequence[int]]
+) -> Iterator[tuple[int, Result]]:
     workers: dict[int, int] = {}
     try:
         with selectors.DefaultSelector() as pipes:
-            for first in range(processes):
+            for share in shares:
                 reading, writing = os.pipe()
                 pipes.register(reading, selectors.EVENT_READ, bytearray())
                 workers[reading] = 0
                 try:
-                    workers[reading] = _fork(work, items, range(first, len(items), processes), writing, [*workers])
+                    workers[reading] = _fork(work, items, share, writing, [*workers])
                 except OSError:
                     # The system has no more processes: the share stays undone here.
                     pass

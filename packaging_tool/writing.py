@@ -1,16 +1,17 @@
-"""Writing the packages of a run: the small ones by processes, the others by threads, the largest first."""
+"""Writing the packages of a run, by a process for each processor, the largest first."""
 
 from __future__ import annotations
 
 import gc
+import itertools
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from packaging_tool import atomic, state, threads, workers
+from packaging_tool import atomic, state, workers
 from packaging_tool.errors import BuildError
 from packaging_tool.package import bodies
 
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from packaging_tool.repos.base import Repository
     from packaging_tool.signing.keys import Ring
 
-# Bytes of content below which a package is small: compressing them takes less time than all else.
-SMALL = 128 << 10
+# What a package file costs beside its content, in bytes of content that cost as much; and what a process is worth.
+OWN = 128 << 10
+LEAST = 1 << 20
+# What a process does in a row: a package in some of its formats.
+Task = tuple["Package", Sequence[str]]
 
 
 class Place(NamedTuple):
@@ -61,11 +65,10 @@ def places(
 class Writer:
     """Writes packages in their formats. output: directory of the last run. known: what that one made.
 
-    places: gives the places by format; not called before the first files are hashed, since formats take some 10 ms to
-    import. record: is told of each file. Raises PackageError, SigningError, BuildError.
+    places: by format. record: is told of each file. Raises PackageError, SigningError, BuildError.
     """
 
-    places: Callable[[], Mapping[str, Place]]
+    places: Mapping[str, Place]
     output: Path
     ring: Ring
     known: state.State
@@ -74,8 +77,11 @@ class Writer:
     def write(self, packages: Sequence[Package], jobs: int) -> None:
         """Write every package in every format it is for, onto the disk. jobs: how many at a time."""
         new = []
-        with _without_collector(), closing(self._written(packages, jobs)) as files:
-            for made in files:
+        tasks = sorted(_tasks(packages), key=lambda task: (-_cost(task), task[0].name, task[0].architecture, task[1]))
+        # Before the forks, so that it is done once.
+        state.own_fingerprint()
+        with _without_collector(), closing(workers.spread(self._files, tasks, jobs, _cost, LEAST)) as found:
+            for made in itertools.chain.from_iterable(found):
                 self.record(made)
                 if made.new:
                     new.append(made.built.path)
@@ -84,35 +90,15 @@ class Writer:
         except OSError as failed:
             raise BuildError(f"cannot write the packages: {failed.strerror}") from failed
 
-    def _written(self, packages: Sequence[Package], jobs: int) -> Generator[Made, None, None]:
-        sizes = {id(package): _size(package) for package in packages}
-        ordered = sorted(packages, key=lambda package: (-sizes[id(package)], package.name, package.architecture))
-        small = [package for package in ordered if sizes[id(package)] < SMALL]
-        if small:
-            # Before the forks, so that it is done once.
-            state.own_fingerprint()
-            self.places()
-        with closing(workers.spread(self._whole, small, jobs)) as found:
-            for files in found:
-                yield from files
-        tasks = _tasks(ordered[: len(ordered) - len(small)])
-        with closing(threads.each(self._some, tasks, jobs)) as made:
-            yield from made
-
-    def _whole(self, package: Package) -> list[Made]:
-        """A package in all its formats."""
-        return list(self._some((package, sorted(package.relations))))
-
-    def _some(self, task: tuple[Package, Sequence[str]]) -> Iterator[Made]:
-        """A package in some of its formats."""
+    def _files(self, task: Task) -> list[Made]:
         package, families = task
         fingerprint = state.fingerprint(package)
-        for family in families:
-            yield self._file(package, family, fingerprint)
+        made = [self._file(package, family, fingerprint) for family in families]
         bodies.forget(package)
+        return made
 
     def _file(self, package: Package, family: str, fingerprint: str) -> Made:
-        place = self.places()[family]
+        place = self.places[family]
         name = place.format.file_name(package)
         relative = place.prefix + name
         mark = state.digest([family, self.ring.fingerprint, state.own_fingerprint(), fingerprint])
@@ -138,14 +124,19 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _tasks(packages: Iterable[Package]) -> Iterator[tuple[Package, Sequence[str]]]:
-    """What one thread does in a row: formats that share compressed files, since two would wait for the same file."""
+def _tasks(packages: Iterable[Package]) -> Iterator[Task]:
+    """Formats that share compressed files are one task, and so are those of small packages."""
     for package in packages:
         families = sorted(package.relations)
-        if bodies.floor(package):
+        if bodies.floor(package) or _size(package) < OWN:
             yield package, families
         else:
             yield from ((package, [family]) for family in families)
+
+
+def _cost(task: Task) -> int:
+    package, families = task
+    return OWN * len(families) + _size(package)
 
 
 def _size(package: Package) -> int:

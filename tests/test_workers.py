@@ -6,9 +6,10 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -16,7 +17,15 @@ from packaging_tool import workers
 from packaging_tool.errors import BuildError
 from packaging_tool.package import compress
 
+Result = TypeVar("Result")
+
 HERE = os.getpid()
+LEAST = 4
+
+
+def spread(work: Callable[[int], Result], items: Sequence[int], processes: int) -> Generator[Result, None, None]:
+    """Items that are all alike."""
+    return workers.spread(work, items, processes, lambda _: 1, LEAST)
 
 
 @pytest.fixture(autouse=True)
@@ -48,19 +57,27 @@ def square(number: int) -> tuple[int, int]:
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 100])
 @pytest.mark.parametrize("processes", [1, 2, 5])
 def test_each_item_is_done_once(count: int, processes: int) -> None:
-    made = list(workers.spread(square, range(count), processes))
+    made = list(spread(square, range(count), processes))
     assert sorted(value for value, _ in made) == [number * number for number in range(count)]
     assert no_child()
 
 
 def test_many_items_are_done_by_as_many_processes_as_asked_for() -> None:
-    found = {process for _, process in workers.spread(square, range(100), 3)}
+    found = {process for _, process in spread(square, range(100), 3)}
     assert len(found) == 3
     assert HERE not in found
 
 
 def test_few_items_are_done_here() -> None:
-    assert {process for _, process in workers.spread(square, range(2 * workers.LEAST - 1), 2)} == {HERE}
+    assert {process for _, process in spread(square, range(2 * LEAST - 1), 2)} == {HERE}
+
+
+def test_each_process_gets_about_as_much_whatever_its_items_cost() -> None:
+    costs = [50, *[1] * 100]
+    loads: dict[int, int] = {}
+    for cost, process in workers.spread(lambda cost: (cost, os.getpid()), costs, 2, lambda cost: cost, 1):
+        loads[process] = loads.get(process, 0) + cost
+    assert list(loads.values()) == [75, 75]
 
 
 def test_beside_other_threads_all_is_done_here() -> None:
@@ -68,14 +85,14 @@ def test_beside_other_threads_all_is_done_here() -> None:
     other = threading.Thread(target=end.wait)
     other.start()
     try:
-        assert {process for _, process in workers.spread(square, range(100), 2)} == {HERE}
+        assert {process for _, process in spread(square, range(100), 2)} == {HERE}
     finally:
         end.set()
         other.join()
 
 
 def test_results_longer_than_a_pipe_come_whole() -> None:
-    made = list(workers.spread(lambda number: bytes([number]) * 300_000, range(40), 2))
+    made = list(spread(lambda number: bytes([number]) * 300_000, range(40), 2))
     assert sorted(made) == [bytes([number]) * 300_000 for number in range(40)]
 
 
@@ -89,7 +106,7 @@ def test_the_first_error_is_raised_here_with_its_cause() -> None:
         return number
 
     with pytest.raises(BuildError, match="cannot write 30") as failed:
-        list(workers.spread(work, range(100), 2))
+        list(spread(work, range(100), 2))
     assert isinstance(failed.value.__cause__, OSError)
     assert no_child()
 
@@ -101,7 +118,7 @@ def test_what_a_killed_process_leaves_is_done_here(end: Callable[[], None]) -> N
             end()
         return square(number)
 
-    made = list(workers.spread(work, range(100), 2))
+    made = list(spread(work, range(100), 2))
     assert sorted(value for value, _ in made) == [number * number for number in range(100)]
     assert HERE in {process for _, process in made}
 
@@ -112,7 +129,7 @@ def test_where_the_system_has_no_more_processes_all_is_done_here(monkeypatch: py
 
     before = open_files()
     monkeypatch.setattr(os, "fork", refused)
-    assert {process for _, process in workers.spread(square, range(100), 2)} == {HERE}
+    assert {process for _, process in spread(square, range(100), 2)} == {HERE}
     assert open_files() == before
 
 
@@ -130,7 +147,7 @@ def test_a_signal_to_all_processes_is_for_the_parent_alone(number: signal.Signal
 
     before, group = signal.signal(number, stop), os.getpgrp()
     try:
-        with pytest.raises(KeyboardInterrupt), closing(workers.spread(work, range(100_000), 2)) as results:
+        with pytest.raises(KeyboardInterrupt), closing(spread(work, range(100_000), 2)) as results:
             os.setpgid(0, 0)
             for _ in results:
                 os.killpg(0, number)
