@@ -13,7 +13,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 # setup puts a Go there only where the machine's own is too old.
 export PATH := $(BIN):$(PATH)
 # Machines that boot, sleep and are fetched leave processors idle.
-WORKERS := $(shell echo $$(($$(nproc) + 2)))
+WORKERS := $(shell echo $$(($$(nproc) + 3)))
 DESTDIR ?=
 PREFIX ?= /usr/local
 
