@@ -51,9 +51,9 @@ class Settings:
     """How to run.
 
     output: directory for the repositories. architectures: a choice of the project's, empty for all. abis: a choice of
-    its cores, where it has several. jobs: threads, 0 for one per processor. plugins: a choice of plugins to package,
-    empty for all. keys: directory of the keys, None for the usual place. due: where the core is somebody else's, look
-    what is published of it, and build only for those cores for which something is missing in output.
+    its cores, where it has several. jobs: packages at a time, 0 for one per processor. plugins: a choice of plugins to
+    package, empty for all. keys: directory of the keys, None for the usual place. due: where the core is somebody
+    else's, look what is published of it, and build only for those cores for which something is missing in output.
     """
 
     output: Path

@@ -133,7 +133,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "flags": ("-j", "--jobs"),
         "type": click.IntRange(min=1),
         "metavar": "N",
-        "help": "Threads.  [default: one per processor]",
+        "help": "Packages at a time.  [default: one per processor]",
     },
     "keys": {
         "flags": ("--keys",),

@@ -35,7 +35,7 @@ changed since the last run, nothing is done.
 Examples:
   mkpkgs                        everything, into dist/
   mkpkgs plan                   what would come out
-  mkpkgs --arch arm64 -j 2      one architecture, two threads
+  mkpkgs --arch arm64 -j 2      one architecture, two packages at a time
   mkpkgs build git cors         only the packages of two plugins
   mkpkgs inspect dist/apt/pool/main/c/caddy/*.deb
 
