@@ -310,7 +310,7 @@ def _cores() -> int:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    """Threads of their own: those of a pool that writes packages wait for these, and would block each other."""
+    """Threads for the blocks of large files, also where only one package is left to write."""
     from concurrent.futures import ThreadPoolExecutor  # 4 ms that zstd need not pay
 
     return ThreadPoolExecutor(_cores(), thread_name_prefix="deflate")
