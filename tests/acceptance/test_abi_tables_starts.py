@@ -14,7 +14,8 @@ from tests.acceptance.abi_world import CORE, PAIR, World, equip, installed, mana
 pytestmark = pytest.mark.acceptance
 
 
-@pytest.mark.parametrize("name", systems.ALL)
+# The oldest and the newest of each package manager; the tables themselves are run on all.
+@pytest.mark.parametrize("name", [name for name in systems.ALL if "debian13" not in name])
 def test_each_transaction_starts_the_server_once(name: str, world: World, tmp_path: Path) -> None:
     family = abi_tables.SYSTEMS["apt"]
     with systems.ALL[name](world.directory, tmp_path / "machine", CORE) as machine:

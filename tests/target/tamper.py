@@ -167,7 +167,7 @@ def flipped_bits(chance: random.Random) -> Iterator[tuple[str, Act]]:
         return lambda made: of_file(path) if made.flip(path, at, bit) else ""
 
     for path, text in PAYLOADS.items():
-        for at, bit in places(chance, len(text), 12):
+        for at, bit in places(chance, len(text), 8):
             yield f"{path} byte {at} bit {bit}", act(path, at, bit)
 
 
@@ -178,7 +178,7 @@ def flipped_bits_of_manifests(chance: random.Random) -> Iterator[tuple[str, Act]
         return lambda made: of_manifest(name, made.flip(manifest_path(name), at, bit))
 
     for name in MEMBERS:
-        for at, bit in places(chance, len(manifest_text(name)), 28):
+        for at, bit in places(chance, len(manifest_text(name)), 16):
             yield f"{name} byte {at} bit {bit}", act(name, at, bit)
 
 
@@ -189,7 +189,7 @@ def flipped_bits_of_signatures(chance: random.Random) -> Iterator[tuple[str, Act
         return lambda made: of_signature(name, made.flip(signature_path(name), at, bit, after=b"\n"), made.trusted)
 
     for name in MEMBERS:
-        for at, bit in places(chance, 101, 20):
+        for at, bit in places(chance, 101, 12):
             yield f"{name} byte {at} bit {bit}", act(name, at, bit)
 
 
@@ -199,7 +199,7 @@ def flipped_bits_of_keys(chance: random.Random) -> Iterator[tuple[str, Act]]:
     def act(at: int, bit: int) -> Act:
         return lambda made: of_key(made.flip(KEYS[0], at, bit, after=b"\n"), made.trusted)
 
-    for at, bit in places(chance, 57, 30):
+    for at, bit in places(chance, 57, 16):
         yield f"byte {at} bit {bit}", act(at, bit)
 
 
@@ -217,9 +217,9 @@ def flipped_bits_of_facts(chance: random.Random) -> Iterator[tuple[str, Act]]:
         reason = f"{SHARE}/trust says neither signature nor distribution"
         return lambda made: reason if made.flip(f"{SHARE}/trust", at, bit) else ""
 
-    for at, bit in places(chance, 65, 24):
+    for at, bit in places(chance, 65, 16):
         yield f"abi byte {at} bit {bit}", abi(at, bit)
-    for at, bit in places(chance, 10, 10):
+    for at, bit in places(chance, 10, 6):
         yield f"trust byte {at} bit {bit}", trust(at, bit)
 
 
@@ -230,13 +230,13 @@ def truncations(chance: random.Random) -> Iterator[tuple[str, Act]]:
         return lambda data: data[:length]
 
     for path, text in PAYLOADS.items():
-        for length in sorted({0, len(text) - 1, *chance.sample(range(len(text)), 4)}):
+        for length in sorted({0, len(text) - 1, *chance.sample(range(len(text)), 2)}):
             yield f"{path} at {length}", rewrite(path, cut(length), payload_reason(path))
     for name in MEMBERS:
         size = len(manifest_text(name))
-        for length in sorted({0, size - 1, *chance.sample(range(size), 8)}):
+        for length in sorted({0, size - 1, *chance.sample(range(size), 5)}):
             yield f"{name}.manifest at {length}", rewrite(manifest_path(name), cut(length), manifest_reason(name))
-        for length in sorted({0, *chance.sample(range(130), 6)}):
+        for length in sorted({0, *chance.sample(range(130), 4)}):
             yield f"{name}.manifest.sig at {length}", rewrite(signature_path(name), cut(length), signature_reason(name))
 
 
