@@ -1,6 +1,6 @@
 """Many things done by several processes: threads keep one processor busy where nearly all is Python.
 
-Where the time goes into other programs or waits for the disk, threads do (`threads.py`). To write a package is also
+Where the time goes into other programs or waits for the disk, threads do. To write a package is also
 Python: all of it for a small one, and for a large one enough that two threads wait for each other an eighth of the
 time. So one process for each processor, made by fork(2), takes a fixed share; none is started for a single package.
 

@@ -17,6 +17,7 @@ Made = TypeVar("Made")
 CHUNK = 1 << 20
 # A file of this size is in memory between the first and the last format of a package.
 KEPT = 128 << 10
+# Here and below, os.stat and open: the methods of paths take longer than the system.
 # Device, inode, size, times of the last write and change of a file.
 Stamp = tuple[int, int, int, int, int]
 # A file that was changed so shortly before may be changed again without another time in its stamp (ns).
@@ -158,6 +159,5 @@ class Content:
     def _stamped(self) -> Stamp | None:
         if isinstance(self.source, bytes):
             return None
-        # The methods of paths take longer than the system.
         found = os.stat(self.source)  # noqa: PTH116
         return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
