@@ -71,7 +71,8 @@ class Wheel:
         try:
             parser.read_string(self._zip.read(name).decode() if name else "")
         except (configparser.Error, UnicodeDecodeError) as broken:
-            raise BuildError(f"{self.path.name} has an entry_points.txt that nobody can read: {broken}") from None
+            why = str(broken).splitlines()[0]
+            raise BuildError(f"{self.path.name} has an entry_points.txt that nobody can read: {why}") from None
         return tuple(
             (group, key, re.split(r"[:\s\[]", value, maxsplit=1)[0])
             for group in parser.sections()

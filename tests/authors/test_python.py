@@ -60,6 +60,7 @@ def acme(shelf: Workspace, index: Path, tmp_path_factory: pytest.TempPathFactory
     root.mkdir(parents=True)
     made = {
         "fine": wheel(root, "fine", requires=("shelf", "paper>=1", "yarn"), files=pointing("fine", "fine:NAME")),
+        "garbled": wheel(root, "garbled", files={"garbled-1.0.dist-info/entry_points.txt": "garbled = garbled:NAME\n"}),
         "hollow": wheel(root, "hollow", files=pointing("hollow", "hollow_plugin.main [extra]")),
         "modern": wheel(root, "modern", python=">=3.12"),
         "machine": wheel(root, "machine", tag="cp312-cp312-manylinux_2_17_x86_64"),
@@ -197,6 +198,15 @@ def test_a_compiled_wheel_is_packaged_for_each_machine_of_the_core(index: Path, 
             [
                 "brings dye 2.0, and plugin atlas brings dye 1.0: they cannot be in one server",
                 'repair: require dye==1.0, or write clashes = ["atlas"]',
+            ],
+        ),
+        (
+            "garbled",
+            [
+                (
+                    "garbled-1.0-py3-none-any.whl has an entry_points.txt that nobody can read: "
+                    "File contains no section headers."
+                )
             ],
         ),
         (
