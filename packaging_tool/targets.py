@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -73,6 +72,8 @@ LIMITS = {"gzip": (1, 9), "xz": (0, 9), "zstd": (1, 19), "none": (0, 0)}
 
 def here() -> str:
     """The release that this machine has, "" if it is none of them."""
+    import platform  # most runs do not ask
+
     try:
         said = platform.freedesktop_os_release()
     except OSError:

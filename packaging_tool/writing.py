@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -80,7 +81,9 @@ class Writer:
         tasks = sorted(_tasks(packages), key=lambda task: (-_cost(task), task[0].name, task[0].architecture, task[1]))
         # Before the forks, so that it is done once.
         state.own_fingerprint()
-        with _without_collector(), closing(workers.spread(self._files, tasks, jobs, _cost, LEAST)) as found:
+        # A fork costs something, too.
+        jobs = min(jobs, sum(map(_cost, tasks)) // LEAST)
+        with _without_collector(), closing(workers.spread(self._files, tasks, jobs)) as found:
             for made in itertools.chain.from_iterable(found):
                 self.record(made)
                 if made.new:
@@ -92,24 +95,29 @@ class Writer:
 
     def _files(self, task: Task) -> list[Made]:
         package, families = task
-        fingerprint = state.fingerprint(package)
+        # Asked as late as can be: files of which nothing is known yet are hashed on their way into the package.
+        fingerprint = cache(lambda: state.fingerprint(package))
         made = [self._file(package, family, fingerprint) for family in families]
         bodies.forget(package)
         return made
 
-    def _file(self, package: Package, family: str, fingerprint: str) -> Made:
+    def _file(self, package: Package, family: str, fingerprint: Callable[[], str]) -> Made:
         place = self.places[family]
         name = place.format.file_name(package)
         relative = place.prefix + name
-        mark = state.digest([family, self.ring.fingerprint, state.own_fingerprint(), fingerprint])
-        kept = self.known.reusable(self.output, relative, mark)
-        if kept is not None:
-            return Made(family, relative, mark, replace(kept, path=place.folder / name), new=False)
+        if relative in self.known.packages:
+            mark = self._mark(family, fingerprint())
+            kept = self.known.reusable(self.output, relative, mark)
+            if kept is not None:
+                return Made(family, relative, mark, replace(kept, path=place.folder / name), new=False)
         try:
             built = place.format.write(package, place.folder, self.ring.package_signer)
         except OSError as failed:
             raise BuildError(f"cannot write {name}: {failed.strerror}") from failed
-        return Made(family, relative, mark, built, new=True)
+        return Made(family, relative, self._mark(family, fingerprint()), built, new=True)
+
+    def _mark(self, family: str, fingerprint: str) -> str:
+        return state.digest([family, self.ring.fingerprint, state.own_fingerprint(), fingerprint])
 
 
 @contextmanager

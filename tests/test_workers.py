@@ -6,26 +6,19 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Sequence
+import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from packaging_tool import workers
 from packaging_tool.errors import BuildError
 from packaging_tool.package import compress
-
-Result = TypeVar("Result")
+from packaging_tool.workers import spread
 
 HERE = os.getpid()
-LEAST = 4
-
-
-def spread(work: Callable[[int], Result], items: Sequence[int], processes: int) -> Generator[Result, None, None]:
-    """Items that are all alike."""
-    return workers.spread(work, items, processes, lambda _: 1, LEAST)
 
 
 @pytest.fixture(autouse=True)
@@ -62,22 +55,37 @@ def test_each_item_is_done_once(count: int, processes: int) -> None:
     assert no_child()
 
 
-def test_many_items_are_done_by_as_many_processes_as_asked_for() -> None:
-    found = {process for _, process in spread(square, range(100), 3)}
+def test_many_items_are_done_by_as_many_processes_as_asked_for(tmp_path: Path) -> None:
+    def work(number: int) -> tuple[int, int]:
+        (tmp_path / str(os.getpid())).touch()
+        while len(list(tmp_path.iterdir())) < 3:
+            time.sleep(0.01)
+        return square(number)
+
+    found = {process for _, process in spread(work, range(100), 3)}
     assert len(found) == 3
     assert HERE not in found
 
 
-def test_few_items_are_done_here() -> None:
-    assert {process for _, process in spread(square, range(2 * LEAST - 1), 2)} == {HERE}
+def test_a_single_item_is_done_here() -> None:
+    assert {process for _, process in spread(square, [1], 2)} == {HERE}
 
 
-def test_each_process_gets_about_as_much_whatever_its_items_cost() -> None:
-    costs = [50, *[1] * 100]
-    loads: dict[int, int] = {}
-    for cost, process in workers.spread(lambda cost: (cost, os.getpid()), costs, 2, lambda cost: cost, 1):
-        loads[process] = loads.get(process, 0) + cost
-    assert list(loads.values()) == [75, 75]
+def test_while_one_process_is_at_a_long_item_others_do_the_rest(tmp_path: Path) -> None:
+    def work(number: int) -> tuple[int, int]:
+        (tmp_path / str(number)).touch()
+        while number == 0 and len(list(tmp_path.iterdir())) < 100:
+            time.sleep(0.01)
+        return square(number)
+
+    found = list(spread(work, range(100), 2))
+    (long,) = (process for value, process in found if value == 0)
+    assert [value for value, process in found if process == long] == [0]
+
+
+def test_more_items_than_a_pipe_holds_numbers_are_done_once_too() -> None:
+    count = 3 * workers.MOST + 1
+    assert sorted(spread(str, range(count), 2)) == sorted(map(str, range(count)))
 
 
 def test_beside_other_threads_all_is_done_here() -> None:

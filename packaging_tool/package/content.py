@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -23,22 +24,23 @@ Stamp = tuple[int, int, int, int, int]
 # A file that was changed so shortly before may be changed again without another time in its stamp (ns).
 FRESH = 1_000_000_000
 
-# Digests of large files that had not changed for a while, by name and stamp: a driver, the plan and the packages each
+# SHA-256 of large files that had not changed for a while, by name and stamp: a driver, the plan and the packages each
 # have a Content of the same file.
-_hashed: dict[tuple[bytes | Path, Stamp], tuple[str, str]] = {}
+_hashed: dict[tuple[bytes | Path, Stamp], str] = {}
 
 
 class Content:
     """Bytes in memory or in a file, with their digests.
 
-    A file is never in memory as a whole. The digests are lower-case hex and computed together, once, by the first
-    thread that asks. Raises OSError.
+    A file is never in memory as a whole. The digests are lower-case hex and computed once: on the way, if the file is
+    packaged before anybody asks, and MD5 nearly always so. Raises OSError.
     """
 
     def __init__(self, source: bytes | Path) -> None:
         self.source = source
         self._lock = threading.Lock()
-        self._digests: tuple[str, str] | None = None
+        self._sha256: str | None = None
+        self._md5: str | None = None
         self._stamp: Stamp | None = None
         # Not the lock of the digests, since what is made needs them, and one thing may need another.
         self._making = threading.RLock()
@@ -68,9 +70,9 @@ class Content:
     def verified(self) -> Iterator[bytes | memoryview]:
         """As chunks, but raises PackageError at the end if a file no longer has the size and SHA-256 it had before.
 
-        Manifests and package headers already say what the bytes are, so a file must not change meanwhile. It is hashed
-        again only if it was touched since, or written just before the digests were taken. A small one is read once for
-        all formats.
+        Where manifests and package headers already say what the bytes are, a file must not change meanwhile. It is
+        hashed again only if it was touched since, or written just before the digest was taken. A small one is read once
+        for all formats.
         """
         if isinstance(self.source, bytes):
             yield from self.chunks()
@@ -92,20 +94,28 @@ class Content:
         return self.once("", lambda: b"".join(self._verified(source)))
 
     def _verified(self, source: Path) -> Iterator[bytes | memoryview]:
-        expected = self.sha256
-        known = self._stamp is not None and self._stamp == self._stamped()
+        began, before, expected = time.time_ns(), self._stamped(), self._sha256
+        known = expected is not None and self._stamp == before
+        sha256 = None if known else hashlib.sha256()
+        md5 = hashlib.md5(usedforsecurity=False) if self._md5 is None else None
         seen = 0
-        digest = hashlib.sha256()
         for piece in self.chunks():
             seen += len(piece)
             if seen > self.size:
                 break
-            if not known:
-                digest.update(piece)
+            if sha256 is not None:
+                sha256.update(piece)
+            if md5 is not None:
+                md5.update(piece)
             yield piece
-        same = self._stamp == self._stamped() if known else digest.hexdigest() == expected
+        found = sha256.hexdigest() if sha256 is not None else expected
+        same = self._stamped() == before if known else expected in (None, found)
         if seen != self.size or not same:
             raise PackageError(f"{source} changed while it was packaged", hint="run again")
+        if md5 is not None:
+            self._md5 = md5.hexdigest()
+        if expected is None and found is not None:
+            self._remember(found, before, began)
 
     def read(self) -> bytes:
         """All bytes at once; for small files."""
@@ -126,35 +136,39 @@ class Content:
     @property
     def md5(self) -> str:
         """MD5, as `md5sums` of a .deb wants it (deb-md5sums(5))."""
-        return self._digest()[0]
+        if self._md5 is None:
+            if isinstance(self.source, bytes):
+                self._md5 = hashlib.md5(self.source, usedforsecurity=False).hexdigest()
+            else:
+                deque(self._verified(self.source), maxlen=0)
+        return cast(str, self._md5)
 
     @property
     def sha256(self) -> str:
         """SHA-256, as manifests and rpm's FILEDIGESTS want it."""
-        return self._digest()[1]
-
-    def _digest(self) -> tuple[str, str]:
-        if self._digests is None:
+        if self._sha256 is None:
             with self._lock:
-                if self._digests is None:
-                    self._digests = self._found()
-        return self._digests
+                if self._sha256 is None:
+                    self._hash()
+        return cast(str, self._sha256)
 
-    def _found(self) -> tuple[str, str]:
+    def _hash(self) -> None:
         began, before = time.time_ns(), self._stamped()
-        if before is not None and (known := _hashed.get((self.source, before))):
-            self._stamp = before
-            return known
-        md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
-        for piece in self.chunks():
-            md5.update(piece)
-            sha256.update(piece)
-        made = md5.hexdigest(), sha256.hexdigest()
+        found = _hashed.get((self.source, before)) if before is not None else None
+        if found is None:
+            sha256 = hashlib.sha256()
+            for piece in self.chunks():
+                sha256.update(piece)
+            found = sha256.hexdigest()
+        self._remember(found, before, began)
+
+    def _remember(self, sha256: str, before: Stamp | None, began: int) -> None:
+        """Keep the SHA-256 of a file that had this stamp when it began to be read, at this time (ns)."""
         if before is not None and before == self._stamped() and max(before[3:]) < began - FRESH:
             self._stamp = before
             if self.size > KEPT:
-                _hashed[self.source, before] = made
-        return made
+                _hashed[self.source, before] = sha256
+        self._sha256 = sha256
 
     def _stamped(self) -> Stamp | None:
         if isinstance(self.source, bytes):

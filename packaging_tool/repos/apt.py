@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging_tool import registry
 from packaging_tool.errors import InputError
 from packaging_tool.formats.base import Built
 from packaging_tool.package import compress, templates, texts
-from packaging_tool.project.model import RepositorySpec
 from packaging_tool.repos import _site
 from packaging_tool.repos.base import Published
-from packaging_tool.signing.base import Signer
+
+if TYPE_CHECKING:
+    from packaging_tool.project.model import RepositorySpec
+    from packaging_tool.signing.base import Signer
 
 # Every apt reads gzip. No xz beside it: most of an index is digests and it came out no smaller (1,000 packages).
 COMPRESSIONS = {"": "none", ".gz": "gzip:6"}
@@ -102,6 +104,8 @@ class Repository:
             _site.replace_files(place, by_hash, _names_in(place) if kept is None else kept)
             _site.replace_files(suite / folder, own, ())
         for gone in set(suite.glob("*/binary-*")) - {suite / name.rpartition("/")[0] for name in files}:
+            import shutil  # seldom, and 2 ms that all others need not pay
+
             shutil.rmtree(gone)
         release = _release(spec, core, max(time, _date(before)), architectures, files, hashes).encode()
         signed = {"Release.gpg": signer.armored(release), "InRelease": signer.clear(release)}

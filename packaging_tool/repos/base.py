@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from packaging_tool.formats.base import Built
-from packaging_tool.project.model import RepositorySpec
-from packaging_tool.signing.base import Signer
+if TYPE_CHECKING:
+    from packaging_tool.formats.base import Built
+    from packaging_tool.project.model import RepositorySpec
+    from packaging_tool.signing.base import Signer
 
 
 class Published(NamedTuple):

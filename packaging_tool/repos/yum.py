@@ -8,17 +8,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from html import escape, unescape
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging_tool import registry
 from packaging_tool.formats.base import Built
 from packaging_tool.package import compress, templates
-from packaging_tool.project.model import RepositorySpec
 from packaging_tool.repos import _site
 from packaging_tool.repos.base import Published
-from packaging_tool.signing.base import Signer
+
+if TYPE_CHECKING:
+    from packaging_tool.project.model import RepositorySpec
+    from packaging_tool.signing.base import Signer
 
 # What dnf of every target reads, EL 8 too.
 COMPRESSION = "gzip:6"
@@ -179,7 +180,9 @@ def _stanza(root: Path, item: Built, kind: str) -> str:
 
 
 def _href(root: Path, path: Path) -> str:
-    return '"' + escape(_site.below(root, path), quote=False).replace('"', "&quot;") + '"'
+    import html  # 1 ms, for its table of entities
+
+    return '"' + html.escape(_site.below(root, path), quote=False).replace('"', "&quot;") + '"'
 
 
 def _published(root: Path, stanza: str) -> Published:
@@ -207,19 +210,25 @@ def _published(root: Path, stanza: str) -> Published:
 
 def _text(stanza: str, tag: str) -> str:
     found = re.search(rf"<{tag}(?: [^<>]*)?>([^<]*)</{tag}>", stanza)
-    return unescape(found[1]) if found else ""
+    return _unescaped(found[1]) if found else ""
 
 
 def _attribute(stanza: str, tag: str, name: str) -> str:
     found = re.search(rf'<{tag} [^<>]*?\b{name}="([^"<]*)"', stanza)
-    return unescape(found[1]) if found else ""
+    return _unescaped(found[1]) if found else ""
 
 
 def _entries(stanza: str, tag: str) -> list[tuple[str, str]]:
     """Names in a relation, each with the other attributes as they stand."""
     listed = stanza.partition(f"<rpm:{tag}>")[2].partition(f"</rpm:{tag}>")[0]
     entries = re.findall(r'<rpm:entry name="([^"<]*)"([^<>]*)>', listed)
-    return [(unescape(name), rest) for name, rest in entries]
+    return [(_unescaped(name), rest) for name, rest in entries]
+
+
+def _unescaped(text: str) -> str:
+    import html  # as above
+
+    return html.unescape(text)
 
 
 def _evr(attributes: str) -> str:

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, cast
 from packaging_tool.__main__ import be_patient
 
 if TYPE_CHECKING:
+    from packaging_tool.formats.base import Built
     from packaging_tool.package.model import Package
-    from packaging_tool.project.model import Project
     from packaging_tool.repos.base import Repository
     from packaging_tool.signing.base import Signer
     from packaging_tool.signing.keys import Ring
+    from packaging_tool.writing import Made
 
 
 class Unsigned:
@@ -53,36 +54,26 @@ class UnsignedRing:
     package_signer = None
 
 
-def project(root: Path) -> Project:
-    """A project of which only the core's name and the targets matter."""
-    from packaging_tool.project.model import CoreSpec, Project
-    from tests.bench import workload
-
-    core = CoreSpec(
-        name="bench",
-        version="1.0.0",
-        summary="-",
-        license="MIT",
-        homepage="https://example.org",
-        maintainer=workload.MAINTAINER,
-    )
-    return Project(root=root, file=root / "mkpkgs.toml", core=core)
-
-
 def write(items: Path, compression: str, output: Path, built: Path | None = None) -> None:
-    """Write all packages as a build does. items: pickled. built: where the writers' answers go, pickled.
+    """Write all packages, by what a build has for it. items: pickled. built: where the writers' answers go, pickled.
 
     Prints how long the final sync to the disk took, which no peer does.
     """
     import pickle
 
-    from packaging_tool import atomic, build
-    from packaging_tool.listener import Silent
+    from packaging_tool import atomic, registry, writing
     from packaging_tool.state import State
     from tests.bench import workload
 
     packages: list[Package] = workload.packages(pickle.loads(items.read_bytes()), compression)  # noqa: S301 - ours
-    run = build._Run(project(output), build.Settings(output=output, jobs=2), Silent())
+    formats = {name: registry.load("formats", name).Format() for name in ("deb", "rpm")}
+    kinds = [registry.load("repos", name).Repository() for name in ("apt", "yum")]
+    places = writing.places(formats, {kind.format: kind for kind in kinds}, output, "bench")
+    made: dict[str, list[Built]] = {name: [] for name in formats}
+
+    def record(one: Made) -> None:
+        made[one.family].append(one.built)
+
     sync_files = atomic.sync_files
 
     def timed(paths: Iterable[Path]) -> None:
@@ -91,9 +82,9 @@ def write(items: Path, compression: str, output: Path, built: Path | None = None
         print(f"{time.perf_counter() - began:.4f}")
 
     atomic.sync_files = timed
-    run._write(output, packages, cast("Ring", UnsignedRing()), State())
+    writing.Writer(places, output, cast("Ring", UnsignedRing()), State(), record).write(packages, jobs=2)
     if built is not None:
-        built.write_bytes(pickle.dumps(run.built))
+        built.write_bytes(pickle.dumps(made))
 
 
 def index(kind: str, built: Path, output: Path) -> None:

@@ -73,16 +73,48 @@ def test_a_large_file_is_read_for_its_digests_once_as_long_as_it_does_not_change
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = made(tmp_path / "f", KEPT + 1, old=True)
-    digests = first.md5, first.sha256
+    digest = first.sha256
     with monkeypatch.context() as patch:
         patch.setattr(Content, "chunks", lambda _: pytest.fail("the file is read again"))
         again = Waited(tmp_path / "f")
-        assert (again.md5, again.sha256) == digests
+        assert again.sha256 == digest
     with (tmp_path / "f").open("r+b") as file:
         file.write(b"!")
-    assert Waited(tmp_path / "f").sha256 == hashlib.sha256((tmp_path / "f").read_bytes()).hexdigest() != digests[1]
+    assert Waited(tmp_path / "f").sha256 == hashlib.sha256((tmp_path / "f").read_bytes()).hexdigest() != digest
     with pytest.raises(PackageError, match="changed while it was packaged"):
         list(again.verified())
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+def test_a_file_is_hashed_on_its_way_into_the_first_package(
+    size: int, old: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = made(tmp_path / "f", size, old=old)
+    data = b"".join(map(bytes, content.verified()))
+    monkeypatch.setattr(Content, "chunks", lambda _: pytest.fail("the file is read again"))
+    assert content.sha256 == hashlib.sha256(data).hexdigest()
+    assert content.md5 == hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.parametrize("size", [KEPT, KEPT + 1])
+def test_another_file_than_the_first_package_has_is_not_taken_for_the_second(size: int, tmp_path: Path) -> None:
+    content = made(tmp_path / "f", size, old=True)
+    list(content.verified())
+    content.forget()
+    with (tmp_path / "f").open("r+b") as file:
+        file.write(b"!")
+    with pytest.raises(PackageError, match="changed while it was packaged"):
+        list(content.verified())
+
+
+def test_md5_is_that_of_the_file_whose_sha256_is_known(tmp_path: Path) -> None:
+    content = made(tmp_path / "f", KEPT, old=True)
+    assert content.sha256
+    with (tmp_path / "f").open("r+b") as file:
+        file.write(b"!")
+    with pytest.raises(PackageError, match="changed while it was packaged"):
+        assert content.md5
 
 
 def test_a_file_that_was_only_touched_is_the_same(tmp_path: Path) -> None:
