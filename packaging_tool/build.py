@@ -479,16 +479,17 @@ class _Run:
                 ring.signer,
             )
         kinds = tuple(self.repositories.values())
+        before, listed = (publishing.listed(kinds, directory) for directory in (self.settings.output, staging))
         try:
-            told = [publishing.check(each, self.settings.output, staging, kinds) for each in self.chosen]
+            told = [publishing.check(each, before, listed) for each in self.chosen]
         except PublishError as refused:
             # Most often a plugin is missing because it does not build.
             raise refused from (BuildError("\n".join(map(str, self.failures))) if self.failures else None)
         for line in dict.fromkeys(line for lines in told for line in lines):
             self.listener.warn(line)
-        listed = [item for kind in kinds for item in kind.published(staging)]
+        everything = [item for items in listed.values() for item in items]
         for each in self.chosen:
-            authors.write_index(each.core.name, staging, listed, ring.sign_manifest)
+            authors.write_index(each.core.name, staging, everything, ring.sign_manifest)
         key = ring.manifest_public_keys.get("manifest.pub", b"")
-        for name, data in publishing.site(self.project, staging, kinds, ring.signer, key).items():
+        for name, data in publishing.site(self.project, listed, kinds, ring.signer, key).items():
             atomic.write(staging / name, data)

@@ -19,11 +19,19 @@ from packaging_tool.project.rules import TAKEN
 from packaging_tool.repos.base import Published, Repository
 from packaging_tool.signing.base import Signer
 
+# What each repository lists, by the name of its kind.
+Listed = Mapping[str, Sequence[Published]]
 
-def check(project: Project, output: Path, staging: Path, repositories: Sequence[Repository]) -> tuple[str, ...]:
+
+def listed(repositories: Iterable[Repository], directory: Path) -> Listed:
+    """What the repositories below a directory list; nothing where there are none. Raises InputError."""
+    return {kind.name: kind.published(directory) for kind in repositories}
+
+
+def check(project: Project, before: Listed, after: Listed) -> tuple[str, ...]:
     """Refuse what some installed system could not upgrade to; give back what the maintainer should know.
 
-    output: `dist/` as it is published now, or nothing yet. staging: as it would be. Raises PublishError with all
+    before: what is published now. after: what would be. Raises PublishError with all
     reasons if the core would go back or lose an architecture, or a published plugin has no package for the core's ABI
     and is not retired. A file that changes its bytes under the same version is only told: nobody knows here whether
     the old one was ever served, and a maintainer at work builds the same version many times.
@@ -31,8 +39,8 @@ def check(project: Project, output: Path, staging: Path, repositories: Sequence[
     problems: list[str] = []
     told: list[str] = []
     hints: list[str] = []
-    for kind in repositories:
-        comparison = _Comparison(project, kind.name, kind.published(output), kind.published(staging))
+    for kind, packages in after.items():
+        comparison = _Comparison(project, kind, before[kind], packages)
         told += comparison.replaced()
         if project.plugin_of is not None:
             # What an author's plugins fit is another repository's: they wait for builds, and so may their core.
@@ -147,11 +155,12 @@ def _newest(packages: Iterable[Published]) -> dict[str, Published]:
 
 
 def site(
-    project: Project, staging: Path, repositories: Sequence[Repository], signer: Signer, key: bytes = b""
+    project: Project, published: Listed, repositories: Sequence[Repository], signer: Signer, key: bytes = b""
 ) -> dict[str, bytes]:
     """Files that lie beside the repositories, by name relative to `dist/`: source files, keys, lock, `index.html`.
 
-    key: public key of the manifests. Administrators need it where the core is somebody else's and does not have it.
+    published: what is to be. key: public key of the manifests. Administrators need it where the core is somebody
+    else's and does not have it.
     """
     spec, core, name = project.repository, project.core.name, project.name
     files: dict[str, bytes] = {}
@@ -163,7 +172,6 @@ def site(
         if (locked := lock.path_of(each)).is_file():
             own = f"{name}-{each.abi}" if each.plugin_of is not None else each.core.name
             files[f"{own if each.abi else name}.lock"] = locked.read_bytes()
-    published = {kind.name: kind.published(staging) for kind in repositories}
     everything = [item for items in published.values() for item in items]
     names = {item.name for item in everything}
     example = [found for plugin in project.plugins if (found := f"{core}-plugin-{plugin.name}") in names][:2]

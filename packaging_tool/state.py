@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -76,13 +76,18 @@ def save(path: Path, state: State) -> None:
     import json
 
     packages = {
-        name: {"fingerprint": fingerprint, "built": {**asdict(built), "path": name}}
+        name: {"fingerprint": fingerprint, "built": {**_fields(built), "path": name}}
         for name, (fingerprint, built) in sorted(state.packages.items())
     }
     text = json.dumps(
         {"format": FORMAT, "inputs": state.inputs, "files": state.files, "packages": packages}, sort_keys=True
     )
     atomic.write(path, text.encode())
+
+
+def _fields(built: Built) -> dict[str, Any]:
+    """As `dataclasses.asdict`, which copies all that is in it: a fifth of the time that a run takes to publish."""
+    return {field.name: getattr(built, field.name) for field in fields(built)}
 
 
 def stamp(path: Path | str) -> str:

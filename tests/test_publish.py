@@ -5,7 +5,7 @@ from __future__ import annotations
 import html.parser
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -67,8 +67,12 @@ class Shop:
         return directory
 
     def check(self, after: Iterable[Listed], version: str = "2.0", retired: tuple[str, ...] = ()) -> None:
-        before = self.root / "before"
-        publish.check(self.project(version, retired), before, self.write("after", (*BEFORE, *after)), [Repository()])
+        self.publish(self.write("after", (*BEFORE, *after)), version, retired)
+
+    def publish(self, after: Path, version: str, retired: tuple[str, ...] = ()) -> Sequence[str]:
+        """What is told where this follows what was before."""
+        listed = [publish.listed([Repository()], directory) for directory in (self.root / "before", after)]
+        return publish.check(self.project(version, retired), *listed)
 
 
 @pytest.fixture
@@ -144,7 +148,7 @@ def test_an_architecture_ends_when_its_packages_are_deleted(shop: Shop) -> None:
 def test_other_bytes_under_the_same_version_are_told(shop: Shop) -> None:
     after = shop.write("after", BEFORE[:2])
     shop.write("after", BEFORE[2:], text="other")
-    (told,) = publish.check(shop.project("1.0"), shop.root / "before", after, [Repository()])
+    (told,) = shop.publish(after, "1.0")
     assert "caddy-plugin-cors" in told
     assert "raise the release" in told
 
@@ -195,7 +199,8 @@ def test_a_plugin_with_a_version_of_its_own_cannot_be_retired_without_it(shop: S
 def test_plugins_without_their_core_are_refused(shop: Shop) -> None:
     with pytest.raises(PublishError, match=r"there is no package caddy 1\.0-1"):
         after = shop.write("other", BEFORE[1:])
-        publish.check(shop.project("1.0"), shop.root / "nothing", after, [Repository()])
+        shutil.rmtree(shop.root / "before")
+        shop.publish(after, "1.0")
 
 
 def test_all_problems_are_told_at_once(shop: Shop) -> None:
@@ -238,7 +243,8 @@ class Page(html.parser.HTMLParser):
 
 def test_the_page_tells_what_to_paste_what_there_is_and_whom_to_trust(shop: Shop, signer: gpg.GpgSigner) -> None:
     (shop.root / "mkpkgs.lock").write_text("lock = 1\n")
-    files = publish.site(shop.project("1.0"), shop.root / "before", [Repository()], signer)
+    kinds = [Repository()]
+    files = publish.site(shop.project("1.0"), publish.listed(kinds, shop.root / "before"), kinds, signer)
     assert set(files) == {"caddy.asc", "caddy.lock", "caddy.sources", "index.html"}
     page = Page(files["index.html"].decode())
     assert page.loads == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -84,11 +85,11 @@ class Workspace:
 
 
 def newest(dist: Path, name: str, suffix: str) -> Path:
-    """The newest file of a package in `dist`; suffix `deb` or `rpm`."""
+    """The file of a package in `dist` with the highest version; suffix `deb` or `rpm`."""
     separator = "_" if suffix == "deb" else "-"
     found = list(dist.rglob(f"{name}{separator}[0-9]*.{suffix}"))
     assert found, f"no {name} .{suffix} in {dist}"
-    return max(found, key=lambda path: path.stat().st_mtime_ns)
+    return max(found, key=lambda path: [int(number) for number in re.findall("[0-9]+", path.name)])
 
 
 def tiny(directory: Path, *, keys: Path | None = None) -> Workspace:

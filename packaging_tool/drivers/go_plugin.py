@@ -90,13 +90,8 @@ class Driver:
         """Resolve one build list over core and plugins."""
         toolchain = Toolchain.find(project.core_options.go, workdir)
         request = settings.request(project, toolchain, cgo=True)
-        if previous is not None and (known := lockfile.parse(previous.text, self.name)) is not None:
-            if known.inputs == request.inputs and not known.unresolved:
-                return previous
-            if known.go != toolchain.version:
-                listener.warn(f"Go is {toolchain.version}, not {known.go} as in the lock: the ABI changes")
-        listener.step("resolve the Go modules of core and plugins")
-        return Lock(lockfile.render(resolve.resolve(request, toolchain, workdir, listener), self.name))
+        known = previous.text if previous is not None else None
+        return Lock(resolve.locked(request, known, self.name, toolchain, workdir, listener))
 
     def fingerprint(self, project: Project, plugin: str | None) -> str:
         """Hash of the settings and of local sources."""

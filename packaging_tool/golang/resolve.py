@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging_tool.errors import BuildError, CommandError
-from packaging_tool.golang import hostmain, localmodule
+from packaging_tool.golang import hostmain, localmodule, lockfile
 from packaging_tool.golang.closure import closure
 from packaging_tool.golang.hostmain import Import
 from packaging_tool.golang.localmodule import LocalModule
@@ -69,6 +69,19 @@ def serve_local(toolchain: Toolchain, modules: Sequence[Wanted], proxy: Path) ->
 def module_name(core: str) -> str:
     """The module path of the host main, which `go version -m` shows as `mod`."""
     return f"mkpkgs/{core}"
+
+
+def locked(
+    request: Request, previous: str | None, table: str, toolchain: Toolchain, workdir: Path, listener: Listener
+) -> str:
+    """A driver's part of the lock file: as it was, if it is still right. table: its name. Raises as `resolve`."""
+    if previous is not None and (known := lockfile.parse(previous, table)) is not None:
+        if known.inputs == request.inputs and not known.unresolved:
+            return previous
+        if known.go != toolchain.version:
+            listener.warn(f"Go is {toolchain.version}, not {known.go} as in the lock: the ABI changes")
+    listener.step("resolve the Go modules of core and plugins")
+    return lockfile.render(resolve(request, toolchain, workdir, listener), table)
 
 
 def resolve(request: Request, toolchain: Toolchain, workdir: Path, listener: Listener) -> GoLock:

@@ -1,7 +1,8 @@
 """OpenPGP signatures by the program gpg: of rpm headers, `Release` and `repomd.xml`.
 
 The key lies in a file, and then works in a private keyring that lives as long as the signer; or it is in the user's
-own keyring or on a smartcard, named by its fingerprint. A passphrase goes through a pipe, never onto a command line.
+own keyring or on a smartcard, named by its fingerprint. Hundreds of rpm headers are signed by the private keyring's
+agent (`agent.py`). A passphrase goes through a pipe or the agent's socket, never onto a command line.
 Signatures carry a given time and use deterministic algorithms (EdDSA, or RSA with PKCS #1 v1.5 padding), so the same
 data gives the same bytes.
 """
@@ -20,9 +21,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from threading import BoundedSemaphore
+from urllib.parse import unquote
 
 from packaging_tool.errors import CommandError, SigningError
 from packaging_tool.run import run
+from packaging_tool.signing.agent import Agent, form_of
 
 KINDS = {"ed25519": "ed25519", "rsa4096": "rsa4096"}
 # gpg's numbers for public key algorithms (RFC 4880, 9.1, and RFC 9580): 1 RSA, 17 DSA, 19 ECDSA, 22 EdDSA.
@@ -49,6 +52,7 @@ class GpgSigner:
         self._name = name or f"the key {selector}"
         self._passphrase = passphrase
         self._turn = BoundedSemaphore(AT_ONCE)
+        self._agent: Agent | None = None
         listing = _gpg(home, None, ["--with-colons", "--list-secret-keys", selector], check=False).decode()
         found = _first_key(listing, "sec")
         if found is None:
@@ -59,7 +63,17 @@ class GpgSigner:
 
     def detached(self, data: bytes) -> bytes:
         """A binary detached signature packet (RFC 4880, 5.2.3)."""
-        return self._sign(data, "--detach-sign")
+        return self._agent.sign(data) if self._agent is not None else self._sign(data, "--detach-sign")
+
+    def hasten(self) -> None:
+        """Sign once by gpg, and all else that is detached by its agent: for private keyrings, where nobody is asked."""
+        form = form_of(self.detached(b""))
+        listing = self._gpg("--with-colons", "--with-keygrip", "--list-secret-keys", self.fingerprint).decode()
+        rows = [line.split(":") for line in listing.splitlines()]
+        grips = {key[9]: grip[9] for key, grip in pairwise(rows) if (key[0], grip[0]) == ("fpr", "grp")}
+        if self._home is not None and form is not None and form.fingerprint in grips:
+            place = run(["gpgconf", "--homedir", self._home, "--list-dirs", "agent-socket"]).stdout.decode().strip()
+            self._agent = Agent(Path(unquote(place)), grips[form.fingerprint], form, self._passphrase or "")
 
     def armored(self, data: bytes) -> bytes:
         """A detached signature in ASCII armor."""
@@ -104,8 +118,8 @@ def from_file(secret: bytes, time: int, passphrase: str | None, name: str = "key
         if len(set(secret_keys)) != 1:
             raise SigningError(f"{name}: it must hold one OpenPGP secret key, it has {len(set(secret_keys))}")
         signer = GpgSigner(home, secret_keys[0], time, passphrase, name)
-        # Found out now, and not after an hour of building.
-        signer.detached(b"")
+        # A wrong passphrase is found out now, and not after an hour of building.
+        signer.hasten()
         yield signer
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.authors.world import author
+from tests.authors.world import author, edit, said
 from tests.workspace import Workspace, newest
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="shared objects of C need gcc")
@@ -103,18 +103,6 @@ def zlib() -> str:
     """A library that stands for a program whose symbols plugins use, which is not of the core."""
     found = subprocess.run(["gcc", "-print-file-name=libz.so.1"], capture_output=True, text=True, check=True).stdout
     return found.strip()
-
-
-def edit(project: Workspace, file: str, old: str, new: str) -> None:
-    text = (project.root / file).read_text()
-    assert old in text
-    (project.root / file).write_text(text.replace(old, new, 1))
-
-
-def said(acme: tuple[Workspace, str], plugin: str) -> list[str]:
-    """What was said of a plugin."""
-    lines = re.findall(rf"(?m)^  {plugin}: (.*(?:\n    .*)*)", acme[1])
-    return [line.strip() for text in lines for line in text.splitlines()]
 
 
 def lock(project: Workspace) -> dict[str, dict[str, dict[str, list[str]]]]:

@@ -14,8 +14,8 @@ from packaging_tool.elf.abi import Abi, Place
 from packaging_tool.elf.agreement import Agreement
 from packaging_tool.elf.compiled import Unit
 from packaging_tool.elf.published import Authors
-from tests.authors.test_elf import MODULE, SAMPLE, edit, said
-from tests.authors.world import author
+from tests.authors.test_elf import MODULE, SAMPLE
+from tests.authors.world import author, edit, said
 from tests.workspace import Workspace, newest
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="shared objects of C need gcc")

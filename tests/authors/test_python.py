@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.authors.world import author
+from tests.authors.world import author, edit, said
 from tests.drivers.test_python import wheel
 from tests.workspace import Workspace
 
@@ -89,18 +89,6 @@ def pointing(name: str, target: str) -> dict[str, str]:
     """A module, an entry point of the server, and one of a program, which no plugin brings."""
     points = f"[shelf.books]\n{name} = {target}\n\n[console_scripts]\n{name} = nowhere:main\n"
     return {f"{name}.py": f"NAME = {name!r}\n", f"{name}-1.0.dist-info/entry_points.txt": points}
-
-
-def edit(project: Workspace, file: str, old: str, new: str) -> None:
-    text = (project.root / file).read_text()
-    assert old in text
-    (project.root / file).write_text(text.replace(old, new, 1))
-
-
-def said(acme: tuple[Workspace, str], plugin: str) -> list[str]:
-    """What was said of a plugin."""
-    lines = re.findall(rf"(?m)^  {plugin}: (.*(?:\n    .*)*)", acme[1])
-    return [line.strip() for text in lines for line in text.splitlines()]
 
 
 def test_a_plugin_that_fits_brings_what_the_core_lacks(acme: tuple[Workspace, str], tmp_path: Path) -> None:

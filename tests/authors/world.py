@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 from tests.workspace import Workspace
@@ -67,3 +68,16 @@ def write_dusk(project: Workspace, format_version: str) -> None:
     folder = project.root / "dusk"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "greeting").write_text(f"format {format_version}\ngood evening\n")
+
+
+def edit(project: Workspace, file: str, old: str, new: str) -> None:
+    """Replace a text that a file of the project has."""
+    text = (project.root / file).read_text()
+    assert old in text
+    (project.root / file).write_text(text.replace(old, new, 1))
+
+
+def said(acme: tuple[Workspace, str], plugin: str) -> list[str]:
+    """What was said of a plugin, by `mkpkgs check` with the project."""
+    lines = re.findall(rf"(?m)^  {plugin}: (.*(?:\n    .*)*)", acme[1])
+    return [line.strip() for text in lines for line in text.splitlines()]

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.bench import go_drivers, measure, peers, scenarios, target
+from tests.bench import go_drivers, measure, peers, scenarios, target, whole
 from tests.bench.measure import BenchError
 from tests.bench.scenarios import Plan, Row
 
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[Plan], list[Row]]] = {
     "large": scenarios.large,
     "small": scenarios.small,
     "kit": scenarios.kit,
+    "whole": whole.whole,
     "verify": target.verify,
 }
 # These take the example; all but `go` want it built.

@@ -15,6 +15,7 @@ INSTALLED = {
     "apt-ftparchive": "apt-utils",
     "createrepo_c": "createrepo-c",
     "dpkg-deb": "dpkg",
+    "gpg": "gpg",
     "rpm": "rpm",
     "xargs": "findutils",
 }

@@ -56,7 +56,7 @@ class Plan:
     link_runs: int = 5
 
 
-def _empty(path: Path) -> None:
+def empty(path: Path) -> None:
     """Make an empty directory of this name. What was there lives on, without its data, until the bench ends.
 
     ext4 looks at every inode that was deleted within half a minute before it takes a new one (`recently_deleted` took
@@ -73,7 +73,7 @@ def _empty(path: Path) -> None:
 def _write(items: Path, spec: str, output: Path, *built: Path) -> Contestant:
     """Our writers as a process. items: pickled. built: where the answers of the writers go."""
     argv = (*CHILD, "write", str(items), spec, str(output), *map(str, built))
-    return Contestant("mkpkgs", argv, lambda: _empty(output), ROOT, _environment(), items.with_name("sync.log"))
+    return Contestant("mkpkgs", argv, lambda: empty(output), ROOT, _environment(), items.with_name("sync.log"))
 
 
 def _environment() -> dict[str, str]:
@@ -89,7 +89,7 @@ def _writers(plan: Plan, name: str, items: Sequence[workload.Item], spec: str, t
     Our time is that without the final sync, since nfpm syncs nothing.
     """
     base = plan.work / spec.partition(":")[0]
-    _empty(base)
+    empty(base)
     ours, theirs = base / "ours", base / "nfpm"
     (base / "items").write_bytes(pickle.dumps(items))
     arguments = workload.nfpm_arguments(items, spec, base / "configs", theirs)
@@ -101,9 +101,9 @@ def _writers(plan: Plan, name: str, items: Sequence[workload.Item], spec: str, t
         whole.append(measure.once(_write(base / "items", spec, ours)))
         synced = float((base / "sync.log").read_text())
         without.append(replace(whole[-1], seconds=whole[-1].seconds - synced))
-        peer.append(measure.once(Contestant("nfpm", nfpm, lambda: _empty(theirs))))
+        peer.append(measure.once(Contestant("nfpm", nfpm, lambda: empty(theirs))))
     sizes = [verify.packages(directory, items) / measure.MIB for directory in (ours, theirs)]
-    _empty(base)
+    empty(base)
     found = measure.ratios(without, peer)
     peak = max(run.peak for run in whole)
     return Row(
@@ -200,7 +200,7 @@ def _yum(plan: Plan, output: Path, built: Path) -> Row:
         Contestant(
             "createrepo_c",
             ("createrepo_c", "--quiet", "--no-database", "--outputdir", str(peer), str(root)),
-            lambda: _empty(peer),
+            lambda: empty(peer),
         ),
     )
     verify.yum(root / "repodata", plan.smalls)

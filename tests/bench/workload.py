@@ -168,23 +168,26 @@ def _package(item: Item, compression: str, formats: Sequence[str]) -> Package:
     )
 
 
-def nfpm_arguments(items: Sequence[Item], compression: str, directory: Path, output: Path) -> Path:
+def nfpm_arguments(
+    items: Sequence[Item], compression: str, directory: Path, output: Path, key: Path | None = None
+) -> Path:
     """A file with one line of arguments for each run of `nfpm package`, the largest package first.
 
-    compression: `gzip` or `zstd:3`. output: an existing directory for the packages.
+    compression: `gzip` or `zstd:3`. output: an existing directory for the packages. key: signs the rpms.
     """
     directory.mkdir(parents=True, exist_ok=True)
     lines = []
     for item in items:
         config = directory / f"{item.name}.yaml"
-        config.write_text(_nfpm(item, compression))
+        config.write_text(_nfpm(item, compression, key))
         lines += [f"--config {config} --packager {packager} --target {output}/" for packager in ("deb", "rpm")]
     listed = directory / "arguments"
     listed.write_text("\n".join(lines) + "\n")
     return listed
 
 
-def _nfpm(item: Item, compression: str) -> str:
+def _nfpm(item: Item, compression: str, key: Path | None) -> str:
+    signature = f"\n  signature: {{ key_file: {key} }}" if key is not None else ""
     contents = "".join(
         f"  - src: {source}\n    dst: {path}\n    file_info: {{ mode: 0644 }}\n" for path, source in item.files
     )
@@ -210,6 +213,6 @@ deb:
   compression: {compression}
 rpm:
   compression: {compression}
-  group: System Environment/Daemons
+  group: System Environment/Daemons{signature}
 contents:
 {contents}"""
