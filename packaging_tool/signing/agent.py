@@ -13,7 +13,6 @@ import os
 import re
 import socket
 from pathlib import Path
-from threading import Lock
 from typing import NamedTuple
 
 from packaging_tool.errors import SigningError
@@ -64,7 +63,7 @@ def _body(packet: bytes) -> bytes:
 
 
 class Agent:
-    """Signs with one key. Methods may be called from several threads and forked processes.
+    """Signs with one key, in any forked process; two threads need to take turns.
 
     place: the agent's socket. grip: of the key (`--with-keygrip`). All methods raise SigningError.
     """
@@ -74,7 +73,6 @@ class Agent:
         self._grip = grip
         self._form = form
         self._passphrase = passphrase
-        self._lock = Lock()
         self._connection: _Connection | None = None
         self._process = 0
 
@@ -83,8 +81,7 @@ class Agent:
         form = self._form
         digest = hashlib.new(form.hash, data + form.hashed + b"\x04\xff" + len(form.hashed).to_bytes(4, "big")).digest()
         try:
-            with self._lock:
-                answer = self._ask(digest)
+            answer = self._ask(digest)
         except (OSError, EOFError) as broken:
             raise SigningError(f"gpg's agent went away: {broken}") from broken
         body = form.hashed + form.unhashed + digest[:2] + b"".join(map(_number, _values(answer)))
@@ -94,9 +91,10 @@ class Agent:
     def _ask(self, digest: bytes) -> bytes:
         if self._connection is None or self._process != os.getpid():
             # A forked process has a copy, but two cannot use one connection.
-            self._connection, self._process = _Connection(self._place, self._passphrase), os.getpid()
-            self._connection.ask("OPTION pinentry-mode=loopback")
-            self._connection.ask(f"SIGKEY {self._grip}")
+            connection = _Connection(self._place, self._passphrase)
+            connection.ask("OPTION pinentry-mode=loopback")
+            connection.ask(f"SIGKEY {self._grip}")
+            self._connection, self._process = connection, os.getpid()
         self._connection.ask(f"SETHASH --hash={self._form.hash} {digest.hex().upper()}")
         return self._connection.ask("PKSIGN")
 

@@ -20,8 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from threading import BoundedSemaphore
-from urllib.parse import unquote
+from threading import Lock
 
 from packaging_tool.errors import CommandError, SigningError
 from packaging_tool.run import run
@@ -35,12 +34,33 @@ PREFIX = "mkpkgs-gpg-"
 # hundreds of signatures.
 AGENT = "s2k-count 65536\nallow-loopback-pinentry\n"
 # gpg's agent computes one signature at a time; a second one lets a program start meanwhile, more gain nothing. Each
-# takes a part of the agent's locked memory, and eight with RSA at once exhaust it.
+# takes a part of the agent's locked memory, and eight with RSA and a passphrase exhaust it.
 AT_ONCE = 2
 
 
+class _Turn:
+    """Lets one thread in at a time, of AT_ONCE processes: the one that made it, and those forked from it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        # Locks of fcntl(2) belong to a process, also where the open file came from its parent.
+        with tempfile.TemporaryFile() as file:
+            self._file = os.dup(file.fileno())
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, os.getpid() % AT_ONCE)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, os.getpid() % AT_ONCE)
+        self._lock.release()
+
+    def __del__(self) -> None:
+        os.close(self._file)
+
+
 class GpgSigner:
-    """A signer over one key. Methods may be called from several threads, and wait for each other.
+    """A signer over one key. Methods may be called from several threads and forked processes, and wait for each other.
 
     home: the keyring's directory, None for the user's own. selector: fingerprint of the key. time: of signatures,
     seconds since 1970; where the key is younger, its creation is taken, since no verifier accepts a signature that is
@@ -51,7 +71,7 @@ class GpgSigner:
         self._home = home
         self._name = name or f"the key {selector}"
         self._passphrase = passphrase
-        self._turn = BoundedSemaphore(AT_ONCE)
+        self._turn = _Turn()
         self._agent: Agent | None = None
         listing = _gpg(home, None, ["--with-colons", "--list-secret-keys", selector], check=False).decode()
         found = _first_key(listing, "sec")
@@ -63,7 +83,10 @@ class GpgSigner:
 
     def detached(self, data: bytes) -> bytes:
         """A binary detached signature packet (RFC 4880, 5.2.3)."""
-        return self._agent.sign(data) if self._agent is not None else self._sign(data, "--detach-sign")
+        if self._agent is None:
+            return self._sign(data, "--detach-sign")
+        with self._turn:
+            return self._agent.sign(data)
 
     def hasten(self) -> None:
         """Sign once by gpg, and all else that is detached by its agent: for private keyrings, where nobody is asked."""
@@ -73,7 +96,7 @@ class GpgSigner:
         grips = {key[9]: grip[9] for key, grip in pairwise(rows) if (key[0], grip[0]) == ("fpr", "grp")}
         if self._home is not None and form is not None and form.fingerprint in grips:
             place = run(["gpgconf", "--homedir", self._home, "--list-dirs", "agent-socket"]).stdout.decode().strip()
-            self._agent = Agent(Path(unquote(place)), grips[form.fingerprint], form, self._passphrase or "")
+            self._agent = Agent(Path(place), grips[form.fingerprint], form, self._passphrase or "")
 
     def armored(self, data: bytes) -> bytes:
         """A detached signature in ASCII armor."""

@@ -163,14 +163,16 @@ def test_the_next_run_sweeps_the_keyring_of_one_that_was_killed(
             working.detached(b"still there")
 
 
-def test_a_long_name_of_the_temporary_directory_is_no_obstacle(
-    key: tuple[bytes, bytes, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["long" * 25, "50%41 of:ö"])
+def test_an_odd_name_of_the_temporary_directory_is_no_obstacle(
+    name: str, key: tuple[bytes, bytes, str], short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = tmp_path / ("long" * 25)
+    place = short / name
     place.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(place))
     with gpg.from_file(key[0], TIME, "correct horse") as signer:
         assert signer.fingerprint == key[2]
+        assert signer.detached(DATA)
 
 
 def test_no_process_shows_the_passphrase(
