@@ -95,8 +95,8 @@ class GpgSigner:
         rows = [line.split(":") for line in listing.splitlines()]
         grips = {key[9]: grip[9] for key, grip in pairwise(rows) if (key[0], grip[0]) == ("fpr", "grp")}
         if self._home is not None and form is not None and form.fingerprint in grips:
-            place = run(["gpgconf", "--homedir", self._home, "--list-dirs", "agent-socket"]).stdout.decode().strip()
-            self._agent = Agent(Path(place), grips[form.fingerprint], form, self._passphrase or "")
+            place = run(["gpgconf", "--homedir", self._home, "--list-dirs", "agent-socket"]).stdout.removesuffix(b"\n")
+            self._agent = Agent(Path(os.fsdecode(place)), grips[form.fingerprint], form, self._passphrase or "")
 
     def armored(self, data: bytes) -> bytes:
         """A detached signature in ASCII armor."""
@@ -189,9 +189,11 @@ def _first_key(listing: str, row: str) -> _Listed | None:
 
 @contextmanager
 def _private_home() -> Iterator[Path]:
-    # Its agent's sockets lie in it, the longest name is S.gpg-agent.browser, and 108 bytes are all there are (unix(7)).
+    # Where there is no /run/user, its agent's sockets lie in it: the longest name is S.gpg-agent.browser, 108 bytes are
+    # all there are (unix(7)), and the agent takes no colon.
     usual = tempfile.gettempdir()
-    place = Path(usual if len(os.fsencode(usual)) < 64 else "/tmp")  # noqa: S108 # mkdtemp makes it private
+    fits = len(os.fsencode(usual)) < 64 and ":" not in usual
+    place = Path(usual if fits else "/tmp")  # noqa: S108 # mkdtemp makes it private
     _sweep(place)
     home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
     # Only this process has the lock, and a kill releases it; programs that it starts do not get the descriptor.
@@ -218,7 +220,8 @@ def _sweep(place: Path) -> None:
 
 
 def _remove(home: Path) -> None:
-    run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
+    for step in (("--kill", "all"), ("--remove-socketdir",)):
+        run(["gpgconf", "--homedir", home, *step], check=False)
     shutil.rmtree(home, ignore_errors=True)
 
 

@@ -141,7 +141,11 @@ def test_the_private_keyring_is_gone_afterwards(
     with gpg.from_file(key[0], TIME, "correct horse"):
         (home,) = short.iterdir()
         assert home.stat().st_mode & 0o777 == 0o700
+        listed = ["gpgconf", "--homedir", str(home), "--list-dirs", "socketdir"]
+        sockets = Path(subprocess.run(listed, capture_output=True, text=True, check=True).stdout.strip())
+        assert sockets.is_dir()
     assert not list(short.iterdir())
+    assert not sockets.exists()
 
 
 def test_the_next_run_sweeps_the_keyring_of_one_that_was_killed(
@@ -163,16 +167,26 @@ def test_the_next_run_sweeps_the_keyring_of_one_that_was_killed(
             working.detached(b"still there")
 
 
-@pytest.mark.parametrize("name", ["long" * 25, "50%41 of:ö"])
+@pytest.mark.parametrize("socketdir", ["", "mount -t tmpfs none /run"], ids=["as-it-is", "without-run-user"])
+@pytest.mark.parametrize("name", [b"long" * 25, "50%41 of:ö".encode(), b"\xff"], ids=["long", "odd", "not-utf8"])
 def test_an_odd_name_of_the_temporary_directory_is_no_obstacle(
-    name: str, key: tuple[bytes, bytes, str], short: Path, monkeypatch: pytest.MonkeyPatch
+    name: bytes, socketdir: str, key: tuple[bytes, bytes, str], short: Path
 ) -> None:
-    place = short / name
-    place.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(place))
-    with gpg.from_file(key[0], TIME, "correct horse") as signer:
-        assert signer.fingerprint == key[2]
-        assert signer.detached(DATA)
+    """The agent's sockets are below /run/user; where that is not there, as in many containers, in the keyring."""
+    place = os.fsencode(short) + b"/" + name
+    Path(os.fsdecode(place)).mkdir()
+    code = (
+        "import sys; from packaging_tool.signing import gpg\n"
+        "with gpg.from_file(sys.stdin.buffer.read(), 0, 'correct horse') as signer:\n"
+        "    print(signer.fingerprint, len(signer.detached(b'')) > 70)"
+    )
+    argv: list[str] = [sys.executable, "-c", code]
+    if socketdir:
+        argv = ["unshare", "--mount", "sh", "-ec", f'{socketdir}; exec "$@"', "sh", *argv]
+    done = subprocess.run(argv, input=key[0], capture_output=True, cwd=ROOT, env={**os.environb, b"TMPDIR": place})
+    if b"unshare" in done.stderr:
+        pytest.skip("this machine lets nobody mount")
+    assert done.stdout.decode().split() == [key[2], "True"], done.stderr
 
 
 def test_no_process_shows_the_passphrase(
