@@ -7,22 +7,20 @@ the output as it was; the next run sweeps the leftovers.
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from packaging_tool import atomic, registry, state, targets
 from packaging_tool import lock as locking
+from packaging_tool.cores import Cores, Settings
 from packaging_tool.errors import BuildError, InputError, PublishError, SigningError
 from packaging_tool.listener import Listener
-from packaging_tool.project import contents
 from packaging_tool.project.model import Project
 from packaging_tool.staging import beside, open_new_directories
 
@@ -33,36 +31,14 @@ if TYPE_CHECKING:
     from packaging_tool.authors import site as authors
     from packaging_tool.authors import work
     from packaging_tool.authors.verdict import Verdict
-    from packaging_tool.drivers.base import Driver, Failure, Foreseen, Outcome
-    from packaging_tool.formats.base import Built, Format
+    from packaging_tool.drivers.base import Failure, Outcome
+    from packaging_tool.formats.base import Built
     from packaging_tool.package.model import Package
-    from packaging_tool.repos.base import Repository
     from packaging_tool.signing import keys
 else:
     # Many runs have nothing to do, and most have no core of somebody else.
     planning, publishing, writing = map(registry.later, ("plan", "publish", "writing"))
     authors, work, keys = map(registry.later, ("authors.site", "authors.work", "signing.keys"))
-
-CACHE = ".mkpkgs"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How to run.
-
-    output: directory for the repositories. architectures: a choice of the project's, empty for all. abis: a choice of
-    its cores, where it has several. jobs: packages at a time, 0 for one per processor. plugins: a choice of plugins to
-    package, empty for all. keys: directory of the keys, None for the usual place. due: where the core is somebody
-    else's, look what is published of it, and build only for those cores for which something is missing in output.
-    """
-
-    output: Path
-    architectures: tuple[str, ...] = ()
-    abis: tuple[str, ...] = ()
-    jobs: int = 0
-    plugins: tuple[str, ...] = ()
-    keys: Path | None = None
-    due: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,24 +59,18 @@ class Report:
 def plan(project: Project, settings: Settings, listener: Listener) -> tuple[Package, ...]:
     """The packages to come, without building them: contents that are not known yet are None."""
     run = _Run(project, settings, listener)
-    with run.exclusive():
+    with run.cores.exclusive():
         if project.plugin_of is not None:
             raise InputError("what comes out for somebody else's core shows when it is built", hint="run: mkpkgs check")
-        locks = run.locks()
-        return run.outlined(locks, run.public_keys(run.newest(locks)))
+        locks = run.cores.locks()
+        return run.outlined(locks, run.public_keys(run.cores.newest(locks)))
 
 
 def lock(project: Project, settings: Settings, listener: Listener) -> bool:
     """Resolve the inputs of the build anew and write `mkpkgs.lock`; says whether it changed."""
-    run = _Run(project, settings, listener)
-    with run.exclusive():
-        paths = [locking.path_of(each) for each in run.chosen]
-        before = [path.read_bytes() if path.exists() else b"" for path in paths]
-        locks = run.locks(fresh=True)
-        run.settle()
-        for one in run.against.values():
-            run.foresee(one, locks[one.project.abi], anew=True)
-        return before != [path.read_bytes() for path in paths]
+    cores = Cores(project, settings, listener)
+    with cores.exclusive():
+        return cores.lock()
 
 
 def build(project: Project, settings: Settings, listener: Listener) -> Report:
@@ -124,141 +94,34 @@ def check(
     """Whether the plugins of an author fit each published core; see `authors/verdict.py`."""
     from packaging_tool.authors import verdict  # no other run needs it, or the roots that it tries plugins in
 
-    run = _Run(project, settings, listener)
-    with run.exclusive():
+    cores = Cores(project, settings, listener)
+    with cores.exclusive():
         found: list[Verdict] = []
-        for each in run.chosen:
+        for each in cores.chosen:
             known = locking.read(locking.path_of(each))
             previous = known.part if known is not None else None
-            found += verdict.check(each, previous, *run.tools(each), against=against, load=load)
+            found += verdict.check(each, previous, *cores.tools(each), against=against, load=load)
         return tuple(found)
 
 
-@dataclass
 class _Run:
     """The state of one run; nothing of it outlives the run but files."""
 
-    project: Project
-    settings: Settings
-    listener: Listener
-    written: list[Path] = field(default_factory=list)
-    built: dict[str, list[Built]] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-    unchanged: int = 0
-    exchanged: bool = False
-    # Where the cores are somebody else's: what there is to build for, by `abi` of the project.
-    against: dict[str, work.Settled] = field(default_factory=dict)
-
-    @cached_property
-    def architectures(self) -> tuple[str, ...]:
-        known = tuple(dict.fromkeys(name for each in self.chosen for name in each.core.architectures))
-        for name in self.settings.architectures:
-            if name not in known:
-                raise InputError(f"architecture {name!r} is not one of the project's: {', '.join(known)}")
-        return self.settings.architectures or known
-
-    @cached_property
-    def driver(self) -> Driver:
-        return cast("Driver", registry.load("drivers", self.project.core.driver).Driver())
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """All targets: other people's cores may have each its own."""
-        return tuple(dict.fromkeys(name for each in self.chosen for name in each.core.targets))
-
-    @cached_property
-    def formats(self) -> dict[str, Format]:
-        names = targets.formats(self.targets)
-        return {name: cast("Format", registry.load("formats", name).Format()) for name in names}
-
-    @cached_property
-    def repositories(self) -> dict[str, Repository]:
-        """Repository kinds of the project's formats, by format."""
-        found = (cast("Repository", registry.load("repos", name).Repository()) for name in registry.names("repos"))
-        return {kind.format: kind for kind in found if kind.format in self.formats}
-
-    @cached_property
-    def cache(self) -> Path:
-        path = self.project.root / CACHE
-        path.mkdir(mode=0o700, exist_ok=True)
-        # So that nobody commits it by accident, whatever the version control's settings.
-        if not (path / ".gitignore").exists():
-            atomic.write(path / ".gitignore", b"*\n")
-        return path
-
-    @property
-    def chosen(self) -> tuple[Project, ...]:
-        """The projects of the cores that the settings choose."""
-        known = [each.abi for each in self.project.cores if each.abi]
-        for name in self.settings.abis:
-            if name not in known:
-                hint = f"write one of {', '.join(known)}" if known else "the project has none; leave out --abi"
-                raise InputError(f"{name!r} is not one of `abis`", hint=hint)
-        names = {plugin.name for each in self.project.cores for plugin in each.plugins}
-        for name in self.settings.plugins:
-            if name not in names:
-                raise InputError(f"the project has no plugin {name!r}", hint=f"it has {', '.join(sorted(names))}")
-        return tuple(each for each in self.project.cores if not self.settings.abis or each.abi in self.settings.abis)
-
-    def workdir(self, project: Project) -> Path:
-        """Where the driver keeps what it builds for a core."""
-        path = self.cache / self.project.core.driver / project.abi
-        path.mkdir(parents=True, exist_ok=True)
-        return path
-
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """One run at a time in a project: two would build into the same folders."""
-        with (self.cache / "busy").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BuildError(f"another mkpkgs is at work in {self.project.root}", hint="wait for it") from None
-            yield
-
-    def locks(self, *, fresh: bool = False) -> dict[str, locking.LockFile]:
-        """The locks of the chosen cores by their `abi`."""
-        return {each.abi: self.locked(each, fresh=fresh) for each in self.chosen}
-
-    def newest(self, locks: Mapping[str, locking.LockFile]) -> locking.LockFile:
-        """The lock whose time counts for what all cores share."""
-        return max(locks.values(), key=lambda locked: locked.time)
-
-    def locked(self, project: Project, *, fresh: bool = False, look: bool = False) -> locking.LockFile:
-        """The lock of a core, resolved anew where the project no longer fits it, and written.
-
-        look: only for new versions, where the core is somebody else's.
-        """
-        path = locking.path_of(project)
-        core = project.core
-        known = locking.read(path)
-        previous = known.part if known is not None and known.driver == core.driver else None
-        if self.project.plugin_of is not None:
-            version = work.mark(project)
-            part = work.lock(project, previous, self.listener, look=fresh or look)
-        else:
-            version = f"{core.version}-{core.release}"
-            part = self.driver.lock(project, None if fresh else previous, self.workdir(project), self.listener)
-        moment = known.time if known is not None and known.version == version else int(time.time())
-        found = locking.LockFile(version, moment, core.driver, part)
-        if locking.write(path, found):
-            self.listener.note(f"wrote {path.name}")
-        return found
-
-    def epoch(self, locked: locking.LockFile) -> int:
-        """SOURCE_DATE_EPOCH: the variable, else the newest changelog entry, else the time of the first lock."""
-        said = locking.said_epoch()
-        if said is not None:
-            return said
-        if self.project.core.changelog:
-            return planning.seconds(self.project.core.changelog[0].date)
-        return locked.time
+    def __init__(self, project: Project, settings: Settings, listener: Listener) -> None:
+        self.settings = settings
+        self.listener = listener
+        self.cores = Cores(project, settings, listener)
+        self.written: list[Path] = []
+        self.built: dict[str, list[Built]] = {}
+        self.failures: list[Failure] = []
+        self.unchanged = 0
+        self.exchanged = False
 
     def public_keys(self, locked: locking.LockFile) -> Mapping[str, bytes]:
         """Public keys of manifests by file name; without keys, the name that there will be."""
         try:
-            with keys.load(self.project.name, self.epoch(locked), self.settings.keys) as ring:
-                return ring.trusted(self.project.core.revoked_keys)
+            with keys.load(self.cores.project.name, self.cores.epoch(locked), self.settings.keys) as ring:
+                return ring.trusted(self.cores.project.core.revoked_keys)
         except SigningError:
             return {"manifest.pub": b""}
 
@@ -266,10 +129,10 @@ class _Run:
         """The packages to come, as far as they are known before the build. public: keys of manifests by file name."""
         trust = planning.Trust(keys=public, sign=None)
         made: list[Package] = []
-        for each, architecture in itertools.product(self.chosen, self.architectures):
-            locked, target = locks[each.abi], self.driver.target(each)
-            outline = self.driver.outline(each, locked.part, architecture, self.workdir(each))
-            made += planning.packages(each, outline, architecture, target, trust, self.epoch(locked))
+        for each, architecture in itertools.product(self.cores.chosen, self.cores.architectures):
+            locked, target = locks[each.abi], self.cores.driver.target(each)
+            outline = self.cores.driver.outline(each, locked.part, architecture, self.cores.workdir(each))
+            made += planning.packages(each, outline, architecture, target, trust, self.cores.epoch(locked))
         planning.apart(made)
         return tuple(made)
 
@@ -278,18 +141,18 @@ class _Run:
         began = time.monotonic()
         with ExitStack() as stack:
             stack.enter_context(self._interruptible())
-            stack.enter_context(self.exclusive())
-            if not self.settle():
+            stack.enter_context(self.cores.exclusive())
+            if not self.cores.settle():
                 return Report(seconds=time.monotonic() - began)
             # Before anything reads them: what somebody changes from here on is the next run's work.
-            sources = self._sources()
-            locks = self.locks()
-            time_of_all = self.epoch(self.newest(locks))
+            sources = self.cores.sources()
+            locks = self.cores.locks()
+            time_of_all = self.cores.epoch(self.cores.newest(locks))
             # A distribution's build machine has no keys, and needs none as long as it makes no repository.
-            spared = self.project.core.trust == "distribution" and not repositories
-            name = self.project.name
+            spared = self.cores.project.core.trust == "distribution" and not repositories
+            name = self.cores.project.name
             ring = stack.enter_context(keys.load(name, time_of_all, self.settings.keys, spared=spared))
-            before = state.load(self.cache / "state.json")
+            before = state.load(self.cores.cache / "state.json")
             inputs = self._inputs(sources, ring, locks)
             if packages and repositories and not self.settings.due and self._is_current(before, inputs):
                 return Report(unchanged=len(before.packages), seconds=time.monotonic() - began)
@@ -309,9 +172,9 @@ class _Run:
             # With a failure or a choice of plugins, the next run has work left.
             chosen = self.settings.plugins or self.settings.due or self.settings.abis
             whole = packages and repositories and not self.failures and not chosen
-            now = {each.abi: locking.read(locking.path_of(each)) or locks[each.abi] for each in self.chosen}
+            now = {each.abi: locking.read(locking.path_of(each)) or locks[each.abi] for each in self.cores.chosen}
             after.inputs = self._inputs(sources, ring, now) if whole else ""
-            state.save(self.cache / "state.json", after)
+            state.save(self.cores.cache / "state.json", after)
         return Report(
             written=tuple(sorted(self.written)),
             unchanged=self.unchanged,
@@ -319,25 +182,6 @@ class _Run:
             changed=True,
             seconds=time.monotonic() - began,
         )
-
-    def settle(self) -> bool:
-        """Where the cores are somebody else's, fetch what is published of them; from here on, those are known.
-
-        False if nothing is due.
-        """
-        if self.project.plugin_of is None:
-            return True
-        due = self.settings.due
-        for each in self.chosen:
-            locked = self.locked(each, look=due)
-            self.against[each.abi] = work.settle(each, locked.part, self.cache / "cores", self.listener)
-        self.project = work.whole(self.project, self.against)
-        if not due:
-            return True
-        listed = [item for kind in self.repositories.values() for item in kind.published(self.settings.output)]
-        for abi, one in self.against.items():
-            self.against[abi] = replace(one, cores=work.due(one.project, one.cores, listed))
-        return any(one.cores for one in self.against.values())
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
@@ -351,7 +195,7 @@ class _Run:
 
     def _fitting(self, ring: keys.Ring) -> None:
         """Refuse keys that some target cannot check: there, every plugin or the whole repository would be refused."""
-        if unfit := targets.unfit_keys(self.targets, *ring.kinds):
+        if unfit := targets.unfit_keys(self.cores.targets, *ring.kinds):
             raise SigningError(
                 f"the keys in {ring.directory} do not fit the targets: {'; '.join(unfit)}",
                 hint="make others in a new directory (mkpkgs key new --keys DIR), or leave the target out",
@@ -360,26 +204,15 @@ class _Run:
     def _is_current(self, before: state.State, inputs: str) -> bool:
         return before.inputs == inputs and before.files == state.stamps(self.settings.output)
 
-    def _sources(self) -> str:
-        """Hash over what the maintainer wrote."""
-        said = [self.project.file.read_text(encoding="utf-8")]
-        for project in self.chosen:
-            specs = [*project.core.files, *(spec for plugin in project.plugins for spec in plugin.files)]
-            files = [entry for entry in contents.expand(project.root, specs) if entry.content is not None]
-            said.append(self.driver.fingerprint(project, None))
-            said += [self.driver.fingerprint(project, plugin.name) for plugin in project.plugins]
-            said += [f"{entry.path} {entry.mode} {entry.content.sha256}" for entry in files if entry.content]
-        return state.digest(said)
-
     def _inputs(self, sources: str, ring: keys.Ring, locks: Mapping[str, locking.LockFile]) -> str:
         """Hash over everything that shapes the output; see State.inputs."""
         return state.digest(
             [
                 state.own_fingerprint(),
-                registry.origin("drivers", self.project.core.driver),
+                registry.origin("drivers", self.cores.project.core.driver),
                 sources,
-                *(text for locked in locks.values() for text in (locked.render(), str(self.epoch(locked)))),
-                *self.architectures,
+                *(text for locked in locks.values() for text in (locked.render(), str(self.cores.epoch(locked)))),
+                *self.cores.architectures,
                 *self.settings.abis,
                 str(self.settings.output.absolute()),
                 ring.fingerprint,
@@ -389,61 +222,33 @@ class _Run:
     def _packages(
         self, staging: Path, locks: Mapping[str, locking.LockFile], ring: keys.Ring, after: state.State
     ) -> None:
-        if len(self.chosen) > 1 and not self.against:
+        if len(self.cores.chosen) > 1 and not self.cores.against:
             # So that nobody waits for a build to hear that two cores have one file.
-            self.outlined(locks, ring.trusted(self.project.core.revoked_keys))
-        by_core: dict[str, list[Package]] = {each.abi: [] for each in self.chosen}
-        for project, architecture, outcome in self._outcomes(locks):
+            self.outlined(locks, ring.trusted(self.cores.project.core.revoked_keys))
+        by_core: dict[str, list[Package]] = {each.abi: [] for each in self.cores.chosen}
+        for project, architecture, outcome in self.cores.outcomes(locks):
             failed = outcome.failures
-            if project.abi and not self.against:
+            if project.abi and not self.cores.against:
                 failed = tuple(replace(f, message=f"for {project.core.name}: {f.message}") for f in failed)
             self.failures += [f for f in failed if f not in self.failures]
             by_core[project.abi] += self._plan(project, outcome, architecture, ring, locks[project.abi])
         made = [package for packages in by_core.values() for package in packages]
-        if self.against:
+        if self.cores.against:
             work.doubles(made)
         planning.apart(made)
         self._write(staging, made, ring, after)
         try:
-            for each in self.chosen:
+            for each in self.cores.chosen:
                 authors.lay_out(each, by_core[each.abi], staging)
         except OSError as failed:
             raise BuildError(f"cannot write the files for authors of plugins: {failed.strerror}") from failed
-
-    def _outcomes(self, locks: Mapping[str, locking.LockFile]) -> Iterator[tuple[Project, str, Outcome]]:
-        """Build each core for each architecture, or for each published core of somebody else."""
-        for project in self.chosen if not self.against else ():
-            core, locked, place = project.core, locks[project.abi], self.workdir(project)
-            for architecture in self.architectures:
-                self.listener.step(f"build {core.name} {core.version} for {architecture}")
-                outcome, part = self.driver.build(project, locked.part, architecture, place, self.listener)
-                locked = replace(locked, part=part)
-                yield project, architecture, outcome
-            locking.write(locking.path_of(project), locked)
-        for abi, one in self.against.items():
-            one = replace(one, cores=tuple(core for core in one.cores if core.architecture in self.architectures))
-            foreseen = self.foresee(one, locks[abi])
-            for found in one.cores:
-                self.listener.step(f"build for {found}")
-                made, outcome = work.against(one.project, found, one.others, foreseen, *self.tools(one.project))
-                yield made, found.architecture, outcome
-
-    def foresee(self, one: work.Settled, locked: locking.LockFile, *, anew: bool = False) -> Mapping[str, Foreseen]:
-        """What shows of an author's plugins before anything is compiled, by ABI; what of it is to stay is locked."""
-        tools = self.tools(one.project)
-        part, foreseen = work.foresee(one.project, one.cores, locked.part, *tools, anew=anew)
-        locking.write(locking.path_of(one.project), replace(locked, part=part))
-        return foreseen
-
-    def tools(self, project: Project) -> tuple[Driver, Path, Path, Listener]:
-        return self.driver, self.workdir(project), self.cache / "cores", self.listener
 
     def _plan(
         self, project: Project, outcome: Outcome, architecture: str, ring: keys.Ring, locked: locking.LockFile
     ) -> Iterable[Package]:
         trust = planning.Trust(keys=ring.trusted(project.core.revoked_keys), sign=ring.sign_manifest)
-        target = self.driver.target(project)
-        found = planning.packages(project, outcome, architecture, target, trust, self.epoch(locked))
+        target = self.cores.driver.target(project)
+        found = planning.packages(project, outcome, architecture, target, trust, self.cores.epoch(locked))
         chosen = self.settings.plugins
         if not chosen:
             return found
@@ -462,34 +267,34 @@ class _Run:
                 after.packages[made.relative] = (made.mark, made.built)
             self.listener.progress("write packages", next(done), total)
 
-        places = writing.places(self.formats, self.repositories, staging, self.project.name)
+        places = writing.places(self.cores.formats, self.cores.repositories, staging, self.cores.project.name)
         jobs = self.settings.jobs or len(os.sched_getaffinity(0))
         writing.Writer(places, self.settings.output, ring, after, record).write(packages, jobs)
         self.unchanged = total - len(self.written)
 
     def _publish(self, staging: Path, ring: keys.Ring, time_of_all: int) -> None:
-        for family, kind in self.repositories.items():
+        for family, kind in self.cores.repositories.items():
             self.listener.step(f"write the {kind.name} repository")
             kind.write(
                 staging,
                 self.built.get(family, ()),
-                self.project.repository,
-                self.project.name,
+                self.cores.project.repository,
+                self.cores.project.name,
                 time_of_all,
                 ring.signer,
             )
-        kinds = tuple(self.repositories.values())
+        kinds = tuple(self.cores.repositories.values())
         before, listed = (publishing.listed(kinds, directory) for directory in (self.settings.output, staging))
         try:
-            told = [publishing.check(each, before, listed) for each in self.chosen]
+            told = [publishing.check(each, before, listed) for each in self.cores.chosen]
         except PublishError as refused:
             # Most often a plugin is missing because it does not build.
             raise refused from (BuildError("\n".join(map(str, self.failures))) if self.failures else None)
         for line in dict.fromkeys(line for lines in told for line in lines):
             self.listener.warn(line)
         everything = [item for items in listed.values() for item in items]
-        for each in self.chosen:
+        for each in self.cores.chosen:
             authors.write_index(each.core.name, staging, everything, ring.sign_manifest)
         key = ring.manifest_public_keys.get("manifest.pub", b"")
-        for name, data in publishing.site(self.project, listed, kinds, ring.signer, key).items():
+        for name, data in publishing.site(self.cores.project, listed, kinds, ring.signer, key).items():
             atomic.write(staging / name, data)

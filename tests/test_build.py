@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from packaging_tool import build
+from packaging_tool.cores import Settings
 from packaging_tool.listener import Silent
 from packaging_tool.project.loader import load
 from tests.workspace import Workspace, raise_tiny, tiny
@@ -129,7 +130,7 @@ def test_a_source_that_is_changed_during_a_run_is_the_next_runs_work(project: Wo
 
     def everything(listener: Silent) -> build.Report:
         file = project.root / "mkpkgs.toml"
-        return build.everything(load(file), build.Settings(output=project.dist, keys=project.keys), listener)
+        return build.everything(load(file), Settings(output=project.dist, keys=project.keys), listener)
 
     everything(Editor())
     assert len(everything(Silent()).written) == 2

@@ -19,6 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"__main__", "cli"},
     {"build"},
+    {"cores"},
     {"plan", "publish", "staging", "state", "lock", "writing", "authors"},
     {"formats", "drivers", "repos", "target"},
     {"golang", "signing", "wheels"},
@@ -26,7 +27,7 @@ LAYERS = (
     {"project"},
     {"package"},
     {"targets"},
-    {"registry", "errors", "run", "listener", "atomic", "templates", "threads", "toml", "workers", "__init__"},
+    {"registry", "errors", "run", "listener", "atomic", "templates", "toml", "workers", "__init__"},
 )
 # The loader asks a driver for the types of its settings, through the registry and drivers/base.
 EXCEPTIONS = {("project", "drivers.base")}
@@ -81,7 +82,7 @@ def test_only_run_starts_programs() -> None:
 
 def test_the_core_names_no_member() -> None:
     """A new format, driver or repository kind must not need a change elsewhere."""
-    for name in ("build.py", "state.py", "lock.py"):
+    for name in ("build.py", "cores.py", "state.py", "lock.py"):
         text = (PACKAGE / name).read_text()
         assert not re.search(r"\"(deb|rpm|apt|yum|go-link)\"", text), name
 

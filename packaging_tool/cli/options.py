@@ -12,8 +12,8 @@ import click
 from packaging_tool.errors import InputError
 
 if TYPE_CHECKING:
-    from packaging_tool.build import Settings
     from packaging_tool.cli.progress import Console
+    from packaging_tool.cores import Settings
     from packaging_tool.project.model import Project
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -73,7 +73,7 @@ class Options:
 
         Raises InputError for a place that cannot be an output directory.
         """
-        from packaging_tool.build import Settings
+        from packaging_tool.cores import Settings
 
         output = self.output if self.output is not None else self.file.parent / "dist"
         # The output directory is exchanged as a whole, so nothing else may live in it.

@@ -11,7 +11,8 @@ from packaging_tool.cli.errors import failures
 from packaging_tool.cli.options import given
 
 if TYPE_CHECKING:
-    from packaging_tool.build import Report, Settings
+    from packaging_tool.build import Report
+    from packaging_tool.cores import Settings
 
 
 def carry_out(
