@@ -7,7 +7,6 @@ build shows that. The ABI is defined in `packaging_tool.golang.abi`.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,10 +17,8 @@ from packaging_tool.errors import BuildError, Problem
 from packaging_tool.golang import author, hostmain, lockfile, resolve, settings
 from packaging_tool.golang import build as building
 from packaging_tool.golang.archive import file_name
-from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.lockfile import GoLock
 from packaging_tool.golang.payload import PluginCode
-from packaging_tool.golang.resolve import Request
 from packaging_tool.golang.toolchain import Toolchain
 from packaging_tool.listener import Listener, Silent
 from packaging_tool.package.content import Content
@@ -94,11 +91,12 @@ class Driver:
         """The payloads to come; the ABI is NO_ABI where nothing was built yet."""
         toolchain = Toolchain.find(project.core_options.go, workdir)
         request = settings.request(project, toolchain)
-        job = _job(project, request, toolchain, lockfile.read(lock.text), architecture, workdir, Silent())
+        known, script = lockfile.read(lock.text), _assemble(project)
+        job = settings.job(project, request, toolchain, known, architecture, workdir, Silent(), assemble=script)
         describe = settings.Describer(project, request.modules, Silent())
         job, packages, failed = building.begin(job, compiled=False)
         core_paths, codes = building.parts_of(job, packages)
-        built = job.lock.built.get(architecture)
+        built = known.built.get(architecture)
         base = f"/usr/lib/{project.core.name}"
         modules = building.modules_of(job, packages, core_paths)
         roots = [item.path for item in hostmain.parse(job.lock.main.text()).imports]
@@ -133,7 +131,8 @@ class Driver:
                 f"the lock is for {known.go}, but Go is {toolchain.version}",
                 hint=f'write go = "{known.go.removeprefix("go")}" in [core.go-link], or lock anew',
             )
-        job = _job(project, request, toolchain, known, architecture, workdir, listener)
+        script = _assemble(project)
+        job = settings.job(project, request, toolchain, known, architecture, workdir, listener, assemble=script)
         result = building.build(job)
         describe = settings.Describer(project, request.modules, listener)
         _compare(known, architecture, result.built, listener)
@@ -210,39 +209,6 @@ _KIT_FILES = (
     "main.tail",
     "modules",
 )
-
-
-def _job(
-    project: Project,
-    request: Request,
-    toolchain: Toolchain,
-    lock: GoLock,
-    architecture: str,
-    workdir: Path,
-    listener: Listener,
-) -> Job:
-    ordered = sorted(project.plugins, key=lambda plugin: (plugin.order, plugin.name))
-    return Job(
-        core=project.core.name,
-        architecture=architecture,
-        lock=lock,
-        tags=request.tags,
-        plugins=tuple(
-            PluginJob(
-                name=plugin.name,
-                imports=request.plugins[plugin.name],
-                lines=project.plugin_options[plugin.name].lines,
-                needs=plugin.needs,
-            )
-            for plugin in ordered
-        ),
-        assemble=_assemble(project),
-        check=tuple(shlex.split(project.core.service.check)) if project.core.service else (),
-        toolchain=resolve.serve_local(toolchain, request.modules, workdir / "proxy"),
-        workdir=workdir,
-        listener=listener,
-        local={wanted.local.cached: wanted.local.folder for wanted in request.modules if wanted.local is not None},
-    )
 
 
 def _assemble(project: Project) -> str:

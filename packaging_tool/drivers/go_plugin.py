@@ -9,7 +9,6 @@ that built them or a newer one, and every plugin has its own copy of all that it
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,10 +19,7 @@ from packaging_tool.elf import libraries, machines
 from packaging_tool.errors import BuildError, Problem
 from packaging_tool.golang import author, lockfile, pieces, plugin, resolve, settings
 from packaging_tool.golang import build as building
-from packaging_tool.golang.build import Job, PluginJob
-from packaging_tool.golang.lockfile import GoLock
 from packaging_tool.golang.plugin import Place
-from packaging_tool.golang.resolve import Request
 from packaging_tool.golang.toolchain import GOARCH, Toolchain
 from packaging_tool.listener import Listener, Silent
 from packaging_tool.package.content import Content
@@ -101,7 +97,8 @@ class Driver:
         """The payloads to come; the ABI is NO_ABI where nothing was built yet."""
         toolchain = Toolchain.find(project.core_options.go, workdir)
         request = settings.request(project, toolchain, cgo=True)
-        job = _job(project, request, toolchain, lockfile.read(lock.text, self.name), architecture, workdir, Silent())
+        compilers, known = _compilers(toolchain, architecture), lockfile.read(lock.text, self.name)
+        job = settings.job(project, request, compilers, known, architecture, workdir, Silent())
         plugin.prepare(job, _place(project))
         describe = settings.Describer(project, request.modules, Silent())
         job, packages, failed = building.begin(job, compiled=False)
@@ -134,7 +131,8 @@ class Driver:
                 f"the lock is for {known.go}, but Go is {toolchain.version}",
                 hint=f'write go = "{known.go.removeprefix("go")}" in [core.go-plugin], or lock anew',
             )
-        job = _job(project, request, toolchain, known, architecture, workdir, listener)
+        compilers = _compilers(toolchain, architecture)
+        job = settings.job(project, request, compilers, known, architecture, workdir, listener)
         result = plugin.build(job, _place(project))
         before = known.built.get(architecture)
         if before is not None and before.abi != result.built.abi:
@@ -203,34 +201,6 @@ def _place(project: Project) -> Place:
         share=f"/usr/share/{core.name}",
         config=core.config_directory or f"/etc/{core.name}",
         variable=f"{re.sub('[^A-Z0-9]', '_', core.name.upper())}_PLUGINSDIR",
-    )
-
-
-def _job(
-    project: Project,
-    request: Request,
-    toolchain: Toolchain,
-    lock: GoLock,
-    architecture: str,
-    workdir: Path,
-    listener: Listener,
-) -> Job:
-    ordered = sorted(project.plugins, key=lambda spec: (spec.order, spec.name))
-    return Job(
-        core=project.core.name,
-        architecture=architecture,
-        lock=lock,
-        tags=request.tags,
-        plugins=tuple(
-            PluginJob(name=spec.name, imports=request.plugins[spec.name], lines=(), needs=spec.needs)
-            for spec in ordered
-        ),
-        assemble="",
-        check=tuple(shlex.split(project.core.service.check)) if project.core.service else (),
-        toolchain=resolve.serve_local(_compilers(toolchain, architecture), request.modules, workdir / "proxy"),
-        workdir=workdir,
-        listener=listener,
-        local={wanted.local.cached: wanted.local.folder for wanted in request.modules if wanted.local is not None},
     )
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from packaging_tool.errors import BuildError, Problem
 from packaging_tool.golang import licenses, localmodule, lockfile
-from packaging_tool.golang.resolve import Request, Wanted
+from packaging_tool.golang.build import Job, PluginJob
+from packaging_tool.golang.lockfile import GoLock
+from packaging_tool.golang.resolve import Request, Wanted, serve_local
 from packaging_tool.golang.spelling import IMPORT_PATH, VERSION
 from packaging_tool.golang.toolchain import GOARCH, GoModule, Toolchain
 from packaging_tool.listener import Listener
@@ -159,6 +163,42 @@ def request(project: Project, toolchain: Toolchain, *, cgo: bool = False) -> Req
     said += [request.plugins, request.without, request.architectures, request.settings, request.tags]
     said += [request.link_flags, request.lined]
     return replace(request, inputs=_hash(said))
+
+
+def job(
+    project: Project,
+    request: Request,
+    toolchain: Toolchain,
+    lock: GoLock,
+    architecture: str,
+    workdir: Path,
+    listener: Listener,
+    *,
+    assemble: str = "",
+) -> Job:
+    """The build that the project asks for. assemble: as in Job."""
+    ordered = sorted(project.plugins, key=lambda plugin: (plugin.order, plugin.name))
+    return Job(
+        core=project.core.name,
+        architecture=architecture,
+        lock=lock,
+        tags=request.tags,
+        plugins=tuple(
+            PluginJob(
+                name=plugin.name,
+                imports=request.plugins[plugin.name],
+                lines=project.plugin_options[plugin.name].lines,
+                needs=plugin.needs,
+            )
+            for plugin in ordered
+        ),
+        assemble=assemble,
+        check=tuple(shlex.split(project.core.service.check)) if project.core.service else (),
+        toolchain=serve_local(toolchain, request.modules, workdir / "proxy"),
+        workdir=workdir,
+        listener=listener,
+        local={wanted.local.cached: wanted.local.folder for wanted in request.modules if wanted.local is not None},
+    )
 
 
 class Describer:
