@@ -84,10 +84,10 @@ class Workspace:
         path.write_text("\n".join(lines) + "\n")
 
 
-def newest(dist: Path, name: str, suffix: str) -> Path:
-    """The file of a package in `dist` with the highest version; suffix `deb` or `rpm`."""
+def newest(dist: Path, name: str, suffix: str, architecture: str = "") -> Path:
+    """The file of a package in `dist` with the highest version. suffix: `deb` or `rpm`. architecture: if of several."""
     separator = "_" if suffix == "deb" else "-"
-    found = list(dist.rglob(f"{name}{separator}[0-9]*.{suffix}"))
+    found = list(dist.rglob(f"{name}{separator}[0-9]*{architecture}.{suffix}"))
     assert found, f"no {name} .{suffix} in {dist}"
     return max(found, key=lambda path: [int(number) for number in re.findall("[0-9]+", path.name)])
 

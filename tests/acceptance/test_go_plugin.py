@@ -151,7 +151,8 @@ def test_core_for_arm64_opens_its_plugins(loader: Workspace, tmp_path: Path) -> 
     root = tmp_path / "root"
     (root / "lib").mkdir(parents=True)
     for name in ("host", "host-plugin-bell", "host-plugin-echo", "host-plugin-shout"):
-        subprocess.run(["dpkg-deb", "-x", newest(project.dist / "apt", name, "deb"), root], check=True)
+        package = newest(project.dist / "apt", name, "deb", "arm64")
+        subprocess.run(["dpkg-deb", "-x", package, root], check=True)
     plugins = root / "usr/lib/host/plugins"
     for signed in (root / "usr/share/host/plugins").iterdir():
         shutil.copyfile(signed, plugins / signed.name)
