@@ -129,7 +129,10 @@ def system(machine: Callable[[Workspace, str], System], greet: Workspace) -> Sys
 
 
 def keep(source: Path, target: Path) -> None:
-    """Put the roots and fetched packages into another cache that are not there yet."""
+    """Put the roots and Debian's packages into another cache that are not there yet.
+
+    Those of other roots come from this machine, and dnf would remember a repository of the test before.
+    """
     target.mkdir(parents=True, exist_ok=True)
     for tar in source.glob("*.tar"):
         # Nobody writes to one, and a copy of all takes a minute on a busy machine.
@@ -138,7 +141,7 @@ def keep(source: Path, target: Path) -> None:
                 (target / tar.name).hardlink_to(tar)
             else:
                 shutil.copy2(tar, target)
-    kept = [*source.glob("archives-*")]
+    kept = [*source.glob("archives-debian*")]
     subprocess.run(["cp", "-a", "-n", *kept, target], check=bool(kept))
 
 
