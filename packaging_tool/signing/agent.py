@@ -24,6 +24,8 @@ ISSUER_FINGERPRINT = 33
 # A value in the agent's answer, an S-expression: `(7:sig-val(3:rsa(1:s512:…)))` or `…(5:eddsa(1:r32:…)(1:s32:…))…`.
 VALUE = re.compile(rb"\(1:[rs](\d+):")
 ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
+# A line of data may not have these as they are; a passphrase has no line end.
+RESERVED = re.compile(rb"[%\r]")
 
 
 class Form(NamedTuple):
@@ -130,7 +132,7 @@ class _Connection:
                 data += ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), rest)
             if word == b"INQUIRE":
                 if rest.startswith(b"PASSPHRASE"):
-                    self._say(b"D " + self._passphrase.encode().replace(b"%", b"%25"))
+                    self._say(b"D " + RESERVED.sub(lambda found: b"%%%02X" % ord(found[0]), self._passphrase.encode()))
                 self._say(b"END")
         raise EOFError("it closed the connection")
 

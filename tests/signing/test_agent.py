@@ -106,6 +106,21 @@ def test_only_a_few_programs_run_whatever_is_signed(tmp_path: Path, monkeypatch:
     assert len(log.read_text()) < 10
 
 
+@pytest.mark.parametrize("words", [WORDS, "of a file with lines as Windows has them\r"])
+def test_the_agent_is_told_the_passphrase_when_it_has_forgotten_it(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does ten minutes after the first signature, which a build may take."""
+    secret, _, _ = gpg.generate(UID, "ed25519", words)
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as place:
+        monkeypatch.setattr(tempfile, "tempdir", place)
+        with gpg.from_file(secret, TIME, words) as signer:
+            before = signer.detached(b"data")
+            (home,) = Path(place).glob(f"{gpg.PREFIX}*")
+            subprocess.run(["gpgconf", "--homedir", home, "--reload", "gpg-agent"], check=True)
+            assert signer.detached(b"data") == before
+
+
 def test_an_agent_that_ended_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     secret, _, _ = gpg.generate(UID, "ed25519", None)
     with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as place:
