@@ -199,7 +199,9 @@ look_for_set() {
 }
 
 apply_is_due() {
-    if [ -e "$FAILED" ] || [ -e "$BIN/failed-set" ]; then return 0; fi
+    if [ -e "$BIN/failed-set" ]; then return 0; fi
+    # A plugin of a revoked key was told with the refusals.
+    if [ -e "$FAILED" ] && [ ! -s "$W/gone" ]; then return 0; fi
     ! current "$WANTED" >/dev/null
 }
 
@@ -207,5 +209,6 @@ apply_is_due() {
 # shellcheck disable=SC2317 # mend calls it by name
 apply_apart() {
     exec 9>&-
-    {{ l.tool }} apply
+    {{ l.tool }} apply || [ -s "$W/gone" ] || return 1
+    current "$WANTED"
 }
