@@ -114,8 +114,8 @@ def test_only_a_key_of_the_core_vouches_for_a_kit(machine: Machine, stranger: Ke
     machine.install_kit({"part": "evil\n"}, stranger)
     refused(
         machine,
-        f"kit: its manifest is signed by the key {stranger.id.hex()} of /etc/fake/keys.d, but only a key of the package "
-        "fake vouches for a kit",
+        f"kit: its manifest is signed by the key {stranger.id.hex()} of /etc/fake/keys.d, ",
+        "but only a key of the package fake vouches for a kit",
     )
     machine.install_kit({"part": "good\n"})
     assert machine.tool("apply").returncode == 0

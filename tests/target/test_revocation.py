@@ -1,4 +1,4 @@
-"""A revoked key's plugins leave the server at the next apply, and nothing waits for them; a key's end takes nothing out."""
+"""A revoked key's plugins leave at the next apply, and nothing waits for them; a key's end takes nothing out."""
 
 from __future__ import annotations
 
