@@ -297,6 +297,16 @@ sweep_sets() {
     done
 }
 
+# Nothing is written or removed where others can turn the way elsewhere.
+must_be_closed() {
+    if closed "$BIN"; then return 0; fi
+    warn "$WHY_OPEN"
+    warn "  repair: $TOOL doctor, then $TOOL apply"
+    event failed "nothing was changed: $CORE goes on as it is"
+    mark_failed "$WHY_OPEN"
+    exit 1
+}
+
 apply() {
     [ "$ROOT" = yes ] || { warn "apply must be called by root"; exit 1; }
     JOURNAL=yes
@@ -307,6 +317,7 @@ apply() {
         take_lock || { warn "another apply has been running for 15 minutes"; exit 1; }
         ;;
     esac
+    must_be_closed
     FINGERPRINT=$(fingerprint)
     rm -rf "$BIN"/.apply.*
     W=$BIN/.apply.new

@@ -27,6 +27,7 @@ begin_at_boot() {
         cat "$FAILED"
         exit 1
     fi
+    must_be_closed
     # Of an apply that power loss ended.
     rm -rf "$BIN"/.apply.*
     # Of a plugin whose key is revoked every boot says so.

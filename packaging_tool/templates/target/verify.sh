@@ -20,6 +20,27 @@ look() {
         -printf 'directory\t0\t%p\n' \)
 }
 
+# Whether root alone can change what a path leads to: it and all above it are directories of root's, no links, and closed.
+# From above, since what is found below an open one means nothing. $1: path, of characters that nothing expands.
+# Out: $WHY_OPEN.
+closed() {
+    chain=''
+    above=$1
+    while [ "${above:-/}" != / ]; do
+        chain="$above $chain"
+        above=${above%/*}
+    done
+    # shellcheck disable=SC2086 # a list of paths
+    WHY_OPEN=$(find / $chain -maxdepth 0 ! \( -type d -uid 0 ! -perm /022 \) -printf '%y %U %p\n' 2>/dev/null | head -n 1)
+    case $WHY_OPEN in
+    '') return 0 ;;
+    d\ 0\ *) WHY_OPEN="${WHY_OPEN#d 0 } can be written by others than root" ;;
+    d\ *) WHY_OPEN="${WHY_OPEN##* } does not belong to root" ;;
+    *) WHY_OPEN="${WHY_OPEN##* } is no directory" ;;
+    esac
+    return 1
+}
+
 survey() {
     : >"$W/tree"
     look_at {{ parents | join(" ") }} -maxdepth 0
