@@ -22,7 +22,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging_tool.golang import buildinfo
+from packaging_tool.errors import BuildError
+from packaging_tool.golang import buildinfo, lists
 from packaging_tool.golang.archive import Split, file_name
 from packaging_tool.golang.buildinfo import BuildInfo
 from packaging_tool.golang.hostmain import Import
@@ -91,7 +92,10 @@ def write_kit(
 
 
 def write_plugin(folder: Path, code: PluginCode, info: BuildInfo, splits: Mapping[str, Split]) -> None:
-    """Write the payload of one plugin. info: of a program with the plugin in it."""
+    """Write the payload of one plugin. info: of a program with the plugin in it.
+
+    Raises BuildError for what the target would refuse in it (lists.py).
+    """
     folder.mkdir(parents=True)
     _text(folder / "imports", code.import_text())
     if code.lines:
@@ -99,6 +103,14 @@ def write_plugin(folder: Path, code: PluginCode, info: BuildInfo, splits: Mappin
     records = [info.modules[path] for path in sorted(code.modules)]
     _text(folder / "modules", "".join(buildinfo.record_line(record) for record in records))
     _packages(folder, f"plugins/{code.name}", splits, set(code.imports))
+    _look_through(folder, code.name)
+
+
+def _look_through(folder: Path, plugin: str) -> None:
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    for kind in ("imports", "lines", "modules", *lists.FOLDERS):
+        if kind in files and (said := lists.fault(plugin, kind, (folder / kind).read_bytes(), files)):
+            raise BuildError(f"plugin {plugin}: {kind} {said}, which every target would refuse")
 
 
 def _packages(folder: Path, place: str, splits: Mapping[str, Split], exported: set[str]) -> None:

@@ -29,6 +29,7 @@ EVENTS: Mapping[str, str] = {
     "failed": "53a6f74ad59d442ab5d6a381ba034d6e",
     "refused": "8aefdcb9418547bb817c16c9e7324048",
     "left-out": "e1b7432d820a4751926a169b923b2517",
+    "revoked": "0a389c1eb50345e1818a87e5e18be275",
     "rolled-back": "bef0e5187c7943779818f613193e2059",
     "deferred": "33cbedaa1fa94de3ad97989732083897",
     "hook-stopped": "c17d168bcea4458fbb5c92252a9962a4",

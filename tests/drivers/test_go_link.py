@@ -443,9 +443,10 @@ def test_two_builds_of_one_package_in_two_plugins_are_refused(whole: Whole) -> N
     base = whole[3].parent / "doubled"
     shutil.copytree(whole[3], base)
     shutil.copytree(base / "plugins/bell", base / "plugins/gong")
+    for name in ("compile.cfg", "link.cfg"):
+        config = base / "plugins/gong" / name
+        config.write_text(config.read_text().replace("plugins/bell", "plugins/gong"))
     assert whole[0].assemble(base, "bell", "gong").returncode == 0
-    config = base / "plugins/gong/link.cfg"
-    config.write_text(config.read_text().replace("plugins/bell", "plugins/gong"))
     with (base / "plugins/gong/object/example.com/bell.object").open("ab") as file:
         file.write(b"\n")
     done = whole[0].assemble(base, "bell", "gong")

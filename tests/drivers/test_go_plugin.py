@@ -344,17 +344,44 @@ def test_unsigned_plugin_is_refused(installed: Installed) -> None:
     assert "bell.manifest.sig: is missing" in installed.refusal()
 
 
-def test_unknown_revoked_and_expired_keys_are_refused(installed: Installed) -> None:
+def test_unknown_and_expired_keys_are_refused(installed: Installed) -> None:
     other = signify.generate("ecdsa-p256")
     installed.vouch(installed.manifest("bell"), other)
     assert f"is of the unknown key {other.public.id.hex()}" in installed.refusal()
     installed.lay_down()
-    (installed.trial / "share/keys/revoked").write_text(f"{installed.key.public.id.hex()}\n")
-    assert "which is revoked" in installed.refusal()
-    installed.lay_down()
     text = installed.key.public.render("maker, expires 2001-01-01")
     (installed.trial / "share/keys/maker.pub").write_bytes(text)
     assert "which expired on 2001-01-01" in installed.refusal()
+
+
+def test_server_starts_without_plugins_of_a_revoked_key_and_what_needs_them(installed: Installed) -> None:
+    """As apply would make the set. echo needs bell."""
+    lost = signify.generate("ed25519")
+    keys = installed.trial / "share/keys"
+    (keys / "lost.pub").write_bytes(lost.public.render("lost"))
+    installed.vouch(installed.manifest("bell"), lost)
+    assert installed.start().returncode == 0
+    (keys / "revoked").write_text(f"{lost.public.id.hex()}\n")
+    done = installed.start()
+    assert done.returncode == 0, done.stderr
+    assert not {"bell ding", "echo dingding"} & set(done.stdout.splitlines())
+    assert "plugin bell: " in done.stderr and "which is revoked" in done.stderr
+    assert "  repair: host-plugins disable bell" in done.stderr
+    assert "plugin echo: echo: needs the plugin bell, whose key is revoked" in done.stderr
+    assert done.stderr.count("starts without the plugin") == 2
+    # A changed plugin still stops it, and so does a good one that is missed.
+    (installed.plugins / "shout.manifest").write_text(installed.manifest("shout", optional=False).render().decode())
+    assert installed.start().returncode == 1
+
+
+def test_directory_behind_a_link_is_the_one_that_was_looked_at(installed: Installed, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(installed.plugins)
+    done = subprocess.run([installed.trial / "host", "--pluginsdir", link], env={}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (installed.plugins / "bell/bell.so").write_bytes(b"nonsense")
+    done = subprocess.run([installed.trial / "host", "--pluginsdir", link], env={}, capture_output=True, text=True)
+    assert f"plugin bell: {installed.plugins.resolve()}/bell/bell.so: " in done.stderr
 
 
 def test_ecdsa_keys_count_and_those_of_the_administrator(installed: Installed) -> None:

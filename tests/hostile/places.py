@@ -24,5 +24,17 @@ class Place(NamedTuple):
 
 PLACES = (
     # The installed side.
+    Place(
+        "list of a plugin",
+        "awk",
+        "templates/go-link/lists.awk",
+        "tests/drivers/test_go_lists.py::test_hostile_words_in_lists_are_refused",
+    ),
+    Place(
+        "list of a plugin",
+        "compile and link",
+        "templates/go-link/assemble.sh.j2",
+        "tests/drivers/test_go_lists.py::test_other_lists_are_refused_before_a_tool_reads_them",
+    ),
     # The building side.
 )

@@ -66,7 +66,7 @@ class Installed:
     def __init__(self, machine: Machine, next_key: Key) -> None:
         self.machine = machine
         self.trusted = signify.parse_public(machine.key.public)
-        self.at(KEYS[1]).write_bytes(next_key.public)
+        machine.trust("next.pub", next_key.public)
         for path, text in PAYLOADS.items():
             self.at(path).parent.mkdir(parents=True, exist_ok=True)
             self.at(path).write_text(text)

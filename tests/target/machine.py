@@ -220,7 +220,23 @@ class Machine:
         self.core.write_text(CORE)
         self.core.chmod(0o755)
         self.record("fake", "1.0-1")
-        self.list_files("fake", [self.core])
+        self.list_core()
+
+    def list_core(self) -> None:
+        """Write into dpkg's database what the core's package brought, keys and lists of revoked ones too."""
+        places = (self.share, self.root / "usr/lib/fake/bin/fake-core", self.root / "etc/fake/plugins.conf")
+        self.list_files(
+            "fake", sorted(path for place in places for path in _files(place) if path.parent.name != "plugins")
+        )
+
+    def trust(self, name: str, data: bytes) -> None:
+        """Put a key, or the list of revoked ones, onto the machine as the core's package would."""
+        (self.share / "keys" / name).write_bytes(data)
+        self.list_core()
+
+    def revoke(self, *keys: Key) -> None:
+        """Put the ids of keys into the administrator's list of revoked ones."""
+        (self.root / "etc/fake/keys.d/revoked").write_text("".join(f"{key.id.hex()}\n" for key in keys))
 
     def record(self, package: str, version: str, status: str = "install ok installed") -> None:
         """Write a package into dpkg's database, in place of what it said of it before."""
@@ -283,7 +299,7 @@ class Machine:
         signature = self.manifest(name).with_suffix(".manifest.sig")
         self.list_files(f"fake-plugin-{name}", [self.manifest(name), signature, *(base / path for path in payload)])
 
-    def install_kit(self, files: dict[str, str]) -> None:
+    def install_kit(self, files: dict[str, str], key: Key | None = None) -> None:
         """Put a kit onto the machine as its package would. files: text by path."""
         head = f"mkpkgs-manifest 1\ncore fake\nabi {ABI}\nkit\npackage fake-plugin-kit 1.0-1\n"
         for path, text in files.items():
@@ -291,7 +307,7 @@ class Machine:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text)
         listed = (f"file {hashlib.sha256(files[path].encode()).hexdigest()}  {path}\n" for path in sorted(files))
-        self.write_manifest("kit", head + "".join(listed))
+        self.write_manifest("kit", head + "".join(listed), key)
         self.record("fake-plugin-kit", "1.0-1")
 
     def manifest(self, name: str) -> Path:
@@ -329,6 +345,12 @@ class Machine:
         known = {"fake", "fake-core", "working-set", "failed-set", "serving", "sets"}
         sets = [path for path in self.bin.glob("sets/*") if path != (self.bin / "serving").resolve()]
         return [path.name for path in (*self.bin.iterdir(), *sets) if path.name not in known]
+
+
+def _files(place: Path) -> list[Path]:
+    if place.is_dir():
+        return [path for path in place.rglob("*") if path.is_file()]
+    return [place] if place.is_file() else []
 
 
 def _run(argv: Sequence[str | Path]) -> bytes:

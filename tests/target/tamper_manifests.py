@@ -198,14 +198,11 @@ def exchanged_manifests(chance: random.Random) -> Iterator[tuple[str, Act]]:
 
 
 def changed_trust(chance: random.Random) -> Iterator[tuple[str, Act]]:
-    """The trusted key: revoked, expired, malformed, exchanged for another."""
+    """The trusted key malformed or exchanged for another, bad lists of revoked ones, files that no package brought.
 
-    def revoke(path: str, form: str) -> Act:
-        def act(made: Installed) -> str:
-            made.write(path, form.replace("ID", made.trusted.id.hex()).encode())
-            return f"is signed by the key {made.trusted.id.hex()}, which is revoked"
-
-        return act
+    What is well made (a revoked key, one that has ended) changes what serves, or does not: test_revocation.py.
+    """
+    stray = "is no file of the package fake: it belongs to no package"
 
     def write(path: str, data: bytes, reason: str) -> Act:
         return lambda made: reason if made.write(path, data) is not None else ""
@@ -218,8 +215,6 @@ def changed_trust(chance: random.Random) -> Iterator[tuple[str, Act]]:
         return act
 
     for path in REVOKED:
-        for form in ("ID\n", "ID", "# lost\nID # in the train\n", "0000000000000000\n\nID\t\n"):
-            yield f"{path} {form!r}", revoke(path, form)
         for text in (
             b"words\n",
             b"0123\n",
@@ -228,13 +223,12 @@ def changed_trust(chance: random.Random) -> Iterator[tuple[str, Act]]:
             b"0123456789abcdef x\n",
             b"0123456789abcdef\r\n",
         ):
-            reason = f"{re.escape(path)} line 1 is not a key id of 16 hexadecimal digits"
-            yield f"{path} {text!r}", write(path, text, reason)
-    for day in ("2026-01-01", "2020-02-29", "1999-12-31", "1000-01-01"):
-        yield (
-            f"expired {day}",
-            comment(f"key, expires {day}", f"is signed by the key [0-9a-f]{{16}}, which expired on {day}"),
-        )
+            own = path.startswith("/etc/")
+            reason = "line 1 is not a key id of 16 hexadecimal digits" if own else stray
+            yield f"{path} {text!r}", write(path, text, f"{re.escape(path)} {reason}")
+    for name in ("zz.pub", "revoked"):
+        path = f"{SHARE}/keys/{name}"
+        yield f"{path} from nowhere", write(path, make.key_file(make.ed("stray")), f"{re.escape(path)} {stray}")
     for slip in ("2099-02-29", "2099-13-01", "2099-1-1", "never", "", "2099-01-01 ", "2099-01-01, really", "20990101"):
         reason = f"{re.escape(KEYS[0])} line 1 does not end in: , expires YYYY-MM-DD"
         yield f"expires {slip!r}", comment(f"key, expires {slip}", reason)

@@ -18,8 +18,8 @@ PLUGIN = {
 KEYS = {
     "list": {"format", "core", "version", "available", "held", "plugins"},
     "status": {
-        *("format", "core", "version", "good", "set", "serving", "left_out", "disabled", "unit", "unit_state"),
-        "problems",
+        *("format", "core", "version", "good", "set", "serving", "left_out", "revoked", "disabled"),
+        *("unit", "unit_state", "problems"),
     },
     "verify": {"format", "core", "version", "abi", "good", "plugins", "problems"},
 }

@@ -77,10 +77,6 @@ def unknown_algorithm(machine: Machine) -> None:
     path.write_text(f"untrusted comment: x\n{base64.b64encode(b'Xx' + blob[2:]).decode()}\n")
 
 
-def revoke(machine: Machine) -> None:
-    (machine.root / "etc/fake/keys.d/revoked").write_text(f"# lost\n{machine.key.id.hex()}  # in the train\n")
-
-
 def stranger(machine: Machine) -> None:
     machine.install("git", key=Key(machine.root / "tmp", "stranger"))
 
@@ -198,7 +194,6 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
     "a changed manifest": (lambda m: flip(m.manifest("git"), -3), "the signature of its manifest does not fit"),
     "a foreign key": (stranger, "its manifest is signed by the unknown key"),
     "a forged key id": (forge_key_id, "the signature of its manifest does not fit"),
-    "a revoked key": (revoke, "which is revoked"),
     "a broken list of revoked keys": (
         lambda m: (m.root / "etc/fake/keys.d/revoked").write_text("all of them\n"),
         "revoked line 1 is not a key id of 16 hexadecimal digits",
@@ -353,7 +348,7 @@ def test_an_administrators_key_is_trusted(machine: Machine) -> None:
 
 def test_a_p256_key_is_trusted_and_its_forgeries_are_not(machine: Machine) -> None:
     curve = Key(machine.root / "tmp", "curve", kind="EC")
-    (machine.share / "keys/curve.pub").write_bytes(curve.public)
+    machine.trust("curve.pub", curve.public)
     machine.install("git", key=curve)
     done = machine.tool("apply")
     assert done.returncode == 0, done.stdout
@@ -363,7 +358,7 @@ def test_a_p256_key_is_trusted_and_its_forgeries_are_not(machine: Machine) -> No
 
 def test_old_and_new_key_are_trusted_at_once(machine: Machine) -> None:
     new = Key(machine.root / "tmp", "new")
-    (machine.share / "keys/new.pub").write_bytes(new.public)
+    machine.trust("new.pub", new.public)
     machine.install("git")
     machine.install("cors", key=new)
     done = machine.tool("apply")

@@ -110,6 +110,7 @@ def judged(verifier: Machine, case: Path) -> Iterator[tuple[int, str]]:
             shutil.copyfile(path, trusted / path.name)
         elif path.name != "reason":
             shutil.copyfile(path, verifier.share / "plugins" / path.name)
+    verifier.list_core()
     payload = verifier.plugins / "bell"
     for number, file in enumerate(manifest.parse((case / "bell.manifest").read_bytes()).files):
         payload.mkdir(exist_ok=True)

@@ -20,6 +20,13 @@ report() {
         warn "  repair: $2"
         printf '%s\n  repair: %s\n' "$1" "$2" >"$W/reasons" 2>/dev/null || :
     fi
+    # What runs is not ended for a set that does not work, but nobody must be left in doubt what it is.
+    distrusted=$(revoked_in "$WORKING/working-set")
+    if [ -n "$distrusted" ]; then
+        say_distrust >"$W/distrust"
+        while IFS= read -r line; do warn "$line"; done <"$W/distrust"
+        cat "$W/distrust" >>"$W/reasons"
+    fi
     {
         printf 'mkpkgs-failed-set 1\nset %s\n' "${WANTED:--}"
         # It was the working set for a moment, and the service did not start with it.
@@ -35,6 +42,12 @@ report() {
         event failed "there is no working program yet, so $CORE cannot start"
     fi
     mark_failed "$(cat "$W/reasons")"
+}
+
+# The key of $distrusted is revoked, and no set without it works.
+say_distrust() {
+    echo "what serves has $distrusted, whose key is revoked: there is no set without it that works"
+    echo "  repair: repair what is said above, then $TOOL apply${UNIT:+; until then systemctl stop $UNIT if its code must not run}"
 }
 
 # $1: a word of flock(1) that says how long to wait, by default 15 minutes.
@@ -75,7 +88,7 @@ verify_payloads() {
     if ! any_plugin; then
         # Nobody needs the kit now.
         KIT_WORD=without-kit
-        sed -i "/^kit$TAB/d" "$W/refused"
+        sed -i "/^kit$TAB/d" "$W/refused" "$W/withdrawn"
     fi
     resolve
     if current "$(set_id)" >/dev/null; then
@@ -240,6 +253,8 @@ write_working_set() {
 {% endif %}
         cut -f 2,3 "$W/used" | sed "s/$TAB/ /; s/^/plugin /"
         sed 's/^/left-out /' "$W/left-out"
+        sed 's/^/revoked /' "$W/gone"
+        signers
     } >"$W/set/working-set"
     if [ -f "$W/untaken" ]; then cp "$W/untaken" "$W/set/untaken"; fi
     running=$(invocation)
@@ -282,6 +297,16 @@ sweep_sets() {
     done
 }
 
+# Nothing is written or removed where others can turn the way elsewhere.
+must_be_closed() {
+    if closed "$BIN"; then return 0; fi
+    warn "$WHY_OPEN"
+    warn "  repair: $TOOL doctor, then $TOOL apply"
+    event failed "nothing was changed: $CORE goes on as it is"
+    mark_failed "$WHY_OPEN"
+    exit 1
+}
+
 apply() {
     [ "$ROOT" = yes ] || { warn "apply must be called by root"; exit 1; }
     JOURNAL=yes
@@ -292,6 +317,7 @@ apply() {
         take_lock || { warn "another apply has been running for 15 minutes"; exit 1; }
         ;;
     esac
+    must_be_closed
     FINGERPRINT=$(fingerprint)
     rm -rf "$BIN"/.apply.*
     W=$BIN/.apply.new
@@ -359,6 +385,9 @@ apply() {
     rm -f "$BIN/failed-set"
     SETTLED=yes
     while IFS= read -r name; do event left-out "left out: the optional plugin $name, see above"; done <"$W/left-out"
+    while IFS= read -r name; do
+        event revoked "left out: the plugin $name: $(awk -F '\t' -v NAME="$name" '$1 == NAME { print $2; exit }' "$W/refused")"
+    done <"$W/gone"
     if [ -s "$W/used" ]; then
         event applied "verified and put into $CORE: $(cut -f 2,3 "$W/used" | tr "$TAB\n" ' ,' | sed 's/,$//; s/,/, /g')$DONE"
     else

@@ -27,9 +27,12 @@ begin_at_boot() {
         cat "$FAILED"
         exit 1
     fi
+    must_be_closed
     # Of an apply that power loss ended.
     rm -rf "$BIN"/.apply.*
+    # Of a plugin whose key is revoked every boot says so.
     if [ ! -e "$FAILED" ] && [ ! -e "$BIN/failed-set" ] && [ -x "$PROGRAM" ] &&
+        [ -z "$(recorded "$WORKING/working-set" revoked)" ] &&
         [ "$(cat "$WORKING/installed" 2>/dev/null)" = "$(fingerprint)" ]; then
         if [ -s "$WORKING/unproven" ]; then apply_later 0 || :; fi
         exit 0
@@ -70,6 +73,7 @@ unguard() {
 # At boot the new set becomes the working one before the service starts. A set that the service did not start with before
 # does not: the next apply that is called otherwise tries it again.
 leave_rolled_back() {
+    if [ -n "$(revoked_in "$WORKING/working-set")" ]; then return 0; fi
     if [ "$(recorded "$BIN/failed-set" set)" != "$WANTED" ] || ! grep -qx rolled-back "$BIN/failed-set"; then return 0; fi
     STEP=restart
     recorded "$BIN/failed-set" reason >"$W/reasons"

@@ -9,7 +9,7 @@ doctor() {
     fi
     prepare
     look_for_user
-    look_for_rights
+    mend_rights
     look_for_leftovers
     look_for_disabled
     if [ "$MENDED" -gt 0 ]; then
@@ -59,6 +59,19 @@ look_for_user() {
     fi
 }
 
+# A directory that was taken back shows what came into it meanwhile, so that is looked at again.
+mend_rights() {
+    for _ in 1 2 3 4 5 6 7 8; do
+        before=$MENDED
+        left=$LEFT
+        look_for_rights
+        [ "$MENDED" -gt "$before" ] || return 0
+        LEFT=$left
+        put_away
+        prepare
+    done
+}
+
 # Owners and modes of what our packages brought, as the survey found them: directories first, as find prints them.
 look_for_rights() {
     awk -F '\t' '$1 ~ /^(owner|writable|setuid)$/' "$W/tree" >"$W/wrong"
@@ -83,20 +96,32 @@ look_for_rights() {
     fi
 }
 
+# What lies in a directory of somebody else's may be another thing when it is changed than when it was found: so all above
+# is root's first, which find's order sees to. A second link of a file may be any program of the machine.
 # shellcheck disable=SC2317 # mend calls it by name
 take_back() {
+    closed "${1%/*}" || { echo "$WHY_OPEN"; return 1; }
+    if [ -z "$(find "$1" -maxdepth 0 \( -type d -o -type f \) -print)" ]; then echo "$1 is a link now"; return 1; fi
+    if [ ! -d "$1" ] && [ "$(stat -c %h "$1")" -ne 1 ]; then
+        # The working program may be the core's own.
+        case $1 in "$BIN"/*) names=$(find "$BIN" -xdev -samefile "$1" | wc -l) ;; *) names=1 ;; esac
+        if [ "$(stat -c %h "$1")" -ne "$names" ]; then echo "$1 has another hard link"; return 1; fi
+    fi
     chown -h root "$1" || return 1
     chmod go-w,a-st "$1"
 }
 
 # shellcheck disable=SC2317 # mend calls it by name
 make_plugins_directory() {
+    if [ -L "$PLUGINS" ]; then echo "$PLUGINS is a link"; return 1; fi
+    closed "${PLUGINS%/*}" || { echo "$WHY_OPEN"; return 1; }
     mkdir -p "$PLUGINS" || return 1
     close_plugins_directory
 }
 
 # shellcheck disable=SC2317 # mend calls it by name
 close_plugins_directory() {
+    closed "${PLUGINS%/*}" || { echo "$WHY_OPEN"; return 1; }
     chown "root:$GROUP" "$PLUGINS" || return 1
     chmod u=rwx,g=rx,o=,a-st "$PLUGINS"
 }
@@ -108,9 +133,12 @@ look_for_leftovers() {
             mend "$LOCK is not root's own file" "rm -f $LOCK" rm -f "$LOCK"
         fi
     fi
+    # Where others can change what a path leads to, nothing is removed by it; the refusals tell that.
+    if ! closed "$BIN"; then return 0; fi
     for path in "$BIN"/.apply.* "$DISABLED.new" "$FAILED.new"; do
         if [ -e "$path" ]; then mend "$path is left from an apply that was cut off" "rm -rf $path" rm -rf "$path"; fi
     done
+    if ! closed "$BIN/sets"; then return 0; fi
     for path in "$BIN"/sets/*; do
         case sets/${path##*/} in
         "sets/*" | "$(working_directory)" | "$(last_served)") ;;
@@ -199,7 +227,9 @@ look_for_set() {
 }
 
 apply_is_due() {
-    if [ -e "$FAILED" ] || [ -e "$BIN/failed-set" ]; then return 0; fi
+    if [ -e "$BIN/failed-set" ]; then return 0; fi
+    # A plugin of a revoked key was told with the refusals.
+    if [ -e "$FAILED" ] && [ ! -s "$W/gone" ]; then return 0; fi
     ! current "$WANTED" >/dev/null
 }
 
@@ -207,5 +237,6 @@ apply_is_due() {
 # shellcheck disable=SC2317 # mend calls it by name
 apply_apart() {
     exec 9>&-
-    {{ l.tool }} apply
+    {{ l.tool }} apply || [ -s "$W/gone" ] || return 1
+    current "$WANTED"
 }

@@ -53,8 +53,10 @@ changed() {
 look_for_losses() {
     losses=$(changed gone | sort | while IFS= read -r package; do
         if printf '%s\n' "$1" | grep -qxF "$package"; then continue; fi
-        # Not so the empty package of a plugin that ended before.
         name=${package#"$CORE-plugin-"}
+        # Its key is revoked, and the server does without it already.
+        if recorded "$WORKING/working-set" revoked | grep -qxF "$name"; then continue; fi
+        # Not so the empty package of a plugin that ended before.
         if [ ! -e "$SHARE/plugins/$name.manifest" ] && [ ! -e "$PLUGINS/$name" ]; then continue; fi
         printf ' %s' "$package"
     done)

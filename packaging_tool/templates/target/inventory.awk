@@ -49,6 +49,7 @@ FILENAME == REFUSED {
 }
 FILENAME == SERVING { split($0, part, " "); known[part[1]] = 1; serving[part[1]] = part[2]; next }
 FILENAME == DISABLED { disabled[$1] = 1; next }
+FILENAME == WITHDRAWN { if ($2 != "-") revoked[$1] = 1; next }
 # What keeps the core, or a plugin, from its newer version.
 function core_waits(    name, who) {
     if (core_candidate == "" || core_candidate == core_version || core_abi == ABI) return "-"
@@ -80,6 +81,7 @@ function waits(name,    abi) {
 function state_of(name) {
     if (!(name in installed)) return name in serving ? "leaving" : "available"
     if (name in disabled) return "disabled"
+    if (name in revoked) return "revoked"
     if (name in reason) return "refused"
     if (!(name in order)) return "empty"
     if (READABLE == "no") return "unchecked"

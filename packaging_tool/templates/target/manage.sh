@@ -112,6 +112,8 @@ write_disabled() {
 }
 
 store_disabled() {
+    # Whoever may write there could have put a link in the place of what we write.
+    if [ -d "${DISABLED%/*}" ] && ! closed "${DISABLED%/*}"; then echo "$WHY_OPEN" >&2; return 1; fi
     if [ -z "$(commas "$1")" ]; then
         rm -f "$DISABLED"
         return

@@ -23,6 +23,7 @@ event() {
     failed) id={{ events.failed }} priority=3 ;;
     refused) id={{ events.refused }} priority=3 ;;
     left-out) id={{ events["left-out"] }} priority=4 ;;
+    revoked) id={{ events.revoked }} priority=3 ;;
     rolled-back) id={{ events["rolled-back"] }} priority=3 ;;
     deferred) id={{ events.deferred }} priority=5 ;;
     hook-stopped) id={{ events["hook-stopped"] }} priority=4 ;;

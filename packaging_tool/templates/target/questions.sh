@@ -36,10 +36,10 @@ take_inventory() {
     recorded "$WORKING/working-set" plugin >"$W/serving"
     awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="$ABI" -v READABLE="$READABLE" -v ALL="$1" \
         -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v ROWS="$W/rows" -v NAMES="$W/names" \
-        -v REFUSED="$W/refused" -v SERVING="$W/serving" -v DISABLED="$W/disabled" '
+        -v REFUSED="$W/refused" -v SERVING="$W/serving" -v DISABLED="$W/disabled" -v WITHDRAWN="$W/withdrawn" '
 {% include "target/abi.awk" %}
 {% include "target/inventory.awk" %}
-' "$W/packages" "$W/available" "$W/rows" "$W/names" "$W/refused" "$W/serving" "$W/disabled" | sort >"$W/inventory"
+' "$W/packages" "$W/available" "$W/rows" "$W/names" "$W/refused" "$W/serving" "$W/disabled" "$W/withdrawn" | sort >"$W/inventory"
 }
 
 list() {
@@ -118,6 +118,8 @@ find_problems() {
             { reason = reason (reason == "" ? "" : "; ") $0 }
             END { tell(TOOL " apply") }' "$W/told" - >>"$W/problems"
     fi
+    distrusted=$(revoked_in "$WORKING/working-set")
+    if [ -n "$distrusted" ]; then problem '*' "what serves has $distrusted, whose key is revoked" "$TOOL apply"; fi
     if restart_is_due; then problem '*' "$UNIT still runs the old set" "systemctl restart $UNIT"; fi
     waits_for=$(put_off_until)
     if [ -n "$waits_for" ]; then problem '*' "apply waits until $waits_for ends" "wait, or $TOOL apply"; fi
@@ -148,16 +150,20 @@ status() {
     if [ "$JSON" = yes ]; then
         recorded "$WORKING/working-set" plugin | sort | tr ' ' "$TAB" >"$W/serving"
         recorded "$WORKING/working-set" left-out | sort >"$W/left"
+        sort "$W/gone" >"$W/gone-sorted"
         awk -v CORE="$CORE" -v VERSION="$VERSION" -v SET="$(recorded "$WORKING/working-set" set)" -v UNIT="$UNIT" \
-            -v ACTIVE="$(unit_state)" -v SERVING="$W/serving" -v LEFT="$W/left" -v DISABLED="$W/disabled" '
+            -v ACTIVE="$(unit_state)" -v SERVING="$W/serving" -v LEFT="$W/left" -v DISABLED="$W/disabled" \
+            -v GONE="$W/gone-sorted" '
 {% include "target/json.awk" %}
 {% include "target/status-json.awk" %}
-' "$W/serving" "$W/left" "$W/disabled" "$W/problems" 2>/dev/null || :
+' "$W/serving" "$W/left" "$W/gone-sorted" "$W/disabled" "$W/problems" 2>/dev/null || :
     else
         say "working: $(describe_working)"
         if [ -s "$W/disabled" ]; then say "disabled: $(tr '\n' ' ' <"$W/disabled" | sed 's/ $//; s/ /, /g')"; fi
         left=$(recorded "$WORKING/working-set" left-out | sort | tr '\n' ' ')
         if [ -n "$left" ]; then say "left out, as they are optional: $(commas "$left")"; fi
+        gone=$(sort "$W/gone" | tr '\n' ' ')
+        if [ -n "$gone" ]; then say "left out, as a key is revoked: $(commas "$gone")"; fi
         print_problems
     fi
     if [ -s "$W/problems" ]; then exit 1; fi

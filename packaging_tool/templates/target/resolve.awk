@@ -1,5 +1,6 @@
 # In: refusals, disabled names, rows of manifests with a valid signature. Out: "order TAB name TAB version TAB optional" of what
-# is to be used; the optional plugins that are left out; further refusals where a needed plugin is missing.
+# is to be used; the optional plugins that are left out; those that are gone since a key is revoked; further refusals where a
+# needed plugin is missing.
 function refuse(name, reason, repair) {
     if (name in refused) return
     refused[name] = 1
@@ -8,6 +9,7 @@ function refuse(name, reason, repair) {
 BEGIN { FS = "\t" }
 FILENAME == REFUSALS { refused[$1] = 1; next }
 FILENAME == DISABLED { disabled[$1] = 1; next }
+FILENAME == WITHDRAWN { withdrawn[$1] = refused[$1] = 1; next }
 $1 != "kit" { row[$1] = $6 "\t" $1 "\t" $5 "\t" $7; optional[$1] = $7; needs[$1] = $8 }
 END {
     do {
@@ -27,7 +29,8 @@ END {
     for (name in refused) {
         # What is disabled is missed by nobody.
         if (name in disabled) continue
-        if ((name in row) && optional[name] == "yes") print name > LEFT_OUT
+        if (name in withdrawn) { if (name != "kit") print name > GONE }
+        else if ((name in row) && optional[name] == "yes") print name > LEFT_OUT
         else print name > FATAL
     }
 }

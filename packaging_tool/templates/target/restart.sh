@@ -126,6 +126,16 @@ roll_back() {
         TROUBLE="$UNIT does not start (${reason:-unknown})"
         return 0
     fi
+    # What was ended is not started again if its key is revoked.
+    distrusted=$(revoked_in "$BIN/$OLD/working-set")
+    if [ -n "$distrusted" ]; then
+        if [ "$how" = reload ] && systemd_does restart && stays_up; then
+            how=restart DONE="; restarted $UNIT"
+            return 0
+        fi
+        TROUBLE="$UNIT does not start with ${NAMES:-no plugins} (${reason:-unknown}), and there is no way back: the old set has $distrusted, whose key is revoked"
+        return 0
+    fi
     point_to "$OLD"
     rm -rf "${BIN:?}/$NEW"
     systemctl reset-failed "$UNIT" >/dev/null 2>&1 9>&- || :
@@ -243,6 +253,13 @@ conclude() {
     if [ -n "${TROUBLE-}" ]; then
         warn "$TROUBLE"
         mark_failed "$TROUBLE"
+        exit 1
+    fi
+    if [ -s "$W/gone" ]; then
+        # All others serve, but people have to know and to decide.
+        awk -F '\t' -v GONE="$W/gone" 'FILENAME == GONE { gone[$1] = 1; next }
+            ($1 in gone) && !seen[$1]++ { print "plugin " $1 ": " $2; print "  repair: " $3 }' "$W/gone" "$W/refused" >"$W/reasons"
+        mark_failed "$(cat "$W/reasons")"
         exit 1
     fi
     mark_good

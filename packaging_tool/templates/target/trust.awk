@@ -87,7 +87,8 @@ function finish(    size, i, id, text, file, day) {
         if (day == "") { complain("line 1 does not end in: , expires YYYY-MM-DD"); return }
         file = KEYS "/" (++keys) ".pem"
         pem(file, size)
-        print id "\t" algorithm "\t" file "\t" (day != "-" && "" day < "" TODAY ? day : "-") > KEYROWS
+        print id "\t" algorithm "\t" file "\t" (day != "-" && "" day < "" TODAY ? day : "-") "\t" \
+            (index(place, SHARE "/keys/") == 1 ? "core" : "added") > KEYROWS
         return
     }
     if (algorithm == "Ed" ? size != 74 : size < 18 || size > 82) { complain("has the wrong length"); return }

@@ -20,6 +20,27 @@ look() {
         -printf 'directory\t0\t%p\n' \)
 }
 
+# Whether root alone can change what a path leads to: it and all above it are directories of root's, no links, and closed.
+# From above, since what is found below an open one means nothing. $1: path, of characters that nothing expands.
+# Out: $WHY_OPEN.
+closed() {
+    chain=''
+    above=$1
+    while [ "${above:-/}" != / ]; do
+        chain="$above $chain"
+        above=${above%/*}
+    done
+    # shellcheck disable=SC2086 # a list of paths
+    WHY_OPEN=$(find / $chain -maxdepth 0 ! \( -type d -uid 0 ! -perm /022 \) -printf '%y %U %p\n' 2>/dev/null | head -n 1)
+    case $WHY_OPEN in
+    '') return 0 ;;
+    d\ 0\ *) WHY_OPEN="${WHY_OPEN#d 0 } can be written by others than root" ;;
+    d\ *) WHY_OPEN="${WHY_OPEN##* } does not belong to root" ;;
+    *) WHY_OPEN="${WHY_OPEN##* } is no directory" ;;
+    esac
+    return 1
+}
+
 survey() {
     : >"$W/tree"
     look_at {{ parents | join(" ") }} -maxdepth 0
@@ -74,15 +95,6 @@ one_line() {
     printf '%s\n' "$line"
 }
 
-# What vouches for a manifest: a signature, or the distribution's record of its packages.
-read_trust() {
-    TRUST=$(one_line "$SHARE/trust") || TRUST=''
-    case $TRUST in
-    signature | distribution) ;;
-    *) TRUST=unknown ;;
-    esac
-}
-
 parse() {
     find "$W/m" -type f -printf '%s\t%f\n' >"$W/sizes"
     [ -s "$W/sizes" ] || return 0
@@ -90,74 +102,6 @@ parse() {
         -v REFUSED="$W/refused" -v SIZES="$W/sizes" -v ROWS="$W/rows" -v FILES="$W/files" '
 {% include "target/parse.awk" %}
 ' "$W/sizes" "$W"/m/*.manifest
-}
-
-# Signatures by trusted keys. Out: the names of the good ones in $W/signed.
-check_signatures() {
-    [ -s "$W/rows" ] || return 0
-    set -- "$W"/m/*.manifest.sig
-    while IFS= read -r file; do set -- "$file" "$@"; done <"$W/keyfiles"
-    today=$(date -u +%Y-%m-%d)
-    awk -v SHARE="$SHARE" -v CONFIG="$CONFIG" -v CORE="$CORE" -v REINSTALL="$REINSTALL" -v REFUSED="$W/refused" \
-        -v KEYS="$W/keys" -v KEYROWS="$W/keyrows" -v SIGROWS="$W/sigrows" -v REVOKED="$W/revoked" \
-        -v TREE="$W/tree" -v SIZES="$W/sizes" -v TODAY="$today" '
-{% include "target/trust.awk" %}
-' "$W/tree" "$W/sizes" "$@"
-    revoked=' '
-    while IFS= read -r id; do revoked="$revoked$id "; done <"$W/revoked"
-    while IFS=$TAB read -r name algorithm id octets; do
-        case $revoked in
-        *" $id "*)
-            refuse "$name" "its manifest is signed by the key $id, which is revoked" "$REINSTALL $CORE-plugin-$name"
-            continue
-            ;;
-        esac
-        # The text is nothing but octal escapes.
-        # shellcheck disable=SC2059
-        printf "$octets" >"$W/signature"
-        known=no
-        good=no
-        expired=''
-        while IFS=$TAB read -r key_id kind file over; do
-            [ "$key_id" = "$id" ] || continue
-            [ "$kind" = "$algorithm" ] || continue
-            if [ "$over" != - ]; then
-                expired=$over
-                continue
-            fi
-            known=yes
-            if fits "$kind" "$file" "$W/m/$name.manifest"; then good=yes; fi
-        done <"$W/keyrows"
-        if [ "$good" = yes ]; then
-            printf '%s\n' "$name" >>"$W/signed"
-        elif [ "$known" = yes ]; then
-            refuse "$name" "the signature of its manifest does not fit: $(why_not "$algorithm")" \
-                "$REINSTALL $CORE-plugin-$name"
-        elif [ -n "$expired" ]; then
-            refuse "$name" "its manifest is signed by the key $id, which expired on $expired" \
-                "upgrade the package, or put a newer key of its maker into $CONFIG/keys.d"
-        else
-            refuse "$name" "its manifest is signed by the unknown key $id" \
-                "put the key into $CONFIG/keys.d if you trust it, or remove the package"
-        fi
-    done <"$W/sigrows"
-}
-
-# $1: algorithm. $2: PEM file. $3: manifest. The signature is in $W/signature.
-fits() {
-    case $1 in
-    Ed) openssl pkeyutl -verify -pubin -inkey "$2" -rawin -in "$3" -sigfile "$W/signature" >/dev/null 2>&1 ;;
-    EC) openssl dgst -sha256 -verify "$2" -signature "$W/signature" "$3" >/dev/null 2>&1 ;;
-    *) return 1 ;;
-    esac
-}
-
-why_not() {
-    case "$1 $(openssl version 2>/dev/null)" in
-    Ed\ OpenSSL\ [3-9].*) echo "the manifest was changed, or another key made it" ;;
-    Ed\ *) echo "this needs openssl 3 or later" ;;
-    *) echo "the manifest was changed, or another key made it" ;;
-    esac
 }
 
 # Manifests and files that are, by the record of dpkg or rpm, those of the plugin's package, and unchanged manifests.
@@ -281,12 +225,13 @@ check_files() {
 
 # Verifies manifests and everything that needs no file of a payload. Out: $W/usable, $W/files, $W/refused.
 verify_manifests() {
-    for file in names refused rows files keyfiles keyrows sigrows revoked signed record usable absent digests left-out fatal; do
+    for file in names refused rows files keyfiles keyrows sigrows revoked withdrawn signed record usable absent digests left-out gone fatal; do
         : >"$W/$file"
     done
     STEP='verify'
     read_record
     survey
+    check_owners
     read_disabled
     parse
     command -v openssl >/dev/null || refuse '*' "openssl is not installed" "$INSTALL openssl"
@@ -297,14 +242,16 @@ verify_manifests() {
     judge
 }
 
-# Which plugins may be used, and are to be. Out: $W/used (`order TAB name TAB version TAB optional`, in order), $W/left-out, $W/fatal.
+# Which plugins may be used, and are to be. Out: $W/used (`order TAB name TAB version TAB optional`, in order), $W/left-out, $W/gone
+# (withdrawn and not disabled), $W/fatal.
 resolve() {
     : >"$W/left-out"
+    : >"$W/gone"
     : >"$W/fatal"
     awk -v CORE="$CORE" -v TOOL="$TOOL" -v INSTALL="$INSTALL" -v REFUSED="$W/refused" -v REFUSALS="$W/refused" \
-        -v DISABLED="$W/disabled" -v LEFT_OUT="$W/left-out" -v FATAL="$W/fatal" '
+        -v DISABLED="$W/disabled" -v WITHDRAWN="$W/withdrawn" -v LEFT_OUT="$W/left-out" -v GONE="$W/gone" -v FATAL="$W/fatal" '
 {% include "target/resolve.awk" %}
-' "$W/refused" "$W/disabled" "$W/usable" >"$W/unsorted"
+' "$W/refused" "$W/disabled" "$W/withdrawn" "$W/usable" >"$W/unsorted"
     sort -t "$TAB" -k 1,1n -k 2,2 "$W/unsorted" >"$W/used"
 }
 

@@ -14,6 +14,7 @@ BEGIN {
     MEANING["serving"] = "it is verified and in the server"
     MEANING["waiting"] = "it is verified, but not in the server yet: " TOOL " apply"
     MEANING["refused"] = "it cannot be used"
+    MEANING["revoked"] = "its key is revoked"
     MEANING["unchecked"] = "this user cannot read its files: call it as root"
     MEANING["disabled"] = "it is installed, but you disabled it: " TOOL " enable " NAME
     MEANING["leaving"] = "it serves, but its package is gone: " TOOL " apply"

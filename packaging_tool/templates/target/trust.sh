@@ -1,0 +1,202 @@
+# Trust: which keys count, and what they say of manifests.
+
+# What vouches for a manifest: a signature, or the distribution's record of its packages.
+read_trust() {
+    TRUST=$(one_line "$SHARE/trust") || TRUST=''
+    case $TRUST in
+    signature | distribution) ;;
+    *) TRUST=unknown ;;
+    esac
+}
+
+# Whose the files are that decide about trust. What a package without a good signature brings must not vouch for itself:
+# below $SHARE only what the core's own package brought counts, below $CONFIG only what no other package brought.
+check_owners() {
+    # Without a manifest there is nothing to vouch for; some images have no record of packages any more.
+    if [ ! -s "$W/names" ] && ! grep -q '/revoked$' "$W/keyfiles"; then return 0; fi
+    : >"$W/owned"
+    set --
+    while IFS= read -r file; do
+        case $file in "$CONFIG"/*) set -- "$@" "$file" ;; esac
+    done <"$W/keyfiles"
+    read_owned "$@" >"$W/owned" 2>/dev/null || :
+    for file in trust abi; do
+        if [ -f "$SHARE/$file" ]; then printf '%s\n' "$SHARE/$file"; fi
+    done >"$W/places"
+    if [ "$TRUST" = signature ]; then cat "$W/keyfiles" >>"$W/places"; fi
+    awk -F '\t' -v OWNED="$W/owned" -v CORE="$CORE" -v SHARE="$SHARE" -v CONFIG="$CONFIG" '
+{% include "target/owners.awk" %}
+' "$W/owned" "$W/places" >"$W/strays"
+    while IFS=$TAB read -r place reason repair; do
+        if [ "$reason" = - ]; then
+            reason="it belongs to no package" repair="$REINSTALL $CORE"
+            case $(owner_of_file "$place"):$place in
+            ?*:*) reason="it belongs to the package $(owner_of_file "$place")" repair="remove that package, then $REINSTALL $CORE" ;;
+            *:"$SHARE"/keys/*) repair="move it into $CONFIG/keys.d if you trust it, else remove it" ;;
+            esac
+            reason="$place is no file of the package $CORE: $reason"
+        fi
+        refuse '*' "$reason" "$repair"
+    done <"$W/strays"
+}
+
+# Rows `package TAB file`: the files of the core's own package that lie where it put them, and those of the given files that
+# belong to a package. $@: files.
+read_owned() {
+    case $RECORD in
+    dpkg)
+        # The line after a file tells where a diversion leads it.
+        dpkg-query -L "$CORE" | awk -v CORE="$CORE" '
+            /^(locally )?diverted / { path = ""; next }
+            path != "" { print CORE "\t" path; path = "" }
+            /^\// { path = $0 }
+            END { if (path != "") print CORE "\t" path }'
+        [ $# -gt 0 ] || return 0
+        dpkg-query -S -- "$@" | sed -n "s/^\([a-z0-9][^ ]*\(, [^ ]*\)*\): \//\1$TAB\//p"
+        ;;
+    rpm)
+        # 0: the file is there as the package brought it (RPMFILE_STATE_NORMAL).
+        rpm -q --qf {% raw %}'[%{FILENAMES}\t%{FILESTATES}\n]'{% endraw %} "$CORE" |
+            awk -F '\t' -v CORE="$CORE" '$2 == "0" || $2 == "normal" { print CORE "\t" $1 }'
+        for file; do
+            package=$(owner_of_file "$file") || package=''
+            if [ -n "$package" ]; then printf '%s\t%s\n' "$package" "$file"; fi
+        done
+        ;;
+    esac
+}
+
+# The package that a file belongs to, empty if there is none.
+owner_of_file() {
+    case $RECORD in
+    dpkg) dpkg-query -S -- "$1" 2>/dev/null | sed -n 's/^\([a-z0-9][^ ]*\): \/.*/\1/p' ;;
+    rpm) rpm -qf --qf {% raw %}'%{NAME}\n'{% endraw %} "$1" 2>/dev/null | grep -x '[A-Za-z0-9._+-]*' | grep -vxF "$CORE" || : ;;
+    esac | head -n 1
+}
+
+# Signatures by trusted keys. Out: the names of the good ones in $W/signed; `name TAB key id` of those by revoked keys, and of
+# what needs them with `-` for the key, in $W/withdrawn.
+check_signatures() {
+    set -- "$W"/m/*.manifest.sig
+    [ -e "$1" ] || set --
+    while IFS= read -r file; do
+        # What serves may be of a revoked key though nothing is installed any more.
+        case $#:$file in 0:*.pub) ;; *) set -- "$file" "$@" ;; esac
+    done <"$W/keyfiles"
+    [ $# -gt 0 ] || return 0
+    today=$(date -u +%Y-%m-%d)
+    awk -v SHARE="$SHARE" -v CONFIG="$CONFIG" -v CORE="$CORE" -v REINSTALL="$REINSTALL" -v REFUSED="$W/refused" \
+        -v KEYS="$W/keys" -v KEYROWS="$W/keyrows" -v SIGROWS="$W/sigrows" -v REVOKED="$W/revoked" \
+        -v TREE="$W/tree" -v SIZES="$W/sizes" -v TODAY="$today" '
+{% include "target/trust.awk" %}
+' "$W/tree" "$W/sizes" "$@"
+    revoked=' '
+    while IFS= read -r id; do revoked="$revoked$id "; done <"$W/revoked"
+    while IFS=$TAB read -r name algorithm id octets; do
+        case $revoked in
+        *" $id "*) printf '%s\t%s\n' "$name" "$id" >>"$W/withdrawn" ;;
+        *) check_signature ;;
+        esac
+    done <"$W/sigrows"
+    [ ! -s "$W/withdrawn" ] || withdraw
+}
+
+# One of them: $name, $algorithm, $id, $octets.
+check_signature() {
+    # The text is nothing but octal escapes.
+    # shellcheck disable=SC2059
+    printf "$octets" >"$W/signature"
+    known=no
+    good=no
+    expired=''
+    added=no
+    while IFS=$TAB read -r key_id kind file over place; do
+        [ "$key_id" = "$id" ] || continue
+        [ "$kind" = "$algorithm" ] || continue
+        # The kit's programs run as root, so its maker is the core's.
+        case $name:$place in
+        kit:core) ;;
+        kit:*)
+            added=yes
+            continue
+            ;;
+        esac
+        if [ "$over" != - ]; then
+            expired=$over
+            # A key that ends takes nothing out of the server, and keeps no new core from it.
+            if served_already && fits "$kind" "$file" "$W/m/$name.manifest"; then good=yes; fi
+            continue
+        fi
+        known=yes
+        if fits "$kind" "$file" "$W/m/$name.manifest"; then good=yes; fi
+    done <"$W/keyrows"
+    if [ "$good" = yes ]; then
+        printf '%s\n' "$name" >>"$W/signed"
+    elif [ "$known" = yes ]; then
+        refuse "$name" "the signature of its manifest does not fit: $(why_not "$algorithm")" "$REINSTALL $CORE-plugin-$name"
+    elif [ -n "$expired" ]; then
+        refuse "$name" "its manifest is signed by the key $id, which expired on $expired" \
+            "upgrade the package, or put a newer key of its maker into $CONFIG/keys.d"
+    elif [ "$added" = yes ]; then
+        refuse "$name" "its manifest is signed by the key $id of $CONFIG/keys.d, but only a key of the package $CORE vouches for a kit" \
+            "remove the package $CORE-plugin-kit, then $INSTALL $CORE-plugin-kit"
+    else
+        refuse "$name" "its manifest is signed by the unknown key $id" \
+            "put the key into $CONFIG/keys.d if you trust it, or remove the package"
+    fi
+}
+
+# Whether the working set has the manifest of $name as it is now.
+served_already() {
+    recorded "$WORKING/working-set" signed | grep -qxF "$name $id $(digest "$W/m/$name.manifest")"
+}
+
+# Lines `signed NAME KEY HASH` for the record of a set: by which keys, and of which manifests, its plugins and its kit are.
+signers() {
+    [ -s "$W/sigrows" ] || return 0
+    openssl dgst -sha256 -r "$W"/m/*.manifest | sed 's/\.manifest$//; s,[ *]*/.*/, ,' >"$W/digests-of-manifests"
+    awk -v USED="$W/used" -v SIGROWS="$W/sigrows" '
+        BEGIN { FS = "\t" }
+        FILENAME == USED { used[$2] = 1; used["kit"] = 1; next }
+        FILENAME == SIGROWS { if ($1 in used) id[$1] = $3; next }
+        { split($0, part, " "); if (part[2] in id) print "signed " part[2] " " id[part[2]] " " part[1] }
+    ' "$W/used" "$W/sigrows" "$W/digests-of-manifests"
+}
+
+# The plugins of a set whose keys are revoked now, parted by commas. $1: its record.
+revoked_in() {
+    recorded "$1" signed | awk -v REVOKED="$W/revoked" '
+        FILENAME == REVOKED { revoked[$1] = 1; next }
+        $1 != "kit" && ($2 in revoked) { list = list (list == "" ? "" : ", ") $1 }
+        END { print list }' "$W/revoked" -
+}
+
+# What revoked keys have signed leaves the server, and what needs it, whatever else is wrong with it: not to know more of a
+# plugin than that must not keep it there. That the signature fits is not looked at, since the key itself may be gone. Who
+# can bring a manifest that only says so could bring an empty package as well.
+withdraw() {
+    awk -F '\t' -v WITHDRAWN="$W/withdrawn" 'FILENAME == WITHDRAWN { gone[$1] = 1; next } !($1 in gone)' \
+        "$W/withdrawn" "$W/refused" >"$W/others"
+    mv -f "$W/others" "$W/refused"
+    awk -v CORE="$CORE" -v TOOL="$TOOL" -v INSTALL="$INSTALL" -v REFUSED="$W/refused" -v WITHDRAWN="$W/withdrawn" \
+        -v SIGNED="$W/signed" '
+{% include "target/withdraw.awk" %}
+' "$W/withdrawn" "$W/signed" "$W/rows"
+}
+
+# $1: algorithm. $2: PEM file. $3: manifest. The signature is in $W/signature.
+fits() {
+    case $1 in
+    Ed) openssl pkeyutl -verify -pubin -inkey "$2" -rawin -in "$3" -sigfile "$W/signature" >/dev/null 2>&1 ;;
+    EC) openssl dgst -sha256 -verify "$2" -signature "$W/signature" "$3" >/dev/null 2>&1 ;;
+    *) return 1 ;;
+    esac
+}
+
+why_not() {
+    case "$1 $(openssl version 2>/dev/null)" in
+    Ed\ OpenSSL\ [3-9].*) echo "the manifest was changed, or another key made it" ;;
+    Ed\ *) echo "this needs openssl 3 or later" ;;
+    *) echo "the manifest was changed, or another key made it" ;;
+    esac
+}
