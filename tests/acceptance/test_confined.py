@@ -182,14 +182,14 @@ def told(system: System) -> None:
     done = system.run(*visitor, "desk-plugins", "status", check=False)
     assert done.returncode == 1
     assert "the last apply failed, and this user may not read why" in done.stdout
-    assert "no more" not in done.stdout
+    assert "has ended" not in done.stdout
     assert "Permission" not in done.stdout
     assert re.search("evil +1.0-1", system.run(*visitor, "desk-plugins", "list").stdout)
     for path in ("bin/failed-set", "bin/serving/plugins", "bin/serving/loader"):
         assert system.run(*visitor, "ls", f"/usr/lib/desk/{path}/.", check=False).returncode != 0
     assert system.run(*visitor, "cat", "/usr/lib/desk/bin/failed-set", check=False).returncode != 0
     assert system.run(*visitor, "cat", "/run/desk-plugins.failed", check=False).returncode != 0
-    assert "no more" in system.run("desk-plugins", "status", check=False).stdout
+    assert "has ended" in system.run("desk-plugins", "status", check=False).stdout
 
 
 def as_made(system: System) -> None:

@@ -46,6 +46,7 @@ PROGRAMS = (
         "id",
         "ln",
         "mkdir",
+        "mkfifo",
         "mktemp",
         "mount",
         "mv",
