@@ -83,8 +83,10 @@ def core_entries(project: Project, target: Target, abis: Sequence[str], keys: Ma
         plugins_directory(project),
         *hooks.entries(place),
         *(Entry(path=path, type="directory", mode=0o755) for path in _directories(place)),
-        # The second one is the administrator's, so it stays when the core is removed but not purged.
-        *(Entry(path=path, type="ghost", mode=0o644) for path in (place.made[-1], _disabled(place))),
+        # What a failure tells may be of the configuration.
+        Entry(path=place.made[-1], type="ghost", mode=0o600 if place.user == "root" else 0o640, group=place.group),
+        # The administrator's, so it stays when the core is removed but not purged.
+        Entry(path=_disabled(place), type="ghost", mode=0o644),
         # All that apply makes hangs on one link, `serving`, so that one rename changes it.
         *(
             Entry(path=path, type="symlink", mode=0o777, target=f"serving/{posixpath.basename(path)}")
@@ -105,6 +107,9 @@ def core_entries(project: Project, target: Target, abis: Sequence[str], keys: Ma
     if place.user != "root":
         entries.append(_file(f"/usr/lib/sysusers.d/{name}.conf", render("systemd/sysusers.conf.j2", **values)))
     entries += [*_apply_units(place), *_try_units(project, place)]
+    if target.assemble or target.arrange:
+        made = render("systemd/make.service.j2", l=place, work=_work(place), lines=trial.settings_of_steps(place))
+        entries.append(_file(f"/usr/lib/systemd/system/{name}-make.service", made))
     if project.core.service is not None:
         entries.append(
             _file(
@@ -142,7 +147,7 @@ def _try_units(project: Project, place: Lifecycle) -> tuple[Entry, ...]:
     checks = {"try": ("Try a new set", _check(project)), "check": ("Check the configuration", _config_check(project))}
     values = {
         "l": place,
-        "work": f"{directory}/.apply.new",
+        "work": _work(place),
         "serving": f"{directory}/serving",
         "scratch": trial.writable(project, place),
         "lines": trial.settings(project, place),
@@ -155,6 +160,11 @@ def _try_units(project: Project, place: Lifecycle) -> tuple[Entry, ...]:
         for name, (what, arguments) in checks.items()
         if arguments
     )
+
+
+def _work(place: Lifecycle) -> str:
+    """Where apply makes a set."""
+    return f"{posixpath.dirname(place.program)}/.apply.new"
 
 
 def _check(project: Project) -> str:

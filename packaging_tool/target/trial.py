@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from packaging_tool.package.model import Lifecycle
 from packaging_tool.project.model import Project
@@ -13,9 +13,11 @@ from packaging_tool.target import unit
 # Lines of the service that make its sandbox or its process; what it listens to, writes or restarts on is left out.
 KEPT = re.compile(
     r"User|Group|Supplementary|Environment|UMask|Limit|Nice|Protect|Private|Restrict|Lock|MemoryDeny|NoNew|SystemCall"
-    r"|Device|Inaccessible|ReadOnlyPaths|NoExecPaths|ExecPaths|Bind|TemporaryFileSystem|Keyring|RemoveIPC|ProcSubset"
-    r"|LoadCredential|SetCredential"
+    r"|Inaccessible|ReadOnlyPaths|NoExecPaths|ExecPaths|BindReadOnlyPaths|TemporaryFileSystem|Keyring|RemoveIPC"
+    r"|ProcSubset|LoadCredential|SetCredential"
 )
+# Of these, paths that need not be there: /run of a try is empty.
+PATHS = ("InaccessiblePaths", "ReadOnlyPaths", "ExecPaths", "NoExecPaths")
 # Where a service may write, as names below the directory on the left. A try gets an empty directory in their place.
 STATES = {
     "StateDirectory": "/var/lib",
@@ -23,7 +25,18 @@ STATES = {
     "LogsDirectory": "/var/log",
     "RuntimeDirectory": "/run",
 }
-# A try has no capability, no network, no shared memory, and it ends. What is over the limits fails.
+# In the place of directories that everybody may write, and of the machine's sockets. A process of the try keeps nothing
+# in /run but what the service has there itself, and what tells servers where names are looked up.
+HIDDEN = ("/dev/shm", "/run")  # noqa: S108 # the sandbox's, no file of ours
+EMPTY = (f"{HIDDEN[0]}:mode=1777", f"{HIDDEN[1]}:ro")
+RESOLVERS = (
+    "/run/systemd/resolve/stub-resolv.conf",
+    "/run/systemd/resolve/resolv.conf",
+    "/run/resolvconf/resolv.conf",
+    "/run/NetworkManager/resolv.conf",
+)
+# A try has no capability, no network, no shared memory, no device, and it ends with all that it began. What is over the
+# limits fails.
 LIMITS: Mapping[str, str] = {
     "CapabilityBoundingSet": "",
     "AmbientCapabilities": "",
@@ -34,7 +47,8 @@ LIMITS: Mapping[str, str] = {
     "PrivateNetwork": "yes",
     "PrivateIPC": "yes",
     "PrivateTmp": "yes",
-    "TemporaryFileSystem": "/dev/shm:mode=1777",  # noqa: S108 # the sandbox's, no file of ours
+    "PrivateDevices": "yes",
+    "DevicePolicy": "closed",
     "MemoryMax": "1G",
     "MemorySwapMax": "0",
     "TasksMax": "512",
@@ -44,6 +58,17 @@ LIMITS: Mapping[str, str] = {
     "LimitFSIZE": "33554432",
     "TimeoutStartSec": "30s",
     "TimeoutStopSec": "1s",
+    "KillMode": "control-group",
+    "KillSignal": "SIGKILL",
+}
+# The steps of the driver read the bytes of plugins and run none of their code. A linker of a large server needs memory.
+OF_STEPS: Mapping[str, str] = {
+    **LIMITS,
+    "MemoryMax": "4G",
+    "LimitDATA": "4294967296",
+    "LimitFSIZE": "1073741824",
+    "TimeoutStartSec": "300s",
+    "UMask": "0022",
 }
 
 
@@ -55,22 +80,55 @@ def writable(project: Project, place: Lifecycle) -> tuple[str, ...]:
             found |= {posixpath.join(STATES[key], name) for name in line.split()}
         elif key == "ReadWritePaths":
             found |= {path.lstrip("-+") for path in line.split()}
+        elif key == "BindPaths":
+            found |= {(path.lstrip("-").split(":") * 2)[1] for path in line.split()}
     # A path with a specifier is known to systemd alone.
     return tuple(sorted(path for path in found if re.fullmatch(r"/[A-Za-z0-9._/-]+", path)))
 
 
 def settings(project: Project, place: Lifecycle) -> tuple[tuple[str, str], ...]:
-    """Lines `Key=value` of the [Service] section, in order."""
+    """Lines `Key=value` of the [Service] section of a try, in order."""
     sandbox = unit.HARDENING.items() if project.core.service is None else _service(project, place)
-    lines = [(key, line) for key, line in sandbox if KEPT.match(key) and key not in LIMITS]
+    lines = [(key, _fit(key, line)) for key, line in sandbox if KEPT.match(key) and key not in LIMITS]
+    if project.core.service is None or place.user == "root":
+        lines = [*_identity(place), *_fitting(lines, place)]
+    return (*lines, *_empty(), *LIMITS.items())
+
+
+def settings_of_steps(place: Lifecycle) -> tuple[tuple[str, str], ...]:
+    """Lines `Key=value` of the [Service] section in which the steps of the driver run, in order."""
+    sandbox = [(key, line) for key, line in unit.HARDENING.items() if key not in OF_STEPS]
+    return (*_identity(place), *_fitting(sandbox, place), *_empty(), *OF_STEPS.items())
+
+
+def _identity(place: Lifecycle) -> tuple[tuple[str, str], ...]:
     if place.user == "root":
         # A core without a service has no user of its own, and code of plugins never runs as root.
-        lines.insert(0, ("DynamicUser", "yes"))
-    elif project.core.service is None:
-        # Somebody else's service may run as this user, and would lose its shared memory.
-        others = [(key, line) for key, line in lines if key != "RemoveIPC"]
-        lines = [("User", place.user), ("Group", place.group), *others]
-    return (*lines, *LIMITS.items())
+        return (("DynamicUser", "yes"),)
+    return (("User", place.user), ("Group", place.group))
+
+
+def _fitting(lines: Iterable[tuple[str, str]], place: Lifecycle) -> list[tuple[str, str]]:
+    """Without what would take from others who run as this user: they would lose their shared memory."""
+    return [(key, line) for key, line in lines if key != "RemoveIPC" or place.user == "root"]
+
+
+def _empty() -> tuple[tuple[str, str], ...]:
+    return (
+        *(("TemporaryFileSystem", place) for place in EMPTY),
+        *(("BindReadOnlyPaths", f"-{path}") for path in RESOLVERS),
+    )
+
+
+def _fit(key: str, line: str) -> str:
+    """A line where /run is empty: paths in it need not be there, and nothing else takes its place."""
+    if re.search(r"[\"'\\]", line):
+        return line
+    if key in PATHS:
+        return " ".join(f"-{path.removeprefix('-')}" for path in line.split())
+    if key == "TemporaryFileSystem":
+        return " ".join(word for word in line.split() if word.split(":")[0].rstrip("/") not in HIDDEN)
+    return line
 
 
 def _service(project: Project, place: Lifecycle) -> tuple[tuple[str, str], ...]:

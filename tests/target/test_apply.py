@@ -25,7 +25,7 @@ def test_plugins_come_in_by_order_then_name(any_machine: Machine) -> None:
     assert done.stdout == "fake-plugins: verified and put into fake: zeta 1.0-1, alpha 2:1.1-3, beta 1.0-1\n"
     assert any_machine.serves() == ["core", "plugin zeta", "plugin alpha", "plugin beta"]
     assert any_machine.leftovers() == []
-    assert stat.S_IMODE(any_machine.program.stat().st_mode) == 0o755
+    assert stat.S_IMODE(any_machine.program.stat().st_mode) == 0o751
 
 
 def test_a_core_takes_plugins_of_every_abi_that_it_names(any_machine: Machine) -> None:

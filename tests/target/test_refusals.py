@@ -6,8 +6,10 @@ import base64
 import hashlib
 import os
 import re
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -420,29 +422,42 @@ def test_an_optional_plugin_that_breaks_by_itself_leaves_all_as_it_was(serving: 
     assert "cannot start" in serving.tool("status").stdout
 
 
-# As if somebody wrote to the kit while it is used: what /tmp/evil has, and all is as before if it is empty.
-WRITES_TO_THE_KIT = """#!/bin/sh
-set -eu
-if [ -s /tmp/evil ]; then cp /tmp/evil /usr/lib/fake/kit/part; else touch /usr/lib/fake/kit/part; fi
-"""
+@contextmanager
+def written_to_while_it_assembles(machine: Machine, text: str) -> Iterator[None]:
+    """Write to the kit each time that the assemble step, which must take half a second, has begun; touch it if no text."""
+    room, part = machine.bin / ".apply.new/room", machine.root / "usr/lib/fake/kit/part"
+    stop = threading.Event()
+
+    def run() -> None:
+        written = False
+        while not stop.is_set():
+            if room.exists() and not written:
+                part.write_text(text) if text else part.touch()
+            written = room.exists()
+            time.sleep(0.002)
+
+    writer = threading.Thread(target=run)
+    writer.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        writer.join()
 
 
 def test_no_optional_plugin_is_blamed_for_what_others_change_while_it_is_tried(
     base: Path, key: Key, tmp_path: Path
 ) -> None:
-    assemble = ASSEMBLE.replace("#!/bin/sh\nset -eu\n", WRITES_TO_THE_KIT)
+    assemble = ASSEMBLE.replace("set -eu\n", "set -eu\nsleep 0.5\n")
     machine = machine_of(base, key, tmp_path, SHELLS["dash and mawk"], Target(assemble=assemble))
     machine.install_kit({"part": "good\n"})
     machine.install("git")
-    evil = machine.root / "tmp/evil"
-    evil.touch()
     assert machine.tool("apply").returncode == 0
     machine.install("extra", optional=True, files=BREAKS)
     machine.install("git", version="2.0-1", files={"code": "echo plugin git 2\n"})
-    evil.write_text("evil\n")
     # A kit that was written just now is copied instead.
     time.sleep(2.1)
-    with with_proc(machine):
+    with with_proc(machine), written_to_while_it_assembles(machine, "evil\n"):
         done = machine.tool("apply")
     assert [line.partition(": ")[2] for line in done.stdout.splitlines()] == [
         "kit: /usr/lib/fake/kit/part is not what its manifest says: it was changed",
@@ -453,10 +468,9 @@ def test_no_optional_plugin_is_blamed_for_what_others_change_while_it_is_tried(
     assert "extra" not in machine.failed_set.read_text()
 
     # It is to blame for what it does itself, though the kit was touched meanwhile, too.
-    evil.write_text("")
     machine.install_kit({"part": "good\n"})
     time.sleep(2.1)
-    with with_proc(machine):
+    with with_proc(machine), written_to_while_it_assembles(machine, ""):
         done = machine.tool("apply")
     assert done.returncode == 0, done.stdout
     assert re.search("plugin extra: .*cannot start", done.stdout)

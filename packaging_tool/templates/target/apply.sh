@@ -35,6 +35,9 @@ report() {
         fi
         sed 's/^/reason /' "$W/reasons"
     } >"$W/failed-set" 2>/dev/null || :
+    # A reason may quote the configuration, or a secret that a program printed.
+    chmod 0600 "$W/failed-set" 2>/dev/null || :
+    open_to_group 0600 0640 "$W/failed-set" 2>/dev/null || :
     mv -f "$W/failed-set" "$BIN/failed-set" 2>/dev/null || :
     if [ -e "$PROGRAM" ]; then
         event failed "the old set goes on serving: $(describe_working)"
@@ -77,6 +80,8 @@ copy_payloads() {
     }
     # A link that came in between would lead out of the copies.
     find "$W/$1" ! -type f ! -type d -delete
+    # What is made of them is made by the service's user.
+    open_to_group 0755 0750 "$W/$1"
 }
 
 # Verifies the payloads: where they lie if nothing is to be made of them, else as private copies; the kit under a seal
@@ -122,7 +127,7 @@ mend_seal() {
 
 # The set is to be made once more, of fresh copies of the plugins.
 begin_again() {
-    rm -rf "${W:?}/set" "$W/tmp" "$W/plugins"
+    rm -rf "${W:?}/set" "$W/set.whole" "$W/plugins"
     copy_payloads plugins
     check_files "$KIT_WORD" "$KIT_USED" "$W/plugins"
     resolve
@@ -135,6 +140,7 @@ begin_again() {
 # Makes the set and tries it. Where that fails with optional plugins that do not serve in this version now, they are left
 # out, and it is done again with the others: what is optional must not keep an update from all others.
 make_set() {
+    need_user
     optional_newcomers >"$W/newcomers"
     if [ ! -s "$W/newcomers" ]; then
         assemble
@@ -187,31 +193,71 @@ optional_newcomers() {
         $4 == "yes" && !(($2 " " $3) in serves) { print $2 }' "$W/serving-now" "$W/used"
 }
 
-# Runs a step of the driver as root. $1: what it does, $2: repair, both for the message. Then the step with its arguments;
-# the names of the plugins follow them.
+# Runs a step of the driver as the service's user. $1: what it does, $2: repair, both for the message. Then the step with
+# its arguments; the names of the plugins follow them. It may write in $W/room, which the caller makes.
 step_of_driver() {
     doing=$1
     repair=$2
     shift 2
-    [ -d "$W/tmp" ] || mkdir -m 0700 "$W/tmp"
+    mkdir "$W/room/tmp"
+    give_room
     while IFS=$TAB read -r _ name _; do set -- "$@" "$name"; done <"$W/used"
-    ended=0
-    (
-        cd /
-        # With too little memory a linker reads its files again and again, and dpkg or rpm waits for it.
-        exec timeout -k 10 300 env -i PATH=/usr/bin:/bin LC_ALL=C KIT="$KIT_USED" PLUGINS="$W/plugins" TMPDIR="$W/tmp" "$@"
-    ) >"$W/output" 2>&1 || ended=$?
+    set -- env -i PATH=/usr/bin:/bin LC_ALL=C KIT="$KIT_USED" PLUGINS="$W/plugins" TMPDIR="$W/room/tmp" "$@"
+    # With too little memory a linker reads its files again and again, and dpkg or rpm waits for it.
+    if [ -d /run/systemd/system ]; then
+        # Nothing of these words is the shell's: paths of ours, and names that were checked.
+        {
+            printf 'cd /\nexec'
+            printf " '%s'" "$@"
+            echo
+        } >"$W/step"
+        confine_in_unit "$CORE-make.service" "5 minutes" "4 GB"
+    else
+        confine_here 300 4294967296 1073741824 "$W/room" keep - "$@"
+    fi
+    [ "$status" -ne 0 ] || return 0
     why=$(last_line "$W/output")
-    if [ "$ended" -eq 124 ]; then why="it did not end within 5 minutes; is there enough memory?"; fi
-    [ "$ended" -eq 0 ] || fail "$doing failed: ${why:-status $ended}" "$repair"
+    case $what in
+    "did not end "*) why="it did not end within 5 minutes; is there enough memory?" ;;
+    "needed more "*) why="it $what" ;;
+    esac
+    fail "$doing failed: ${why:-it $what}" "$repair"
+}
+
+# A directory of the service's user alone, for one step.
+make_room() {
+    rm -rf "${W:?}/room"
+    mkdir -m 0700 "$W/room"
+}
+
+give_room() {
+    if [ "$USER:$W_MODE" = root:0700 ]; then
+        # systemd has a user for this unit alone, and nobody else gets past the directory above.
+        find "$W/room" -type d -exec chmod 0777 {} +
+    else
+        chown -R -h "$TRY_USER" "$W/room"
+    fi
+}
+
+# Whether a step left nothing but plain files of its own, with names that a set may have. Root must not follow a link, and
+# with a second name a file may be somebody else's. $1: where.
+is_plain() {
+    [ -z "$(find "$1" ! -type d \( ! -type f -o -links +1 \) -print -o -name '*[!A-Za-z0-9._+-]*' -print)" ]
+}
+
+# Copies what a step left: from here on nobody but root has it open. $1: file, or directory whose files count. $2: where to.
+take() {
+    is_plain "$1" || fail "$doing failed: it left more than plain files" "$REINSTALL $CORE"
+    cp -R -P -T "$1" "$2" 2>"$W/errors" ||
+        fail "cannot copy what was made: $(last_line "$W/errors")" "make room, then $TOOL apply"
 }
 
 # Makes the set in $W/set: the program, and the files that the server opens by itself.
 assemble() {
     mkdir -m 0755 "$W/set"
 {% if tree %}
-    mkdir -m 0750 "$W/set/plugins"
-    chown "root:$GROUP" "$W/set/plugins"
+    mkdir -m 0700 "$W/set/plugins"
+    open_to_group 0755 0750 "$W/set/plugins"
     while IFS=$TAB read -r _ name _; do
         mkdir -p "$W/plugins/$name"
         mv "$W/plugins/$name" "$W/set/plugins/"
@@ -225,22 +271,48 @@ assemble() {
     find "$W/set/manifests" -type f -exec chmod 0644 {} +
 {% endif %}
 {% if arrange %}
-    mkdir -m 0755 "$W/set/loader"
-    step_of_driver "arranging the plugins of $CORE" "remove or upgrade the plugin that it names; then $TOOL apply" \
-        "$LIB/arrange" "$W/set"
+    arrange
 {% endif %}
     if [ -z "$ASSEMBLE" ] || [ ! -s "$W/used" ]; then
         ln "$BIN/$CORE-core" "$W/set/$CORE" 2>/dev/null || cp -p "$BIN/$CORE-core" "$W/set/$CORE" 2>"$W/errors" ||
             fail "cannot copy $BIN/$CORE-core: $(last_line "$W/errors")" "make room, then $TOOL apply"
         return 0
     fi
+    make_room
     step_of_driver "making $CORE with $(names_of_used)" \
-        "remove or upgrade the plugin that it names, or make room; then $TOOL apply" "$ASSEMBLE" "$W/set/$CORE"
-    if [ -L "$W/set/$CORE" ] || [ ! -f "$W/set/$CORE" ]; then
+        "remove or upgrade the plugin that it names, or make room; then $TOOL apply" "$ASSEMBLE" "$W/room/$CORE"
+    if [ -L "$W/room/$CORE" ] || [ ! -f "$W/room/$CORE" ]; then
         fail "making $CORE with $(names_of_used) failed: there is no program" "$REINSTALL $CORE"
     fi
+    take "$W/room/$CORE" "$W/set/$CORE"
+    rm -rf "${W:?}/room"
     chmod 0755 "$W/set/$CORE"
+    # Everybody may run it, but it has the code of plugins in it, which is not for everybody to read.
+    open_to_group 0755 0751 "$W/set/$CORE"
 }
+{% if arrange %}
+
+# Has the driver write what the server is to be told. It works on copies: what was verified stays as it is, and only files
+# that are new come back.
+arrange() {
+    make_room
+    mkdir "$W/room/set" "$W/room/set/loader"
+    cp -R -P -p "$W/set/plugins" "$W/room/set/plugins" 2>"$W/errors" ||
+        fail "there is no room for a copy of the plugins: $(last_line "$W/errors")" "make room, then $TOOL apply"
+    step_of_driver "arranging the plugins of $CORE" "remove or upgrade the plugin that it names; then $TOOL apply" \
+        "$LIB/arrange" "$W/room/set"
+    find "$W/set/plugins" -type f -printf '%P\0' >"$W/known"
+    (
+        cd "$W/room/set/plugins" || exit 1
+        xargs -0 -r rm -f -- <"$W/known"
+    ) 2>"$W/errors" || fail "$doing failed: $(last_line "$W/errors")" "$REINSTALL $CORE"
+    take "$W/room/set/plugins" "$W/set/plugins"
+    take "$W/room/set/loader" "$W/set/loader"
+    rm -rf "${W:?}/room"
+    chmod -R u=rwX,go=rX "$W/set/plugins" "$W/set/loader"
+    open_to_group 0755 0750 "$W/set/plugins" "$W/set/loader"
+}
+{% endif %}
 
 write_working_set() {
     {
@@ -256,7 +328,11 @@ write_working_set() {
         sed 's/^/revoked /' "$W/gone"
         signers
     } >"$W/set/working-set"
-    if [ -f "$W/untaken" ]; then cp "$W/untaken" "$W/set/untaken"; fi
+    if [ -f "$W/untaken" ]; then
+        cp "$W/untaken" "$W/set/untaken"
+        chmod 0600 "$W/set/untaken"
+        open_to_group 0600 0640 "$W/set/untaken"
+    fi
     running=$(invocation)
     if [ "$running" != - ]; then printf '%s\n%s\n' "$running" "$(last_served)" >"$W/set/restart-due"; fi
 }
@@ -328,8 +404,10 @@ apply() {
         mark_failed "cannot write in $BIN: is the disk full, or /usr read-only?"
         exit 1
     }
-    # The service's user runs the new program in here, and sees no more than that.
-    chmod 0711 "$W"
+    # Units are given parts of it. Elsewhere the service's user runs the new program in here, and sees no more than that.
+    W_MODE=0700
+    if [ ! -d /run/systemd/system ]; then W_MODE=0711; fi
+    chmod "$W_MODE" "$W"
     mkdir -p "$BIN/sets"
     # The package brought them, and without them nothing is found.
     for name in "$CORE" working-set; do

@@ -81,7 +81,7 @@ all_plugins_in() {
 
 # Refuses the optional plugins that the working set was made without, for what a try told, as long as they are the same.
 refuse_untaken() {
-    [ -f "$WORKING/untaken" ] || return 0
+    [ -r "$WORKING/untaken" ] || return 0
     while IFS=$TAB read -r which reason repair; do
         name=${which#* }
         [ -f "$W/m/$name.manifest" ] || continue
@@ -105,7 +105,9 @@ find_problems() {
         WANTED=$(set_id)
         why=$(current "$WANTED") || problem '*' "$why" "$TOOL apply"
     fi
-    if [ -f "$BIN/failed-set" ]; then
+    if [ -f "$BIN/failed-set" ] && [ ! -r "$BIN/failed-set" ]; then
+        problem '*' "the last apply failed, and this user may not read why" "call it as root"
+    elif [ -f "$BIN/failed-set" ]; then
         # What is still so was told just now.
         cp "$W/problems" "$W/told"
         recorded "$BIN/failed-set" reason | awk -F '\t' -v TOOL="$TOOL" -v TOLD="$W/told" '

@@ -242,7 +242,7 @@ settle_restart() {
 # $1: text, of several lines.
 mark_failed() {
     [ -d /run/systemd/system ] || return 0
-    { printf '%s\n' "$1" >"$FAILED.new" && mv -f "$FAILED.new" "$FAILED"; } 2>/dev/null || return 0
+    { rm -f "$FAILED.new" && (umask 077 && printf '%s\n' "$1" >"$FAILED.new") && mv -f "$FAILED.new" "$FAILED"; } 2>/dev/null || return 0
     # At boot we are that unit.
     [ "$MODE" != boot ] || return 0
     systemctl start "$CORE-apply.service" >/dev/null 2>&1 9>&- || :

@@ -48,7 +48,8 @@ survey() {
     if [ "$READABLE" = yes ]; then
         look_at "$@" -path "$BIN/.apply.*" -prune -o
     else
-        look_at "$@" \( -path "$BIN/.apply.*" -o -path "$PLUGINS" \) -prune -o
+        look_at "$@" \( -path "$BIN/.apply.*" -o -path "$PLUGINS" -o -path "$BIN/sets/*/plugins" -o \
+            -path "$BIN/sets/*/loader" \) -prune -o
     fi
     # The administrator's directories count as soon as something lies in them.
     set --

@@ -1,0 +1,167 @@
+# Confinement: what runs plugins' code or reads their bytes is no business of root's. It runs as the service's user, with
+# limits, without a terminal or a network, and nothing of it is left when it has ended.
+
+# Where the service may write; a try gets empty directories in their place.
+SCRATCH='{{ scratch | join(" ") }}'
+
+need_user() {
+    if id -u "$TRY_USER" >/dev/null 2>&1; then return 0; fi
+    fail "the user $TRY_USER does not exist" "systemd-sysusers $CORE.conf; then $TOOL apply"
+}
+
+# Lets those read files and directories who run the program: the service's group, or everybody where there is none.
+# $1: mode without a group. $2: mode with one. The rest: paths.
+open_to_group() {
+    open=$1 closed=$2
+    shift 2
+    if [ "$USER" = root ]; then
+        chmod "$open" "$@"
+    elif chown "root:$GROUP" "$@" 2>/dev/null; then
+        chmod "$closed" "$@"
+    fi
+}
+
+# What a confined program prints is for root alone: it may quote the configuration.
+fresh_output() {
+    rm -f "$W/output"
+    (
+        umask 077
+        : >"$W/output"
+    )
+}
+
+# Runs a unit. $1: its name. $2: its limit of time, $3: of memory, both in words. Out: $status, $what.
+confine_in_unit() {
+    fresh_output
+    status=0
+    systemctl start "$1" >/dev/null 2>"$W/errors" 9>&- || status=$?
+    # It has its result when the program ends, and may still be ending the rest.
+    result=$(systemctl show -p Result -p ExecMainStatus "$1" 2>/dev/null | tr '\n' ' ') || result=''
+    systemctl stop "$1" >/dev/null 2>&1 9>&- || :
+    systemctl reset-failed "$1" >/dev/null 2>&1 9>&- || :
+    [ "$status" -ne 0 ] || return 0
+    what="ended with status $status"
+    case $result in
+    *Result=timeout*) what="did not end within $2" ;;
+    *Result=oom-kill*) what="needed more than $3 of memory" ;;
+    *Result=signal* | *Result=core-dump*) what="was killed by a signal" ;;
+    *ExecMainStatus=*) what=${result#*ExecMainStatus=} what="ended with status ${what%% *}" ;;
+    esac
+    if ! grep -q . "$W/output"; then cat "$W/errors" >"$W/output"; fi
+}
+
+# What a program sees where mounts can be made: everything read-only, with directories of its own in the place of those
+# that it could write, and none of the machine's sockets in /run. Each mount that a container does not allow is done
+# without. Arguments: a directory to build this in, the directory that is its own, `keep` if what it leaves there is
+# wanted, the new set or `-`, its place, user, group, where the service writes, then the program.
+# shellcheck disable=SC2016 # the inner shell's own
+VIEW='
+root=$1 own=$2 keep=$3 set=$4 place=$5 user=$6 group=$7 scratch=$8
+shift 8
+if [ "$set" != - ]; then mount --bind "$set" "$place" || exit 126; fi
+if mount --rbind / "$root" 2>/dev/null; then
+    limits=size=64m,nr_inodes=8192,nosuid,nodev
+    if [ -r /proc/self/mountinfo ]; then
+        while read -r _ _ _ _ at flags _; do
+            case $at in "$root/proc" | "$root/proc/"* | "$root/dev/"*) continue ;; "$root" | "$root/"*) ;; *) continue ;; esac
+            mount -o "remount,bind,ro,${flags#r?,}" "$at" 2>/dev/null || :
+        done </proc/self/mountinfo
+        if [ -d "$root/proc/self" ]; then mount -t proc proc "$root/proc" 2>/dev/null || :; fi
+    else
+        mount -o remount,bind,ro "$root" 2>/dev/null || :
+    fi
+    for at in /tmp /var/tmp /dev/shm; do
+        if [ -d "$root$at" ]; then mount -t tmpfs -o "mode=1777,$limits" tmpfs "$root$at" || :; fi
+    done
+    mount -t tmpfs -o "mode=0755,$limits" tmpfs "$root/run" || :
+    for at in $scratch; do
+        case $at in /run/*) mkdir -p "$root$at" ;; esac
+        [ -d "$root$at" ] || continue
+        mount -t tmpfs -o "mode=0700,uid=$user,gid=$group,$limits" tmpfs "$root$at" || :
+    done
+    if [ "$keep" = keep ] || ! mount -t tmpfs -o "mode=0700,uid=$user,gid=$group,$limits" tmpfs "$root$own"; then
+        mount --bind "$own" "$root$own" || exit 126
+    fi
+    exec chroot "$root" sh -c "cd \"\$1\" && shift && exec \"\$@\"" sh "$own" "$@"
+fi
+exec "$@"
+'
+
+# Runs a program where no systemd does, as far as the container allows it. $1: seconds. $2: bytes of memory. $3: bytes of
+# a file. $4: its own directory. $5: `keep` if what it leaves there is wanted. $6: the new set, to stand in the place of
+# the working one, or `-`. Then the program with its arguments. Out: $status, $what.
+confine_here() {
+    seconds=$1 memory=$2 size=$3 own=$4 keep=$5 new=$6
+    shift 6
+    user=$(id -u "$TRY_USER")
+    group=$(id -g "$TRY_USER")
+    set -- setsid --wait env -i PATH=/usr/bin:/bin LC_ALL=C HOME="$own" TMPDIR="$own" "$@"
+    # Without capabilities a container may neither drop more of them nor make namespaces; the user's own limits remain.
+    if setpriv --inh-caps=-all --bounding-set=-all true >/dev/null 2>&1; then
+        set -- --inh-caps=-all --bounding-set=-all "$@"
+    fi
+    choose_spaces
+    MARK=''
+    case $spaces in
+    *--pid*) ;;
+    *) choose_mark ;;
+    esac
+    if [ -n "$MARK" ]; then set -- --groups "$MARK" "$@"; else set -- --clear-groups "$@"; fi
+    set -- setpriv --reuid "$user" --regid "$group" --no-new-privs "$@"
+    mkdir -p "$W/root"
+    # shellcheck disable=SC2086 # a list of options
+    case $spaces in
+    *--mount*) set -- unshare $spaces sh -c "$VIEW" sh "$W/root" "$own" "$keep" "$new" "$WORKING" "$user" "$group" "$SCRATCH" "$@" ;;
+    ?*) set -- unshare $spaces "$@" ;;
+    esac
+    fresh_output
+    status=0
+    (
+        cd "$own"
+        exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+        exec timeout -s KILL "$seconds" prlimit --core=0 --fsize="$size" --data="$memory" "$@"
+    ) >"$W/output" 2>&1 || status=$?
+    end_the_rest
+    what="ended with status $status"
+    if [ "$status" -eq 137 ]; then what="did not end within $seconds seconds"; fi
+}
+
+# As many namespaces as this container allows. Out: $spaces.
+choose_spaces() {
+    pid="--pid --fork --kill-child"
+    spaces="--mount --net --ipc $pid"
+    # shellcheck disable=SC2086 # a list of options
+    if unshare $spaces mount --bind "$BIN" "$BIN" >/dev/null 2>&1; then return 0; fi
+    for spaces in "--net --ipc $pid" "$pid" --net; do
+        # shellcheck disable=SC2086 # a list of options
+        if unshare $spaces true >/dev/null 2>&1; then return 0; fi
+    done
+    spaces=''
+}
+
+# A group that nobody is in: no process can leave its groups, so it tells what a confined program has left. The second
+# range is for containers that have no more numbers (systemd's documentation calls it unused). Out: $MARK.
+choose_mark() {
+    for MARK in $((4000000000 + $$)) $((60578 + $$ % 600)); do
+        if ! setpriv --groups "$MARK" true >/dev/null 2>&1; then continue; fi
+        if [ -z "$(marked)" ]; then return 0; fi
+    done
+    MARK=''
+}
+
+# Ids of the processes that have the mark.
+marked() {
+    grep -lE "^Groups:(.*[[:space:]])?$MARK([[:space:]]|\$)" /proc/[0-9]*/status 2>/dev/null | tr -dc '0-9\n' || :
+}
+
+# Ends the processes that a program left where it had no process namespace of its own; of the user's others none. They
+# are stopped first, so that none begins another meanwhile.
+end_the_rest() {
+    [ -n "$MARK" ] || return 0
+    for signal in STOP STOP KILL KILL KILL; do
+        left=$(marked)
+        [ -n "$left" ] || return 0
+        # shellcheck disable=SC2086 # a list of numbers
+        kill -s "$signal" $left 2>/dev/null || :
+    done
+}
