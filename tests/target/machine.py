@@ -117,15 +117,7 @@ def spec(check: str = "version") -> Project:
 
 def build_base(root: Path) -> None:
     """Programs, libraries and the few files that a machine needs, in root."""
-    copied: set[str] = set()
-    for program in (*PROGRAMS, *AWKS):
-        found = shutil.which(program, path=PATH)
-        assert found, program
-        real = os.path.realpath(found)
-        _copy(root, real, f"/usr/bin/{program}", copied)
-        for library in re.findall(r"(/\S+)", subprocess.run(["ldd", real], capture_output=True, text=True).stdout):
-            if library.startswith("/") and not library.endswith(":"):
-                _copy(root, os.path.realpath(library), library, copied)
+    add_programs(root, (*PROGRAMS, *AWKS))
     for directory in ("dev", "etc", "run", "tmp", "var/lib/dpkg/info", "var/lib/dpkg/updates", "usr/lib", "usr/share"):
         (root / directory).mkdir(parents=True, exist_ok=True)
     for link in ("bin", "sbin"):
@@ -144,6 +136,19 @@ def build_base(root: Path) -> None:
     (root / "var/lib/dpkg/status").touch()
 
 
+def add_programs(root: Path, programs: Sequence[str]) -> None:
+    """Programs of this system, and the libraries that they need."""
+    copied: set[str] = set()
+    for program in programs:
+        found = shutil.which(program, path=PATH)
+        assert found, program
+        real = os.path.realpath(found)
+        _copy(root, real, f"/usr/bin/{program}", copied)
+        for library in re.findall(r"(/\S+)", subprocess.run(["ldd", real], capture_output=True, text=True).stdout):
+            if library.startswith("/") and not library.endswith(":"):
+                _copy(root, os.path.realpath(library), library, copied)
+
+
 def _copy(root: Path, source: str, name: str, copied: set[str]) -> None:
     if name in copied:
         return
@@ -151,6 +156,8 @@ def _copy(root: Path, source: str, name: str, copied: set[str]) -> None:
     # A merged /usr, as on every release that packages are made for.
     target = root / re.sub(r"^/(bin|sbin|lib|lib64)/", r"/usr/\1/", name).replace("/usr/sbin/", "/usr/bin/").lstrip("/")
     target.parent.mkdir(parents=True, exist_ok=True)
+    # It may be a hard link to that of another machine.
+    target.unlink(missing_ok=True)
     shutil.copy2(source, target)
     for directory in ("lib", "lib64"):
         link = root / directory

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
+from tests.target.conftest import with_proc
 from tests.target.machine import Machine
 
 OLD = ["core", "plugin git"]
@@ -69,24 +72,80 @@ def test_boot_waits_for_no_other_apply(serving: Machine) -> None:
         assert (done.returncode, done.stdout) == (1, "no luck\n")
 
 
+def started(pid: int) -> str:
+    """When a process started (proc(5): the 22nd field of stat)."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+
+
 def test_after_waits_for_the_end_of_a_process(serving: Machine) -> None:
     serving.install("cors")
     sleeper = subprocess.Popen(["sleep", "20"])
-    waiting = subprocess.Popen(serving.command("apply", "--after", str(sleeper.pid)), stdout=subprocess.DEVNULL)
-    time.sleep(0.5)
-    assert waiting.poll() is None
-    assert serving.serves() == OLD
-    sleeper.kill()
-    sleeper.wait()
-    assert waiting.wait(30) == 0
+    word = f"{sleeper.pid}-{started(sleeper.pid)}"
+    with with_proc(serving):
+        # A unit of an older version names the id alone.
+        waiting = [
+            subprocess.Popen(serving.command("apply", "--after", said), stdout=subprocess.DEVNULL)
+            for said in (word, str(sleeper.pid))
+        ]
+        time.sleep(0.7)
+        assert [one.poll() for one in waiting] == [None, None]
+        assert serving.serves() == OLD
+        sleeper.kill()
+        sleeper.wait()
+        assert [one.wait(60) for one in waiting] == [0, 0]
     assert serving.serves() == ["core", "plugin cors", "plugin git"]
     serving.remove("cors")
     assert serving.tool("apply", "--after", "0").returncode == 0
     assert serving.serves() == OLD
 
 
+def test_another_process_with_the_same_id_prolongs_nothing(serving: Machine) -> None:
+    """Whoever starts processes until one gets that id could keep updates away for ever."""
+    serving.install("cors")
+    sleeper = subprocess.Popen(["sleep", "60"])
+    with with_proc(serving):
+        done = serving.tool("apply", "--after", f"{sleeper.pid}-{int(started(sleeper.pid)) - 1}")
+    assert (done.returncode, sleeper.poll()) == (0, None)
+    sleeper.kill()
+    sleeper.wait()
+    assert serving.serves() == ["core", "plugin cors", "plugin git"]
+
+
+def test_a_process_with_a_strange_name_is_told_from_others(serving: Machine, tmp_path: Path) -> None:
+    """The name stands in the same line as the time, and whoever runs the process chooses it."""
+    program = tmp_path / "a) 1 2\n) S 1"
+    shutil.copy2(shutil.which("sleep") or "", program)
+    sleeper = subprocess.Popen([program, "60"])
+    with with_proc(serving):
+        waiting = subprocess.Popen(serving.command("apply", "--after", f"{sleeper.pid}-{started(sleeper.pid)}"))
+        time.sleep(0.7)
+        assert waiting.poll() is None
+        sleeper.kill()
+        sleeper.wait()
+        assert waiting.wait(60) == 0
+
+
+def test_boot_sees_the_change_of_a_large_manifest(serving: Machine) -> None:
+    """As large as one may be: a plugin with 10,000 files has 1 MB."""
+    listed = {f"{number:05}{'x' * 90}": "" for number in range(9000)}
+    serving.install("large", files={"code": "echo plugin large\n", **listed})
+    assert serving.manifest("large").stat().st_size > 1 << 20
+    assert serving.tool("apply", "--boot").returncode == 0
+    assert serving.serves() == ["core", "plugin git", "plugin large"]
+
+
 @pytest.mark.parametrize(
-    "wrong", [["--after"], ["--after", ""], ["--after", "-1"], ["--after", "1x"], ["--boot", "now"]]
+    "wrong",
+    [
+        ["--after"],
+        ["--after", ""],
+        ["--after", "-1"],
+        ["--after", "1x"],
+        ["--after", "1-"],
+        ["--after", "1-2-3"],
+        ["--after", "-"],
+        ["--boot", "now"],
+    ],
 )
 def test_wrong_usage_is_refused(serving: Machine, wrong: list[str]) -> None:
     serving.install("cors")

@@ -4,8 +4,8 @@
 fingerprint() {
     {
         find "$BIN/$CORE-core" "$LIB/assemble" "$LIB/arrange" {{ "/usr/lib/systemd/system/" + l.unit + " " if l.unit else "" }}-type f -print0 || :
-        # Larger files are no manifests, keys or lists.
-        find "$SHARE" "$CONFIG/keys.d" "$CONFIG/plugins.d" -type f -size -2048 -print0 || :
+        # Files above 16 MB (units of 512 bytes) are no manifests, keys or lists: survey.awk takes none.
+        find "$SHARE" "$CONFIG/keys.d" "$CONFIG/plugins.d" -type f -size -32769 -print0 || :
     } 2>/dev/null |
         sort -z | xargs -0 -r openssl dgst -sha256 -r 2>/dev/null | openssl dgst -sha256 -r | cut -c 1-64
 }
@@ -24,7 +24,7 @@ begin_at_boot() {
     if ! take_lock -n; then
         # The apply that has just failed starts this unit to show it.
         [ -s "$FAILED" ] || exit 0
-        cat "$FAILED"
+        printable <"$FAILED"
         exit 1
     fi
     must_be_closed
@@ -48,7 +48,7 @@ begin_at_boot() {
 }
 
 # Calls apply when a process has ended, at the earliest when the service has started if that is about to start.
-# $1: its id, 0 for none.
+# $1: the process, as process_word says it, 0 for none.
 apply_later() {
     systemctl start --no-block "$CORE-apply-later@$1.service" >/dev/null 2>&1 9>&-
 }
@@ -60,7 +60,7 @@ guard() {
     case $MODE:$(service_state) in
     boot:* | *:inactive) return 0 ;;
     esac
-    GUARD=$$
+    GUARD=$(process_word $$)
     apply_later "$GUARD" || GUARD=''
 }
 
@@ -110,8 +110,12 @@ ended_at_once() {
     [ "${started:-0}" -gt 0 ] || return 1
     [ "$ended" -gt "$started" ] || return 1
     [ $((ended - started)) -lt 5000000 ] || return 1
-    # systemd's own word for the begin of a stop that somebody asked for (SD_MESSAGE_UNIT_STOPPING).
-    [ -z "$(journalctl -q -b -n 1 -o cat UNIT="$UNIT" MESSAGE_ID=de5b426a63be47a7b6ac3eaac82e2f6f 2>/dev/null)" ]
+    # systemd's own word for the begin of a stop that somebody asked for (SD_MESSAGE_UNIT_STOPPING), of this run of the
+    # service. Whoever may write to the journal writes such fields too, but journald itself adds those that begin with `_`.
+    run=$(systemctl show -p InvocationID "$UNIT" 2>/dev/null) || return 1
+    [ -n "${run#InvocationID=}" ] || return 1
+    [ -z "$(journalctl -q -b -n 1 -o cat _PID=1 UNIT="$UNIT" INVOCATION_ID="${run#InvocationID=}" \
+        MESSAGE_ID=de5b426a63be47a7b6ac3eaac82e2f6f 2>/dev/null)" ]
 }
 
 # The service was to start with the new set: the old one comes back if it did not.
@@ -146,18 +150,37 @@ prove() {
     done
 }
 
-# What C-apply-later@PID.service calls: `apply --after PID`.
+# What C-apply-later@PID-START.service calls: `apply --after PID-START`. $1: the process.
 wait_for_process() {
-    if [ "$1" -gt 0 ]; then tail --pid="$1" -f /dev/null; fi
+    # A unit that an older version of us started names the id alone.
+    case $1 in
+    *-*) process=$1 ;;
+    *) process=$(process_word "$1") ;;
+    esac
+    while [ "$process" != 0 ] && [ "$(process_word "${process%-*}")" = "$process" ]; do sleep 1; done
 }
 
-# The process id of unattended-upgrades if this process descends from it. It forks children that look like itself, so the
-# outermost one counts.
+# Prints the id of a process and when it started, in ticks since the boot (proc(5), field 22): another process may get the
+# id later, but not with an earlier start. 0 if it has ended. $1: its id.
+process_word() {
+    # The second field is a name in parentheses, which may have any characters, also line breaks.
+    started=$({ tr '\n' ' ' <"/proc/$1/stat" | sed 's/.*) //' | cut -d ' ' -f 1,20; } 2>/dev/null) || started=''
+    case $started in
+    '' | Z* | X* | *[!0-9] | *' ') echo 0 ;;
+    *) echo "$1-${started#* }" ;;
+    esac
+}
+
+# The process of unattended-upgrades, as process_word says it, if this process descends from it. It forks children that look
+# like itself, so the outermost one of root's counts.
 upgrader() {
     found=''
     pid=$$
     while [ "${pid:-0}" -gt 1 ]; do
-        if tr '\000' '\n' <"/proc/$pid/cmdline" | head -n 3 | grep -Eq '(^|/)unattended-upgrades?$'; then found=$pid; fi
+        if tr '\000' '\n' <"/proc/$pid/cmdline" | head -n 3 | grep -Eq '(^|/)unattended-upgrades?$' &&
+            grep -q '^Uid:[[:space:]]*0[[:space:]]' "/proc/$pid/status"; then
+            found=$(process_word "$pid")
+        fi
         pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
     done 2>/dev/null
     echo "$found"
@@ -178,9 +201,11 @@ put_off() {
         exit 0
     fi
     waiting_for=$(upgrader)
-    [ -n "$waiting_for" ] || return 0
+    case $waiting_for in
+    '' | 0) return 0 ;;
+    esac
     apply_later "$waiting_for" || return 0
-    event deferred "put off until unattended-upgrades (process $waiting_for) ends: $(describe_working) goes on serving"
+    event deferred "put off until unattended-upgrades (process ${waiting_for%-*}) ends: $(describe_working) goes on serving"
     exit 0
 }
 
@@ -188,5 +213,5 @@ put_off() {
 put_off_until() {
     [ -d /run/systemd/system ] || return 0
     systemctl list-units --all --plain --no-legend --state=activating "$CORE-apply-later@*.service" 2>/dev/null |
-        sed -n "s/^$CORE-apply-later@\([1-9][0-9]*\)\.service.*/unattended-upgrades (process \1)/p"
+        sed -n "s/^$CORE-apply-later@\([1-9][0-9]*\)\(-[0-9]*\)\{0,1\}\.service.*/unattended-upgrades (process \1)/p"
 }

@@ -6,6 +6,12 @@ setting() {
         printf '%s\n' "$2"
         return 0
     fi
+    # Who opens a pipe waits.
+    if [ ! -f "$CONFIG/plugins.conf" ]; then
+        warn "$CONFIG/plugins.conf is not used: it is no file"
+        printf '%s\n' "$2"
+        return 0
+    fi
     # A setting may name a command that runs as root.
     open=$(find -L "$CONFIG" "$CONFIG/plugins.conf" -maxdepth 0 \( ! -uid 0 -o -perm /022 \) 2>/dev/null) || open=$CONFIG
     if [ -n "$open" ]; then

@@ -40,7 +40,7 @@ hook_dnf() {
     # What goes to stdout, dnf takes for a request.
     if [ -z "$losses" ] || allowed >&2; then return 0; fi
     event hook-stopped "$finding" 2>/dev/null
-    text=$(printf '%s: %s\n' "$TOOL" "$finding"; advice "dnf upgrade --nobest" "dnf remove")
+    text=$(printf '%s: %s\n' "$TOOL" "$(plain "$finding")"; advice "dnf upgrade --nobest" "dnf remove")
     printf '{"op":"stop","args":{"message":"%s"}}\n' "$(printf '%s\n' "$text" | sed 's/[\\"]/\\&/g; $!s/$/\\n/' | tr -d '\n')"
 }
 
@@ -81,5 +81,5 @@ allowed() {
 # The two ways on. $1, $2: commands.
 advice() {
     printf '%s:   keep them and wait: %s\n' "$TOOL" "$1"
-    printf '%s:   go on without them: %s %s; then the same again\n' "$TOOL" "$2" "$losses"
+    printf '%s:   go on without them: %s %s; then the same again\n' "$TOOL" "$2" "$(plain "$losses")"
 }

@@ -18,7 +18,9 @@ look_around() {
         print_refusals
         exit 1
     fi
-    { grep -H '^needs [a-z0-9][a-z0-9.+-]*$' "$SHARE"/plugins/*.manifest /dev/null 2>/dev/null || :; } |
+    # Who opens a pipe waits, and any text may be the name of a file.
+    find "$SHARE/plugins" -maxdepth 1 -type f -name '[a-z0-9]*.manifest' ! -name '*[!a-z0-9.+-]*' \
+        -exec grep -H '^needs [a-z0-9][a-z0-9.+-]*$' {} + 2>/dev/null |
         sed "s,.*/\(.*\)\.manifest:needs ,\1$TAB," >"$W/needs"
 }
 

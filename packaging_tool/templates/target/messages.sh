@@ -1,11 +1,24 @@
 # Messages, and what happens when the script ends.
 
+# A line for a terminal or a log: names of files, indexes of repositories and other programs' words may hold anything, such
+# as control sequences, line breaks that begin a line of ours, or text that runs backwards. $1: text.
+plain() {
+    printf '%s' "$1" | tr -c '\040-\176' '?'
+}
+
+# Likewise all lines of stdin.
+printable() {
+    tr -c '\012\040-\176' '?' 2>/dev/null || :
+}
+
 say() {
+    set -- "$(plain "$1")"
     printf '%s: %s\n' "$TOOL" "$1" 2>/dev/null || :
     journal notice "$1"
 }
 
 warn() {
+    set -- "$(plain "$1")"
     printf '%s: %s\n' "$TOOL" "$1" >&2 || :
     journal err "$1"
 }
@@ -28,6 +41,7 @@ event() {
     deferred) id={{ events.deferred }} priority=5 ;;
     hook-stopped) id={{ events["hook-stopped"] }} priority=4 ;;
     esac
+    set -- "$1" "$(plain "$2")"
     if [ "$JOURNAL:$JOURNALED" = yes:yes ]; then
         : # It would be there twice.
     elif [ "$priority" -eq 5 ]; then
@@ -41,7 +55,7 @@ event() {
         printf 'MESSAGE_ID=%s\nPRIORITY=%s\nSYSLOG_IDENTIFIER=%s\n' "$id" "$priority" "$TOOL"
         if [ -n "$UNIT" ]; then printf 'OBJECT_SYSTEMD_UNIT=%s\n' "$UNIT"; fi
         if [ "$JOURNALED" = yes ]; then printf 'OBJECT_SYSTEMD_UNIT=%s-apply.service\n' "$CORE"; fi
-        printf 'MKPKGS_EVENT=%s\nMKPKGS_CORE=%s\nMESSAGE=%s\n' "$1" "$CORE" "$(printf '%s' "$2" | tr '\n' ' ')"
+        printf 'MKPKGS_EVENT=%s\nMKPKGS_CORE=%s\nMESSAGE=%s\n' "$1" "$CORE" "$2"
     } 2>/dev/null | logger --journald >/dev/null 2>&1 9>&- || logger -t "$TOOL" -p "daemon.$priority" -- "$2" >/dev/null 2>&1 9>&- || :
 }
 

@@ -43,7 +43,7 @@ EOF
 
 # Ends with what is wrong with the command line. $1: text.
 misuse() {
-    printf '%s: %s (see %s --help)\n' "$TOOL" "$(printf '%s' "$1" | tr -cd '\040-\176')" "$TOOL" >&2 || :
+    printf '%s: %s (see %s --help)\n' "$TOOL" "$(plain "$1")" "$TOOL" >&2 || :
     exit 2
 }
 
@@ -78,8 +78,14 @@ read_command_line() {
         yes:--available) AVAILABLE=yes given="$given --available" ;;
         yes:--boot) MODE=boot given="$given --boot" ;;
         yes:--after) MODE=after options=after given="$given --after" ;;
-        after:*[!0-9]* | after:) break ;;
-        after:*) AFTER=$word options=yes ;;
+        after:0 | after:[1-9]*)
+            # PID, and when it started.
+            case $word in
+            *[!0-9-]* | *-*-* | *-) break ;;
+            esac
+            AFTER=$word options=yes
+            ;;
+        after:*) break ;;
         yes:-?*) misuse "there is no option $word" ;;
         *)
             if [ -z "$COMMAND" ]; then

@@ -40,8 +40,9 @@ read_available() {
     case $MANAGER in
     apt)
         command -v apt-cache >/dev/null || { : >"$W/available"; return 0; }
-        { echo "$CORE"; apt-cache pkgnames "$CORE-plugin-" 2>/dev/null || :; } |
-            { xargs apt-cache show --no-all-versions 2>/dev/null || :; }
+        # apt takes any text of an index for a name, so that options or quotes for xargs may be in it.
+        { echo "$CORE"; apt-cache pkgnames "$CORE-plugin-" 2>/dev/null || :; } | grep -ax '[a-z0-9][a-z0-9.+-]*' |
+            { xargs apt-cache show --no-all-versions -- 2>/dev/null || :; }
         ;;
     dnf)
         command -v dnf >/dev/null || { : >"$W/available"; return 0; }
@@ -66,9 +67,9 @@ read_available() {
 # Prints who made a package; nothing where the package manager does not know. $1: package.
 maker_of() {
     case $MANAGER in
-    apt) apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n 's/^Maintainer: //p' ;;
+    apt) apt-cache show --no-all-versions -- "$1" 2>/dev/null | sed -n 's/^Maintainer: //p' ;;
     dnf) rpm -q --qf '{% raw %}%{PACKAGER}\n{% endraw %}' "$1" 2>/dev/null | grep -v ' is not installed$' ;;
-    esac | head -n 1 | tr -cd '\040-\133\135-\176'
+    esac | head -n 1 | tr -cd '\040-\133\135-\176' | cut -c 1-200
 }
 
 is_dnf5() {
@@ -149,7 +150,7 @@ run_dnf() {
 # Says what a transaction would do. $1: names to install. $2: names to remove. Fails if the package manager refuses.
 simulate() {
     if [ "$MANAGER" = apt ]; then
-        run_apt simulate "$1" "$2" >"$W/output" 2>&1 || { cat "$W/output" >&2; return 1; }
+        run_apt simulate "$1" "$2" >"$W/output" 2>&1 || { printable <"$W/output" >&2; return 1; }
         lost=$(more_than_wanted "$2")
         if [ -n "$lost" ]; then
             warn "nothing is done: apt-get would also remove $lost; $TOOL why NAME tells more"
@@ -161,7 +162,7 @@ simulate() {
     [ "$ROOT" = yes ] || return 0
     run_dnf simulate "$1" "$2" >"$W/output" 2>&1 || :
     if grep -qE '^(Operation aborted|Error: Operation aborted|Nothing to do)' "$W/output"; then return 0; fi
-    cat "$W/output" >&2
+    printable <"$W/output" >&2
     return 1
 }
 

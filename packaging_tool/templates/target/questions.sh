@@ -21,7 +21,7 @@ read_disabled() {
     : >"$W/disabled"
     [ -s "$DISABLED" ] || return 0
     sed 's/#.*//; s/[[:space:]]*$//; s/^[[:space:]]*//; /^$/d' "$DISABLED" 2>/dev/null | sort -u >"$W/disabled"
-    bad=$(grep -vx '[a-z0-9][a-z0-9.+-]*' "$W/disabled" | head -n 1 | tr -cd '\040-\176')
+    bad=$(grep -vx '[a-z0-9][a-z0-9.+-]*' "$W/disabled" | head -n 1)
     if [ -n "$bad" ]; then refuse '*' "$DISABLED names '$bad', which no plugin can be" "remove this line"; fi
 }
 
@@ -48,7 +48,7 @@ list() {
     awk -v CORE="$CORE" -v VERSION="$VERSION" -v JSON="$JSON" '
 {% include "target/json.awk" %}
 {% include "target/list.awk" %}
-' "$W/inventory" "$W/inventory" 2>/dev/null || :
+' "$W/inventory" "$W/inventory" | printable
 }
 
 verify() {
@@ -63,7 +63,7 @@ verify() {
         awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="${ABI%%,*}" -v GOOD="$good" -v REFUSED="$W/refused" '
 {% include "target/json.awk" %}
 {% include "target/verify-json.awk" %}
-' "$W/refused" "$W/inventory" 2>/dev/null || :
+' "$W/refused" "$W/inventory" | printable
         [ "$good" = yes ] || exit 1
         return 0
     fi
@@ -158,7 +158,7 @@ status() {
             -v GONE="$W/gone-sorted" '
 {% include "target/json.awk" %}
 {% include "target/status-json.awk" %}
-' "$W/serving" "$W/left" "$W/gone-sorted" "$W/disabled" "$W/problems" 2>/dev/null || :
+' "$W/serving" "$W/left" "$W/gone-sorted" "$W/disabled" "$W/problems" | printable
     else
         say "working: $(describe_working)"
         if [ -s "$W/disabled" ]; then say "disabled: $(tr '\n' ' ' <"$W/disabled" | sed 's/ $//; s/ /, /g')"; fi
@@ -194,7 +194,7 @@ why() {
     if [ "$JSON" = yes ]; then
         awk -v CORE="$CORE" -v VERSION="$VERSION" '
 {% include "target/json.awk" %}
-{ print head() ", \"plugin\": " plugin() "}" }' "$W/one" || :
+{ print head() ", \"plugin\": " plugin() "}" }' "$W/one" | printable
     else
         maker=$(maker_of "$CORE-plugin-$1")
         if [ "$maker" = "$(maker_of "$CORE")" ]; then maker=''; fi
@@ -203,7 +203,7 @@ why() {
             -v REFUSED="$W/refused" -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v ABI="$ABI" '
 {% include "target/abi.awk" %}
 {% include "target/why.awk" %}
-' "$W/rows" "$W/files" "$W/refused" "$W/packages" "$W/available" "$W/inventory" "$W/one" || :
+' "$W/rows" "$W/files" "$W/refused" "$W/packages" "$W/available" "$W/inventory" "$W/one" | printable
         refusal_of_manager "$1"
     fi
     # It serves as it is installed.
@@ -216,11 +216,11 @@ refusal_of_manager() {
     lost=''
     if simulate "$1" '' >/dev/null 2>&1; then return 0; fi
     if [ -n "$lost" ]; then
-        echo "               to install it, $MANAGER would remove $lost"
+        echo "               to install it, $MANAGER would remove $lost" | printable
         return 0
     fi
     echo "  $MANAGER says:"
-    grep -vE '^(Reading|Building|Last metadata|Dependencies resolved|Inst|Conf|Remv)|^$' "$W/output" | tr -cd '\012\040-\176' |
+    grep -vE '^(Reading|Building|Last metadata|Dependencies resolved|Inst|Conf|Remv)|^$' "$W/output" | printable |
         tail -n 12 | sed 's/^/    /'
 }
 

@@ -1,9 +1,13 @@
 # In: records of packages; each begins with `=NAME VERSION STATE WANT`, or is a stanza of apt-cache. Out: a row
 # `package TAB version TAB state TAB hold TAB abi TAB needs` for each, `-` for what is not known.
+# Whoever writes the index of a repository writes its words: what can be no name, version or ABI is left out.
+function is_name(text) { return length(text) < 256 && text ~ /^[a-z0-9][A-Za-z0-9._+-]*$/ }
+function is_version(text) { return length(text) < 256 && text ~ /^[A-Za-z0-9.+~:^_-]+$/ }
+function is_abi(text) { return length(text) == 64 && text !~ /[^0-9a-f]/ }
 function finish() {
     # Debug information and the files for authors of plugins are no plugins.
     if (package == CORE "-plugin-dev" || package == CORE "-plugin-devel") package = ""
-    if (package != "" && state != "" && package !~ /-(dbgsym|debuginfo)$/)
+    if (is_name(package) && is_version(version) && state != "" && package !~ /-(dbgsym|debuginfo)$/)
         print package "\t" version "\t" state "\t" hold "\t" (abi == "" ? "-" : abi) "\t" (needs == "" ? "-" : needs)
     package = ""
 }
@@ -22,11 +26,11 @@ function relate(text,    n, i, word, prefix) {
             value = substr(word[i], length(CORE) + 6)
             sub(/\)$/, "", value)
             # A core may provide several.
-            if (!index("," abi ",", "," value ",")) abi = abi == "" ? value : abi "," value
+            if (is_abi(value) && !index("," abi ",", "," value ",")) abi = abi == "" ? value : abi "," value
         } else if (index(word[i], prefix) == 1 && word[i] != package) {
             sub(/\(.*|:.*/, "", word[i])
             name = substr(word[i], length(prefix) + 1)
-            if (name !~ /^[a-z0-9][a-z0-9.+-]*$/ || name ~ /^kit(-abi(-.*)?)?$/ || index("," needs ",", "," name ",")) continue
+            if (length(name) > 255 || name !~ /^[a-z0-9][a-z0-9.+-]*$/ || name ~ /^kit(-abi(-.*)?)?$/ || index("," needs ",", "," name ",")) continue
             needs = needs == "" ? name : needs "," name
         }
     }

@@ -67,7 +67,7 @@ survey() {
     fi
     # An ACL that lets others write shows in the mode, as its mask (acl(5)); capabilities do not show there.
     if [ "$READABLE" = yes ] && command -v getcap >/dev/null; then
-        getcap -r "$KIT" "$PLUGINS" 2>/dev/null | sed -n "s/^\(\/[^ ]*\) .*/capability${TAB}0$TAB\1/p" >>"$W/tree"
+        getcap -r "$KIT" "$PLUGINS" 2>/dev/null | sed -n "s/^\(\/[A-Za-z0-9._+\/-]*\) .*/capability${TAB}0$TAB\1/p" >>"$W/tree"
     fi
     read_trust
     awk -v PLUGINS="$PLUGINS" -v SHARE="$SHARE" -v KIT="$KIT" -v CORE="$CORE" -v REINSTALL="$REINSTALL" \
@@ -145,6 +145,11 @@ check_origin() {
 ' "$W/owned" "$W/manifests" "$W/files" "$W/rows"
 }
 
+# Rows that begin with a name and a version: rpm installs packages whose names have line breaks.
+sound_rows() {
+    awk -F '\t' 'NF == 3 && $1 ~ /^[A-Za-z0-9][A-Za-z0-9._+-]*$/ && $2 ~ /^[A-Za-z0-9.+~:^_-]*$/'
+}
+
 # What dpkg or rpm has on record, as `package TAB version TAB state`.
 read_record() {
     REINSTALL="apt-get install --reinstall"
@@ -154,12 +159,12 @@ read_record() {
         # The format is dpkg-query's, not the shell's.
         # shellcheck disable=SC2016
         dpkg-query -W -f '${Package}\t${Version}\t${db:Status-Status}\n' "$CORE" "$CORE-plugin-*" \
-            >"$W/record" 2>/dev/null || :
+            2>/dev/null | sound_rows >"$W/record"
         if grep -q "^$CORE$TAB" "$W/record"; then return 0; fi
     fi
     if command -v rpm >/dev/null; then
         rpm -qa --qf {% raw %}'%{NAME}\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\tinstalled\n'{% endraw %} \
-            "$CORE" "$CORE-plugin-*" >"$W/record" 2>/dev/null || :
+            "$CORE" "$CORE-plugin-*" 2>/dev/null | sound_rows >"$W/record"
         if [ -s "$W/record" ] || ! command -v dpkg-query >/dev/null; then
             REINSTALL="dnf reinstall"
             INSTALL="dnf install"

@@ -1,0 +1,111 @@
+"""An apt repository of somebody else on the small installed machine, and what must hold of each answer of the tool."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tests.hostile.words import raw
+from tests.target.machine import PATH, Key, Machine, add_programs
+
+# As the machine sees it: a command in a hostile word makes this file.
+MARK = Path("/mark")
+# All that apt-cache and apt-get's simulation call and read.
+PROGRAMS = ("apt-cache", "apt-get", "dpkg")
+# What each command prints may have nothing else.
+CLEAN = re.compile(rb"[\n -~]*")
+
+
+def market_of(base: Path, root: Path) -> None:
+    """A copy of the base machine that has apt too."""
+    subprocess.run(["cp", "-al", base, root], check=True)
+    add_programs(root, PROGRAMS)
+    shutil.copytree("/usr/share/dpkg", root / "usr/share/dpkg")
+    for directory in ("etc/apt/preferences.d", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial"):
+        (root / directory).mkdir(parents=True)
+
+
+def sell(machine: Machine, index: bytes, priority: int = 500) -> None:
+    """Put a repository's index where `apt-get update` leaves it. priority: of all its packages (apt_preferences(5))."""
+    apt = machine.root / "etc/apt"
+    (apt / "sources.list").write_text("deb [trusted=yes] file:/market ./\n")
+    (apt / "preferences").write_text(f'Package: *\nPin: origin ""\nPin-Priority: {priority}\n')
+    (machine.root / "var/lib/apt/lists/_market_._Packages").write_bytes(index)
+
+
+def stanza(name: bytes, version: bytes = b"2.0-1", **fields: bytes) -> bytes:
+    """A package of an index."""
+    rows = {
+        b"Package": name,
+        b"Version": version,
+        b"Architecture": b"all",
+        **{key.replace("_", "-").encode(): value for key, value in fields.items()},
+        b"Filename": b"./some.deb",
+        b"Size": b"1",
+        b"SHA256": b"0" * 64,
+    }
+    return b"".join(b"%s: %s\n" % row for row in rows.items()) + b"\n"
+
+
+def hostile_stanzas(word: bytes) -> Iterator[bytes]:
+    """A word in each place of an index."""
+    number = b"%x" % (abs(hash(word)) % 1_000_000)
+    yield stanza(b"fake-plugin-" + word)
+    yield stanza(b"fake-plugin-" + word + b"-plugin", Maintainer=word)
+    yield stanza(b"fake-plugin-v" + number, b"2" + word, Maintainer=word)
+    yield stanza(b"fake-plugin-d" + number, Depends=b"fake-plugin-" + word, Description=word)
+    yield stanza(b"fake-plugin-p" + number, Provides=b"fake-abi-" + word, Depends=b"fake-abi-" + word)
+
+
+def hostile_index(machine: Machine) -> bytes:
+    """All hostile words that apt takes; with one that it does not take, it would read nothing of an index."""
+    taken = []
+    for _, word in raw(MARK):
+        for text in hostile_stanzas(word):
+            sell(machine, text)
+            done = subprocess.run(
+                ["chroot", machine.root, "apt-cache", "pkgnames"], capture_output=True, check=False, timeout=60
+            )
+            if done.returncode == 0 and b"E:" not in done.stderr:
+                taken.append(text)
+    return b"".join(taken)
+
+
+def harmless(
+    machine: Machine,
+    *arguments: str | bytes,
+    text: bytes = b"",
+    environment: Mapping[str, bytes | str] | None = None,
+    user: str = "root",
+) -> subprocess.CompletedProcess[bytes]:
+    """Call the tool with whatever words; what must hold in any case. text: for its standard input."""
+    command = machine.command(user=user) + [os.fsdecode(word) for word in arguments]
+    done = subprocess.run(
+        command,
+        input=text,
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, **{key: os.fsdecode(value) for key, value in (environment or {}).items()}},
+    )
+    said = f"{arguments!r:.300}: {done.stdout!r:.2000} {done.stderr!r:.2000}"
+    assert CLEAN.fullmatch(done.stdout), said
+    assert CLEAN.fullmatch(done.stderr), said
+    assert not (machine.root / MARK.name).exists(), said
+    # 10: the hook stops apt.
+    assert done.returncode in (0, 1, 2, 3, 10), said
+    # A shell that stumbles names itself and the line.
+    assert b"/usr/bin/fake-plugins:" not in done.stderr, said
+    assert b"awk:" not in done.stderr, said
+    if b"--json" in (os.fsencode(word) for word in arguments) and done.stdout:
+        assert json.loads(done.stdout)["format"] == 1
+    return done
+
+
+def has(program: str) -> bool:
+    return shutil.which(program, path=PATH) is not None

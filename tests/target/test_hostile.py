@@ -1,0 +1,313 @@
+"""Words from outside are words: nothing runs, no control character is printed, JSON stays valid, nothing hangs.
+
+Each test feeds the corpus of hostile words to one entry of the target tool. See tests/hostile.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from packaging_tool.target.hooks import values
+from packaging_tool.target.runtime import lifecycle
+from tests.hostile.words import raw
+from tests.target.conftest import SHELLS, machine_of
+from tests.target.machine import AWKS, Key, Machine, spec
+from tests.target.market import MARK, PROGRAMS, harmless, has, hostile_index, market_of, sell, stanza
+from tests.target.test_hook import CONFIGURED, NEW_CORE, NO_GIT, transaction
+
+WORDS = dict(raw(MARK))
+# A name of a file can be no longer than this, and has neither of these bytes.
+NAMES = {key: word for key, word in WORDS.items() if 0 < len(word) < 200 and not set(word) & set(b"/\0")}
+# An argument or a variable ends at its first NUL.
+ARGUMENTS = {key: word for key, word in WORDS.items() if b"\0" not in word}
+QUESTIONS = (
+    *(["list"], ["list", "--available"], ["list", "--available", "--json"], ["status"], ["status", "--json"]),
+    *(["why", "git"], ["why", "git", "--json"], ["verify"], ["verify", "--json"], ["doctor", "--dry-run"], ["freeze"]),
+    *(["install", "nosuch", "--dry-run"], ["sync", "/wanted", "--dry-run"], ["apply", "--dry-run"]),
+)
+
+
+@pytest.fixture(scope="session")
+def market(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    missing = [program for program in PROGRAMS if not has(program)]
+    if missing:
+        pytest.skip(f"{missing[0]} is not installed")
+    root = tmp_path_factory.mktemp("market") / "root"
+    market_of(base, root)
+    return root
+
+
+@pytest.fixture
+def customer(market: Path, key: Key, tmp_path: Path, shell: list[str]) -> Iterator[Machine]:
+    """A machine that serves with the plugin git and has apt: with dash and mawk, and with bash and gawk."""
+    machine = machine_of(market, key, tmp_path, shell)
+    for name in ("etc/apt", "var/lib/apt", "var/cache/apt"):
+        shutil.rmtree(machine.root / name)
+        subprocess.run(["cp", "-a", market / name, machine.root / name], check=True)
+    machine.install("git")
+    assert machine.tool("apply").returncode == 0
+    (machine.root / "wanted").write_text("git\ncors\n")
+    yield machine
+    shutil.rmtree(machine.root)
+
+
+@pytest.fixture
+def served_by(base: Path, key: Key, tmp_path: Path, shell: list[str]) -> Iterator[Machine]:
+    """The same without apt."""
+    machine = machine_of(base, key, tmp_path, shell)
+    machine.install("git")
+    assert machine.tool("apply").returncode == 0
+    (machine.root / "wanted").write_text("git\ncors\n")
+    yield machine
+    shutil.rmtree(machine.root)
+
+
+def ask_everything(machine: Machine) -> None:
+    for question in QUESTIONS:
+        harmless(machine, *question)
+    harmless(machine, "apply")
+    assert machine.serves()[0] == "core"
+
+
+# --- an index ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("priority", [-1, 500])
+def test_an_index_says_what_it_likes(customer: Machine, priority: int) -> None:
+    """Whoever writes the index of any configured repository, also one from which nothing may be installed."""
+    index = hostile_index(customer) + stanza(b"fake-plugin-cors") + stanza(b"fake-plugin-git", b"3.0\x1b[31m-1")
+    assert index.count(b"Package:") > 100
+    sell(customer, index, priority)
+    ask_everything(customer)
+    offered = harmless(customer, "list", "--available").stdout
+    assert (b"cors" in offered) is (priority > 0)
+    assert harmless(customer, "list", "--available", user="visitor").returncode == 0
+    for name in ("cors", "git"):
+        harmless(customer, "remove", name, "--dry-run")
+        harmless(customer, "install", name, "--dry-run")
+
+
+def test_names_that_are_options_of_apt_reach_it_as_nothing(customer: Machine) -> None:
+    """apt runs the program that an option names, to learn the architectures."""
+    options = "-o=Dir::Bin::dpkg=/bin/sh -o=DPkg::Options::=-c -o=DPkg::Options::="
+    sell(customer, stanza(f"fake-plugin-zz {options}touch${{IFS}}{MARK}".encode()), -1)
+    ask_everything(customer)
+
+
+def test_a_name_that_ends_like_a_wish_to_remove_is_no_such_wish(customer: Machine) -> None:
+    """For apt-get, `NAME-` means to remove NAME, unless there is a package of that name."""
+    sell(customer, stanza(b"fake-plugin-git-") + stanza(b"fake-plugin-cors"))
+    done = harmless(customer, "remove", "git", "--dry-run")
+    assert done.stdout == b"fake-plugins: would remove git\n"
+    (customer.root / "wanted").write_text("cors\n")
+    harmless(customer, "sync", "/wanted", "--dry-run")
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("usr/share/fake/plugins/{}.manifest", "usr/share/fake/plugins/{}.manifest.sig", "usr/share/fake/keys/{}.pub"),
+        *("usr/lib/fake/plugins/{}/code", "usr/lib/fake/plugins/git/{}", "etc/fake/keys.d/{}.pub"),
+        *("etc/fake/plugins.d/{}", "usr/lib/fake/bin/sets/{}"),
+    ],
+)
+def test_files_have_any_name(served_by: Machine, place: str) -> None:
+    before, after = place.encode().split(b"{}")
+    for word in NAMES.values():
+        path = os.fsencode(served_by.root) + b"/" + before + word + after
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(b"needs " + word + b"\n")
+    ask_everything(served_by)
+    for command in ("disable", "enable", "remove"):
+        harmless(served_by, command, "git", "--dry-run")
+
+
+@pytest.mark.parametrize(
+    ("place", "form"),
+    [
+        ("etc/fake/plugins.conf", b"%s = %s\nrestart = %s\nremoval=%s\n"),
+        ("etc/fake/plugins.d/disabled", b"%s\n# %s\n%s # %s\n"),
+        ("etc/fake/keys.d/revoked", b"%s\n%s # %s\n%s\n"),
+        ("etc/fake/keys.d/more.pub", b"untrusted comment: %s\n%s\n%s%s"),
+        ("usr/share/fake/abi", b"%s\n%s%s%s"),
+        ("usr/share/fake/trust", b"%s\n%s%s%s"),
+        ("usr/share/fake/plugins/git.manifest", b"mkpkgs-manifest 1\ncore %s\nabi %s\nplugin %s\nneeds %s\n"),
+        ("usr/share/fake/plugins/git.manifest.sig", b"untrusted comment: %s\n%s\n%s%s"),
+        ("usr/lib/fake/bin/failed-set", b"mkpkgs-failed-set 1\nset %s\nreason %s\nreason %s\nreason   repair: %s\n"),
+        ("run/fake-plugins.failed", b"%s\n%s\n%s%s"),
+        ("wanted", b"%s\ngit # %s\n%s\n# %s\n"),
+    ],
+)
+def test_files_say_anything(served_by: Machine, place: str, form: bytes) -> None:
+    path = served_by.root / place
+    before = path.read_bytes() if path.exists() else None
+    for word in WORDS.values():
+        path.write_bytes(form % (word, word, word, word))
+        for question in (["list"], ["status", "--json"], ["sync", "/wanted", "--dry-run"], ["doctor", "--dry-run"]):
+            harmless(served_by, *question)
+        harmless(served_by, "apply", "--boot")
+        harmless(served_by, "enable", "git", "--dry-run")
+    assert served_by.serves()[0] == "core"
+    if before is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.write_bytes(before)
+    if place != "wanted":
+        assert harmless(served_by, "apply").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("usr/share/fake/plugins/zz.manifest", "usr/share/fake/plugins/git.manifest.sig", "etc/fake/plugins.conf"),
+        *("etc/fake/plugins.d/disabled", "etc/fake/keys.d/revoked", "etc/fake/keys.d/zz.pub", "usr/share/fake/abi"),
+        *(
+            "usr/share/fake/trust",
+            "usr/lib/fake/plugins/git/code",
+            "usr/lib/fake/plugins/zz",
+            "usr/lib/fake/bin/failed-set",
+        ),
+    ],
+)
+def test_nobody_waits_for_the_end_of_a_pipe(served_by: Machine, place: str) -> None:
+    path = served_by.root / place
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    for question in QUESTIONS:
+        harmless(served_by, *question)
+    for command in ("disable", "enable", "remove"):
+        harmless(served_by, command, "git", "--dry-run")
+    harmless(served_by, "apply")
+    harmless(served_by, "apply", "--boot")
+
+
+# --- who calls --------------------------------------------------------------------------------------------------------
+
+
+def test_arguments_are_words(served_by: Machine) -> None:
+    for word in ARGUMENTS.values():
+        if len(word) > 131000:
+            continue
+        for arguments in (
+            [word],
+            ["list", word],
+            ["why", word],
+            ["--" + os.fsdecode(word)],
+            ["apply", "--after", word],
+        ):
+            harmless(served_by, *arguments)
+        for command in ("disable", "install", "remove", "sync"):
+            harmless(served_by, command, "--dry-run", "--", word)
+            harmless(served_by, command, "--dry-run", b"fake-plugin-" + word)
+
+
+VARIABLES = (
+    *("APT_CONFIG", "AWKLIBPATH", "AWKPATH", "BASH_ENV", "CDPATH", "COLUMNS", "CONFIG", "CORE", "DPKG_ADMINDIR"),
+    *("DPKG_ROOT", "ENV", "FILE", "GREP_COLORS", "GREP_OPTIONS", "HOME", "IFS", "INSTALL", "JOURNAL_STREAM", "LANG"),
+    *("LC_ALL", "LC_CTYPE", "NAMES", "OPENSSL_CONF", "OPENSSL_MODULES", "OPTIND", "PATH", "POSIXLY_CORRECT", "PS4"),
+    *("RPM_CONFIGDIR", "SHARE", "TABSIZE", "TAR_OPTIONS", "TERM", "TIME_STYLE", "TMPDIR", "TROUBLE", "TZ", "W"),
+    *("XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "_POSIX2_VERSION", "EXTRA"),
+)
+
+
+def test_the_environment_changes_no_answer(served_by: Machine) -> None:
+    """As with `sudo -E`, or where a maintainer script or a hook of apt calls."""
+    # chroot itself looks for the shell in PATH.
+    served_by.shell = [f"/usr/bin/{served_by.shell[0]}", *served_by.shell[1:]]
+    expected = [harmless(served_by, *question).stdout for question in (["list"], ["status"], ["verify", "--json"])]
+    for word in ARGUMENTS.values():
+        if len(word) > 131000 // len(VARIABLES):
+            word = word[:1000]
+        surroundings = dict.fromkeys(VARIABLES, word)
+        answers = [
+            harmless(served_by, *question, environment=surroundings).stdout
+            for question in (["list"], ["status"], ["verify", "--json"])
+        ]
+        assert answers == expected
+        assert harmless(served_by, "apply", "--quiet", environment=surroundings).returncode == 0
+
+
+def test_what_apt_and_tools_read_is_not_chosen_by_the_caller(customer: Machine) -> None:
+    """Each variable by itself, as it would be used."""
+    root = customer.root
+    (root / "apt.conf").write_text(
+        f'Dir::Bin::dpkg "/bin/sh";\nDPkg::Options {{ "-c"; "touch {MARK}"; }};\nAPT::Architectures "";\n'
+    )
+    (root / "elsewhere").mkdir()
+    (root / "elsewhere/status").touch()
+    (root / "openssl.cnf").write_text("openssl_conf = x\n[x]\nproviders = y\n[y]\nz = z\n[z]\nactivate = 1\n")
+    (root / "env.sh").write_text(f"touch {MARK}\n")
+    sell(customer, stanza(b"fake-plugin-cors"))
+    expected = harmless(customer, "list", "--available").stdout
+    assert b"cors" in expected
+    removal = values(lifecycle(spec()))["removal_variable"]
+    for variables in (
+        {"APT_CONFIG": "/apt.conf"},
+        {"DPKG_ADMINDIR": "/elsewhere"},
+        {"DPKG_ROOT": "/elsewhere"},
+        {"OPENSSL_CONF": "/openssl.cnf"},
+        {"ENV": "/env.sh", "BASH_ENV": "/env.sh"},
+        {"TMPDIR": "/nowhere\\n"},
+        {"GREP_OPTIONS": "-v", "POSIXLY_CORRECT": "1", "IFS": "/"},
+        {"AWKPATH": "/elsewhere", "AWKLIBPATH": "/elsewhere"},
+        {"TROUBLE": "forged", "W": "/etc", "YES": "yes", "DRY": "yes", str(removal): "allow"},
+    ):
+        done = harmless(customer, "list", "--available", environment=variables)
+        assert (done.returncode, done.stdout) == (0, expected), variables
+        assert harmless(customer, "apply", environment=variables).returncode == 0, variables
+
+
+# --- programs ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_plugin_says_anything_when_it_is_tried(served_by: Machine) -> None:
+    for number, word in enumerate(WORDS.values()):
+        (served_by.root / "said").mkdir(exist_ok=True)
+        (served_by.root / f"said/{number}").write_bytes(word)
+        served_by.install("loud", files={"code": f"cat /said/{number} >&2; exit 1\n"})
+        assert harmless(served_by, "apply").returncode == 1
+        harmless(served_by, "status")
+        harmless(served_by, "status", "--json")
+    harmless(served_by, "doctor", "--dry-run")
+
+
+def test_package_managers_tell_a_hook_anything(served_by: Machine) -> None:
+    removal = str(values(lifecycle(spec()))["removal_variable"])
+    for word in WORDS.values():
+        text = os.fsdecode(word)
+        asked = transaction(
+            NO_GIT,
+            NO_GIT.replace("git", f"git{text}"),
+            NEW_CORE.replace("2.0-1", text),
+            NEW_CORE.replace("fake ", f"fake-plugin-{text} ").replace("/fake_", f"/{text}"),
+            CONFIGURED,
+            command=f"apt-get install {text}",
+        )
+        (served_by.share / "plugins/git.manifest").touch()
+        harmless(served_by, "hook", text=os.fsencode(asked))
+        harmless(served_by, "hook", text=word)
+        for variable in ("allow", text.replace("\0", "")[:1000]):
+            harmless(served_by, "hook", text=os.fsencode(asked), environment={removal: variable})
+        answer = (
+            '{"status":"OK","return":{"trans_packages":['
+            f'{{"name":"fake","action":"O","direction":"OUT","evr":"{text}"}},'
+            f'{{"name":"fake","action":"U","direction":"IN","evr":"2{text}"}},'
+            '{"name":"fake-plugin-git","action":"E","direction":"OUT","evr":"1"},'
+            f'{{"name":"fake-plugin-{text}","action":"E","direction":"OUT","evr":"1"}}]}}}}\n'
+        )
+        harmless(served_by, "hook-dnf", text=os.fsencode(answer))
+
+
+def test_both_awks_are_here() -> None:
+    """Else one of the two kinds of machine is not shown."""
+    assert len(AWKS) == len(SHELLS)
