@@ -50,6 +50,7 @@ class Apt:
     def fetch(self, place: Room, groups: Sequence[Collection[Path]]) -> None:
         kept = place.inbox / "kept"
         kept.mkdir()
+        kept.chmod(0o755)
         for files in groups:
             planned = _planned(place, files)
             if not planned:
@@ -68,6 +69,7 @@ class Apt:
             keep(planned, place.outbox, place.fetched)
 
     def install(self, place: Room, files: Collection[Path]) -> None:
+        place.shut()
         names = [f"{INBOX}/{file.name}" for file in files]
         place.run(*_INSTALL, "-o", "Dpkg::Use-Pty=0", "install", *names).demand(*REASONS)
 

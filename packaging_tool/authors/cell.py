@@ -182,12 +182,13 @@ def _roots_own() -> int:
 
 def _subordinate(file: str) -> int:
     """The first number of a range of the caller's in subuid(5), 0 if there is none that is large enough."""
-    try:
-        names = {str(os.geteuid()), pwd.getpwuid(os.geteuid()).pw_name}
-        lines = Path(file).read_text().splitlines()
-    except (OSError, KeyError):
-        return 0
-    for line in lines:
+    names = {str(os.geteuid())}
+    with contextlib.suppress(KeyError):
+        names.add(pwd.getpwuid(os.geteuid()).pw_name)
+    text = ""
+    with contextlib.suppress(OSError):
+        text = Path(file).read_text()
+    for line in text.splitlines():
         name, _, numbers = line.partition(":")
         first, _, count = numbers.partition(":")
         if name in names and first.isdigit() and count.strip().isdigit() and int(count) >= COUNT:
@@ -270,7 +271,6 @@ def _enter(order: Order) -> None:
 
 def _keep_house(order: Order, base: int, resolver: bytes) -> NoReturn:
     """As the first process of the room: pass on what is said, and end it all when the program ends."""
-    _call("prctl", SET_DUMPABLE, 0, 0, 0, 0)
     says, said = os.pipe()
     null = os.open("/dev/null", os.O_RDONLY)
 
@@ -285,6 +285,8 @@ def _keep_house(order: Order, base: int, resolver: bytes) -> NoReturn:
         _become(order)
 
     child = _fork_as_nobody(base, work, NEWNS)
+    # Now that the child, which would inherit that, has its users: nobody in the room may look into this process.
+    _call("prctl", SET_DUMPABLE, 0, 0, 0)
     os.close(said)
     end, left, status = time.monotonic() + order.seconds, LARGEST, -1
     while status < 0:

@@ -70,8 +70,10 @@ class Dnf:
         sources = _sources(target)
         repositories = place.directory / "repositories"
         repositories.mkdir()
+        repositories.chmod(0o755)
         for file in sources.files:
             shutil.copyfile(file, repositories / file.name)
+            (repositories / file.name).chmod(0o644)
         release = ["--releasever", sources.release] if sources.release else []
         here = ["--use-host-config"] if run(["dnf", "--version"], check=False).stdout.startswith(b"dnf5") else []
         settings = [f"--setopt=reposdir={repositories}", "--setopt=plugins=False"]
@@ -123,6 +125,7 @@ class Dnf:
                 raise BuildError(f"packages of the distribution cannot be fetched: {_reason(fetched.text)}")
 
     def install(self, place: Room, files: Collection[Path]) -> None:
+        place.shut()
         names = [f"{INBOX}/{file.name}" for file in files]
         # Most need nothing that is not there, and nothing was fetched then.
         done = place.run("dnf", *_OPTIONS, *_LOCAL, "install", *names)

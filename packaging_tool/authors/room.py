@@ -119,6 +119,14 @@ class Room:
         """Where a root is packed that was made."""
         return self.directory / "root.tar"
 
+    @property
+    def _shut(self) -> Path:
+        return self.directory / "shut"
+
+    def shut(self) -> None:
+        """Say that foreign code comes now: from here on there is no network."""
+        self._shut.touch()
+
     def put(self, files: Sequence[Path]) -> None:
         """Copy files to INBOX."""
         for file in files:
@@ -126,7 +134,9 @@ class Room:
             (self.inbox / file.name).chmod(0o644)
 
     def run(self, *argv: str, online: bool = False) -> Said:
-        """Run a program inside as root. online: with the network of this machine, before anything foreign was there."""
+        """Run a program inside as root. online: with the network of this machine; never after `shut`."""
+        if online and self._shut.exists():
+            raise ValueError("foreign code may have run in the room")
         environment = {**INSIDE, **(proxies() if online else {})}
         order = Order(
             "inside",
@@ -241,9 +251,10 @@ def clean(target: str, family: Family, listener: Listener) -> Iterator[Room]:
         folder.chmod(0o700)
     _sweep(cache)
     place = Room(Path(tempfile.mkdtemp(prefix="room-", dir=cache)), fetched)
-    (place.inbox / "out").mkdir(parents=True)
-    place.outbox.mkdir()
-    place.outbox.chmod(0o777)
+    for folder, mode in ((place.inbox, 0o755), (place.inbox / "out", 0o755), (place.outbox, 0o777)):
+        # Whatever the umask, the room's users must get there.
+        folder.mkdir()
+        folder.chmod(mode)
     with (place.directory / "busy").open("w") as busy:
         fcntl.flock(busy, fcntl.LOCK_EX)
         try:
