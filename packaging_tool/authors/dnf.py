@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from packaging_tool.authors.room import INBOX, Room
 from packaging_tool.errors import BuildError
@@ -23,11 +24,27 @@ OS_RELEASE = Path("/etc/os-release")
 REPOSITORIES = ("/etc/yum.repos.d", "/etc/distro.repos.d", "/usr/share/dnf5/repos.d")
 # What dnf says of relations, and rpm of files.
 REASONS = (r"- (?!conflicting requests)", r".* conflicts with |Problem", r"Error|error: ")
-# In a root that is made, and in room.sh.
+# In a root that is made.
 DATABASE = "/mkpkgs-rpmdb"
 _PACKAGES = ("dnf", "rpm", *runtime.DEPENDS["rpm"])
 _SETTINGS = ("install_weak_deps=False", "tsflags=nodocs", "keepcache=True", "gpgcheck=True")
 _OPTIONS = ("-y", *(f"--setopt={setting}" for setting in _SETTINGS))
+_LOCAL = ("--disablerepo=*",)
+# What is fetched is fetched anew, and devices are of a room.
+_LEFT_OUT = (
+    "--exclude=./dev/*",
+    "--exclude=./mkpkgs",
+    "--exclude=./var/cache/dnf/*",
+    "--exclude=./var/cache/libdnf5/*",
+)
+# rpm is not to set owner and mode of what is mounted, and each has its database elsewhere. Its release says which of
+# these files it reads.
+_SETTLED = r"""
+mkdir -p sys mkpkgs "$HOME/.config/rpm"
+printf '%%%s\n' '_netsharedpath /dev:/proc:/sys:/mkpkgs' '_dbpath @DATABASE@' |
+    tee "$HOME/.rpmmacros" >"$HOME/.config/rpm/macros"
+exec "$@"
+""".replace("@DATABASE@", DATABASE)
 # What a repository that cannot be read has is not what nobody has.
 _EACH = "--setopt=*.skip_if_unavailable=False"
 
@@ -53,47 +70,68 @@ class Dnf:
         sources = _sources(target)
         repositories = place.directory / "repositories"
         repositories.mkdir()
+        repositories.chmod(0o755)
         for file in sources.files:
             shutil.copyfile(file, repositories / file.name)
+            (repositories / file.name).chmod(0o644)
         release = ["--releasever", sources.release] if sources.release else []
         here = ["--use-host-config"] if run(["dnf", "--version"], check=False).stdout.startswith(b"dnf5") else []
         settings = [f"--setopt=reposdir={repositories}", "--setopt=plugins=False"]
-        words = ["dnf", *_OPTIONS, "--installroot", str(place.root), *here, *release, *settings, "install", *_PACKAGES]
-        status, said = place.script("build", str(place.root), str(place.archives), *words)
-        if status != 0:
+        program = shutil.which("dnf") or "dnf"
+        words = [
+            program,
+            *_OPTIONS,
+            "--installroot",
+            str(place.root),
+            *here,
+            *release,
+            *settings,
+            "install",
+            *_PACKAGES,
+        ]
+        home = place.directory / "home"
+        said = place.make(
+            *("sh", "-ec", _SETTLED, "sh", *words),
+            made=[home],
+            shown=[repositories, *_local(sources)],
+            furnished=True,
+            HOME=str(home),
+        )
+        if said.status != 0:
             hint = f"it needs repositories of {target} with {', '.join(_PACKAGES)}"
-            raise BuildError(f"dnf failed: {_reason(said)}", hint=hint)
-        found = place.root / "usr/lib/os-release"
-        if not _is(target, found.read_text() if found.is_file() else ""):
+            raise BuildError(f"dnf failed: {_reason(said.text)}", hint=hint)
+        if not _is(target, place.run("cat", "/usr/lib/os-release").text):
             raise BuildError(f"what is in the repositories is not {target}", hint=f"see {sources.files[0]}")
         _own_database(place)
-        kept = place.root / "etc/yum.repos.d"
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(repositories, kept)
-        status, said = place.script("pack", str(place.root), str(place.tar))
-        if status != 0:
-            raise BuildError(f"the root cannot be packed: {_reason(said)}", hint="make room")
-        place.script("remove", str(place.root))
+        _own_repositories(place, sources)
+        packed = place.make(
+            "tar", "--create", "--numeric-owner", "--one-file-system", *_LEFT_OUT, ".", output=place.tar
+        )
+        if packed.status != 0:
+            raise BuildError(f"the root cannot be packed: {_reason(packed.text)}", hint="make room")
+        place.remove()
 
     def settle(self, place: Room) -> None:
         """Nothing: systemctl starts no service in a root that systemd does not run."""
 
-    def install(self, place: Room, files: Collection[Path]) -> None:
-        names = [f"{INBOX}/{file.name}" for file in files]
-        # Most need nothing that is not there.
-        how = [*_OPTIONS, "--disablerepo=*"]
-        planned = place.run("dnf", *how, "install", "--downloadonly", *names)
-        if planned.status != 0:
-            if "nothing provides" not in planned.text:
-                planned.demand(*REASONS)
-            # What runs code has no network, so all comes before.
+    def fetch(self, place: Room, groups: Sequence[Collection[Path]]) -> None:
+        for files in groups:
+            names = [f"{INBOX}/{file.name}" for file in files]
+            planned = place.run("dnf", *_OPTIONS, *_LOCAL, "install", "--downloadonly", *names)
+            if planned.status == 0 or "nothing provides" not in planned.text:
+                continue
             fetched = place.run("dnf", *_OPTIONS, _EACH, "install", "--downloadonly", *names, online=True)
-            if fetched.status != 0:
-                if re.search("(?m)^ *Problem", fetched.text):
-                    fetched.demand(*REASONS)
+            if fetched.status != 0 and not re.search("(?m)^ *Problem", fetched.text):
                 raise BuildError(f"packages of the distribution cannot be fetched: {_reason(fetched.text)}")
-            how = [*_OPTIONS, "--cacheonly"]
-        place.run("dnf", *how, "install", *names).demand(*REASONS)
+
+    def install(self, place: Room, files: Collection[Path]) -> None:
+        place.shut()
+        names = [f"{INBOX}/{file.name}" for file in files]
+        # Most need nothing that is not there, and nothing was fetched then.
+        done = place.run("dnf", *_OPTIONS, *_LOCAL, "install", *names)
+        if "nothing provides" in done.text:
+            done = place.run("dnf", *_OPTIONS, "--cacheonly", "install", *names)
+        done.demand(*REASONS)
 
     def remove(self, place: Room, packages: Sequence[str]) -> None:
         script = (
@@ -130,15 +168,33 @@ def _fields(said: str) -> dict[str, str]:
     return {name: value.strip("\"'") for name, value in re.findall(r"(?m)^([A-Z_]+)=(.*)$", said)}
 
 
+def _local(sources: _Sources) -> list[Path]:
+    """Directories of this machine that repositories name."""
+    text = "".join(file.read_text(errors="replace") for file in sources.files)
+    # Behind a variable of dnf's, nobody knows here.
+    paths = [Path(unquote(path.partition("$")[0])) for path in re.findall(r"file://(/[^\s,]*)", text)]
+    return [path if path.is_dir() else path.parent for path in paths]
+
+
 def _own_database(place: Room) -> None:
     """Let the root's own rpm know its packages: this machine's has its database elsewhere, maybe in another form."""
-    script = 'rpmdb --root "$1" --define "_dbpath $2" --exportdb >"$1/packages"'
-    status, said = place.script("make", "sh", "-c", script, "sh", str(place.root), DATABASE)
-    if status == 0:
+    script = 'rpmdb --root "$PWD" --define "_dbpath $1" --exportdb >packages'
+    said = place.make("sh", "-c", script, "sh", DATABASE)
+    if said.status == 0:
         script = 'rpmdb --importdb </packages; rm -r /packages "$1"; rpm -q --whatprovides rpm'
-        status, said = place.script("offline", str(place.root), str(place.archives), "sh", "-c", script, "sh", DATABASE)
-    if status != 0:
-        raise BuildError(f"rpm of the root cannot take what this machine's wrote: {_reason(said)}")
+        said = place.run("sh", "-c", script, "sh", DATABASE)
+    if said.status != 0:
+        raise BuildError(f"rpm of the root cannot take what this machine's wrote: {_reason(said.text)}")
+
+
+def _own_repositories(place: Room, sources: _Sources) -> None:
+    """Let the root's dnf know the repositories, and no other ones."""
+    place.put(sources.files)
+    folder = "/etc/yum.repos.d"
+    names = [f"{INBOX}/{file.name}" for file in sources.files]
+    said = place.run("sh", "-ec", 'rm -rf "$1"; mkdir -p "$1"; cp -t "$@"', "sh", folder, *names)
+    if said.status != 0:
+        raise BuildError(f"{folder} of the root cannot be written: {said.last}")
 
 
 def _reason(said: str) -> str:

@@ -130,6 +130,8 @@ class _Trial:
         """Each plugin alone, then all that can be together. Raises BuildError if the core itself does not work."""
         place.put([*self.own.values(), *self.published.values(), self.key])
         name = self.core.spec.name
+        # What runs code has no network, so all comes before.
+        self.family.fetch(place, self._groups())
         try:
             self.family.install(place, [self.published[name]])
             keys = f"{runtime.lifecycle(self.project).config_directory}/keys.d"
@@ -139,27 +141,46 @@ class _Trial:
             raise BuildError(f"the core itself does not work there: {str(bad).splitlines()[0]}") from None
         failures = []
         good: list[PluginSpec] = []
-        for plugin in (one for one in self.project.plugins if one.name in self.own):
+        for plugin in self._plugins():
             if found := self._try(place, [plugin], target):
                 failures.append(found)
-            elif not any(plugin.name in one.clashes or one.name in plugin.clashes for one in good):
+            elif not _clash(plugin, good):
                 good.append(plugin)
         if len(good) > 1 and (found := self._try(place, good, target)):
             failures += [replace(found, plugin=plugin.name) for plugin in good]
         return failures
 
-    def _try(self, place: Room, plugins: Sequence[PluginSpec], target: str) -> Failure | None:
-        """Install plugins, and remove them again."""
+    def _plugins(self) -> Iterator[PluginSpec]:
+        return (one for one in self.project.plugins if one.name in self.own)
+
+    def _groups(self) -> list[list[Path]]:
+        """Packages that will be in the root at the same time: the core, with each plugin, with all."""
+        core = self.published[self.core.spec.name]
+        alone: list[list[PluginSpec]] = [[plugin] for plugin in self._plugins()]
+        together: list[PluginSpec] = []
+        for plugin in self._plugins():
+            if not _clash(plugin, together):
+                together.append(plugin)
+        sets = [*alone, together] if len(together) > 1 else alone
+        return [[core], *([core, *self._files(plugins)] for plugins in sets)]
+
+    def _files(self, plugins: Sequence[PluginSpec]) -> list[Path]:
+        """Packages of plugins, and of what they need of the author and the maintainer."""
         whole = self._with_own_needs(plugins)
-        own = [self.own[one.name] for one in whole]
         name = self.core.spec.name
         wanted = {f"{name}-plugin-{need}" for need in _needs(self.core, whole)}
         if self.core.kit:
             wanted.add(f"{name}-plugin-kit")
-        files = [*own, *(path for package, path in self.published.items() if package in wanted)]
+        published = (path for package, path in self.published.items() if package in wanted)
+        return [*(self.own[one.name] for one in whole), *published]
+
+    def _try(self, place: Room, plugins: Sequence[PluginSpec], target: str) -> Failure | None:
+        """Install plugins, and remove them again."""
+        name = self.core.spec.name
+        files = self._files(plugins)
         try:
             self.family.install(place, files)
-            self._judge(place, [one.name for one in whole])
+            self._judge(place, [one.name for one in self._with_own_needs(plugins)])
         except UnfitError as bad:
             together = " with the other plugins" if len(plugins) > 1 else ""
             message = f"in a clean {target}{together}: {bad}"
@@ -191,6 +212,10 @@ class _Trial:
         for plugin in names:
             if not re.search(rf"(?m)^plugin {re.escape(plugin)} ", serving):
                 raise UnfitError(f"{name} serves without {plugin}: {place.run(tool, 'why', plugin).first}")
+
+
+def _clash(plugin: PluginSpec, others: Iterable[PluginSpec]) -> bool:
+    return any(plugin.name in one.clashes or one.name in plugin.clashes for one in others)
 
 
 def _needs(core: Core, plugins: Iterable[PluginSpec]) -> Iterator[str]:

@@ -16,16 +16,16 @@ from packaging_tool.errors import BuildError, InputError, MkpkgsError, SigningEr
 from packaging_tool.project.model import PluginOfSpec
 from packaging_tool.signing import signify
 
-# Bytes that a file may have, and seconds that a server may be silent.
+# Bytes that files on a web server may have: before anybody vouches for them, and where their hash is known.
+SMALL = 64 << 20
 LARGEST = 1 << 30
-PATIENCE = 60
 
 
 class Place(Protocol):
     """A directory, here or on a web server."""
 
-    def read(self, name: str) -> bytes:
-        """The bytes of a file. Raises FileNotFoundError, BuildError."""
+    def read(self, name: str, largest: int = SMALL) -> bytes:
+        """The bytes of a file. largest: of a web server. Raises FileNotFoundError, BuildError."""
         ...
 
     def repository(self) -> Place:
@@ -40,7 +40,8 @@ class _Directory:
     def __str__(self) -> str:
         return str(self.root)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, largest: int = SMALL) -> bytes:
+        del largest
         try:
             return (self.root / name).read_bytes()
         except FileNotFoundError:
@@ -59,26 +60,17 @@ class _Web:
     def __str__(self) -> str:
         return self.address
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, largest: int = SMALL) -> bytes:
         # Slow to import, and every build imports this module.
-        from urllib.error import HTTPError
-        from urllib.request import urlopen
+        from packaging_tool.authors import web
 
-        url = f"{self.address}/{quote(name, safe='/!@~+')}"
-        try:
-            # The project file takes http and https only, and a server cannot lead to another scheme than these and ftp.
-            with urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310
-                data: bytes = answer.read(LARGEST + 1)
-        except HTTPError as failed:
-            if failed.code == 404:
-                raise FileNotFoundError(url) from None
-            raise BuildError(f"cannot fetch {url}: {failed.code} {failed.reason}") from None
-        except (OSError, ValueError) as failed:
-            reason = getattr(failed, "reason", failed)
-            raise BuildError(f"cannot fetch {url}: {reason}", hint="see `at` in [plugin-of]") from None
-        if len(data) > LARGEST:
-            raise BuildError(f"{url} is larger than any file for authors")
-        return data
+        return web.read(f"{self.address}/{quote(name, safe='/!@~+')}", largest)
+
+    @property
+    def protected(self) -> bool:
+        """Whether nobody else than the server can answer: it proves who it is, or is this machine."""
+        parts = urlsplit(self.address)
+        return parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1")
 
     def repository(self) -> _Web:
         return _Web(self.address.rsplit("/", 2)[0])
@@ -116,8 +108,12 @@ def find(spec: PluginOfSpec, root: Path) -> Place:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a place offers. key: second line of the public key that signed it, "" for a directory without an index."""
+    """What a place offers of a core.
 
+    core: its name. key: second line of the public key that signed it, "" for a directory without an index.
+    """
+
+    core: str
     place: Place
     key: str
     listed: dict[str, Listed]
@@ -129,18 +125,23 @@ def look(spec: PluginOfSpec, root: Path, known: str) -> Offer:
     known: key that signed it the last time, "" at the first time. Raises InputError, SigningError, BuildError.
     """
     place = find(spec, root)
+    if isinstance(place, _Web) and not (spec.key or known or place.protected):
+        raise InputError(
+            f"{place}: anybody on the way could answer in the place of the maintainer of {spec.core}",
+            hint="write an https address, or the maintainer's `key` in [plugin-of]",
+        )
     try:
         data = place.read(described.INDEX)
     except FileNotFoundError:
         if isinstance(place, _Directory):
-            return Offer(place, "", _unsigned(place))
+            return Offer(spec.core, place, "", _unsigned(place))
         hint = f"is it the repository of {spec.core}, and does its mkpkgs publish files for authors?"
         raise InputError(f"there is no {place}/{described.INDEX}", hint=hint) from None
     key = _verify(place, data, spec.key or known, pinned=bool(spec.key))
     name, listed = described.parse_index(data, f"{place}/{described.INDEX}")
     if name != spec.core:
         raise InputError(f"{place} is of {name}, not of {spec.core}", hint="see `core` and `at` in [plugin-of]")
-    return Offer(place, key, listed)
+    return Offer(spec.core, place, key, listed)
 
 
 def _unsigned(place: _Directory) -> dict[str, Listed]:
@@ -185,6 +186,11 @@ def fetch(offer: Offer, name: str, cache: Path) -> Core:
     core = described.parse(data, f"{offer.place}/{name}/{described.DESCRIPTION}")
     if (core.folder, core.architecture, core.version) != (name, listed.architecture, listed.version):
         raise InputError(f"{offer.place}: the description of {name[:12]} is of another core than its index says")
+    if core.spec.name != offer.core:
+        raise InputError(
+            f"{offer.place}: the description of {name[:12]} is of {core.spec.name}, not of {offer.core}",
+            hint="see `core` and `at` in [plugin-of], or ask the maintainer",
+        )
     for file, sha256 in core.files.items():
         _get(offer.place, f"{name}/files/{file}", sha256, folder / "files" / file)
     keep = {folder / "files" / file for file in core.files}
@@ -200,7 +206,7 @@ def _get(place: Place, name: str, sha256: str, target: Path, changed: MkpkgsErro
         if hashlib.sha256(data).hexdigest() == sha256:
             return data
     try:
-        data = place.read(name)
+        data = place.read(name, LARGEST)
     except FileNotFoundError:
         raise BuildError(f"{place} has no {name}", hint="it may have been published anew: run mkpkgs lock") from None
     if hashlib.sha256(data).hexdigest() != sha256:

@@ -129,7 +129,7 @@ def cores(project: Project, lock: Lock, cache: Path) -> tuple[Core, ...]:
     """The published cores of a lock, their files in cache, oldest first. Raises InputError, BuildError."""
     locked, spec = Locked.parse(lock), described.author(project)
     # Whatever was signed then is known by its hash.
-    offer = places.Offer(places.find(spec, project.root), locked.key, dict(locked.listed))
+    offer = places.Offer(spec.core, places.find(spec, project.root), locked.key, dict(locked.listed))
     found = [places.fetch(offer, folder, cache) for folder in locked.listed]
     for core in found:
         if core.spec.driver != spec.driver:

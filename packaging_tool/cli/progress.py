@@ -11,6 +11,7 @@ from typing import TextIO
 import click
 
 from packaging_tool.cli.errors import colour
+from packaging_tool.cli.text import printable
 
 # Seconds between two drawings of the bar.
 PAUSE = 0.08
@@ -18,7 +19,7 @@ WIDTH = 24
 
 
 class Console:
-    """A listener for people. Safe to call from several threads.
+    """A listener for people. Safe to call from several threads. Texts may have any characters.
 
     quiet: only warnings are dropped to nothing too, errors are not told here. verbose: notes as well.
     """
@@ -34,12 +35,13 @@ class Console:
 
     def step(self, text: str) -> None:
         """A line for each step."""
-        self._line(text)
+        self._line(_clean(text))
 
     def progress(self, task: str, done: int, total: int) -> None:
         """A bar that is gone when the task ends; without a terminal one line at the end."""
         if self.quiet or total <= 0:
             return
+        task = printable(task)
         if not self._live:
             if done >= total:
                 self._line(f"{task}: {total}")
@@ -66,11 +68,11 @@ class Console:
     def note(self, text: str) -> None:
         """A detail, with --verbose only."""
         if self.verbose:
-            self._line(text)
+            self._line(_clean(text))
 
     def warn(self, text: str) -> None:
         """Something to know."""
-        self._line(f"mkpkgs: {click.style('warning:', fg='yellow', bold=True)} {text}")
+        self._line(f"mkpkgs: {click.style('warning:', fg='yellow', bold=True)} {_clean(text)}")
 
     def close(self) -> None:
         """Remove what is left of a bar, so that an error begins on a line of its own."""
@@ -89,6 +91,11 @@ class Console:
         if self._drawn:
             self._stream.write("\r\x1b[K")
             self._drawn = False
+
+
+def _clean(text: str) -> str:
+    """What is told may be words of a server, of a program or of somebody else's file, and steer a terminal."""
+    return printable(text, keep="\n\t")
 
 
 def _unicode(stream: TextIO) -> bool:
