@@ -2,7 +2,7 @@
 # file that stays.
 
 # Where the service may write; a try gets empty directories in their place.
-SCRATCH='{{ scratch | join(" ") }}'
+SCRATCH={{ scratch | join(" ") | sh }}
 
 # $1: what is done, for the message. $2: its unit. Then the arguments of the program.
 try() {
