@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from packaging_tool import lock, targets
 from packaging_tool.errors import PublishError
@@ -203,10 +204,10 @@ def _trusting(project: Project, files: Mapping[str, bytes]) -> str:
     url = project.repository.url.rstrip("/")
     said = ""
     for each in project.cores:
-        place = f"{each.core.config_directory or f'/etc/{each.core.name}'}/keys.d"
+        place = quote(f"{each.core.config_directory or f'/etc/{each.core.name}'}/keys.d")
         # Whoever has one of several servers leaves out what is for the others.
         said += f"# for {each.core.name}:\n" if each.abi else ""
-        said += f"install -d -m 0755 {place}\ncurl -fsSo {place}/{name} {url}/{name}\n"
+        said += f"install -d -m 0755 {place}\ncurl -fsSo {place}/{quote(name)} {quote(f'{url}/{name}')}\n"
     return said
 
 

@@ -23,9 +23,9 @@ from packaging_tool import registry, toml
 from packaging_tool.drivers.base import Outcome
 from packaging_tool.errors import InputError
 from packaging_tool.package.model import Package, Version
-from packaging_tool.project import schema
+from packaging_tool.project import check, rules, schema
 from packaging_tool.project.convert import Converter
-from packaging_tool.project.faults import Faults
+from packaging_tool.project.faults import Faults, RuleError
 from packaging_tool.project.model import CoreSpec, PluginOfSpec, Project
 from packaging_tool.repos.base import Published
 from packaging_tool.target import runtime
@@ -185,6 +185,8 @@ def parse(data: bytes, name: str) -> Core:
         converter = Converter(faults)
         options = converter.table(registry.load("drivers", driver).CoreOptions, core.pop(driver, {}), ("core", driver))
         spec = converter.table(CoreSpec, {**core, "architectures": [raw["architecture"]]}, ("core",))
+        # Its directories stand in commands that the author's page shows to administrators.
+        faults.found += check.directories(spec)
         if faults.found:
             path, what, _ = faults.found[0]
             raise _damaged(name, f"{'.'.join(map(str, path))} {what}")
@@ -222,6 +224,14 @@ def _check(core: Core, name: str) -> None:
     for path, sha256 in core.files.items():
         if not _PATH.fullmatch(path) or not _ABI.fullmatch(sha256):
             raise _damaged(name, f"{path[:80]!r} is not a file")
+    for path in (*core.paths, *(path for plugin in core.plugins.values() for path in plugin.paths)):
+        if not path.startswith("/") or not path.isprintable():
+            raise _damaged(name, f"{path[:80]!r} is not a path")
+    for own in {name for own, plugin in core.plugins.items() for name in (own, *plugin.needs, *plugin.clashes)}:
+        try:
+            rules.plugin_name(own)
+        except RuleError as wrong:
+            raise _damaged(name, wrong.what[:200]) from None
     for plugin in core.plugins.values():
         if not re.fullmatch(r"(?:[0-9]+:)?[A-Za-z0-9.+~]+-[A-Za-z0-9.+~]+", plugin.version):
             raise _damaged(name, f"{plugin.version[:80]!r} is not a version")

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from packaging_tool import toml
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.golang import build as building
-from packaging_tool.golang import lockfile, resolve, settings
+from packaging_tool.golang import localmodule, lockfile, resolve, settings
 from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.closure import chain, closure
 from packaging_tool.golang.hostmain import parse
@@ -31,12 +31,15 @@ from packaging_tool.golang.localmodule import LocalModule, escaped
 from packaging_tool.golang.lockfile import Built, GoLock
 from packaging_tool.golang.payload import PluginCode
 from packaging_tool.golang.resolve import Wanted, way
+from packaging_tool.golang.spelling import IMPORT_PATH
 from packaging_tool.golang.toolchain import GoPackage, Toolchain
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.project.model import Project
 
 LOCK, PLUGINS, PROXY = "lock.toml", "plugins.toml", "proxy"
+# Of a plugin, as project files have it.
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 # Names of a list that are told.
 TOLD = 5
 
@@ -98,15 +101,19 @@ def _served(module: LocalModule) -> list[str]:
     return [f"{place}/{name}" for name in ("list", *(f"{module.version}.{end}" for end in ("info", "mod", "zip")))]
 
 
-def read(core: Path, table: str) -> tuple[GoLock, Published]:
+def read(core: Path, table: str, architecture: str) -> tuple[GoLock, Published]:
     """What a maintainer published. Raises BuildError."""
     try:
         lock = lockfile.parse((core / LOCK).read_text(encoding="utf-8"), table)
     except (OSError, UnicodeDecodeError) as error:
         raise BuildError(f"the files for authors cannot be read: {error}") from None
-    if lock is None:
+    if lock is None or architecture not in lock.built:
         raise BuildError("the lock of the core is of another form than this mkpkgs reads", hint="use a newer mkpkgs")
-    return lock, read_plugins(core)
+    published = read_plugins(core)
+    for path in published.local:
+        # Of a module that gives the core nothing, the author's own requirements have the last word.
+        localmodule.verify(core / PROXY, path, lock.modules.get(path, "").partition(" ")[0])
+    return lock, published
 
 
 def read_plugins(core: Path) -> Published:
@@ -126,6 +133,12 @@ def read_plugins(core: Path) -> Published:
     texts += [text for row in brought.values() for text in row.values()]
     if not all(isinstance(text, str) for text in texts):
         raise BuildError("the files for authors cannot be read: something is not a text")
+    # Names become folders, import paths words of the go command.
+    names = {name for job in jobs for name in (job.name, *job.needs)}
+    wrong = [*(name for name in names if not NAME.fullmatch(name))]
+    wrong += [path for job in jobs for path in job.imports if not IMPORT_PATH.fullmatch(path)]
+    if wrong:
+        raise BuildError(f"the files for authors cannot be read: {sorted(wrong)[0][:80]!r} is no name")
     return published
 
 
@@ -140,7 +153,8 @@ class Begun(NamedTuple):
 
 def begin(project: Project, driver: str, core: Path, architecture: str, workdir: Path, listener: Listener) -> Begun:
     """Read what a maintainer published, and find a place in it for the plugins of a project. Raises BuildError."""
-    lock, published = read(core, driver)
+    lock, published = read(core, driver, architecture)
+    _check_options(project, driver)
     wanted = {plugin.name: settings.author_module(project, plugin.name) for plugin in project.plugins}
     modules = tuple(module for module in wanted.values() if module is not None)
     service = project.core.service
@@ -168,11 +182,11 @@ def foresee(
 ) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
     """Versions of modules in each plugin that fits, and lines of go.sum that the core's has not, by what they are of.
 
-    Local modules have no sums: they may change from run to run. Raises BuildError.
+    The author's local modules have no sums: they may change from run to run. Raises BuildError.
     """
-    lock, published = read(core, driver)
+    lock, published = read(core, driver, architecture)
     job, _, modules = begin(project, driver, core, architecture, workdir, listener)
-    local = {*published.local, *(module.path for module in modules if module.local is not None)}
+    local = {module.path for module in modules if module.local is not None}
     known = set(lock.go_sum.splitlines())
     rows = [line.split() for line in job.lock.go_sum.splitlines() if line not in known]
     sums = {f"{row[0]} {row[1]}": row[2] for row in rows if len(row) == 3 and row[0] not in local}
@@ -183,6 +197,15 @@ def foresee(
             given = [module for path in code.packages if (module := packages[path].module) is not None]
             found[name] = {module.path: module.version for module in given}
     return found, sums
+
+
+def _check_options(project: Project, driver: str) -> None:
+    """See that what is published of a core says no more to the go command than a project file may. Raises BuildError."""
+    problems = settings.Problems(project)
+    problems.flags(driver)
+    if problems.found:
+        found = problems.found[0]
+        raise BuildError(f"what is published of {project.core.name}: {found.key} {found.what}", hint=found.instead)
 
 
 def _jobs(project: Project, wanted: Mapping[str, Wanted | None]) -> tuple[PluginJob, ...]:
@@ -211,7 +234,8 @@ def toolchain(lock: GoLock, published: Published, core: Path, workdir: Path) -> 
         raise BuildError(
             f"the core is built with Go {wanted}, which is not here: {error.message}", hint=f"install Go {wanted}"
         ) from error
-    return go.with_local_modules((core / PROXY).resolve(), published.local)
+    # The lock has their sums, so the checksum database is asked for all else.
+    return go.with_local_modules((core / PROXY).resolve(), published.local, summed=True)
 
 
 def fit(job: Job, modules: Mapping[str, Wanted | None], published: Published) -> tuple[Job, dict[str, Misfit]]:

@@ -11,15 +11,20 @@ import hashlib
 import json
 import re
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging_tool.errors import BuildError
+from packaging_tool.golang.spelling import CONTENT_VERSION
+from packaging_tool.package import zips
 
 _MODULE = re.compile(r'^module\s+"?([^\s"]+)"?', re.MULTILINE)
 # golang.org/ref/mod, "go.mod file: Lexical elements" and "Module paths": no part begins or ends with a dot.
 _PATH = re.compile(r"(?=.{1,255}$)(?!\.)[A-Za-z0-9_~.-]+(?<!\.)(/(?!\.)[A-Za-z0-9_~.-]+(?<!\.))*")
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+# golang.org/ref/mod, "File path and size constraints".
+_LARGEST = 500 << 20
 _MAJOR = re.compile(r"/v(\d+)$")
 
 
@@ -59,16 +64,55 @@ def scan(folder: Path, declared: str) -> LocalModule:
     """Look at a local module. declared: its version in the project file, or "". Raises BuildError, OSError."""
     path = module_path(folder)
     files = tuple(sorted(_files(folder)))
-    digest = hashlib.sha256()
-    for name in files:
-        digest.update(f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n".encode())
+    digest = _digest((name, (folder / name).read_bytes()) for name in files)
     major = int(found[1]) if (found := _MAJOR.search(path)) else None
     numbers = _VERSION.fullmatch(declared)
     if numbers is None or (int(numbers[1]) != major if major is not None else int(numbers[1]) > 1):
         base = f"v{major or 0}.0.1"
     else:
         base = f"v{numbers[1]}.{numbers[2]}.{int(numbers[3]) + 1}"
-    return LocalModule(folder, path, f"{base}-0.h{digest.hexdigest()[:16]}", files)
+    return LocalModule(folder, path, f"{base}-0.h{digest}", files)
+
+
+def _digest(files: Iterable[tuple[str, bytes]]) -> str:
+    """16 hex digits over names and bytes; names are sorted."""
+    digest = hashlib.sha256()
+    for name, data in files:
+        digest.update(f"{hashlib.sha256(data).hexdigest()}  {name}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def verify(proxy: Path, path: str, version: str) -> None:
+    """See that a published module is what its version says. Raises BuildError.
+
+    proxy: as `publish` fills it. The go command keeps what it reads there for all projects of this machine, so nothing
+    but a name of its own content may name it.
+    """
+    folder = proxy / escaped(path) / "@v" if _PATH.fullmatch(path) else None
+    if folder is None or not CONTENT_VERSION.fullmatch(version):
+        raise BuildError(f"{path[:80]}@{version[:80]} of the core is not named by its content")
+    names = {f"{version}.{end}" for end in ("info", "mod", "zip")}
+    if not folder.is_dir() or {file.name for file in folder.iterdir()} != {"list", *names}:
+        raise BuildError(f"{path}@{version} of the core is published in another form than mkpkgs writes")
+    start = f"{path}@{version}/"
+    try:
+        with zipfile.ZipFile(folder / f"{version}.zip") as archive:
+            rows = archive.infolist()
+            if sum(row.file_size for row in rows) > _LARGEST or not all(row.filename.startswith(start) for row in rows):
+                raise BuildError(f"{path}@{version} of the core is no module of a size that Go takes")
+            # A name that is there twice has two digests, so that no one can be shown in place of the other.
+            found = sorted((row.filename.removeprefix(start), archive.read(row)) for row in rows)
+        told = json.loads((folder / f"{version}.info").read_bytes())
+        good = (
+            _digest(found) == version[-16:]
+            and (folder / "list").read_text() == f"{version}\n"
+            and told == {"Version": version}
+            and dict(found).get("go.mod") == (folder / f"{version}.mod").read_bytes()
+        )
+    except (OSError, ValueError, *zips.BROKEN) as error:
+        raise BuildError(f"{path}@{version} of the core cannot be read: {type(error).__name__} {error}") from None
+    if not good:
+        raise BuildError(f"{path}@{version} of the core has another content than its version says")
 
 
 def publish(module: LocalModule, proxy: Path) -> None:

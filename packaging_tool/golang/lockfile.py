@@ -9,8 +9,13 @@ from dataclasses import dataclass, field, replace
 from packaging_tool import toml
 from packaging_tool.errors import BuildError
 from packaging_tool.golang.hostmain import HostMain
+from packaging_tool.golang.spelling import GOVERSION, is_setting, is_variable
 
 FORMAT = 1
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# What `resolve.resolve` writes.
+_COMPILE_FLAG = re.compile(r"-p=main|-lang=go\d+\.\d+|-complete|-dwarf=false|-nolocalimports")
+_LINK_FLAGS = ("-s", "-w", "-buildid=", "-buildmode=exe")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -75,7 +80,7 @@ def render(lock: GoLock, table: str = "go-link") -> str:
 
 
 def parse(text: str, table: str = "go-link") -> GoLock | None:
-    """Read the lock; None if it is of another format or damaged, so that a new one is made."""
+    """Read the lock; None if it is of another format or says what mkpkgs never writes, so that a new one is made."""
     try:
         raw = toml.loads(text)[table]
         if raw["format"] != FORMAT:
@@ -107,16 +112,37 @@ def read(text: str, table: str = "go-link") -> GoLock:
 
 
 def _is_sound(lock: GoLock) -> bool:
-    """Whether everything is of its type: what a key has that was edited by hand may be anything."""
+    """Whether everything is of its type, and nothing in it is more to the go command than mkpkgs makes of it.
+
+    Who edits a lock, or publishes one, says what is compiled. What runs is not theirs to say: variables such as GOFLAGS
+    and CC and flags such as -toolexec and -extld name programs.
+    """
     texts = [lock.inputs, lock.go, lock.go_mod, lock.go_sum, lock.main.head, lock.main.mid, lock.main.tail]
-    texts += [*lock.compile_flags, *lock.link_flags, *(built.abi for built in lock.built.values())]
     tables = [lock.settings, lock.modules, lock.unresolved]
     tables += [table for built in lock.built.values() for table in (built.tools, built.archives)]
-    if not all(isinstance(table, dict) for table in tables):
+    flags = (*lock.compile_flags, *lock.link_flags)
+    if not all(isinstance(table, dict) for table in tables) or not all(isinstance(flag, str) for flag in flags):
         return False
     values = [value for table in tables for value in table.values()]
-    # A name in a table's header stands there without quotes.
-    return all(isinstance(text, str) for text in (*texts, *values)) and all(map(_BARE.fullmatch, lock.built))
+    if not all(isinstance(text, str) for text in (*texts, *values, *(built.abi for built in lock.built.values()))):
+        return False
+    return (
+        GOVERSION.fullmatch(lock.go) is not None
+        and all(is_setting(*row) or row == ("CGO_ENABLED", "1") for row in lock.settings.items())
+        and all(_is_compile_flag(flag, lock.go) for flag in lock.compile_flags)
+        and all(map(_is_link_flag, lock.link_flags))
+        # A name in a table's header stands there without quotes; the ABI becomes a part of names of packages.
+        and all(_BARE.fullmatch(name) and _SHA256.fullmatch(built.abi) for name, built in lock.built.items())
+    )
+
+
+def _is_compile_flag(flag: str, go: str) -> bool:
+    return flag == f"-goversion={go}" or _COMPILE_FLAG.fullmatch(flag) is not None
+
+
+def _is_link_flag(flag: str) -> bool:
+    name, _, value = flag.removeprefix("-X=").partition("=")
+    return flag in _LINK_FLAGS or (flag.startswith("-X=") and is_variable(name, value))
 
 
 def _table(name: str, values: Mapping[str, str]) -> list[str]:

@@ -80,6 +80,8 @@ def locked(
             return previous
         if known.go != toolchain.version:
             listener.warn(f"Go is {toolchain.version}, not {known.go} as in the lock: the ABI changes")
+    elif previous is not None:
+        listener.warn(f"the lock of {table} is none that this mkpkgs writes, so a new one is made")
     listener.step("resolve the Go modules of core and plugins")
     return lockfile.render(resolve(request, toolchain, workdir, listener), table)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -19,15 +18,19 @@ from packaging_tool.golang import licenses, localmodule, lockfile
 from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.lockfile import GoLock
 from packaging_tool.golang.resolve import Request, Wanted, serve_local
-from packaging_tool.golang.spelling import IMPORT_PATH, VERSION
+from packaging_tool.golang.spelling import (
+    GO,
+    IMPORT_PATH,
+    SETTINGS,
+    TAG,
+    VERSION,
+    is_setting,
+    is_variable,
+)
 from packaging_tool.golang.toolchain import GOARCH, GoModule, Toolchain
 from packaging_tool.listener import Listener
 from packaging_tool.package.model import Module
 from packaging_tool.project.model import Project
-
-# Variables of the go command that change what is compiled, and their values where the project file is silent.
-_SETTINGS = {"GO386": "sse2", "GOAMD64": "v1", "GOARM": "7", "GOARM64": "v8.0", "GOEXPERIMENT": "", "GOFIPS140": "off"}
-
 
 def check(project: Project, driver: str) -> list[Problem]:
     """Problems of modules, import paths and settings. driver: name of the tables."""
@@ -42,14 +45,7 @@ def check(project: Project, driver: str) -> list[Problem]:
     problems.module(f"core.{driver}.module", options.module, f"v{project.core.version}")
     problems.paths(f"core.{driver}.main", (options.main,) if options.main else ())
     problems.paths(f"core.{driver}.without", options.without)
-    for name, value in sorted(options.settings.items()):
-        if name not in _SETTINGS or not re.fullmatch(r"[A-Za-z0-9.,_-]*", value):
-            key = f"core.{driver}.settings.{name}"
-            problems.add(key, "is no setting that changes what is compiled", f"use {', '.join(_SETTINGS)}")
-    for name, value in sorted(options.variables.items()):
-        if re.search(r"[\"'\n]", value) or "=" in name or not IMPORT_PATH.fullmatch(name):
-            key = f"core.{driver}.variables.{name}"
-            problems.add(key, "cannot be passed to the linker", "no quotes and no line ends, please")
+    problems.flags(driver)
     problems.plugins(driver)
     return problems.found
 
@@ -88,6 +84,23 @@ class Problems:
             self.add(key, f"{path!r} is no module path", "write path@version or ./folder")
         elif not VERSION.fullmatch(given or version):
             self.add(key, f"{given or version or text!r} is no version of a Go module", f"write {path}@v1.2.3")
+
+    def flags(self, driver: str) -> None:
+        """Look at what the go command gets as variables and options."""
+        options, key = self.project.core_options, f"core.{driver}"
+        if options.go and not GO.fullmatch(options.go):
+            self.add(f"{key}.go", f"{options.go!r} is no version of Go", 'write for example "1.26.8"')
+        for tag in options.tags:
+            if not TAG.fullmatch(tag):
+                self.add(f"{key}.tags", f"{tag!r} is no build tag", "letters, digits, `_` and `.`, please")
+        for name, value in sorted(options.settings.items()):
+            if not is_setting(name, value):
+                what = "is no setting that changes what is compiled"
+                self.add(f"{key}.settings.{name}", what, f"use {', '.join(SETTINGS)}")
+        for name, value in sorted(options.variables.items()):
+            if not is_variable(name, value):
+                what = "cannot be passed to the linker"
+                self.add(f"{key}.variables.{name}", what, "no quotes and no line ends, please")
 
     def plugins(self, driver: str) -> None:
         """Look at the settings of all plugins."""
@@ -154,7 +167,7 @@ def request(project: Project, toolchain: Toolchain, *, cgo: bool = False) -> Req
         without=options.without,
         architectures=tuple(sorted(project.core.architectures)),
         inputs="",
-        settings={**_SETTINGS, **options.settings, **({"CGO_ENABLED": "1"} if cgo else {})},
+        settings={**SETTINGS, **options.settings, **({"CGO_ENABLED": "1"} if cgo else {})},
         tags=options.tags,
         link_flags=tuple(f"-X={name}={value}" for name, value in sorted(options.variables.items())),
     )

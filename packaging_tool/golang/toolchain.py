@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from packaging_tool.errors import BuildError, CommandError
+from packaging_tool.golang.spelling import GO
 from packaging_tool.run import run
 
 # Debian's name of an architecture: Go's name of it.
@@ -116,6 +117,9 @@ class Toolchain:
 
         answer = ask()
         if wanted and answer["GOVERSION"] != f"go{wanted}":
+            if not GO.fullmatch(wanted):
+                # Only such a version is one that the go command can fetch.
+                raise BuildError(f"Go {wanted} is wanted, but there is only {answer['GOVERSION']}")
             env["GOTOOLCHAIN"] = f"go{wanted}"
             answer = ask()
             if answer["GOVERSION"] != f"go{wanted}":
@@ -130,14 +134,18 @@ class Toolchain:
         env["GOENV"] = "off"
         return cls(go, answer["GOVERSION"], Path(answer["GOROOT"]), Path(answer["GOTOOLDIR"]), env)
 
-    def with_local_modules(self, proxy: Path, paths: Sequence[str]) -> Toolchain:
-        """The same toolchain that finds the modules `paths` in the folder `proxy` before it asks anybody else."""
+    def with_local_modules(self, proxy: Path, paths: Sequence[str], *, summed: bool = False) -> Toolchain:
+        """The same toolchain that finds the modules `paths` in the folder `proxy` before it asks anybody else.
+
+        summed: go.sum has their sums; else nobody knows them.
+        """
         if not paths:
             return self
         unsummed = [self.env["GONOSUMDB"]] if self.env.get("GONOSUMDB") else []
         env = dict(self.env)
         env["GOPROXY"] = f"{proxy.as_uri()},{self.env.get('GOPROXY', 'off')}"
-        env["GONOSUMDB"] = ",".join([*unsummed, *sorted(paths)])
+        if not summed:
+            env["GONOSUMDB"] = ",".join([*unsummed, *sorted(paths)])
         return Toolchain(self.go, self.version, self.root, self.tools, env)
 
     def offline(self) -> Toolchain:

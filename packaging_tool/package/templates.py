@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ def _environment() -> Environment:
     # Imported here, since no template is needed to print a version or a help text.
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    made = Environment(
         loader=PackageLoader("packaging_tool"),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
@@ -32,3 +33,6 @@ def _environment() -> Environment:
         # The output is shell and configuration, never HTML.
         autoescape=False,  # noqa: S701
     )
+    # `sh`: one word of a shell. `specifiers`: a text of systemd's where `%` begins one.
+    made.filters |= {"sh": shlex.quote, "specifiers": lambda text: text.replace("%", "%%")}
+    return made

@@ -15,7 +15,7 @@ from packaging_tool.project.faults import Faults, Path, did_you_mean, similar
 from packaging_tool.project.model import CoreSpec, FileSpec, PluginOfSpec, PluginSpec, Project
 
 # Names below /usr/lib/NAME that mkpkgs uses for itself.
-OWN_FOLDERS = ("", "bin", "kit", "assemble")
+OWN_FOLDERS = ("", "bin", "kit", "assemble", "arrange")
 
 
 def check(project: Project, faults: Faults) -> list[Problem]:
@@ -60,14 +60,7 @@ def _core(core: CoreSpec) -> Iterator[Finding]:
             f"is missing: {core.name!r} cannot be the name of a user",
             "write for example user = " + (f'"{core.name.replace(".", "-").replace("+", "-")[:31]}"'),
         )
-    parent, _, last = core.plugins_directory.rpartition("/")
-    if core.plugins_directory and core.name and (parent != f"/usr/lib/{core.name}" or last in OWN_FOLDERS):
-        what = f"is not a free place directly below /usr/lib/{core.name}"
-        yield ("core", "plugins-directory"), what, f'write for example "/usr/lib/{core.name}/modules"'
-    place = core.config_directory.split("/")[2:]
-    if place and place[0] in paths.SHARED and core.name not in place:
-        what = f"/etc/{place[0]} is not this package's alone, and purge removes the whole directory"
-        yield ("core", "config-directory"), what, f'write "/etc/{core.name}"'
+    yield from directories(core)
     if not core.architectures:
         yield ("core", "architectures"), "is empty", 'write ["amd64"]'
     if "all" in core.architectures and len(core.architectures) > 1:
@@ -79,6 +72,24 @@ def _core(core: CoreSpec) -> Iterator[Finding]:
         if newest and core.version and newest != f"{core.version}-{core.release}":
             what = f"the newest entry is for {newest}, the package is {core.version}-{core.release}"
             yield ("core", "changelog", 0, "version"), what, "add an entry on top"
+
+
+def directories(core: CoreSpec) -> Iterator[Finding]:
+    """Directories of the core, said or by default, that are not its own."""
+    parent, _, last = core.plugins_directory.rpartition("/")
+    if core.plugins_directory and core.name and (parent != f"/usr/lib/{core.name}" or last in OWN_FOLDERS):
+        what = f"is not a free place directly below /usr/lib/{core.name}"
+        yield ("core", "plugins-directory"), what, f'write for example "/usr/lib/{core.name}/modules"'
+    place = core.config_directory or f"/etc/{core.name}"
+    if core.name and paths.is_systems(place, core.name):
+        shared = place if place.removeprefix("/etc/") in paths.SHARED else posixpath.dirname(place)
+        what = f"{shared} is not this package's alone, and purge removes the whole directory"
+        better = f"/etc/{core.name}"
+        free = better if not paths.is_systems(better, core.name) else f"{better}-server"
+        yield ("core", "config-directory"), what, f'write "{free}"'
+    if core.service and not core.service.home and core.name in paths.STATES:
+        what = f"is missing: /var/lib/{core.name} is the system's"
+        yield ("core", "service", "home"), what, f'write for example "/var/lib/{core.name}-server"'
 
 
 def _plugin_of(spec: PluginOfSpec) -> Iterator[Finding]:

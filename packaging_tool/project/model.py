@@ -77,8 +77,10 @@ class ChangeSpec:
 class ServiceSpec:
     """The systemd service of the core. Without this table the core has no service.
 
-    command: arguments of the program, e.g. `"run --config /etc/caddy/Caddyfile"`.
-    reload: arguments of the program for `systemctl reload`; "" if it cannot.
+    command: arguments of the program, quoted as in a shell, e.g. `"run --config /etc/caddy/Caddyfile"`. Like those of
+        the next keys, they reach the program as they are: no variable, pattern or specifier of systemd is filled in.
+    reload: arguments of the program for `systemctl reload`, among which `$MAINPID` is the number of the service's
+        process; "" if it cannot.
     type: systemd's `Type=`; notify-reload needs systemd 253 on every target.
     check: arguments with which a new program must end with status 0 before it replaces the old one.
     config_check: arguments with which a new program must find the configuration good before it replaces the old one,

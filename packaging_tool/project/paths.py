@@ -25,14 +25,37 @@ REFUSED = {
     "/var/lib/dpkg": "is dpkg's own",
     "/var/lib/rpm": "is rpm's own",
 }
-# Directories of /etc that belong to no single package: purging a core removes its whole configuration directory.
-_WORDS = (
-    "NetworkManager X11 alternatives apparmor.d apt bash_completion.d binfmt.d ca-certificates cron.d cron.daily "
-    "cron.hourly cron.monthly cron.weekly dbus-1 default dnf dpkg environment.d firewalld fonts init.d ld.so.conf.d "
-    "logrotate.d modprobe.d modules-load.d network opt pam.d pki polkit-1 ppp profile.d rpm rsyslog.d security selinux "
-    "skel ssh ssl sudoers.d sysconfig sysctl.d systemd sysusers.d tmpfiles.d udev ufw xdg yum.repos.d"
+# Directories of /etc that belong to the system: purging a core removes its whole configuration directory. Those below
+# others may be a core's own, e.g. /etc/xdg/NAME, but not these.
+_ETC = (
+    "NetworkManager X11 alternatives apparmor.d apt audit authselect bash_completion.d binfmt.d ca-certificates cloud "
+    "cron.d cron.daily cron.hourly cron.monthly cron.weekly cron.yearly crypto-policies dbus-1 default dhcp dnf dpkg "
+    "dracut.conf.d emacs environment.d firewalld fonts fwupd gdb gnupg groff grub.d gss init.d initramfs-tools iproute2 "
+    "iptables kernel ld.so.conf.d ldap libnl-3 logcheck logrotate.d lvm modprobe.d modules-load.d netplan network "
+    "nftables opt pam.d perl pkcs11 pki plymouth polkit-1 popt.d ppp profile.d python3 rc.d request-key.d rpm "
+    "rsyslog.d samba sasl2 security selinux sgml skel ssh ssl sudoers.d sysconfig sysctl.d systemd sysusers.d terminfo "
+    "tmpfiles.d udev ufw update-motd.d vim xdg xml yum yum.repos.d"
 )
-SHARED = frozenset(re.findall(r"\S+", _WORDS))
+_BELOW_ETC = (
+    "X11/Xsession.d X11/app-defaults X11/xorg.conf.d apt/apt.conf.d apt/auth.conf.d apt/keyrings apt/preferences.d "
+    "apt/sources.list.d apt/trusted.gpg.d dbus-1/system.d dnf/modules.d dnf/plugins dnf/protected.d dnf/vars "
+    "NetworkManager/conf.d NetworkManager/dispatcher.d NetworkManager/system-connections pki/ca-trust pki/rpm-gpg "
+    "pki/tls polkit-1/rules.d security/limits.d ssh/ssh_config.d ssh/sshd_config.d ssl/certs ssl/private "
+    "systemd/network systemd/system systemd/user udev/rules.d xdg/autostart xdg/systemd yum/vars"
+)
+SHARED = frozenset(re.findall(r"\S+", f"{_ETC} {_BELOW_ETC}"))
+# Directories of /var/lib that are the system's: the service's user would own them.
+STATES = frozenset(
+    re.findall(
+        r"\S+",
+        "AccountsService NetworkManager PackageKit alternatives apt authselect ca-certificates chrony cloud containers "
+        "dbus dkms dnf dpkg extensions gdm git grub initramfs-tools logrotate machines man-db misc nfs os-prober pam "
+        "plymouth polkit-1 portables private python rpm rpm-state samba selinux sgml-base shim-signed snapd sudo "
+        "swcatalog systemd ucf unattended-upgrades update-manager update-notifier usbutils vim xfonts xml-core",
+    )
+)
+# What dpkg, rpm, sh, systemd, sysusers.d and tmpfiles.d all read as it is, quoted or not.
+_OWN = re.compile(r"[A-Za-z0-9@_+=.,/-]+")
 # The merged /usr of all targets: a file shipped through one of these links upsets dpkg and rpm alike.
 MERGED = ("/bin", "/sbin", "/lib", "/lib64")
 
@@ -60,7 +83,7 @@ def _clean(text: str) -> None:
     """An absolute path in its one spelling."""
     if not text.startswith("/"):
         raise RuleError(f"{text!r} is not an absolute path", "begin it with `/`")
-    if re.search(r"\s|[\x00-\x1f\x7f\\]", text):
+    if "\\" in text or any(character.isspace() or not character.isprintable() for character in text):
         raise RuleError(f"{text!r} has white space, control characters or `\\`", "leave them out")
     if any(character in text for character in "*?[]{}"):
         raise RuleError(
@@ -75,17 +98,42 @@ def _clean(text: str) -> None:
         raise RuleError("is too long for a file system", "names have at most 255 bytes, paths 1024")
 
 
+def own(text: str) -> None:
+    """A directory of the project's own, which stands in scripts, units and shown commands."""
+    destination(text)
+    _everywhere(text)
+
+
+def _everywhere(text: str) -> None:
+    """A path that each reader of scripts, units and lists takes for the same."""
+    if not _OWN.fullmatch(text):
+        better = re.sub(r"[^A-Za-z0-9@_+=.,/-]+", "-", text).rstrip("-")
+        raise RuleError(
+            f"{text!r} has characters that not all of sh, systemd, dpkg and rpm read as they are: letters, digits and"
+            " `@_+=.,-` may be in the name of this directory",
+            'write the name itself, for example "/etc/caddy"' if "$" in text else f'write "{better}"',
+        )
+
+
 def config_directory(text: str) -> None:
     """A directory of the core's own below /etc."""
-    destination(text)
+    own(text)
     if not text.startswith("/etc/") or text.endswith("/"):
         raise RuleError(f"{text!r} is not a directory below /etc", 'write for example "/etc/NAME"')
+
+
+def is_systems(directory: str, core: str) -> bool:
+    """Whether a directory below /etc is not a core's alone. core: its name, which a directory within the system's has."""
+    place = directory.removeprefix("/etc/")
+    top, _, below = place.partition("/")
+    return place in SHARED or (top in SHARED and core not in below.split("/"))
 
 
 def home(text: str) -> None:
     """A directory of the service's own below /var/lib, so that systemd's StateDirectory= can make it."""
     _clean(text)
-    if not re.fullmatch(r"/var/lib/(?!(apt|dbus|dnf|dpkg|private|rpm|systemd)(/|$))[^/]+(/[^/]+)*", text):
+    _everywhere(text)
+    if not re.fullmatch(r"/var/lib(/[^/]+)+", text) or text.split("/")[3] in STATES:
         raise RuleError(f"{text!r} is not a free directory below /var/lib", 'write for example "/var/lib/NAME"')
 
 
@@ -95,7 +143,7 @@ def source(text: str) -> None:
         raise RuleError(f"{text!r} is not relative to the project file", "copy it beside the project file")
     if ".." in text.split("/"):
         raise RuleError(f"{text!r} leads out of the project", "copy it beside the project file")
-    if re.search(r"[\x00-\x1f\x7f\\]", text):
+    if "\\" in text or not text.isprintable():
         raise RuleError(f"{text!r} has control characters or `\\`", "leave them out")
 
 
@@ -117,5 +165,5 @@ def mode(text: str) -> None:
 
 def link_target(text: str) -> None:
     """What a symbolic link points to."""
-    if re.search(r"[\x00-\x1f\x7f]", text) or text != text.strip():
+    if not text.isprintable() or text != text.strip():
         raise RuleError(f"{text!r} has control characters or outer white space", "leave them out")

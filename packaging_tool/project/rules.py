@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from packaging_tool import targets
-from packaging_tool.project import licenses, model, paths, relations
+from packaging_tool.project import addresses, licenses, model, paths, relations
 from packaging_tool.project.faults import RuleError, did_you_mean, similar
 
 
@@ -41,6 +41,8 @@ CODENAMES = {
     "alma9": "el9",
 }
 LONGEST_VERSION = 100
+# With `-plugin-`, a plugin's name of 64 and a version, a file has at most 255 bytes.
+LONGEST_NAME = 64
 # What comes behind `CORE-plugin-` in names of packages that are no plugins.
 TAKEN = ("kit", "dev", "devel")
 # capabilities(7) of Linux 6.12.
@@ -98,7 +100,9 @@ def _printable(text: str) -> None:
 
 
 def package_name(name: str) -> None:
-    """Debian Policy 5.6.1, which rpm can carry too."""
+    """Debian Policy 5.6.1, which rpm can carry too. It is the first part of names of plugins' packages and files."""
+    if len(name) > LONGEST_NAME:
+        raise RuleError(f"has {len(name)} characters, {LONGEST_NAME} are allowed", "choose a shorter name")
     if re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name):
         return
     better = re.sub(r"[^a-z0-9+.-]+", "-", name.lower()).strip("-+.")
@@ -194,6 +198,8 @@ def summary(text: str) -> None:
     if not text:
         raise RuleError("is empty", "say in one line what it is")
     one_line(text)
+    if text.endswith("\\"):
+        raise RuleError("ends with `\\`", "leave it out")
     if text.endswith(".") and not text.endswith(("..", "etc.")):
         raise RuleError("ends with a full stop", f'write "{text[:-1]}"')
     if len(text) > 80:
@@ -204,21 +210,6 @@ def license_expression(text: str) -> None:
     """SPDX 2.3, annex D."""
     one_line(text)
     licenses.check(text)
-
-
-def web_address(text: str) -> None:
-    """An absolute http or https address."""
-    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?([/?#][^\s<>\"]*)?", text):
-        guess = f'write "https://{text}"' if re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+(/\S*)?", text) else ""
-        raise RuleError(f"{text!r} is not an http or https address", guess)
-
-
-def documentation(text: str) -> None:
-    """systemd.unit(5), Documentation=: addresses parted by spaces."""
-    one_line(text)
-    for part in text.split():
-        if not re.match(r"(https?://|file:/|info:|man:)\S", part):
-            raise RuleError(f"{part!r} is not an address", "begin it with https://, file:/, info: or man:")
 
 
 def maintainer(text: str) -> None:
@@ -342,6 +333,9 @@ def unit_line(name: str, value: str) -> None:
     if not re.fullmatch(r"[A-Z][A-Za-z0-9]*", name):
         raise RuleError(f"{name!r} is not a word of a unit", 'write for example LimitNOFILE = "1048576"')
     one_line(value)
+    if value.endswith("\\"):
+        # systemd.syntax(7): the next line, one of ours, would be a part of this one.
+        raise RuleError("ends with `\\`, by which the next line of the unit would belong to it", "leave it out")
 
 
 def plain(*values: Any) -> None:
@@ -364,13 +358,6 @@ def core_version(text: str) -> None:
     upstream_version(text.partition("-")[0])
     if "-" in text:
         whole_version(text)
-
-
-def place(text: str) -> None:
-    """Where a core's files for authors are."""
-    one_line(text)
-    if "://" in text and not text.startswith("file:///"):
-        web_address(text)
 
 
 def public_key(text: str) -> None:
@@ -435,7 +422,7 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("CoreSpec", "description"): paragraphs,
     ("CoreSpec", "license"): license_expression,
     ("CoreSpec", "copyright"): paragraphs,
-    ("CoreSpec", "homepage"): web_address,
+    ("CoreSpec", "homepage"): addresses.web_address,
     ("CoreSpec", "maintainer"): maintainer,
     ("CoreSpec", "section"): section,
     ("CoreSpec", "priority"): priority,
@@ -445,7 +432,7 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("CoreSpec", "user"): user_name,
     ("CoreSpec", "user_group"): user_name,
     ("CoreSpec", "config_directory"): paths.config_directory,
-    ("CoreSpec", "plugins_directory"): paths.destination,
+    ("CoreSpec", "plugins_directory"): paths.own,
     ("CoreSpec", "revoked_keys"): key_id,
     ("ServiceSpec", "command"): arguments,
     ("ServiceSpec", "reload"): arguments,
@@ -455,7 +442,7 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("ServiceSpec", "environment"): variable,
     ("ServiceSpec", "home"): paths.home,
     ("ServiceSpec", "unit"): unit_line,
-    ("ServiceSpec", "documentation"): documentation,
+    ("ServiceSpec", "documentation"): addresses.documentation,
     ("ChangeSpec", "version"): whole_version,
     ("ChangeSpec", "date"): date,
     ("ChangeSpec", "changes"): paragraphs,
@@ -467,7 +454,7 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("PluginSpec", "description"): paragraphs,
     ("PluginSpec", "license"): license_expression,
     ("PluginSpec", "copyright"): paragraphs,
-    ("PluginSpec", "homepage"): web_address,
+    ("PluginSpec", "homepage"): addresses.web_address,
     ("PluginSpec", "order"): order,
     ("FileSpec", "path"): paths.destination,
     ("FileSpec", "source"): paths.source,
@@ -477,17 +464,17 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("FileSpec", "target"): paths.link_target,
     ("PluginOfSpec", "name"): package_name,
     ("PluginOfSpec", "core"): package_name,
-    ("PluginOfSpec", "at"): place,
-    ("PluginOfSpec", "beside"): place,
+    ("PluginOfSpec", "at"): addresses.place,
+    ("PluginOfSpec", "beside"): addresses.place,
     ("PluginOfSpec", "key"): public_key,
     ("PluginOfSpec", "license"): license_expression,
-    ("PluginOfSpec", "homepage"): web_address,
+    ("PluginOfSpec", "homepage"): addresses.web_address,
     ("PluginOfSpec", "maintainer"): maintainer,
     ("PluginOfSpec", "copyright"): paragraphs,
     ("PluginOfSpec", "versions"): core_version,
     ("PluginOfSpec", "architectures"): architecture,
     ("PluginOfSpec", "targets"): target,
-    ("RepositorySpec", "url"): web_address,
+    ("RepositorySpec", "url"): addresses.repository,
     ("RepositorySpec", "suite"): suite,
     ("RepositorySpec", "component"): component,
     ("RepositorySpec", "retired"): retired,

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from shlex import join, quote
 from typing import TYPE_CHECKING
 
 from packaging_tool import registry
@@ -118,13 +119,13 @@ class Repository:
 
     def instructions(self, spec: RepositorySpec, name: str, packages: Sequence[str], unit: str) -> str:
         """Shell commands for root."""
-        url = spec.url.rstrip("/")
+        url, key, sources = spec.url.rstrip("/"), f"/etc/apt/keyrings/{name}.asc", f"{name}.sources"
         return (
             "install -d -m 0755 /etc/apt/keyrings\n"
-            f"curl -fsSo /etc/apt/keyrings/{name}.asc {url}/{_site.key_file(name)}\n"
-            f"curl -fsSo /etc/apt/sources.list.d/{name}.sources {url}/{name}.sources\n"
+            f"curl -fsSo {quote(key)} {quote(f'{url}/{_site.key_file(name)}')}\n"
+            f"curl -fsSo {quote(f'/etc/apt/sources.list.d/{sources}')} {quote(f'{url}/{sources}')}\n"
             "apt update\n"
-            f"apt install {' '.join(packages)}\n"
+            f"apt install {join(packages)}\n"
         )
 
 

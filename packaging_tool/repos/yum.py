@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shlex import join, quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging_tool import registry
@@ -101,10 +102,11 @@ class Repository:
 
     def instructions(self, spec: RepositorySpec, name: str, packages: Sequence[str], unit: str) -> str:
         """Shell commands for root."""
-        url = spec.url.rstrip("/")
-        commands = f"curl -fsSo /etc/yum.repos.d/{name}.repo {url}/{name}.repo\ndnf install {' '.join(packages)}\n"
+        file = f"{name}.repo"
+        address = f"{spec.url.rstrip('/')}/{file}"
+        commands = f"curl -fsSo {quote(f'/etc/yum.repos.d/{file}')} {quote(address)}\ndnf install {join(packages)}\n"
         # On these systems no package starts its service by itself.
-        return commands + (f"systemctl enable --now {unit}\n" if unit else "")
+        return commands + (f"systemctl enable --now {quote(unit)}\n" if unit else "")
 
 
 class _Data(NamedTuple):

@@ -143,7 +143,7 @@ def _apply_units(place: Lifecycle) -> tuple[Entry, ...]:
 
 def _try_units(project: Project, place: Lifecycle) -> tuple[Entry, ...]:
     """The units that apply starts to try a new set."""
-    directory = posixpath.dirname(place.program)
+    directory, program = posixpath.dirname(place.program), f"/usr/bin/{place.core}"
     checks = {"try": ("Try a new set", _check(project)), "check": ("Check the configuration", _config_check(project))}
     values = {
         "l": place,
@@ -155,7 +155,7 @@ def _try_units(project: Project, place: Lifecycle) -> tuple[Entry, ...]:
     return tuple(
         _file(
             f"/usr/lib/systemd/system/{place.core}-{name}.service",
-            render("systemd/try.service.j2", **values, what=what, arguments=arguments),
+            render("systemd/try.service.j2", **values, what=what, command=unit.command(program, arguments)),
         )
         for name, (what, arguments) in checks.items()
         if arguments
@@ -205,7 +205,7 @@ def _values(project: Project, target: Target) -> dict[str, object]:
         "date": core.changelog[0].date[:10] if core.changelog else "",
         "summary": core.summary,
         "homepage": core.homepage,
-        "documentation": (core.service.documentation if core.service else "") or core.homepage,
+        "documentation": unit.documentation((core.service.documentation if core.service else "") or core.homepage),
         # passwd(5) has no way to write a colon, sysusers.d none for a quote within quotes.
         "full_name": re.sub(r'[:"\\]', " ", core.summary),
         "check": shlex.join(shlex.split(_check(project))),

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping
 
 from packaging_tool.project.model import CoreSpec, ServiceSpec
+
+# Words that systemd and a shell read alike.
+_PLAIN = re.compile(r"[A-Za-z0-9@_+=:,./-]+")
+# Of addresses: as RFC 3986 has them, and with the `%` of that as systemd wants it.
+_ESCAPED: Mapping[str, str] = {"%": "%%", "'": "%%27", '"': "%%22", "\\": "%%5C"}
 
 # systemd.exec(5). Left out on purpose: ProcSubset=pid hides net.core.somaxconn, which Go reads for its listen backlog;
 # IPAddressDeny and PrivateNetwork would cut a server off.
@@ -80,8 +87,8 @@ def settings(core: CoreSpec, service: ServiceSpec, *, user: str, group: str, hom
         "Type": service.type,
         "User": user,
         "Group": group,
-        "ExecStart": f"{program} {service.command}".rstrip(),
-        "ExecReload": f"{program} {service.reload}" if service.reload else "",
+        "ExecStart": command(program, service.command),
+        "ExecReload": command(program, service.reload, main_process=True) if service.reload else "",
         "Environment": "\n".join(_quote(f"{key}={value}") for key, value in sorted(service.environment.items())),
         "Restart": "on-failure",
         "RestartSec": "1s",
@@ -101,6 +108,29 @@ def settings(core: CoreSpec, service: ServiceSpec, *, user: str, group: str, hom
 def apply_settings(core: str) -> tuple[tuple[str, str], ...]:
     """Lines `Key=value` of the [Service] sections of the units that run apply. core: its name."""
     return tuple((key, value.format(core=core)) for key, value in APPLY.items())
+
+
+def command(program: str, arguments: str, *, main_process: bool = False) -> str:
+    """A command line as systemd.service(5) reads it, of arguments that are quoted as in a shell.
+
+    main_process: whether `$MAINPID` is one. Nothing else is expanded.
+    """
+    return " ".join([program, *(_word(text, main_process=main_process) for text in shlex.split(arguments))])
+
+
+def _word(text: str, *, main_process: bool) -> str:
+    """One argument in systemd's own quotes: `%`, `$`, `\\`, `;` and quotes mean more there than here."""
+    if main_process and text in ("$MAINPID", "${MAINPID}"):
+        return text
+    if _PLAIN.fullmatch(text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"'
+
+
+def documentation(text: str) -> str:
+    """Addresses as Documentation= reads them, which takes off quotes and fills in specifiers."""
+    return "".join(_ESCAPED.get(character, character) for character in text)
 
 
 def _state(home: str) -> dict[str, str]:

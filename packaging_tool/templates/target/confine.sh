@@ -2,7 +2,7 @@
 # limits, without a terminal or a network, and nothing of it is left when it has ended.
 
 # Where the service may write; a try gets empty directories in their place.
-SCRATCH='{{ scratch | join(" ") }}'
+SCRATCH={{ scratch | join(" ") | sh }}
 
 need_user() {
     if id -u "$TRY_USER" >/dev/null 2>&1; then return 0; fi

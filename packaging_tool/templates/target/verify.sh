@@ -43,7 +43,7 @@ closed() {
 
 survey() {
     : >"$W/tree"
-    look_at {{ parents | join(" ") }} -maxdepth 0
+    look_at {{ parents | map("sh") | join(" ") }} -maxdepth 0
     set -- "$LIB" "$SHARE"{{ ' "$PLUGINS"' if not l.watched.startswith("/usr/lib/" + l.core + "/") else "" }}
     if [ "$READABLE" = yes ]; then
         look_at "$@" -path "$BIN/.apply.*" -prune -o
@@ -62,7 +62,7 @@ survey() {
         done
     done
     if [ $# -gt 0 ]; then
-        look_at {{ config_parents | join(" ") }} -maxdepth 0
+        look_at {{ config_parents | map("sh") | join(" ") }} -maxdepth 0
         look_at "$@"
     fi
     # An ACL that lets others write shows in the mode, as its mask (acl(5)); capabilities do not show there.
