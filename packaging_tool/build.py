@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging_tool import atomic, registry, state, targets
+from packaging_tool import atomic, clock, registry, state, targets
 from packaging_tool import lock as locking
 from packaging_tool.cores import Cores, Settings
 from packaging_tool.errors import BuildError, InputError, PublishError, SigningError
@@ -151,7 +151,9 @@ class _Run:
             # A distribution's build machine has no keys, and needs none as long as it makes no repository.
             spared = self.cores.project.core.trust == "distribution" and not repositories
             name = self.cores.project.name
-            ring = stack.enter_context(keys.load(name, time_of_all, self.settings.keys, spared=spared))
+            # apt 3 takes no signature from the future.
+            signed = min(time_of_all, clock.real())
+            ring = stack.enter_context(keys.load(name, signed, self.settings.keys, spared=spared))
             before = state.load(self.cores.cache / "state.json")
             inputs = self._inputs(sources, ring, locks)
             if packages and repositories and not self.settings.due and self._is_current(before, inputs):
@@ -272,7 +274,23 @@ class _Run:
         writing.Writer(places, self.settings.output, ring, after, record).write(packages, jobs)
         self.unchanged = total - len(self.written)
 
+    def _warn_of_dates(self, time_of_all: int) -> None:
+        """Tell what is dated ahead of the clock: apt refuses that, so what is published is dated now instead."""
+        now = clock.real()
+        if time_of_all > now + clock.SKEW:
+            self.listener.warn(
+                f"SOURCE_DATE_EPOCH is ahead of this machine's clock: {clock.spelled(time_of_all)}, "
+                "so the repositories are dated now, and the next run makes other bytes"
+            )
+        for kind in self.cores.repositories.values():
+            if (found := kind.dated(self.settings.output)) > now + clock.SKEW:
+                self.listener.warn(
+                    f"the published {kind.name} repository is from {clock.spelled(found)}, ahead of this machine's "
+                    f"clock: it is dated {clock.spelled(now)} now; set the clock if it is wrong"
+                )
+
     def _publish(self, staging: Path, ring: keys.Ring, time_of_all: int) -> None:
+        self._warn_of_dates(time_of_all)
         for family, kind in self.cores.repositories.items():
             self.listener.step(f"write the {kind.name} repository")
             kind.write(
