@@ -22,7 +22,7 @@ from packaging_tool.cores import Cores, Settings
 from packaging_tool.errors import BuildError, InputError, PublishError, SigningError
 from packaging_tool.listener import Listener
 from packaging_tool.project.model import Project
-from packaging_tool.staging import beside, open_new_directories
+from packaging_tool.staging import beside, recover, tidy, undisturbed
 
 if TYPE_CHECKING:
     from packaging_tool import plan as planning
@@ -142,6 +142,7 @@ class _Run:
         with ExitStack() as stack:
             stack.enter_context(self._interruptible())
             stack.enter_context(self.cores.exclusive())
+            recover(self.settings.output, self.listener)
             if not self.cores.settle():
                 return Report(seconds=time.monotonic() - began)
             # Before anything reads them: what somebody changes from here on is the next run's work.
@@ -166,9 +167,10 @@ class _Run:
                 self._packages(staging, locks, ring, after)
             if repositories:
                 self._publish(staging, ring, time_of_all)
-            open_new_directories(staging, self.settings.output)
-            atomic.exchange(staging, self.settings.output.resolve())
-            self.exchanged = True
+            tidy(staging, self.settings.output)
+            with undisturbed():
+                atomic.exchange(staging, self.settings.output.resolve())
+                self.exchanged = True
             after.files = state.stamps(self.settings.output)
             after.packages = {name: kept for name, kept in after.packages.items() if name in after.files}
             # With a failure or a choice of plugins, the next run has work left.
