@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +15,10 @@ AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 # They only wait for the disk, so their number has nothing to do with the processors.
 SYNC_THREADS = 16
-# What renameat2(2) answers where the kernel, the C library or the file system cannot exchange.
-CANNOT_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
+# What renameat2(2) answers where the kernel, the C library or the file system cannot exchange; an overlay says EXDEV of
+# directories that lie in a lower layer.
+CANNOT_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EXDEV}
+PART = re.compile(r"\.(.+)\.(?:[0-9a-f]{8}|[0-9a-f]{12})", re.DOTALL)
 
 
 def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -71,27 +74,53 @@ def append(descriptor: int, data: Bytes) -> None:
 
 
 def exchange(staging: Path, place: Path) -> None:
-    """Put a finished directory tree into place at once; what was there is in staging afterwards.
+    """Put a finished directory tree into place at once; what was there is in staging afterwards, if anywhere.
 
-    Both must lie on one file system. Without anything at place, staging is renamed to it. All files of staging must
+    Both must lie in one directory. Without anything at place, staging is renamed to it. All files of staging must
     be on the disk already (`write` and `sync_files` do that); the directories are synced here. Where the file system
-    cannot exchange two names (NFS, some overlays), two renames do it, and the old tree comes back if the second one
-    fails. Raises OSError.
+    cannot exchange two names (NFS, lower layers of an overlay), the new tree takes the name that `finish` looks for,
+    and then the place: after a kill between the two, `finish` does the rest. Raises OSError.
     """
     for directory, _, _ in os.walk(staging):
         sync_directory(Path(directory))
     if not place.exists():
         staging.rename(place)
     elif not _exchange(staging, place):
-        aside = place.with_name(f".{place.name}.{os.urandom(6).hex()}")
-        place.rename(aside)
-        try:
-            staging.rename(place)
-        except BaseException:
-            aside.rename(place)
-            raise
-        aside.rename(staging)
+        staging.rename(new_of(place))
+        sync_directory(place.parent)
+        finish(place, staging)
     sync_directory(place.parent)
+
+
+def new_of(place: Path) -> Path:
+    """The name of a whole tree that is about to take a place."""
+    return place.with_name(f".{place.name}.new")
+
+
+def finish(place: Path, aside: Path) -> None:
+    """Put the tree that waits for a place there. aside: a free name beside it, where the old tree is afterwards.
+
+    In a lower layer of an overlay (an image's, below a container) no directory can be renamed: there, the old tree is
+    removed where it lies. Raises OSError; another call goes on.
+    """
+    try:
+        place.rename(aside)
+    except FileNotFoundError:
+        pass
+    except OSError as failed:
+        if failed.errno != errno.EXDEV:
+            raise
+        import shutil  # seldom
+
+        shutil.rmtree(place)
+    new_of(place).rename(place)
+    sync_directory(place.parent)
+
+
+def part_of(name: str) -> str:
+    """The file that one of this name is an unfinished part of, which a kill of `place` or `write` left; else ""."""
+    found = PART.fullmatch(name)
+    return found[1] if found else ""
 
 
 def sync_files(paths: Iterable[Path]) -> None:

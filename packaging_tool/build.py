@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging_tool import atomic, registry, state, targets
+from packaging_tool import atomic, clock, registry, state, targets
 from packaging_tool import lock as locking
 from packaging_tool.cores import Cores, Settings
 from packaging_tool.errors import BuildError, InputError, PublishError, SigningError
 from packaging_tool.listener import Listener
 from packaging_tool.project.model import Project
-from packaging_tool.staging import beside, open_new_directories
+from packaging_tool.staging import beside, recover, tidy, undisturbed
 
 if TYPE_CHECKING:
     from packaging_tool import plan as planning
@@ -142,6 +142,7 @@ class _Run:
         with ExitStack() as stack:
             stack.enter_context(self._interruptible())
             stack.enter_context(self.cores.exclusive())
+            recover(self.settings.output, self.listener)
             if not self.cores.settle():
                 return Report(seconds=time.monotonic() - began)
             # Before anything reads them: what somebody changes from here on is the next run's work.
@@ -151,7 +152,9 @@ class _Run:
             # A distribution's build machine has no keys, and needs none as long as it makes no repository.
             spared = self.cores.project.core.trust == "distribution" and not repositories
             name = self.cores.project.name
-            ring = stack.enter_context(keys.load(name, time_of_all, self.settings.keys, spared=spared))
+            # apt 3 takes no signature from the future.
+            signed = min(time_of_all, clock.real())
+            ring = stack.enter_context(keys.load(name, signed, self.settings.keys, spared=spared))
             before = state.load(self.cores.cache / "state.json")
             inputs = self._inputs(sources, ring, locks)
             if packages and repositories and not self.settings.due and self._is_current(before, inputs):
@@ -164,9 +167,10 @@ class _Run:
                 self._packages(staging, locks, ring, after)
             if repositories:
                 self._publish(staging, ring, time_of_all)
-            open_new_directories(staging, self.settings.output)
-            atomic.exchange(staging, self.settings.output.resolve())
-            self.exchanged = True
+            tidy(staging, self.settings.output)
+            with undisturbed():
+                atomic.exchange(staging, self.settings.output.resolve())
+                self.exchanged = True
             after.files = state.stamps(self.settings.output)
             after.packages = {name: kept for name, kept in after.packages.items() if name in after.files}
             # With a failure or a choice of plugins, the next run has work left.
@@ -272,7 +276,23 @@ class _Run:
         writing.Writer(places, self.settings.output, ring, after, record).write(packages, jobs)
         self.unchanged = total - len(self.written)
 
+    def _warn_of_dates(self, time_of_all: int) -> None:
+        """Tell what is dated ahead of the clock: apt refuses that, so what is published is dated now instead."""
+        now = clock.real()
+        if time_of_all > now + clock.SKEW:
+            self.listener.warn(
+                f"SOURCE_DATE_EPOCH is ahead of this machine's clock: {clock.spelled(time_of_all)}, "
+                "so the repositories are dated now, and the next run makes other bytes"
+            )
+        for kind in self.cores.repositories.values():
+            if (found := kind.dated(self.settings.output)) > now + clock.SKEW:
+                self.listener.warn(
+                    f"the published {kind.name} repository is from {clock.spelled(found)}, ahead of this machine's "
+                    f"clock: it is dated {clock.spelled(now)} now; set the clock if it is wrong"
+                )
+
     def _publish(self, staging: Path, ring: keys.Ring, time_of_all: int) -> None:
+        self._warn_of_dates(time_of_all)
         for family, kind in self.cores.repositories.items():
             self.listener.step(f"write the {kind.name} repository")
             kind.write(

@@ -6,7 +6,6 @@ Most often there is one, the project's own. There may be several (`core.abis`), 
 from __future__ import annotations
 
 import fcntl
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,22 +13,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from packaging_tool import atomic, registry, state, targets
+from packaging_tool import atomic, clock, registry, state, targets
 from packaging_tool import lock as locking
 from packaging_tool.errors import BuildError, InputError
 from packaging_tool.listener import Listener
-from packaging_tool.project import contents
+from packaging_tool.project import contents, dates
 from packaging_tool.project.model import Project
 
 if TYPE_CHECKING:
-    from packaging_tool import plan as planning
     from packaging_tool.authors import work
     from packaging_tool.drivers.base import Driver, Foreseen, Outcome
     from packaging_tool.formats.base import Format
     from packaging_tool.repos.base import Repository
 else:
-    # Many runs have nothing to do, and most have no core of somebody else.
-    planning, work = map(registry.later, ("plan", "authors.work"))
+    # Most runs have no core of somebody else.
+    work = registry.later("authors.work")
 
 CACHE = ".mkpkgs"
 
@@ -167,20 +165,42 @@ class Cores:
         else:
             version = f"{core.version}-{core.release}"
             part = self.driver.lock(project, None if fresh else previous, self.workdir(project), self.listener)
-        moment = known.time if known is not None and known.version == version else int(time.time())
+        moment = clock.real()
+        if known is not None and known.version == version and not self._needs_time(known.time, moment):
+            moment = known.time
         found = locking.LockFile(version, moment, core.driver, part)
         if locking.write(path, found):
             self.listener.note(f"wrote {path.name}")
         return found
 
     def epoch(self, locked: locking.LockFile) -> int:
-        """SOURCE_DATE_EPOCH: the variable, else the newest changelog entry, else the time of the first lock."""
-        said = locking.said_epoch()
+        """SOURCE_DATE_EPOCH: the variable, else the newest changelog entry, else the time of the first lock.
+
+        An entry's day may have begun where it was written and not yet in UTC, when its midnight is still to come: then
+        the time of the lock counts, which the next build finds there. Raises InputError for a lock out of the future.
+        """
+        said = clock.said_epoch()
         if said is not None:
             return said
-        if self.project.core.changelog:
-            return planning.seconds(self.project.core.changelog[0].date)
+        newest = self._newest_entry()
+        if newest and not dates.began_elsewhere(newest, locked.time):
+            return dates.seconds(newest)
+        now = clock.now()
+        if locked.time > now + clock.SKEW:
+            raise InputError(
+                f"the lock says that it is from {clock.spelled(locked.time)}, and here it is {clock.spelled(now)}",
+                hint=f"set the clock if it is wrong; else write `time = {now}` into {self.project.file.stem}.lock",
+            )
         return locked.time
+
+    def _needs_time(self, locked: int, now: int) -> bool:
+        """Whether the lock's time must stand in for a changelog's day that is still to come here, and is too old."""
+        newest = self._newest_entry()
+        return bool(newest) and dates.began_elsewhere(newest, now) and not dates.began_elsewhere(newest, locked)
+
+    def _newest_entry(self) -> str:
+        """The date of the newest changelog entry, "" if there is none."""
+        return self.project.core.changelog[0].date if self.project.core.changelog else ""
 
     def sources(self) -> str:
         """Hash over what the maintainer wrote."""

@@ -5,19 +5,16 @@ A TOML file. On top our own keys; below the marker line the driver's part, byte 
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging_tool import atomic, toml
+from packaging_tool import atomic, clock, toml
 from packaging_tool.drivers.base import Lock
 from packaging_tool.errors import InputError
 from packaging_tool.project.model import Project
 
 FORMAT = 1
-# Times in rpm headers and OpenPGP signatures have 32 bits.
-END_OF_TIME = 1 << 32
 # What `render` puts between quotes.
 PLAIN = re.compile(r"[A-Za-z0-9.+~:_-]*")
 MARKER = "# The driver's part:\n"
@@ -76,19 +73,11 @@ def read(path: Path) -> LockFile | None:
     if type(values["time"]) is not int:
         raise _damaged(path, "time is not a number of seconds")
     found = LockFile(values["version"], values["time"], values["driver"], Lock(part))
-    if not 0 <= found.time < END_OF_TIME:
+    if not 0 <= found.time < clock.END_OF_TIME:
         raise _damaged(path, f"time {found.time} is not between 1970 and 2106")
     if not marker:
         raise _damaged(path, "the driver's part is missing")
     return found
-
-
-def said_epoch() -> int | None:
-    """What the variable SOURCE_DATE_EPOCH says; None without it. Raises InputError for what is no time."""
-    said = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if said and (not said.isascii() or not said.isdigit() or int(said) >= END_OF_TIME):
-        raise InputError(f"SOURCE_DATE_EPOCH={said!r} is not a number of seconds from 1970 to 2106")
-    return int(said) if said else None
 
 
 def write(path: Path, lock: LockFile) -> bool:

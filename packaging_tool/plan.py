@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import product
 
 from packaging_tool import targets
@@ -25,7 +24,7 @@ from packaging_tool.package.model import (
     Relations,
     Version,
 )
-from packaging_tool.project import contents, relations
+from packaging_tool.project import contents, dates, relations
 from packaging_tool.project.model import CoreSpec, PluginSpec, Project
 from packaging_tool.target import hooks, runtime
 
@@ -400,7 +399,7 @@ class _Draft:
         """The project's entries; a version that they do not begin with gets one of its own on top."""
         spec = self.spec
         said = tuple(
-            Change(change.version, seconds(change.date), change.author or spec.maintainer, change.changes)
+            Change(change.version, dates.seconds(change.date), change.author or spec.maintainer, change.changes)
             for change in spec.changelog
         )
         if said and said[0].version == str(version):
@@ -416,9 +415,3 @@ def _parse(texts: Sequence[str]) -> tuple[Alternatives, ...]:
 def _extend(base: Relations, **more: tuple[Alternatives, ...]) -> Relations:
     joined = {field: (*getattr(base, field), *more.get(field, ())) for field in FIELDS}
     return Relations(**{field: tuple(dict.fromkeys(items)) for field, items in joined.items()})
-
-
-def seconds(date: str) -> int:
-    """Seconds since 1970 of an ISO 8601 date (midnight UTC) or time (UTC unless it says otherwise)."""
-    moment = datetime.fromisoformat(date)
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

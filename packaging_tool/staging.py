@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import glob
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from packaging_tool.errors import BuildError, MkpkgsError
+from packaging_tool import atomic, registry
+from packaging_tool.errors import BuildError, InputError, MkpkgsError
 from packaging_tool.listener import Listener
+
+# What link(2) answers where a file can have no second name: another file system (mounted below the directory), one
+# that has no such thing, a file of another user (proc(5), protected_hardlinks), or one that has too many.
+CANNOT_LINK = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def recover(target: Path, listener: Listener) -> None:
+    """Clear up beside an output directory what a killed run left: a whole new tree takes its place, others go.
+
+    Before anything reads the directory. A run that is alive is waited for where its new tree is on its way, else its
+    leftovers are left alone. Raises OSError.
+    """
+    output = target.resolve()
+    waits = atomic.new_of(output).exists()
+    if not waits and not any(_left(output)):
+        return
+    with _turn(output.parent, listener, wait=waits) as mine:
+        if mine:
+            _sweep(output, listener)
 
 
 @contextmanager
@@ -22,11 +45,9 @@ def beside(target: Path, listener: Listener) -> Iterator[Path]:
     output = target.resolve()
     output.parent.mkdir(parents=True, exist_ok=True)
     with _turn(output.parent, listener):
-        prefix = f".{output.name}."
-        for left in output.parent.glob(f"{glob.escape(prefix)}*.staging"):
-            shutil.rmtree(left, ignore_errors=True)
+        _sweep(output, listener)
         try:
-            staging = Path(tempfile.mkdtemp(prefix=prefix, suffix=".staging", dir=output.parent))
+            staging = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".staging", dir=output.parent))
         except OSError as failed:
             raise BuildError(
                 f"cannot write beside {target}: {failed.strerror}",
@@ -35,7 +56,9 @@ def beside(target: Path, listener: Listener) -> Iterator[Path]:
         staging.chmod(0o755)
         try:
             if output.exists():
-                shutil.copytree(output, staging, dirs_exist_ok=True, copy_function=os.link)
+                copied: list[Path] = []
+                _twin(output, staging, output, copied)
+                atomic.sync_files(copied)
             yield staging
         except MkpkgsError as error:
             # The staging directory is gone when the message is read.
@@ -49,28 +72,98 @@ def beside(target: Path, listener: Listener) -> Iterator[Path]:
             shutil.rmtree(staging, ignore_errors=True)
 
 
+def _left(output: Path) -> Iterator[Path]:
+    """Working copies of runs, of which all but that of a run that is alive are leftovers."""
+    return output.parent.glob(f"{glob.escape(f'.{output.name}.')}*.staging")
+
+
+def _sweep(output: Path, listener: Listener) -> None:
+    """Put a waiting new tree into place and remove leftovers. Only whoever has the turn may."""
+    import shutil
+
+    for left in _left(output):
+        shutil.rmtree(left, ignore_errors=True)
+    if atomic.new_of(output).exists():
+        listener.step(f"finish what a run that was killed had begun: {output}")
+        aside = output.with_name(f".{output.name}.old.staging")
+        atomic.finish(output, aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _twin(source: Path, twin: Path, top: Path, copied: list[Path]) -> None:
+    """Fill the directory twin with what is in source: files by a second name, or as copies, which are noted in copied.
+
+    Links stay links, but none may lead a directory out of top: what a run writes there would be published at once.
+    Raises OSError, InputError.
+    """
+    import shutil
+
+    with os.scandir(source) as found:
+        for entry in found:
+            path, other = Path(entry.path), twin / entry.name
+            if entry.is_symlink():
+                if entry.is_dir() and not path.resolve().is_relative_to(top):
+                    hint = "put there what it leads to, or serve that beside the output directory"
+                    raise InputError(f"{path} is a link to a directory elsewhere", hint=hint)
+                other.symlink_to(path.readlink())
+            elif entry.is_dir():
+                other.mkdir()
+                _twin(path, other, top, copied)
+                other.chmod(entry.stat().st_mode & 0o7777)
+            else:
+                try:
+                    os.link(path, other, follow_symlinks=False)
+                except OSError as failed:
+                    if failed.errno not in CANNOT_LINK or not entry.is_file():
+                        raise
+                    shutil.copy2(path, other)
+                    copied.append(other)
+
+
 @contextmanager
-def _turn(place: Path, listener: Listener) -> Iterator[None]:
+def _turn(place: Path, listener: Listener, *, wait: bool = True) -> Iterator[bool]:
     """Wait until no other project writes an output directory in place: it may be the same one.
 
-    Of two runs at once, the second exchange would put back what was there before the first.
+    Of two runs at once, the second exchange would put back what was there before the first. wait: else say whether the
+    turn is ours.
     """
     descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    mine = True
     try:
         # NFS locks only what is open for writing, which no directory can be.
         with suppress(OSError):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                listener.step(f"wait for another mkpkgs that writes in {place}")
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+                mine = wait
+                if wait:
+                    listener.step(f"wait for another mkpkgs that writes in {place}")
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield mine
     finally:
         os.close(descriptor)
 
 
-def open_new_directories(staging: Path, output: Path) -> None:
-    """Whatever the umask, a web server has to read what is new; what was there keeps the mode that it has."""
-    for name, _, _ in os.walk(staging):
+def tidy(staging: Path, output: Path) -> None:
+    """Make a finished copy fit to be published: readable, and without parts of packages.
+
+    Whatever the umask, a web server has to read directories that are new; what was there keeps the mode that it has. A
+    process that was killed while it wrote a package leaves a part of it, which another one wrote whole.
+    """
+    suffixes = tuple(f".{name}" for name in registry.names("formats"))
+    for name, _, files in os.walk(staging):
         if not (output / os.path.relpath(name, staging)).is_dir():
             Path(name).chmod(0o755)
+        for file in files:
+            if atomic.part_of(file).endswith(suffixes):
+                Path(name, file).unlink()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Signals that end a run wait for the end of the block: what it does is done, or not begun."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, DEFERRED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

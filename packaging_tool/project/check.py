@@ -10,7 +10,7 @@ from typing import cast
 from packaging_tool import registry, targets
 from packaging_tool.drivers.base import Driver
 from packaging_tool.errors import MkpkgsError, Problem
-from packaging_tool.project import contents, paths
+from packaging_tool.project import contents, dates, paths
 from packaging_tool.project.faults import Faults, Path, did_you_mean, similar
 from packaging_tool.project.model import CoreSpec, FileSpec, PluginOfSpec, PluginSpec, Project
 
@@ -72,6 +72,7 @@ def _core(core: CoreSpec) -> Iterator[Finding]:
         if newest and core.version and newest != f"{core.version}-{core.release}":
             what = f"the newest entry is for {newest}, the package is {core.version}-{core.release}"
             yield ("core", "changelog", 0, "version"), what, "add an entry on top"
+    yield from dates.to_come(core.changelog, ("core", "changelog"))
 
 
 def directories(core: CoreSpec) -> Iterator[Finding]:
@@ -95,6 +96,7 @@ def directories(core: CoreSpec) -> Iterator[Finding]:
 def _plugin_of(spec: PluginOfSpec) -> Iterator[Finding]:
     for key in ("versions", "architectures", "targets"):
         yield from _doubles(getattr(spec, key), ("plugin-of", key))
+    yield from dates.to_come(spec.changelog, ("plugin-of", "changelog"))
     if spec.name and spec.name == spec.core:
         what = "is the server's own name, whose files for administrators have it already"
         yield ("plugin-of", "name"), what, f'write for example "{spec.core}-extras"'

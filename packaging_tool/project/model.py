@@ -59,7 +59,7 @@ class FileSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeSpec:
-    """One entry of the changelog.
+    """One entry of the changelog. A date that is still to come in all time zones is an error: apt would refuse it.
 
     version: version and release, e.g. `"2.11.9-1"`.
     date: ISO 8601 date or time, e.g. `2026-11-20` (midnight UTC).

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from packaging_tool import atomic
+from packaging_tool import atomic, clock
 from packaging_tool.errors import InputError
 from packaging_tool.formats.base import Built
 
@@ -33,6 +33,14 @@ def files(directory: Path, suffix: str) -> Iterator[Path]:
                 yield from files(Path(entry.path), suffix)
             elif entry.name.endswith(suffix) and entry.is_file():
                 yield Path(entry.path)
+
+
+def dated(time: int, before: int) -> int:
+    """The date of a new index: never older than the one before, since clients would go on with that and say nothing.
+
+    Nor ahead of the clock, when apt refuses it; one that was published so is put right. All in seconds since 1970.
+    """
+    return min(max(time, before), clock.real())
 
 
 def below(root: Path, path: Path) -> str:

@@ -68,6 +68,11 @@ class Repository:
                 )
         return tuple(found[name] for name in sorted(found))
 
+    def dated(self, directory: Path) -> int:
+        """The newest Date of the suites."""
+        releases = (directory / "apt" / "dists").glob("*/Release")
+        return max((_date(_site.text(path)) for path in releases), default=0)
+
     def write(
         self,
         directory: Path,
@@ -80,7 +85,7 @@ class Repository:
         """Write `dists/SUITE`: `Packages` per architecture, `Release`, `InRelease`, `Release.gpg`.
 
         `all` packages stand in the index of every architecture. The files by hash of the index before stay.
-        `Release` never gets an older Date than it had, since apt would go on with the old index and say nothing.
+        For the Date of `Release` see `_site.dated`.
         Raises SigningError, OSError, and InputError for a file in the pool that is no .deb.
         """
         root = directory / "apt"
@@ -108,7 +113,7 @@ class Repository:
             import shutil  # seldom, and 2 ms that all others need not pay
 
             shutil.rmtree(gone)
-        release = _release(spec, core, max(time, _date(before)), architectures, files, hashes).encode()
+        release = _release(spec, core, _site.dated(time, _date(before)), architectures, files, hashes).encode()
         signed = {"Release.gpg": signer.armored(release), "InRelease": signer.clear(release)}
         _site.write_changed(suite, {"Release": release} | signed)
 

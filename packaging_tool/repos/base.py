@@ -48,6 +48,10 @@ class Repository(Protocol):
         """What the repository in directory lists now; empty if there is none."""
         ...
 
+    def dated(self, directory: Path) -> int:
+        """The date of the index in directory, seconds since 1970; 0 if there is none. Raises InputError."""
+        ...
+
     def write(
         self,
         directory: Path,
@@ -59,7 +63,8 @@ class Repository(Protocol):
     ) -> None:
         """Index all package files of the pool, those in built from their own stanzas, and sign the index.
 
-        time: seconds since 1970 for Release's Date and repomd's revision. Raises SigningError, OSError.
+        time: seconds since 1970 for Release's Date and repomd's revision, which are never ahead of the clock. Raises
+        SigningError, OSError.
         """
         ...
 

@@ -56,6 +56,10 @@ class Repository:
         listed = [_published(root, stanza) for stanza in _stanzas(root, "primary")]
         return tuple(item for item in listed if (directory / item.file).is_file())
 
+    def dated(self, directory: Path) -> int:
+        """The revision of repomd."""
+        return _revision(_site.text(directory / "yum" / "repodata" / "repomd.xml"))
+
     def write(
         self,
         directory: Path,
@@ -72,7 +76,7 @@ class Repository:
         root = directory / "yum"
         repodata = root / "repodata"
         before = _site.text(repodata / "repomd.xml")
-        revision = max(time, _revision(before))
+        revision = _site.dated(time, _revision(before))
         packages = _packages(root, built)
         files = {}
         rows = []

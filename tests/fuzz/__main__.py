@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.fuzz import transactions
+from tests.fuzz import kills, transactions
 from tests.fuzz.readers import run as readers
 
 PARTS = (
+    ("kills", kills, "runs of mkpkgs that are killed at random times"),
     ("transactions", transactions, "transactions of apt and dnf that are cut off, in booted systems"),
     ("readers", readers, "random bytes, guided by coverage, for each reader of foreign files"),
 )

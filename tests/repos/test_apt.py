@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import email.utils
 import functools
 import hashlib
 import http.server
 import os
+import re
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +32,7 @@ DIRECTORIES = (
     *(f"etc/apt/{name}" for name in ("apt.conf.d", "keyrings", "preferences.d", "sources.list.d")),
     *("var/lib/dpkg", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "tmp"),
 )
+CHECKED = ("-o", "Acquire::Check-Date=true")
 PLUGINS = ("caddy-plugin-git", "caddy-plugin-cors")
 
 
@@ -300,6 +304,25 @@ def test_date_never_goes_back_because_apt_would_keep_the_old_index_silently(publ
     updated = apt("update")
     assert updated.returncode == 0, updated.stderr
     assert apt.candidate("caddy") == "1.1-1"
+
+
+def test_a_date_ahead_of_the_clock_is_never_published_and_one_that_was_is_put_right(dist: Dist, tmp_path: Path) -> None:
+    """apt checks dates unless its configuration says otherwise, as that of this machine may."""
+    ahead = int(time.time()) + 364 * 86400
+    dist.publish([dist.add("caddy")], time=ahead)
+    apt = Apt(tmp_path / "root", dist)
+    assert apt("update", *CHECKED).returncode == 0
+    release = dist.root / "apt/dists/stable/Release"
+    wrong = email.utils.formatdate(ahead).replace("-0000", "UTC")
+    text = re.sub("^Date: .*$", f"Date: {wrong}", release.read_text(), flags=re.M).encode()
+    release.write_bytes(text)
+    release.with_name("InRelease").write_bytes(dist.signer.clear(text))
+    refused = apt("update", *CHECKED)
+    assert refused.returncode != 0
+    assert "is not valid yet" in refused.stderr
+    dist.publish([dist.add("caddy")])
+    assert Apt(tmp_path / "other", dist)("update", *CHECKED).returncode == 0
+    assert Repository().dated(dist.root) <= time.time()
 
 
 def test_apt_sees_what_is_published_within_the_same_second(published: Dist, tmp_path: Path) -> None:
