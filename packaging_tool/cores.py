@@ -14,12 +14,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from packaging_tool import atomic, registry, state, targets
+from packaging_tool import atomic, confine, registry, state, targets
 from packaging_tool import lock as locking
 from packaging_tool.errors import BuildError, InputError
 from packaging_tool.listener import Listener
 from packaging_tool.project import contents
 from packaging_tool.project.model import Project
+from packaging_tool.signing import secrets
 
 if TYPE_CHECKING:
     from packaging_tool import plan as planning
@@ -132,7 +133,10 @@ class Cores:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise BuildError(f"another mkpkgs is at work in {self.project.root}", hint="wait for it") from None
-            yield
+            hidden = (secrets.directory_of(self.project.core.name, self.settings.keys),)
+            fixed = (self.settings.output, self.project.file, *map(locking.path_of, self.project.cores))
+            with confine.guarding(hidden, fixed, self.listener.warn):
+                yield
 
     def locks(self, *, fresh: bool = False) -> dict[str, locking.LockFile]:
         """The locks of the chosen cores by their `abi`."""

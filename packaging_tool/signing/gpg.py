@@ -255,7 +255,7 @@ def _gpg(
             return run([*base, *arguments], env=environment, stdin=stdin, check=check).stdout
         reading, writing = os.pipe()
         try:
-            # A pipe holds 4096 bytes at least and a passphrase is shorter (keys.passphrase), so this does not block.
+            # A pipe holds 4096 bytes at least and a passphrase is shorter (secrets.passphrase), so this does not block.
             os.write(writing, passphrase.encode() + b"\n")
             os.close(writing)
             secret = ["--pinentry-mode", "loopback", "--passphrase-fd", str(reading)]
