@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from packaging_tool import atomic, confine, registry, state, targets
+from packaging_tool import cache, confine, registry, state, targets
 from packaging_tool import lock as locking
 from packaging_tool.errors import BuildError, InputError
 from packaging_tool.listener import Listener
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 else:
     # Many runs have nothing to do, and most have no core of somebody else.
     planning, work = map(registry.later, ("plan", "authors.work"))
-
-CACHE = ".mkpkgs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +106,7 @@ class Cores:
 
     @cached_property
     def cache(self) -> Path:
-        path = self.project.root / CACHE
-        path.mkdir(mode=0o700, exist_ok=True)
-        # So that nobody commits it by accident, whatever the version control's settings.
-        if not (path / ".gitignore").exists():
-            atomic.write(path / ".gitignore", b"*\n")
-        return path
+        return cache.directory(self.project.root, self.listener)
 
     def workdir(self, project: Project) -> Path:
         """Where the driver keeps what it builds for a core."""
@@ -133,7 +126,7 @@ class Cores:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise BuildError(f"another mkpkgs is at work in {self.project.root}", hint="wait for it") from None
-            hidden = (secrets.directory_of(self.project.core.name, self.settings.keys),)
+            hidden = (secrets.directory_of(self.project.core.name, self.settings.keys), self.cache / cache.ID)
             fixed = (self.settings.output, self.project.file, *map(locking.path_of, self.project.cores))
             with confine.guarding(hidden, fixed, self.listener.warn):
                 yield

@@ -205,6 +205,9 @@ class _Place:
         network = options.network or (self.project.plugin_of is None and core.network)
         self._run(options.build, source, self._output(plugin), network=network)
         found = self.known(plugin)
+        if found is not None and plugin is None:
+            # A link would put a file of this machine into the package.
+            [*_layout.files(found)]
         if found is None:
             raise BuildError(f"core.exec.build left no program {self.project.core.name} in its output folder")
         return found

@@ -85,7 +85,7 @@ def new(ctx: click.Context, repository_kind: str, manifest_kind: str, expires: d
 @click.pass_context
 def show(ctx: click.Context, public: bool) -> int:
     """Show kind, fingerprint and place of the keys."""
-    from packaging_tool.signing import keys, secrets
+    from packaging_tool.signing import keys
 
     options = given(ctx)
     found = keys.show(options.project().name, options.keys)
