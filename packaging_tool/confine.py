@@ -176,7 +176,7 @@ class _View:
         """Nothing is there."""
         for path in sorted(_there(paths)):
             if self._visible(path):
-                self._say(path, ("--tmpfs", path) if Path(path).is_dir() else ("--ro-bind", "/dev/null", path))
+                self._say(path, ("--tmpfs", path) if _is_directory(path) else ("--ro-bind", "/dev/null", path))
 
     def show(self, paths: Iterable[Path]) -> None:
         """What is there can be read."""
@@ -208,7 +208,8 @@ class _View:
     def _bind(self, paths: Iterable[Path], how: str) -> None:
         for path in paths:
             real = os.path.realpath(path)
-            if not Path(real).exists():
+            if not os.access(real, os.R_OK):
+                # Not there, or another user's.
                 continue
             self._say(real, (how, real, real))
             named = _named(path)
@@ -238,6 +239,11 @@ def _named(path: Path) -> str:
     return os.path.normpath(path.absolute())
 
 
+def _is_directory(path: str | Path) -> bool:
+    """Whether it is one; no for what lies in a directory that is closed to us."""
+    return os.path.isdir(path)  # noqa: PTH112 (pathlib raises)
+
+
 def _there(paths: Iterable[Path]) -> set[str]:
     """Those that exist, as they are called without links."""
     return {real for path in paths if os.path.lexists(real := os.path.realpath(path))}
@@ -265,7 +271,7 @@ def _secrets() -> Iterator[Path]:
 def _rustup() -> Path | None:
     """Where rustup's programs, which are first in PATH, find the real ones."""
     place = Path(os.environ.get("RUSTUP_HOME") or Path(os.environ.get("HOME") or "/nonexistent") / ".rustup")
-    return place if place.is_dir() else None
+    return place if _is_directory(place) else None
 
 
 def _of_path(said: str) -> Iterator[Path]:
