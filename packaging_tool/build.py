@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging_tool import atomic, clock, registry, state, targets
+from packaging_tool import atomic, clock, confine, registry, state, targets
 from packaging_tool import lock as locking
 from packaging_tool.cores import Cores, Settings
 from packaging_tool.errors import BuildError, InputError, PublishError, SigningError
@@ -159,9 +159,12 @@ class _Run:
             inputs = self._inputs(sources, ring, locks)
             if packages and repositories and not self.settings.due and self._is_current(before, inputs):
                 return Report(unchanged=len(before.packages), seconds=time.monotonic() - began)
+            # A wrong passphrase shows now. The keys are locked again while commands of the project run.
             ring.unlock()
+            confine.before(ring.lock)
             self._fitting(ring)
             staging = stack.enter_context(beside(self.settings.output, self.listener))
+            confine.hide(staging)
             after = state.State(packages=dict(before.packages), files=before.files)
             if packages:
                 self._packages(staging, locks, ring, after)
@@ -230,7 +233,8 @@ class _Run:
             # So that nobody waits for a build to hear that two cores have one file.
             self.outlined(locks, ring.trusted(self.cores.project.core.revoked_keys))
         by_core: dict[str, list[Package]] = {each.abi: [] for each in self.cores.chosen}
-        for project, architecture, outcome in self.cores.outcomes(locks):
+        # All commands have ended before the first signature.
+        for project, architecture, outcome in [*self.cores.outcomes(locks)]:
             failed = outcome.failures
             if project.abi and not self.cores.against:
                 failed = tuple(replace(f, message=f"for {project.core.name}: {f.message}") for f in failed)

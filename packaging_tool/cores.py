@@ -13,12 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from packaging_tool import atomic, clock, registry, state, targets
+from packaging_tool import cache, clock, confine, registry, state, targets
 from packaging_tool import lock as locking
 from packaging_tool.errors import BuildError, InputError
 from packaging_tool.listener import Listener
 from packaging_tool.project import contents, dates
 from packaging_tool.project.model import Project
+from packaging_tool.signing import secrets
 
 if TYPE_CHECKING:
     from packaging_tool.authors import work
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 else:
     # Most runs have no core of somebody else.
     work = registry.later("authors.work")
-
-CACHE = ".mkpkgs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,12 +104,7 @@ class Cores:
 
     @cached_property
     def cache(self) -> Path:
-        path = self.project.root / CACHE
-        path.mkdir(mode=0o700, exist_ok=True)
-        # So that nobody commits it by accident, whatever the version control's settings.
-        if not (path / ".gitignore").exists():
-            atomic.write(path / ".gitignore", b"*\n")
-        return path
+        return cache.directory(self.project.root, self.listener)
 
     def workdir(self, project: Project) -> Path:
         """Where the driver keeps what it builds for a core."""
@@ -130,7 +124,10 @@ class Cores:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise BuildError(f"another mkpkgs is at work in {self.project.root}", hint="wait for it") from None
-            yield
+            hidden = (secrets.directory_of(self.project.core.name, self.settings.keys), self.cache / cache.ID)
+            fixed = (self.settings.output, self.project.file, *map(locking.path_of, self.project.cores))
+            with confine.guarding(hidden, fixed, self.listener.warn):
+                yield
 
     def locks(self, *, fresh: bool = False) -> dict[str, locking.LockFile]:
         """The locks of the chosen cores by their `abi`."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from packaging_tool.errors import CommandError
@@ -16,7 +18,9 @@ PROVIDERS = {
     "gpg": ("gnupg", "gnupg2"),
 }
 # What no program gets from our environment: an agent that gpg starts lives for days, and go starts other programs.
-KEPT_BACK = frozenset({"MKPKGS_PASSPHRASE"})
+KEPT_BACK = frozenset({"MKPKGS_PASSPHRASE", "MKPKGS_PASSPHRASE_FILE"})
+# Of a program that ended: returncode, stdout, stderr.
+Done = subprocess.CompletedProcess[bytes]
 
 
 def run(
@@ -27,22 +31,24 @@ def run(
     stdin: bytes = b"",
     pass_fds: Sequence[int] = (),
     check: bool = True,
-) -> subprocess.CompletedProcess[bytes]:
+    within: Sequence[str] = (),
+    alone: bool = False,
+) -> Done:
     """Run a program to its end and return what it printed.
 
     argv: program and arguments. env: the whole environment of the program, or None for ours; without our passphrase.
-    Raises CommandError if the program is missing or (with check) ends with another status than 0.
+    within: a program with arguments that starts it. alone: in a session of its own, without our terminal; what it
+    leaves running in there is killed. Raises CommandError if the program is missing or (with check) ends with another
+    status than 0.
     """
     name = os.fspath(argv[0])
     given = {key: value for key, value in (os.environ if env is None else env).items() if key not in KEPT_BACK}
     try:
-        done = subprocess.run(argv, cwd=cwd, env=given, input=stdin, capture_output=True, pass_fds=pass_fds)
+        done = _finish([*within, *argv], cwd, given, stdin, pass_fds, alone=alone)
     except FileNotFoundError as missing:
         if missing.filename != name:
             raise
-        known = PROVIDERS.get(Path(name).name)
-        package = f"{known[0]}; outside of Debian {known[1]}" if known else Path(name).name
-        raise CommandError(f"{name}: not found", returncode=127, hint=f"install it: {package}") from None
+        raise not_found(name) from None
     if check and done.returncode != 0:
         output = (done.stderr or done.stdout).decode(errors="replace").strip()
         last = output.splitlines()[-1] if output else "it printed nothing"
@@ -50,3 +56,36 @@ def run(
             f"{name} failed with status {done.returncode}: {last}", returncode=done.returncode, output=output
         )
     return done
+
+
+def not_found(name: str) -> CommandError:
+    """The error of a program that is missing."""
+    known = PROVIDERS.get(Path(name).name)
+    package = f"{known[0]}; outside of Debian {known[1]}" if known else Path(name).name
+    return CommandError(f"{name}: not found", returncode=127, hint=f"install it: {package}")
+
+
+def _finish(
+    argv: Sequence[str | os.PathLike[str]],
+    cwd: Path | None,
+    env: Mapping[str, str],
+    stdin: bytes,
+    pass_fds: Sequence[int],
+    *,
+    alone: bool,
+) -> Done:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        argv, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=pass_fds, start_new_session=alone
+    ) as process:
+        try:
+            output, error = process.communicate(stdin)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            if alone:
+                # A process group keeps its number as long as it has a member.
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+    return Done(argv, process.returncode, output, error)

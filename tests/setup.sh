@@ -12,6 +12,7 @@ die() { say "$*" >&2; exit 1; }
 needed='
 apt-utils /usr/bin/apt-ftparchive peer of our apt repository
 binutils /usr/bin/readelf judge of programs in packages
+bubblewrap /usr/bin/bwrap keeps keys from build commands
 build-essential /usr/share/build-essential builds our own .deb
 ca-certificates /etc/ssl/certs/ca-certificates.crt downloads
 cmake /usr/bin/cmake builds a plugin as many projects do

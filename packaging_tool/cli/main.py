@@ -21,7 +21,9 @@ def run(argv: Sequence[str]) -> int:
     import signal
 
     from packaging_tool.cli import errors, root
+    from packaging_tool.signing import secrets
 
+    secrets.take()
     for number in (signal.SIGTERM, signal.SIGHUP):
         # CI ends a job with SIGTERM, a lost connection with SIGHUP; nohup has that one ignored, and so it stays.
         if signal.getsignal(number) is signal.SIG_DFL:

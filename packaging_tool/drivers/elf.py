@@ -49,7 +49,8 @@ class CoreOptions:
         `{architecture}` and `{triplet}` Debian's and GNU's names, `{version}` the core's, `{jobs}` the processors.
         `{meson}` and `{cmake}`, each an argument of its own, are what these need to build for another machine.
     arguments: lists of arguments by name; `{name}` as an argument stands for all of them.
-    environment: variables for the commands, which see only PATH and HOME of ours.
+    environment: variables for the commands, which see only PATH of ours; HOME is a directory of their own.
+    network: whether the commands of core and plugins may use the network.
     program: path of the server's program in the built copy.
     files: more files that the build gives, for the core's package; sources are paths in the copy.
     abi: what core and plugins must agree on.
@@ -64,6 +65,7 @@ class CoreOptions:
     build: tuple[tuple[str, ...], ...] = ()
     arguments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    network: bool = False
     program: str = ""
     files: tuple[FileSpec, ...] = ()
     loader: Loader | None = None
@@ -81,6 +83,7 @@ class PluginOptions:
     source: directory or tarball, of which a private copy is built.
     build: commands, as of the core. Those that name `{core}` get a built copy of the core of their own.
     environment: variables for the commands, beside the core's.
+    network: whether the commands may use the network; default the core's.
     files: more files that the build gives, for other places than the plugins directory.
     load: names of objects that the loader configuration names, in order; default all.
     libraries: Debian's packages by soname, beside the core's.
@@ -90,6 +93,7 @@ class PluginOptions:
     source: str = ""
     build: tuple[tuple[str, ...], ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    network: bool = False
     files: tuple[FileSpec, ...] = ()
     load: tuple[str, ...] | None = None
     libraries: Mapping[str, str] = field(default_factory=dict)
@@ -329,6 +333,9 @@ class _Work:
             options.build,
             {**core.environment, **(options.environment if plugin else {})},
         )
+        # An author says it, or the maintainer of the core: whose project it is.
+        if options.network or (self.project.plugin_of is None and core.network):
+            recipe = replace(recipe, network=True)
         if base:
             recipe = replace(recipe, base=(name, base.source))
         return tree.build(recipe, self.workdir / self.architecture / what, base.mark if base else "")

@@ -8,7 +8,6 @@ ABIs too, and a plugin asks for the version that it speaks.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import stat
 import tempfile
@@ -16,22 +15,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from packaging_tool import toml
+from packaging_tool import confine, toml
 from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
-from packaging_tool.elf import facts, libraries
+from packaging_tool.elf import facts, libraries, tree
 from packaging_tool.errors import BuildError, CommandError, Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives
 from packaging_tool.package.templates import render
 from packaging_tool.project.model import Project
-from packaging_tool.run import run
 
 # The file for authors.
 LOCK = "lock.toml"
 # What no build reads, whatever the folder.
 IGNORED = (".mkpkgs", ".git", "dist", "__pycache__")
+# SOURCE_DATE_EPOCH of commands where neither variable nor changelog says one: 1980, which zip files can have, too.
+EPOCH = 315532800
+# What no command changes in the folder in which it runs: it would count for another one, or for who works there.
+KEPT = (".mkpkgs", ".git", ".hg", "mkpkgs.toml", "mkpkgs.lock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,9 @@ class CoreOptions:
     source: folder in which the commands of core and plugins run; `core.program` is used if there is no command.
     build: command that builds the server, as a list of words; `{output}` is the folder in which it leaves a program
         with the name of the core, `{architecture}` Debian's name of the architecture.
-    environment: variables for all commands, with the same words in braces, e.g. `{ GOARCH = "{architecture}" }`.
+    environment: variables for all commands, with the same words in braces, e.g. `{ GOARCH = "{architecture}" }`. Of
+        ours they see PATH only; HOME is a directory of their own, kept for the next build.
+    network: whether the commands of core and plugins may use the network.
     reload: whether a reload of the service (`service.reload`) suffices for other plugins.
     """
 
@@ -52,6 +56,7 @@ class CoreOptions:
     source: str = "."
     build: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    network: bool = False
     reload: bool = False
 
 
@@ -63,12 +68,14 @@ class PluginOptions:
     build: command that builds the plugin instead, as a list of words; all that it leaves in `{output}` is the plugin.
     source: folder in which the command runs; default the core's.
     protocol: that the plugin speaks; default the core's newest.
+    network: whether the command may use the network; default the core's.
     """
 
     files: str = ""
     build: tuple[str, ...] = ()
     source: str = ""
     protocol: str = ""
+    network: bool = False
 
 
 class Driver:
@@ -192,8 +199,15 @@ class _Place:
         options = self.project.core_options if plugin is None else self.project.plugin_options[plugin]
         if not options.build:
             return _source(self.project, plugin, self.architecture)
-        self._run(options.build, _source(self.project, plugin, self.architecture), self._output(plugin))
+        source = _source(self.project, plugin, self.architecture)
+        # An author says it, or the maintainer of the core: whose project it is.
+        core = self.project.core_options
+        network = options.network or (self.project.plugin_of is None and core.network)
+        self._run(options.build, source, self._output(plugin), network=network)
         found = self.known(plugin)
+        if found is not None and plugin is None:
+            # A link would put a file of this machine into the package.
+            [*_layout.files(found)]
         if found is None:
             raise BuildError(f"core.exec.build left no program {self.project.core.name} in its output folder")
         return found
@@ -210,16 +224,27 @@ class _Place:
     def _output(self, plugin: str | None) -> Path:
         return self.workdir / self.architecture / ("core" if plugin is None else f"plugin-{plugin}")
 
-    def _run(self, command: Sequence[str], source: Path, output: Path) -> None:
+    def _run(self, command: Sequence[str], source: Path, output: Path, *, network: bool) -> None:
         """Let a command fill a folder. It is made beside, so that half a build is none."""
         output.parent.mkdir(parents=True, exist_ok=True)
+        # A builder's downloads and caches, each part's own: what one leaves there, another need not trust.
+        home = output.parent / "home" / output.name
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
         try:
             words = {"{output}": str(making), "{architecture}": self.architecture}
             # What the maintainer's commands need is nothing for an author's machine.
             own = self.project.core_options.environment if self.project.plugin_of is None else {}
             variables = {key: _fill(text, words) for key, text in own.items()}
-            run([_fill(word, words) for word in command], cwd=source, env={**os.environ, **variables})
+            confine.run_confined(
+                [_fill(word, words) for word in command],
+                cwd=source,
+                env={**confine.environment(home, tree.epoch(self.project, EPOCH), network=network), **variables},
+                writable=[source, making, home],
+                readable=[self.project.root],
+                fixed=[place / name for place in (source, self.project.root) for name in KEPT],
+                network=network,
+            )
             shutil.rmtree(output, ignore_errors=True)
             making.rename(output)
         finally:

@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from packaging_tool import confine
 from packaging_tool.elf import facts, machines, tree
 from packaging_tool.errors import BuildError, CommandError
-from packaging_tool.run import run
+from packaging_tool.run import Done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ def _macros(abi: Abi, place: Place) -> Iterator[str]:
     places = [f"-I{(place.root / name).absolute()}" for name in (*abi.include, ".")]
     try:
         command = [compiler, "-E", "-P", "-x", "c", *place.flags, *places, "-"]
-        said = run(command, cwd=place.root, env={**os.environ, **place.environment}, stdin=asked.encode())
+        said = _confined(command, place, stdin=asked.encode())
     except CommandError as failed:
         told = failed.output.partition("\n")[0] or failed.message
         raise BuildError(f"the headers of the ABI cannot be read: {told}", hint=failed.hint) from failed
@@ -123,7 +123,13 @@ def _macros(abi: Abi, place: Place) -> Iterator[str]:
 
 
 def _output(command: Sequence[str], place: Place) -> str:
-    return run(command, cwd=place.root).stdout.decode(errors="replace").strip()
+    return _confined(command, place).stdout.decode(errors="replace").strip()
+
+
+def _confined(command: Sequence[str], place: Place, *, stdin: bytes = b"") -> Done:
+    # In a home that nobody may write: what tells the ABI changes nothing.
+    env = {**confine.environment(place.root, 0), **place.environment}
+    return confine.run_confined(command, cwd=place.root, env=env, readable=[place.root.parent], stdin=stdin)
 
 
 # Of two ABIs, what is told first.

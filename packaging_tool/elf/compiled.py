@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging_tool import confine
 from packaging_tool.errors import CommandError
-from packaging_tool.run import run
 
 # As gcc takes files for sources by their names (gcc(1), "Overall Options").
 _SOURCE = re.compile(r".*\.(c|cc|cp|cxx|cpp|CPP|c\+\+|C)")
@@ -38,12 +39,14 @@ def units(records: Path, environment: Mapping[str, str]) -> tuple[Unit, ...]:
     records: the folder. environment: what the project said, such as CPATH.
     """
     found: dict[Unit, None] = {}
-    calls = [call for path in sorted(records.glob("*")) for call in _calls(path.read_bytes())]
+    # Commands could leave something else there than our compilers do.
+    written = [path for path in sorted(records.glob("*")) if stat.S_ISREG(path.lstat().st_mode)]
+    calls = [call for path in written for call in _calls(path.read_bytes())]
     for compiler, place, arguments in dict.fromkeys(calls):
         sources = [text for text in arguments if _SOURCE.fullmatch(text)]
         if not sources or not all((Path(place) / text).is_file() for text in sources):
             continue
-        if (read := _read(compiler, place, arguments, environment)) is not None:
+        if (read := _read(records, compiler, place, arguments, environment)) is not None:
             found[Unit(_flags(place, arguments), read)] = None
     return tuple(found)
 
@@ -52,13 +55,15 @@ def _calls(data: bytes) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     words = [os.fsdecode(word) for word in data.split(b"\0")]
     at = 0
     while at + 2 < len(words):
+        if not words[at].isdecimal():
+            return
         end = at + 3 + int(words[at])
         yield words[at + 1], words[at + 2], tuple(words[at + 3 : end])
         at = end
 
 
 def _read(
-    compiler: str, place: str, arguments: Sequence[str], environment: Mapping[str, str]
+    records: Path, compiler: str, place: str, arguments: Sequence[str], environment: Mapping[str, str]
 ) -> frozenset[Path] | None:
     """What a call reads; None if the compiler does not say."""
     left = iter(arguments)
@@ -69,9 +74,10 @@ def _read(
             asked.append(argument)
         for _ in range(skipped or 0):
             next(left, None)
-    env = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", **environment}
+    env = {**confine.environment(Path(place), 0), **environment}
     try:
-        said = run([compiler, "-M", *asked], cwd=Path(place), env=env)
+        # What it says is a compiler is so by the word of the plugin's commands.
+        said = confine.run_confined([compiler, "-M", *asked], cwd=Path(place), env=env, readable=[records.parent])
     except (CommandError, OSError):
         return None
     rules = os.fsdecode(said.stdout).replace("\\\n", " ").splitlines()

@@ -1,7 +1,8 @@
 """Builds in private copies of sources, such that the same sources give the same bytes wherever the copy lies.
 
-Commands get PATH and HOME of the user and nothing else of the environment, then LC_ALL=C, TZ=UTC, SOURCE_DATE_EPOCH,
-DESTDIR (an empty directory), and what the project says. The compilers that PATH has first are small scripts that add
+Commands run as `packaging_tool.confine` describes. They get PATH of the user and nothing else of the environment, then
+HOME (a directory of their own), LC_ALL=C, TZ=UTC, SOURCE_DATE_EPOCH, DESTDIR (an empty directory), and what the project
+says. They may change the copy, DESTDIR and HOME. The compilers that PATH has first are small scripts that add
 `-ffile-prefix-map=COPY=/usr/src/NAME` (rustc: `--remap-path-prefix`) and call the real ones: as flags in CFLAGS, the
 place of the copy would get into programs that record how they were configured.
 """
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from packaging_tool import atomic
+from packaging_tool import atomic, confine
 from packaging_tool.elf import cross, machines
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.project.model import Project
@@ -38,7 +39,8 @@ class Recipe:
     name: of the directory below /usr/src that debug information names. source: directory or tarball. commands: lists
     of arguments. words: what `{word}` stands for within arguments. lists: what a whole argument `{word}` stands for.
     environment: variables. epoch: SOURCE_DATE_EPOCH. base: a built tree that the commands may change a copy of, as
-    `{core}`; and its recipe's name. record: keep what compilers are called with, for `compiled.units`.
+    `{core}`; and its recipe's name. record: keep what compilers are called with, for `compiled.units`. network:
+    whether the commands may use it.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Recipe:
     epoch: int
     base: tuple[str, Path] | None = None
     record: bool = False
+    network: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def build(recipe: Recipe, folder: Path, base_mark: str = "") -> Tree:
     Raises BuildError; the whole output of the commands is in folder/log then.
     """
     inputs = [digest(recipe.source), recipe.commands, recipe.lists, dict(recipe.environment), recipe.epoch, base_mark]
-    inputs += [recipe.record]
+    inputs += [recipe.record, recipe.network]
     said = json.dumps([*inputs, recipe.architecture, recipe.words.get("version", ""), compiler(recipe.architecture)])
     mark = hashlib.sha256(said.encode()).hexdigest()
     tree = Tree(folder / "source", folder / "install", mark, folder / "core" if recipe.base else None)
@@ -120,18 +123,20 @@ def build(recipe: Recipe, folder: Path, base_mark: str = "") -> Tree:
         shutil.copytree(path, folder / "core", symlinks=True)
         words["core"] = str(folder / "core")
         mapped[words["core"]] = f"/usr/src/{name}"
+    # Beside, since it is kept for the next build.
+    home = folder.parent / "home" / folder.name
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mapped[str(home)] = "/usr/src/home"
+    own = confine.environment(home, recipe.epoch, network=recipe.network)
     environment = {
-        "PATH": f"{_wrap(folder, recipe, mapped)}:{os.environ.get('PATH', os.defpath)}",
-        "HOME": os.environ.get("HOME", "/"),
-        "LC_ALL": "C",
-        "TZ": "UTC",
-        "SOURCE_DATE_EPOCH": str(recipe.epoch),
+        **own,
+        "PATH": f"{_wrap(folder, recipe, mapped)}:{own['PATH']}",
         "DESTDIR": str(tree.install),
         "RUSTC_WRAPPER": str(folder / "tools/rustc-wrapper"),
         **recipe.environment,
     }
     for command in recipe.commands:
-        _command(recipe.name, expand(command, words, lists), tree.source, environment, folder / "log")
+        _command(recipe, expand(command, words, lists), tree, environment)
     atomic.write(done, mark.encode())
     return tree
 
@@ -207,14 +212,26 @@ def _script(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def _command(name: str, command: list[str], cwd: Path, environment: Mapping[str, str], log: Path) -> None:
+def _command(recipe: Recipe, command: list[str], tree: Tree, environment: Mapping[str, str]) -> None:
+    folder, name = tree.source.parent, recipe.name
     try:
         # A relative program lies in the copy.
-        program = str(cwd / command[0]) if "/" in command[0] else command[0]
+        program = str(tree.source / command[0]) if "/" in command[0] else command[0]
         found = shutil.which(program, path=environment["PATH"]) or program
-        done = run([found, *command[1:]], cwd=cwd, env=environment, check=False)
+        # Not the folder itself: what a command put in place of the log or of the compilers would be used out here.
+        mine = [tree.source, tree.install, folder / "core", folder / "compiled", Path(environment["HOME"])]
+        done = confine.run_confined(
+            [found, *command[1:]],
+            cwd=tree.source,
+            env=environment,
+            writable=mine,
+            readable=[folder],
+            network=recipe.network,
+            check=False,
+        )
     except (CommandError, OSError) as failed:
         raise BuildError(f"{name}: {command[0]} cannot be run: {failed}") from None
+    log = folder / "log"
     with log.open("ab") as file:
         file.write(f"$ {shlex.join(command)}\n".encode() + done.stdout + done.stderr)
     if done.returncode != 0:

@@ -9,10 +9,12 @@ import filecmp
 import hashlib
 import re
 import shutil
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from packaging_tool import confine
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.golang import abi, buildinfo, licenses, payload
 from packaging_tool.golang.archive import Split, Store
@@ -23,7 +25,6 @@ from packaging_tool.golang.payload import PluginCode
 from packaging_tool.golang.resolve import module_name
 from packaging_tool.golang.toolchain import GOARCH, GoModule, GoPackage, Toolchain
 from packaging_tool.listener import Listener
-from packaging_tool.run import run
 
 # How every package is compiled: no path of this machine, no version control, no profile, no debug data. PGO would make
 # other archives of a package with main than without.
@@ -304,7 +305,15 @@ def _problem(job: Job, name: str, plugins: Sequence[PluginJob]) -> str:
     home = job.folder / "home"
     home.mkdir(exist_ok=True)
     env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": str(home)}
-    done = run(["timeout", str(START_LIMIT), program, *job.check], cwd=home, env=env, check=False)
+    # It is the code of plugins, and most often of many people.
+    done = confine.run_confined(
+        ["timeout", str(START_LIMIT), program, *job.check],
+        cwd=home,
+        env=env,
+        writable=[home],
+        readable=[program.parent],
+        check=False,
+    )
     if done.returncode == 0:
         return ""
     output = (done.stderr or done.stdout).decode(errors="replace").strip()
@@ -359,9 +368,9 @@ def relink(job: Job, names: Sequence[str], output: Path) -> Path:
     """Run the assemble step with these plugins, by the kit's tools or, for another architecture, this machine's."""
     script = job.folder / "assemble"
     script.write_text(job.assemble)
-    scratch = job.folder / "scratch"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
+    linking = job.folder / "linking"
+    shutil.rmtree(linking, ignore_errors=True)
+    (scratch := linking / "scratch").mkdir(parents=True)
     env = {
         "PATH": "/usr/bin:/bin",
         "LC_ALL": "C",
@@ -370,7 +379,14 @@ def relink(job: Job, names: Sequence[str], output: Path) -> Path:
         "TMPDIR": str(scratch),
         "TOOLS": str(job.folder / "kit" if _runs_here(job) else job.toolchain.tools),
     }
-    run(["sh", script, output, *names], env=env)
+    tools = [job.workdir, job.toolchain.root]
+    made = linking / output.name
+    # The tools are what somebody published, where the core is somebody else's.
+    confine.run_confined(["sh", script, made, *names], cwd=linking, env=env, writable=[linking], readable=tools)
+    if not stat.S_ISREG(made.lstat().st_mode):
+        raise BuildError(f"{made} is not a regular file")
+    made.replace(output)
+    shutil.rmtree(linking, ignore_errors=True)
     return output
 
 

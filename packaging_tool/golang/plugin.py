@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging_tool import confine
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.golang import build as building
 from packaging_tool.golang import hidden, order, pieces
@@ -274,7 +275,15 @@ def _problem(
     home.mkdir(exist_ok=True)
     env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": str(home)}
     limit = ["timeout", str(building.START_LIMIT)]
-    done = run([*limit, trial / job.core, "--pluginsdir", folder, *job.check], cwd=home, env=env, check=False)
+    # It is the code of plugins, and most often of many people.
+    done = confine.run_confined(
+        [*limit, trial / job.core, "--pluginsdir", folder, *job.check],
+        cwd=home,
+        env=env,
+        writable=[home],
+        readable=[trial],
+        check=False,
+    )
     if done.returncode == 0:
         return ""
     output = (done.stderr or done.stdout).decode(errors="replace").strip()

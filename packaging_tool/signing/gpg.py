@@ -30,12 +30,18 @@ KINDS = {"ed25519": "ed25519", "rsa4096": "rsa4096"}
 # gpg's numbers for public key algorithms (RFC 4880, 9.1, and RFC 9580): 1 RSA, 17 DSA, 19 ECDSA, 22 EdDSA.
 ALGORITHMS = {"1": "rsa", "17": "dsa", "19": "ecdsa", "22": "ed25519"}
 PREFIX = "mkpkgs-gpg-"
+# One that is not locked yet, and has no key.
+BEGUN = ".mkpkgs-gpg-"
+# Bytes that a keyring and its agent's files need, and some more.
+ROOM = 8 << 20
 # The private keyring lives for minutes in a directory of our own, and its agent would count to 100 ms for each of
 # hundreds of signatures.
 AGENT = "s2k-count 65536\nallow-loopback-pinentry\n"
 # gpg's agent computes one signature at a time; a second one lets a program start meanwhile, more gain nothing. Each
 # takes a part of the agent's locked memory, and eight with RSA and a passphrase exhaust it.
 AT_ONCE = 2
+# Seconds by which the kernel's coarse clock may be behind, and some more.
+TICK = 0.05
 
 
 class _Turn:
@@ -116,15 +122,27 @@ class GpgSigner:
 
     def _sign(self, data: bytes, *options: str) -> bytes:
         # gpg does not stop a clock that it is told to set to the present second: the signature could get the next one.
-        while int(time.time()) == self._time:
+        # Its clock is the kernel's coarse one, which is up to a tick behind ours (10 ms at most).
+        while 0 <= time.time() - self._time < 1 + TICK:
             time.sleep(0.02)
         moment = ["--faked-system-time", f"{self._time}!"]
         arguments = ["--digest-algo", "SHA512", *moment, "--local-user", self.fingerprint, *options]
-        with self._turn:
-            return self._gpg(*arguments, stdin=data)
+        with tempfile.TemporaryFile() as said:
+            with self._turn:
+                signature = self._gpg(
+                    "--status-fd", str(said.fileno()), *arguments, stdin=data, pass_fds=[said.fileno()]
+                )
+            said.seek(0)
+            # doc/DETAILS of gpg: type, two algorithms, class, time.
+            made = re.findall(rb"^\[GNUPG:\] SIG_CREATED \S+ \S+ \S+ \S+ (\d+)", said.read(), re.MULTILINE)
+        if made != [b"%d" % self._time]:
+            raise SigningError(
+                f"gpg signed at another time than {self._time}", hint="is the clock being set? run again"
+            )
+        return signature
 
-    def _gpg(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        return _gpg(self._home, self._passphrase, arguments, stdin=stdin, name=self._name)
+    def _gpg(self, *arguments: str, stdin: bytes = b"", pass_fds: Sequence[int] = ()) -> bytes:
+        return _gpg(self._home, self._passphrase, arguments, stdin=stdin, name=self._name, pass_fds=pass_fds)
 
 
 @contextmanager
@@ -189,16 +207,15 @@ def _first_key(listing: str, row: str) -> _Listed | None:
 
 @contextmanager
 def _private_home() -> Iterator[Path]:
-    # Where there is no /run/user, its agent's sockets lie in it: the longest name is S.gpg-agent.browser, 108 bytes are
-    # all there are (unix(7)), and the agent takes no colon.
-    usual = tempfile.gettempdir()
-    fits = len(os.fsencode(usual)) < 64 and ":" not in usual
-    place = Path(usual if fits else "/tmp")  # noqa: S108 # mkdtemp makes it private
-    _sweep(place)
-    home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+    places = list(_places()) or [Path("/tmp")]  # noqa: S108
+    for place in places:
+        _sweep(place)
+    made = Path(tempfile.mkdtemp(prefix=BEGUN, dir=places[0]))
     # Only this process has the lock, and a kill releases it; programs that it starts do not get the descriptor.
-    with (home / "busy").open("w") as busy:
+    with (made / "busy").open("w") as busy:
         fcntl.flock(busy, fcntl.LOCK_EX)
+        # From its first moment under this name on it is locked, so who sweeps need not wait.
+        home = made.rename(made.with_name(made.name.replace(BEGUN, PREFIX, 1)))
         try:
             (home / "gpg-agent.conf").write_text(AGENT)
             yield home
@@ -206,13 +223,29 @@ def _private_home() -> Iterator[Path]:
             _remove(home)
 
 
+def _places() -> Iterator[Path]:
+    """Where a private keyring may lie, the best first: in memory, if the system has such a place for this user."""
+    # Where there is no /run/user, its agent's sockets lie in it: the longest name is S.gpg-agent.browser, 108 bytes are
+    # all there are (unix(7)), and the agent takes no colon.
+    for text in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"):  # noqa: S108 # mkdtemp: private
+        if text.startswith("/") and len(os.fsencode(text)) < 64 and ":" not in text:
+            with suppress(OSError):
+                found, left = Path(text).stat(), os.statvfs(text)
+                ours = text != os.environ.get("XDG_RUNTIME_DIR") or (
+                    found.st_uid == os.geteuid() and not found.st_mode & 0o077 and left.f_bavail * left.f_frsize > ROOM
+                )
+                if ours and os.access(text, os.W_OK):
+                    yield Path(text)
+
+
 def _sweep(place: Path) -> None:
     """Remove the keyrings of runs that were killed."""
-    for home in place.glob(f"{PREFIX}*"):
+    for home in (*place.glob(f"{PREFIX}*"), *place.glob(f"{BEGUN}*")):
         with suppress(OSError):
             found = home.lstat()
             # A new one may not have its lock yet.
-            if found.st_uid != os.geteuid() or time.time() - found.st_mtime < 60:
+            begun = home.name.startswith(BEGUN) and time.time() - found.st_mtime < 60
+            if found.st_uid != os.geteuid() or begun:
                 continue
             with (home / "busy").open() as busy:
                 fcntl.flock(busy, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -233,6 +266,7 @@ def _gpg(
     stdin: bytes = b"",
     check: bool = True,
     name: str = "the key",
+    pass_fds: Sequence[int] = (),
 ) -> bytes:
     """Run gpg. passphrase: None leaves it to the agent, which may ask on the terminal (the user's own keyring only)."""
     own = ["--homedir", str(home), "--no-permission-warning"] if home is not None else []
@@ -252,15 +286,15 @@ def _gpg(
         passphrase = ""
     try:
         if passphrase is None:
-            return run([*base, *arguments], env=environment, stdin=stdin, check=check).stdout
+            return run([*base, *arguments], env=environment, stdin=stdin, pass_fds=pass_fds, check=check).stdout
         reading, writing = os.pipe()
         try:
-            # A pipe holds 4096 bytes at least and a passphrase is shorter (keys.passphrase), so this does not block.
+            # A pipe holds 4096 bytes at least and a passphrase is shorter (secrets.passphrase), so this does not block.
             os.write(writing, passphrase.encode() + b"\n")
             os.close(writing)
             secret = ["--pinentry-mode", "loopback", "--passphrase-fd", str(reading)]
             argv = [*base, *secret, *arguments]
-            return run(argv, env=environment, stdin=stdin, pass_fds=[reading], check=check).stdout
+            return run(argv, env=environment, stdin=stdin, pass_fds=[reading, *pass_fds], check=check).stdout
         finally:
             os.close(reading)
     except CommandError as failed:
@@ -271,4 +305,14 @@ def _gpg(
                 f"{name} is locked, and the passphrase does not fit",
                 hint="give it in MKPKGS_PASSPHRASE or MKPKGS_PASSPHRASE_FILE",
             ) from None
-        raise SigningError(f"gpg cannot use {name}: {failed.output or failed.message}") from None
+        told = failed.output or failed.message
+        raise SigningError(f"gpg cannot use {name}: {told}", hint=_why(home, told)) from None
+
+
+def _why(home: Path | None, told: str) -> str:
+    """What gpg's words may mean: where it can write nothing, it speaks of keys and agents that are missing."""
+    if home is not None and home.is_dir() and os.statvfs(home).f_bavail == 0:
+        return f"the file system of {home.parent} is full; TMPDIR names another place"
+    if "in the future" in told:
+        return "the key was made later than this machine's clock says: set the clock"
+    return ""

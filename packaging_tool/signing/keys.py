@@ -26,8 +26,9 @@ from functools import cached_property
 from pathlib import Path
 
 from packaging_tool import atomic
-from packaging_tool.errors import InputError, SigningError
+from packaging_tool.errors import SigningError
 from packaging_tool.signing import gpg, signify
+from packaging_tool.signing.secrets import directory_of, passphrase
 
 FILES = ("repository.key", "repository.asc", "manifest.key", "manifest.pub")
 DEFAULT_KINDS = ("ed25519", "ed25519")
@@ -94,6 +95,13 @@ class Ring:
         with self._lock:
             self._manifest_key.sign(b"", "try")
             self.signer.detached(b"")
+
+    def lock(self) -> None:
+        """Forget both keys: gpg's agent ends, the private keyring is removed. Who needs one next unlocks it again."""
+        with self._lock:
+            self.__dict__.pop("_signer", None)
+            self.__dict__.pop("_manifest_key", None)
+            self._stack.close()
 
     @property
     def signer(self) -> gpg.GpgSigner:
@@ -163,30 +171,8 @@ class _Spared(Ring):
     def unlock(self) -> None:
         """Nothing is locked."""
 
-
-def directory_of(core: str, chosen: Path | None = None) -> Path:
-    """Where the keys of a core are: chosen, else MKPKGS_KEYS, else `mkpkgs/keys/<core>` below XDG_CONFIG_HOME."""
-    if chosen is not None:
-        return chosen
-    if said := os.environ.get("MKPKGS_KEYS"):
-        return Path(said)
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "mkpkgs" / "keys" / core
-
-
-def passphrase() -> str | None:
-    """From MKPKGS_PASSPHRASE, or the first line of the file MKPKGS_PASSPHRASE_FILE; None if neither is set.
-
-    Raises InputError if the file cannot be read or the passphrase cannot be passed on to gpg.
-    """
-    said = os.environ.get("MKPKGS_PASSPHRASE")
-    if said is None and (file := os.environ.get("MKPKGS_PASSPHRASE_FILE")):
-        try:
-            said = Path(file).read_text(encoding="utf-8").removesuffix("\n")
-        except (OSError, UnicodeDecodeError) as failed:
-            raise InputError(f"MKPKGS_PASSPHRASE_FILE: cannot read {file}: {failed}") from None
-    if said and ("\n" in said or len(said.encode()) > 255):
-        raise InputError("the passphrase must be one line of at most 255 bytes")
-    return said or None
+    def lock(self) -> None:
+        """Nothing is unlocked."""
 
 
 def new(

@@ -7,8 +7,10 @@ import json
 import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from packaging_tool import confine
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.package.content import Content
 from packaging_tool.run import run
@@ -198,17 +201,45 @@ def build(folder: Path, cache: Path, *, isolated: bool) -> Path:
         # Backends write into the folder that they build.
         copy = scratch / "source"
         shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
-        options = () if isolated else ("--no-build-isolation",)
-        _pip("wheel", "--no-deps", "--quiet", *options, f"--wheel-dir={scratch / 'made'}", str(copy), cwd=scratch)
-        made = list((scratch / "made").glob("*.whl"))
+        (tools := scratch / "tools").mkdir()
+        options = ("--no-index", f"--find-links={tools}") if isolated else ("--no-build-isolation",)
+        if isolated:
+            _pip("download", "--quiet", "--only-binary=:all:", f"--dest={tools}", *_backend(copy))
+        said = ("wheel", "--no-deps", "--quiet", *options, f"--wheel-dir={scratch / 'made'}", str(copy))
+        # The backend is whatever the project names.
+        _pip(*said, confined=scratch)
+        made = [path for path in (scratch / "made").glob("*.whl") if stat.S_ISREG(path.lstat().st_mode)]
         if len(made) != 1 or not made[0].name.endswith("-any.whl"):
             raise BuildError(
                 f"{folder}: it does not build into one wheel without compiled code",
                 hint="build a wheel for the targets, and name its file instead of the folder",
             )
         shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(scratch / "made", place)
+        place.mkdir()
+        shutil.copyfile(made[0], place / made[0].name)
     return place / made[0].name
+
+
+def _backend(folder: Path) -> list[str]:
+    """What a project needs to be built (PEP 518), and what setuptools asks for in addition when it is asked (PEP 517).
+
+    Raises BuildError for a pyproject.toml that cannot be read.
+    """
+    file = folder / "pyproject.toml"
+    try:
+        found = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except ValueError as error:
+        raise BuildError(f"{file}: {error}") from None
+    system = found.get("build-system", {})
+    wanted = system.get("requires", ["setuptools>=40.8.0"]) if isinstance(system, dict) else []
+    if not isinstance(wanted, list) or not all(isinstance(item, str) for item in wanted):
+        raise BuildError(f"{file}: build-system.requires is not a list of requirements")
+    if strange := [item for item in wanted if item.startswith("-") or "@" in item or "/" in item]:
+        raise BuildError(
+            f"{file}: build-system.requires names {strange[0]!r}",
+            hint="write the name of a project in the index; what is elsewhere would be built with your rights",
+        )
+    return [*wanted, "wheel"]
 
 
 def tree_digest(folder: Path) -> str:
@@ -231,12 +262,24 @@ def _scratch() -> Iterator[Path]:
         yield Path(name)
 
 
-def _pip(*arguments: str, cwd: Path | None = None) -> None:
-    """Run pip. Its last error line is the message."""
+def _pip(*arguments: str, confined: Path | None = None) -> None:
+    """Run pip. Its last error line is the message. confined: the directory in which it runs a backend."""
     # Wheels have no time stamps that matter to us, but some backends put the time into files.
     env = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "SOURCE_DATE_EPOCH": "315532800"}
     try:
-        run([sys.executable, "-m", "pip", *arguments], env=env, cwd=cwd)
+        command = [sys.executable, "-m", "pip", *arguments]
+        if confined is None:
+            run(command, env=env)
+        else:
+            own = {name: env[name] for name in ("SOURCE_DATE_EPOCH", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_INPUT")}
+            (home := confined / "home").mkdir()
+            confine.run_confined(
+                command,
+                cwd=confined,
+                env={**confine.environment(home, 0), **own, "PIP_NO_CACHE_DIR": "1"},
+                writable=[confined],
+                readable=[Path(sys.prefix), Path(sys.base_prefix)],
+            )
     except CommandError as failed:
         if "No module named pip" in failed.output:
             raise BuildError("pip: not found", hint="install it: python3-pip") from None

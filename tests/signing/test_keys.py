@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from packaging_tool.errors import InputError, SigningError
-from packaging_tool.signing import keys, signify
+from packaging_tool.signing import keys, secrets, signify
 
 UID = "Test <test@example.org>"
 TIME = 1_900_000_000
@@ -32,12 +32,12 @@ def test_new_keys_are_private_whatever_the_umask(tmp_path: Path) -> None:
 
 
 def test_keys_lie_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert keys.directory_of("caddy") == tmp_path / "home/.config/mkpkgs/keys/caddy"
+    assert secrets.directory_of("caddy") == tmp_path / "home/.config/mkpkgs/keys/caddy"
     monkeypatch.setenv("XDG_CONFIG_HOME", "/xdg")
-    assert keys.directory_of("caddy") == Path("/xdg/mkpkgs/keys/caddy")
+    assert secrets.directory_of("caddy") == Path("/xdg/mkpkgs/keys/caddy")
     monkeypatch.setenv("MKPKGS_KEYS", "/mine")
-    assert keys.directory_of("caddy") == Path("/mine")
-    assert keys.directory_of("caddy", Path("/chosen")) == Path("/chosen")
+    assert secrets.directory_of("caddy") == Path("/mine")
+    assert secrets.directory_of("caddy", Path("/chosen")) == Path("/chosen")
 
 
 def test_keys_are_never_overwritten(tmp_path: Path) -> None:
@@ -100,6 +100,7 @@ def test_the_passphrase_comes_from_the_environment_or_a_file(tmp_path: Path, mon
     assert b"ENCRYPTED" in (tmp_path / "k" / "manifest.key").read_bytes()
     monkeypatch.delenv("MKPKGS_PASSPHRASE")
     (tmp_path / "pass").write_text("correct horse\n")
+    (tmp_path / "pass").chmod(0o600)
     monkeypatch.setenv("MKPKGS_PASSPHRASE_FILE", str(tmp_path / "pass"))
     with keys.load("caddy", TIME, tmp_path / "k") as ring:
         ring.unlock()
@@ -115,14 +116,14 @@ def test_the_passphrase_comes_from_the_environment_or_a_file(tmp_path: Path, mon
 def test_a_passphrase_file_that_is_missing_is_an_error_and_not_no_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MKPKGS_PASSPHRASE_FILE", "/nonexistent/pass")
     with pytest.raises(InputError, match="/nonexistent/pass"):
-        keys.passphrase()
+        secrets.passphrase()
 
 
 def test_a_passphrase_of_several_lines_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """gpg would read only the first."""
     monkeypatch.setenv("MKPKGS_PASSPHRASE", "one\ntwo")
     with pytest.raises(InputError, match="one line"):
-        keys.passphrase()
+        secrets.passphrase()
 
 
 def test_show_needs_no_passphrase_and_lists_further_trusted_keys(

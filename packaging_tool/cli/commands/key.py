@@ -54,7 +54,7 @@ def new(ctx: click.Context, repository_kind: str, manifest_kind: str, expires: d
     """Make both keys of the project. Keys that are there are never overwritten."""
     from packaging_tool import targets
     from packaging_tool.errors import InputError
-    from packaging_tool.signing import keys
+    from packaging_tool.signing import keys, secrets
 
     options = given(ctx)
     project = options.project()
@@ -74,7 +74,7 @@ def new(ctx: click.Context, repository_kind: str, manifest_kind: str, expires: d
     if not options.quiet:
         _print(made)
         click.echo("Keep copies of both in different places: whoever has one must not have the other.")
-        if keys.passphrase() is None:
+        if secrets.passphrase() is None:
             click.echo("They have no passphrase; with MKPKGS_PASSPHRASE set, `mkpkgs key new` locks them.")
     return 0
 

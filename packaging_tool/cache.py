@@ -1,0 +1,83 @@
+"""The directory `.mkpkgs` of a project: what builds left for the next one, as long as it is from this machine.
+
+What lies there is believed: that it was built is known by hashes of public inputs. So a random word that only this user
+knows, in `mkpkgs/machine` below XDG_STATE_HOME, stands in `.mkpkgs/id` too. A directory that came with the project's
+repository has another one or none; what is in it is removed. Commands of projects see neither file (`confine`).
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import stat
+from pathlib import Path
+
+from packaging_tool import atomic
+from packaging_tool.errors import BuildError, InputError
+from packaging_tool.listener import Listener
+
+NAME = ".mkpkgs"
+ID = "id"
+
+
+def directory(root: Path, listener: Listener) -> Path:
+    """The directory, made or emptied where it is not ours. Raises InputError if it is a link, BuildError."""
+    path = root / NAME
+    try:
+        path.mkdir(mode=0o700)
+        word = b""
+    except FileExistsError:
+        if not stat.S_ISDIR(path.lstat().st_mode):
+            raise InputError(f"{path} is a link or a file", hint="remove it: mkpkgs makes a directory there") from None
+        word = _read(path / ID)
+    own = _own()
+    if not hmac.compare_digest(word, own):
+        if left := sorted(item for item in path.iterdir()):
+            listener.note(f"{path} is not of this machine and user: what is in it is made anew")
+            _empty(left)
+        atomic.write(path / ID, own, mode=0o600)
+    # So that nobody commits it by accident, whatever the version control's settings.
+    if not (path / ".gitignore").exists():
+        atomic.write(path / ".gitignore", b"*\n")
+    return path
+
+
+def _empty(items: list[Path]) -> None:
+    import shutil
+
+    for item in items:
+        if item.is_dir() and not item.is_symlink():
+            shutil.rmtree(item)
+        else:
+            item.unlink()
+
+
+def _own() -> bytes:
+    """The word of this user on this machine, made at its first use."""
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
+    place = state / "mkpkgs" / "machine"
+    if word := _read(place):
+        return word
+    word = os.urandom(16).hex().encode()
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        atomic.write(place, word, mode=0o600)
+    except OSError as failed:
+        raise BuildError(
+            f"cannot write {place}: {failed.strerror}",
+            hint="it tells our caches from those that came with a repository; XDG_STATE_HOME names another place",
+        ) from None
+    return word
+
+
+def _read(path: Path) -> bytes:
+    """The word in a file of ours; nothing if it is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        private = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+        word = file.read(64) if private else b""
+    return word if len(word) == 32 else b""
