@@ -55,12 +55,6 @@ PLACES = (
         "tests/target/test_hostile.py::test_an_index_says_what_it_likes",
     ),
     Place(
-        "index of a repository",
-        "wish to remove of apt-get",
-        "templates/target/packages.sh",
-        "tests/target/test_hostile.py::test_a_name_that_ends_like_a_wish_to_remove_is_no_such_wish",
-    ),
-    Place(
         "name of a file", "awk", "templates/target/survey.awk", "tests/target/test_hostile.py::test_files_have_any_name"
     ),
     Place(

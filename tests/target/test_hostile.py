@@ -111,15 +111,6 @@ def test_names_that_are_options_of_apt_reach_it_as_nothing(customer: Machine) ->
     ask_everything(customer)
 
 
-def test_a_name_that_ends_like_a_wish_to_remove_is_no_such_wish(customer: Machine) -> None:
-    """For apt-get, `NAME-` means to remove NAME, unless there is a package of that name."""
-    sell(customer, stanza(b"fake-plugin-git-") + stanza(b"fake-plugin-cors"))
-    done = harmless(customer, "remove", "git", "--dry-run")
-    assert done.stdout == b"fake-plugins: would remove git\n"
-    (customer.root / "wanted").write_text("cors\n")
-    harmless(customer, "sync", "/wanted", "--dry-run")
-
-
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
