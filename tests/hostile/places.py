@@ -35,6 +35,175 @@ PLACES = (
         "compile and link",
         "templates/go-link/assemble.sh.j2",
         "tests/drivers/test_go_lists.py::test_other_lists_are_refused_before_a_tool_reads_them",
+        "index of a repository",
+        "xargs",
+        "templates/target/packages.sh",
+        "tests/target/test_hostile.py::test_an_index_says_what_it_likes",
+    ),
+    Place(
+        "index of a repository",
+        "options of apt",
+        "templates/target/packages.sh",
+        "tests/target/test_hostile.py::test_names_that_are_options_of_apt_reach_it_as_nothing",
+    ),
+    Place(
+        "index of a repository",
+        "awk",
+        "templates/target/relations.awk",
+        "tests/target/test_hostile.py::test_an_index_says_what_it_likes",
+    ),
+    Place(
+        "index of a repository",
+        "terminal",
+        "templates/target/messages.sh",
+        "tests/target/test_hostile.py::test_an_index_says_what_it_likes",
+    ),
+    Place(
+        "index of a repository",
+        "JSON",
+        "templates/target/json.awk",
+        "tests/target/test_hostile.py::test_an_index_says_what_it_likes",
+    ),
+    Place(
+        "name of a file", "awk", "templates/target/survey.awk", "tests/target/test_hostile.py::test_files_have_any_name"
+    ),
+    Place(
+        "name of a file",
+        "terminal",
+        "templates/target/messages.sh",
+        "tests/target/test_hostile.py::test_files_have_any_name",
+    ),
+    Place(
+        "name of a file",
+        "terminal",
+        "templates/target/manage.sh",
+        "tests/target/test_hostile.py::test_files_have_any_name",
+    ),
+    Place(
+        "name of a file", "path", "templates/target/verify.sh", "tests/target/test_hostile.py::test_files_have_any_name"
+    ),
+    Place(
+        "pipe in the place of a file",
+        "shell",
+        "templates/target/manage.sh",
+        "tests/target/test_hostile.py::test_nobody_waits_for_the_end_of_a_pipe",
+    ),
+    Place(
+        "pipe in the place of a file",
+        "shell",
+        "templates/target/conf.sh",
+        "tests/target/test_hostile.py::test_nobody_waits_for_the_end_of_a_pipe",
+    ),
+    Place(
+        "plugins.conf",
+        "awk",
+        "templates/target/conf.awk",
+        "tests/target/test_hostile.py::test_files_of_many_lines_say_anything",
+    ),
+    Place(
+        "list of disabled plugins",
+        "shell",
+        "templates/target/questions.sh",
+        "tests/target/test_hostile.py::test_a_file_says_anything",
+    ),
+    Place(
+        "file of sync", "awk", "templates/target/wishes.awk", "tests/target/test_hostile.py::test_a_file_says_anything"
+    ),
+    Place(
+        "reason of a failure",
+        "terminal",
+        "templates/target/boot.sh",
+        "tests/target/test_hostile.py::test_a_file_says_anything",
+    ),
+    Place(
+        "keys and revoked ids",
+        "awk",
+        "templates/target/trust.awk",
+        "tests/target/test_hostile.py::test_files_of_many_lines_say_anything",
+    ),
+    Place(
+        "manifest",
+        "awk",
+        "templates/target/parse.awk",
+        "tests/target/test_hostile.py::test_manifests_and_signatures_say_anything",
+    ),
+    Place(
+        "signature",
+        "printf",
+        "templates/target/verify.sh",
+        "tests/target/test_hostile.py::test_manifests_and_signatures_say_anything",
+    ),
+    Place(
+        "command line",
+        "terminal",
+        "templates/target/options.sh",
+        "tests/target/test_hostile.py::test_arguments_are_words",
+    ),
+    Place(
+        "command line",
+        "options of apt",
+        "templates/target/packages.sh",
+        "tests/target/test_hostile.py::test_arguments_are_words",
+    ),
+    Place(
+        "environment",
+        "shell",
+        "templates/target/plugins.sh.j2",
+        "tests/target/test_hostile.py::test_the_environment_changes_no_answer",
+    ),
+    Place(
+        "environment",
+        "apt, dpkg, openssl",
+        "templates/target/plugins.sh.j2",
+        "tests/target/test_hostile.py::test_what_apt_and_tools_read_is_not_chosen_by_the_caller",
+    ),
+    Place(
+        "TMPDIR",
+        "awk",
+        "templates/target/plugins.sh.j2",
+        "tests/target/test_hostile.py::test_what_apt_and_tools_read_is_not_chosen_by_the_caller",
+    ),
+    Place(
+        "output of a plugin",
+        "log",
+        "templates/target/messages.sh",
+        "tests/target/test_hostile.py::test_a_plugin_says_anything_when_it_is_tried",
+    ),
+    Place(
+        "words of apt to its hook",
+        "awk",
+        "templates/target/hook.awk",
+        "tests/target/test_hostile.py::test_package_managers_tell_a_hook_anything",
+    ),
+    Place(
+        "words of dnf to its hook",
+        "JSON",
+        "templates/target/hook.sh",
+        "tests/target/test_hostile.py::test_package_managers_tell_a_hook_anything",
+    ),
+    Place(
+        "index of a repository",
+        "completion of bash",
+        "templates/target/completion.bash.j2",
+        "tests/target/test_completion.py::test_names_of_files_and_packages_are_words",
+    ),
+    Place(
+        "name of a file",
+        "completion of bash",
+        "templates/target/completion.bash.j2",
+        "tests/target/test_completion.py::test_names_of_files_and_packages_are_words",
+    ),
+    Place(
+        "id of a process",
+        "shell",
+        "templates/target/boot.sh",
+        "tests/target/test_boot.py::test_another_process_with_the_same_id_prolongs_nothing",
+    ),
+    Place(
+        "name of a process",
+        "shell",
+        "templates/target/boot.sh",
+        "tests/target/test_boot.py::test_a_process_with_a_strange_name_is_told_from_others",
     ),
     # The building side.
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.hostile.words import raw
-from tests.target.machine import PATH, Key, Machine, add_programs
+from tests.target.machine import PATH, Machine, add_programs
 
 # As the machine sees it: a command in a hostile word makes this file.
 MARK = Path("/mark")
@@ -84,7 +84,9 @@ def harmless(
     user: str = "root",
 ) -> subprocess.CompletedProcess[bytes]:
     """Call the tool with whatever words; what must hold in any case. text: for its standard input."""
-    command = machine.command(user=user) + [os.fsdecode(word) for word in arguments]
+    # chroot, and the shell in it, are looked for in a PATH that may be hostile.
+    _, where, root, shell, *rest = machine.command(user=user)
+    command = ["/usr/sbin/chroot", where, root, f"/usr/bin/{shell}", *rest, *(os.fsdecode(word) for word in arguments)]
     done = subprocess.run(
         command,
         input=text,

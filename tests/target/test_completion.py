@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -11,6 +13,7 @@ import pytest
 
 from packaging_tool.drivers.base import Target
 from packaging_tool.target import runtime
+from tests.hostile.words import raw
 from tests.target.machine import ABI, spec
 
 COMMANDS = {
@@ -44,7 +47,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def offered(place: Path, *words: str) -> set[str]:
+def offered(place: Path, *words: str, path: str = "") -> set[str]:
     """What bash would offer for the last word."""
     line = ["fake-plugins", *words]
     code = f"""
@@ -54,9 +57,16 @@ def offered(place: Path, *words: str) -> set[str]:
     $(complete -p fake-plugins | sed 's/.*-F \\([^ ]*\\) .*/\\1/') fake-plugins {shlex.quote(words[-1])}
     printf '%s\\n' "${{COMPREPLY[@]}}"
     """
-    done = subprocess.run(["bash", "--norc", "-uc", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["bash", "--norc", "-uc", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={**os.environ, "PATH": path or os.environ["PATH"]},
+    )
     assert done.stderr == ""
-    return set(done.stdout.split())
+    return set(done.stdout.splitlines()) - {""}
 
 
 @pytest.mark.parametrize(
@@ -85,6 +95,38 @@ def test_a_machine_without_plugins_has_no_names_to_offer(place: Path) -> None:
     shutil.rmtree(place / "usr")
     shutil.rmtree(place / "etc")
     assert offered(place, "disable", "") == offered(place, "enable", "") == set()
+
+
+def test_names_of_files_and_packages_are_words(place: Path) -> None:
+    """The index of any repository names packages, also one from which nothing may be installed."""
+    mark = place / "mark"
+    words = [word for _, word in raw(mark) if len(word) < 200]
+    for word in words:
+        if word and not set(word) & set(b"/\0"):
+            (place / f"usr/share/fake/plugins/{os.fsdecode(word)}.manifest").touch()
+    (place / "etc/fake/plugins.d/disabled").write_bytes(b"cors\n" + b"\n".join(words))
+    (place / "names").write_bytes(b"".join(b"fake-plugin-%s\n" % word for word in (b"auth", *words)))
+    for program, status in (("apt-cache", 0), ("apt-cache", 1), ("dnf", 0)):
+        # dnf is asked where apt knows nothing.
+        stubs = place / f"stubs-{program}-{status}"
+        stubs.mkdir()
+        (stubs / program).write_text(f"#!/bin/sh\ncat {place}/names\nexit {status}\n")
+        (stubs / program).chmod(0o755)
+        if program == "dnf":
+            (stubs / "apt-cache").symlink_to("/bin/false")
+        path = f"{stubs}:{os.environ['PATH']}"
+        for command in ("install", "why", "enable", "disable", "remove"):
+            found = offered(place, command, "", path=path)
+            assert all(re.fullmatch("[a-z0-9][a-z0-9.+-]*", name) for name in found), found
+            assert {"install": "auth", "why": "auth"}.get(command, "cors") in found
+            assert offered(place, command, "$(", path=path) == set()
+        assert not mark.exists()
+
+
+def test_nobody_waits_for_the_end_of_a_pipe(place: Path) -> None:
+    (place / "etc/fake/plugins.d/disabled").unlink()
+    os.mkfifo(place / "etc/fake/plugins.d/disabled")
+    assert offered(place, "enable", "") == set()
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")

@@ -6,9 +6,10 @@ STOP={{ stop }}
 # Called by apt before it changes anything; descriptor 8 brings what it is about to do.
 hook() {
     JOURNAL=$ROOT
-    changes=$(awk -v CORE="$CORE" '
+    # Shells say various things of a NUL byte.
+    changes=$(tr '\000' '?' <&8 | awk -v CORE="$CORE" '
 {% include "target/hook.awk" %}
-' <&8) || {
+') || {
         warn "cannot read what apt is about to do, so nobody looks whether a plugin leaves"
         return 0
     }

@@ -19,9 +19,11 @@ unchecked() {
 # Names that the administrator disabled. Out: $W/disabled. Whoever can write to this file could turn an authentication off.
 read_disabled() {
     : >"$W/disabled"
-    [ -s "$DISABLED" ] || return 0
-    sed 's/#.*//; s/[[:space:]]*$//; s/^[[:space:]]*//; /^$/d' "$DISABLED" 2>/dev/null | sort -u >"$W/disabled"
-    bad=$(grep -vx '[a-z0-9][a-z0-9.+-]*' "$W/disabled" | head -n 1)
+    # Who opens a pipe waits.
+    if [ ! -f "$DISABLED" ] || [ ! -s "$DISABLED" ]; then return 0; fi
+    sed 's/#.*//; s/[[:space:]]*$//; s/^[[:space:]]*//; /^$/d' "$DISABLED" 2>/dev/null | sort -u >"$W/unsorted"
+    grep -ax '[a-z0-9][a-z0-9.+-]*' "$W/unsorted" >"$W/disabled" || :
+    bad=$(grep -avx '[a-z0-9][a-z0-9.+-]*' "$W/unsorted" | head -n 1 | printable)
     if [ -n "$bad" ]; then refuse '*' "$DISABLED names '$bad', which no plugin can be" "remove this line"; fi
 }
 

@@ -1,7 +1,10 @@
 # In: records of packages; each begins with `=NAME VERSION STATE WANT`, or is a stanza of apt-cache. Out: a row
 # `package TAB version TAB state TAB hold TAB abi TAB needs` for each, `-` for what is not known.
 # Whoever writes the index of a repository writes its words: what can be no name, version or ABI is left out.
-function is_name(text) { return length(text) < 256 && text ~ /^[a-z0-9][A-Za-z0-9._+-]*$/ }
+function is_name(text) {
+    if (text == CORE) return 1
+    return index(text, CORE "-plugin-") == 1 && length(text) < 256 && substr(text, length(CORE) + 9) ~ /^[a-z0-9][A-Za-z0-9._+-]*$/
+}
 function is_version(text) { return length(text) < 256 && text ~ /^[A-Za-z0-9.+~:^_-]+$/ }
 function is_abi(text) { return length(text) == 64 && text !~ /[^0-9a-f]/ }
 function finish() {
