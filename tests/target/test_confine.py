@@ -97,7 +97,9 @@ def test_a_step_cannot_change_what_was_verified(base: Path, key: Key, tmp_path: 
         assert (about.st_gid, stat.S_IMODE(about.st_mode)) == (990, 0o750)
 
 
-@pytest.mark.parametrize("does", ['ln -s /etc "$set/loader/etc"', 'mkfifo "$set/loader/pipe"', 'touch "$set/loader/a b"'])
+@pytest.mark.parametrize(
+    "does", ['ln -s /etc "$set/loader/etc"', 'mkfifo "$set/loader/pipe"', 'touch "$set/loader/a b"']
+)
 def test_what_a_step_leaves_beside_plain_files_is_refused(base: Path, key: Key, tmp_path: Path, does: str) -> None:
     arrange = (ARRANGED.arrange or "").replace("for name; do\n", f"{does}\nfor name; do\n", 1)
     machine = machine_with(base, key, tmp_path, Target(tree=True, arrange=arrange))
