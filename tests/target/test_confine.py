@@ -79,7 +79,7 @@ def test_a_step_cannot_change_what_was_verified(base: Path, key: Key, tmp_path: 
     arrange = (ARRANGED.arrange or "").replace(
         "for name; do\n",
         'chmod u+w "$set/plugins/git/code"; echo echo evil >"$set/plugins/git/code"\n'
-        'mkdir "$set/plugins/git/more"; echo new >"$set/plugins/git/more/file"; chmod 4777 "$set/plugins/git/more/file"\n'
+        '(mkdir "$set/plugins/git/more"; cd "$set/plugins/git/more"; echo new >file; chmod 4777 file)\n'
         "for name; do\n",
         1,
     )
