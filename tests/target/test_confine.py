@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from packaging_tool.drivers.base import Target
+from tests.hostile.words import raw, words
 from tests.target.conftest import SHELLS, machine_of, with_proc
 from tests.target.machine import ARRANGED, ASSEMBLE, Key, Machine
 
@@ -178,3 +180,30 @@ def test_no_local_user_reads_a_program_with_plugins_or_why_it_failed(serving: Ma
     status = serving.tool("status", user="visitor")
     assert "the last apply failed, and this user may not read why" in status.stdout
     assert "4711" not in status.stdout
+
+
+def printable(text: str) -> bool:
+    return re.fullmatch(r"[\n -~]*", text) is not None
+
+
+def test_the_name_of_a_plugin_is_a_word_in_the_file_that_a_step_is(serving: Machine) -> None:
+    mark = serving.root / "tmp/mark"
+    serving.install("bad")
+    manifest = serving.manifest("bad")
+    text = manifest.read_text()
+    for _, word in words(Path("/tmp/mark")):  # noqa: S108 # of the machine
+        manifest.write_bytes(text.replace("plugin bad\n", f"plugin {word}\n").encode())
+        serving.key.sign(manifest)
+        done = apply(serving)
+        assert done.returncode == 1, (word, done.stdout)
+        assert printable(done.stdout), (word, done.stdout)
+    assert not mark.exists()
+
+
+def test_what_a_program_prints_is_told_without_control_characters(serving: Machine) -> None:
+    for name, word in raw(Path("/tmp/mark")):  # noqa: S108 # of the machine
+        (serving.root / "tmp/word").write_bytes(word)
+        serving.install("bad", files={"code": "cat /tmp/word >&2; exit 3\n"}, version=f"1.{len(name)}-1")
+        done = apply(serving)
+        assert (done.returncode, printable(done.stdout)) == (1, True), (name, done.stdout)
+    assert not (serving.root / "tmp/mark").exists()
