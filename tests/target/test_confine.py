@@ -207,3 +207,32 @@ def test_what_a_program_prints_is_told_without_control_characters(serving: Machi
         done = apply(serving)
         assert (done.returncode, printable(done.stdout)) == (1, True), (name, done.stdout)
     assert not (serving.root / "tmp/mark").exists()
+
+
+FIRST = Target(
+    assemble="""#!/bin/sh
+set -eu
+output=$1
+shift
+{
+    echo '#!/bin/sh'
+    for name; do cat "$PLUGINS/$name/code"; done
+    cat /usr/lib/fake/bin/fake-core
+} >"$output"
+"""
+)
+
+
+@pytest.mark.parametrize(("core", "status"), [("echo core", 1), ("exit 0", 0), ("exit 3", 0)])
+def test_a_silent_try_is_compared_with_the_core_alone(
+    base: Path, key: Key, tmp_path: Path, core: str, status: int
+) -> None:
+    """Where the core says nothing by itself, silence is no fault."""
+    machine = machine_of(base, key, tmp_path, SHELLS["dash and mawk"], FIRST)
+    machine.core.write_text(f"#!/bin/sh\n{core}\n")
+    machine.install("bad", files={"code": "exit 0\n"})
+    done = apply(machine)
+    assert done.returncode == status, done.stdout
+    said = "fake with bad ended without a word when it was tried" in done.stdout
+    assert said == (status == 1)
+    assert machine.leftovers() == []
