@@ -88,7 +88,7 @@ def writable(project: Project, place: Lifecycle) -> tuple[str, ...]:
 
 def settings(project: Project, place: Lifecycle) -> tuple[tuple[str, str], ...]:
     """Lines `Key=value` of the [Service] section of a try, in order."""
-    sandbox = unit.HARDENING.items() if project.core.service is None else _service(project, place)
+    sandbox = _hardening() if project.core.service is None else _service(project, place)
     lines = [(key, _fit(key, line)) for key, line in sandbox if KEPT.match(key) and key not in LIMITS]
     if project.core.service is None or place.user == "root":
         lines = [*_identity(place), *_fitting(lines, place)]
@@ -97,8 +97,12 @@ def settings(project: Project, place: Lifecycle) -> tuple[tuple[str, str], ...]:
 
 def settings_of_steps(place: Lifecycle) -> tuple[tuple[str, str], ...]:
     """Lines `Key=value` of the [Service] section in which the steps of the driver run, in order."""
-    sandbox = [(key, line) for key, line in unit.HARDENING.items() if key not in OF_STEPS]
+    sandbox = [(key, line) for key, line in _hardening() if key not in OF_STEPS]
     return (*_identity(place), *_fitting(sandbox, place), *_empty(), *OF_STEPS.items())
+
+
+def _hardening() -> tuple[tuple[str, str], ...]:
+    return tuple((key, line) for key, value in unit.HARDENING.items() for line in value.split("\n"))
 
 
 def _identity(place: Lifecycle) -> tuple[tuple[str, str], ...]:

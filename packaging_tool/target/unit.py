@@ -45,8 +45,8 @@ HARDENING: Mapping[str, str] = {
 }
 
 # Of the units that run apply as root. It writes below /usr/lib/CORE and /run alone, gives files to the service's group,
-# becomes its user to run the core alone, and leaves the try and the restart to systemd, which takes orders of
-# CAP_SYS_ADMIN only. rpm wants to write to its database even to read it.
+# lets the administrator's command become another user, and leaves the driver's steps, the try and the restart to
+# systemd, which takes orders of CAP_SYS_ADMIN only. rpm wants to write to its database even to read it.
 APPLY: Mapping[str, str] = {
     "CapabilityBoundingSet": (
         "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_SETGID CAP_SETUID CAP_SYS_ADMIN"

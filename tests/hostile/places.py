@@ -204,6 +204,28 @@ PLACES = (
         "shell",
         "templates/target/boot.sh",
         "tests/target/test_boot.py::test_a_process_with_a_strange_name_is_told_from_others",
+        "name of a plugin",
+        "a shell",
+        "templates/target/apply.sh",
+        "tests/target/test_confine.py::test_the_name_of_a_plugin_is_a_word_in_the_file_that_a_step_is",
+    ),
+    Place(
+        "output of a plugin",
+        "a terminal",
+        "templates/target/try.sh",
+        "tests/target/test_confine.py::test_what_a_program_prints_is_told_without_control_characters",
+    ),
+    Place(
+        "file name of a step",
+        "a path",
+        "templates/target/apply.sh",
+        "tests/target/test_confine.py::test_what_a_step_leaves_beside_plain_files_is_refused",
+    ),
+    Place(
+        "settings of a service",
+        "a unit file",
+        "target/trial.py",
+        "tests/target/test_trial.py::test_what_the_service_may_write_is_a_directory_of_its_own_in_a_try",
     ),
     # The building side.
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from packaging_tool.drivers.base import Target
+from tests.hostile.words import raw, words
 from tests.target.conftest import SHELLS, machine_of, with_proc
 from tests.target.machine import ARRANGED, ASSEMBLE, Key, Machine
 
@@ -79,7 +81,7 @@ def test_a_step_cannot_change_what_was_verified(base: Path, key: Key, tmp_path: 
     arrange = (ARRANGED.arrange or "").replace(
         "for name; do\n",
         'chmod u+w "$set/plugins/git/code"; echo echo evil >"$set/plugins/git/code"\n'
-        'mkdir "$set/plugins/git/more"; echo new >"$set/plugins/git/more/file"; chmod 4777 "$set/plugins/git/more/file"\n'
+        '(mkdir "$set/plugins/git/more"; cd "$set/plugins/git/more"; echo new >file; chmod 4777 file)\n'
         "for name; do\n",
         1,
     )
@@ -97,7 +99,9 @@ def test_a_step_cannot_change_what_was_verified(base: Path, key: Key, tmp_path: 
         assert (about.st_gid, stat.S_IMODE(about.st_mode)) == (990, 0o750)
 
 
-@pytest.mark.parametrize("does", ['ln -s /etc "$set/loader/etc"', 'mkfifo "$set/loader/pipe"', 'touch "$set/loader/a b"'])
+@pytest.mark.parametrize(
+    "does", ['ln -s /etc "$set/loader/etc"', 'mkfifo "$set/loader/pipe"', 'touch "$set/loader/a b"']
+)
 def test_what_a_step_leaves_beside_plain_files_is_refused(base: Path, key: Key, tmp_path: Path, does: str) -> None:
     arrange = (ARRANGED.arrange or "").replace("for name; do\n", f"{does}\nfor name; do\n", 1)
     machine = machine_with(base, key, tmp_path, Target(tree=True, arrange=arrange))
@@ -176,3 +180,59 @@ def test_no_local_user_reads_a_program_with_plugins_or_why_it_failed(serving: Ma
     status = serving.tool("status", user="visitor")
     assert "the last apply failed, and this user may not read why" in status.stdout
     assert "4711" not in status.stdout
+
+
+def printable(text: str) -> bool:
+    return re.fullmatch(r"[\n -~]*", text) is not None
+
+
+def test_the_name_of_a_plugin_is_a_word_in_the_file_that_a_step_is(serving: Machine) -> None:
+    mark = serving.root / "tmp/mark"
+    serving.install("bad")
+    manifest = serving.manifest("bad")
+    text = manifest.read_text()
+    for _, word in words(Path("/tmp/mark")):  # noqa: S108 # of the machine
+        manifest.write_bytes(text.replace("plugin bad\n", f"plugin {word}\n").encode())
+        serving.key.sign(manifest)
+        done = apply(serving)
+        assert done.returncode == 1, (word, done.stdout)
+        assert printable(done.stdout), (word, done.stdout)
+    assert not mark.exists()
+
+
+def test_what_a_program_prints_is_told_without_control_characters(serving: Machine) -> None:
+    for name, word in raw(Path("/tmp/mark")):  # noqa: S108 # of the machine
+        (serving.root / "tmp/word").write_bytes(word)
+        serving.install("bad", files={"code": "cat /tmp/word >&2; exit 3\n"}, version=f"1.{len(name)}-1")
+        done = apply(serving)
+        assert (done.returncode, printable(done.stdout)) == (1, True), (name, done.stdout)
+    assert not (serving.root / "tmp/mark").exists()
+
+
+FIRST = Target(
+    assemble="""#!/bin/sh
+set -eu
+output=$1
+shift
+{
+    echo '#!/bin/sh'
+    for name; do cat "$PLUGINS/$name/code"; done
+    cat /usr/lib/fake/bin/fake-core
+} >"$output"
+"""
+)
+
+
+@pytest.mark.parametrize(("core", "status"), [("echo core", 1), ("exit 0", 0), ("exit 3", 0)])
+def test_a_silent_try_is_compared_with_the_core_alone(
+    base: Path, key: Key, tmp_path: Path, core: str, status: int
+) -> None:
+    """Where the core says nothing by itself, silence is no fault."""
+    machine = machine_of(base, key, tmp_path, SHELLS["dash and mawk"], FIRST)
+    machine.core.write_text(f"#!/bin/sh\n{core}\n")
+    machine.install("bad", files={"code": "exit 0\n"})
+    done = apply(machine)
+    assert done.returncode == status, done.stdout
+    said = "fake with bad ended without a word when it was tried" in done.stdout
+    assert said == (status == 1)
+    assert machine.leftovers() == []

@@ -424,7 +424,7 @@ def test_an_optional_plugin_that_breaks_by_itself_leaves_all_as_it_was(serving: 
 
 @contextmanager
 def written_to_while_it_assembles(machine: Machine, text: str) -> Iterator[None]:
-    """Write to the kit each time that the assemble step, which must take half a second, has begun; touch it if no text."""
+    """Write to the kit, or touch it, each time that the assemble step has begun, which must take half a second."""
     room, part = machine.bin / ".apply.new/room", machine.root / "usr/lib/fake/kit/part"
     stop = threading.Event()
 
