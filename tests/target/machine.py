@@ -53,6 +53,7 @@ PROGRAMS = (
         "prlimit",
         "readlink",
         "rm",
+        "rmdir",
         "sed",
         "setpriv",
         "sleep",
