@@ -102,3 +102,16 @@ def test_keys_are_rotated_and_the_old_one_is_revoked(server: Server, tmp_path: P
     assert status == 1
     assert f"plugin evil: its manifest is signed by the key {old.id.hex()}, which is revoked" in said
     assert serves(server) == "demo  cors git"
+
+
+@pytest.mark.parametrize("place", ["/usr/share/demo/keys/zz.pub", "/etc/demo/keys.d/zz.pub"])
+def test_a_package_cannot_bring_the_key_of_its_own_plugin(server: Server, tmp_path: Path, place: str) -> None:
+    install(server, *server.build(plugins=PLUGINS).values())
+    stranger = Key(tmp_path, "stranger")
+    evil = {"evil": 'plugins="$plugins evil"\n'}
+    foreign = server.build(plugins=evil, key=stranger, brings={place: stranger.public})
+    install(server, foreign["demo-plugin-evil"])
+    status, said = verify(server)
+    assert status == 1
+    assert place in said and "belongs to the package demo-plugin-evil" in said
+    assert serves(server) == "demo  cors git"

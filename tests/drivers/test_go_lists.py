@@ -78,7 +78,7 @@ def assemble(base: Path, awk: str) -> str:
     (base / "kit").mkdir()
     (base / "kit/link.cfg").touch()
     env = {"KIT": f"{base}/kit", "PLUGINS": f"{base}/plugins", "TMPDIR": str(base), "PATH": f"{programs}:/usr/bin:/bin"}
-    argv = ["dash", base / "assemble", base / "program", "bell"]
+    argv: list[str | Path] = ["dash", base / "assemble", base / "program", "bell"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 1
     return done.stderr.splitlines()[-1]

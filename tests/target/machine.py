@@ -55,6 +55,7 @@ PROGRAMS = (
         "prlimit",
         "readlink",
         "rm",
+        "rmdir",
         "sed",
         "setpriv",
         "setsid",

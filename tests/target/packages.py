@@ -92,11 +92,12 @@ def write(
     check: str = "version",
     keys: Sequence[Key] = (),
     facts: Mapping[str, Any] | None = None,
+    brings: Mapping[str, bytes] | None = None,
 ) -> dict[str, Path]:
     """Package files by package name. plugins: lines of shell by name. unit: more lines of the unit.
 
     program, target, check: another program, what its driver needs, and the arguments of its try. keys: that the core
-    trusts beside key. facts: more of the project file.
+    trusts beside key. facts: more of the project file. brings: files, by path, that each plugin's package has beside.
     """
     made = dict(plugins or {})
     text = program or f"{PROGRAM}# end of the head\n{REST}".encode()
@@ -124,4 +125,14 @@ def write(
         1_700_000_000,
     )
     form = registry.load("formats", family).Format()
-    return {package.name: form.write(package, directory, None).path for package in built}
+    more = tuple(Entry(path=path, content=Content(data)) for path, data in (brings or {}).items())
+    return {
+        package.name: form.write(
+            replace(package, entries=tuple(sorted((*package.entries, *more), key=lambda entry: entry.path)))
+            if package.name != "demo"
+            else package,
+            directory,
+            None,
+        ).path
+        for package in built
+    }

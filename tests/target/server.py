@@ -34,6 +34,7 @@ class Server:
         key: Key | None = None,
         keys: Sequence[Key] = (),
         facts: Mapping[str, Any] | None = None,
+        brings: Mapping[str, bytes] | None = None,
     ) -> dict[str, str]:
         """Build packages and put them into the machine; returns their places there."""
         self.seen += 1
@@ -49,6 +50,7 @@ class Server:
             check=check,
             keys=keys,
             facts=facts,
+            brings=brings,
         )
         places = {name: f"/srv/{self.seen}/{name}.{self.family}" for name in built}
         for name, path in built.items():

@@ -92,7 +92,7 @@ def test_the_repair_works_to_the_letter(machine: Machine, lost: Key, needing: bo
         assert "plugin needy: it needs the plugin evil, whose key is revoked" in done.stdout
     repairs = {line.partition("repair: ")[2] for line in done.stdout.splitlines() if "repair: " in line}
     assert len(repairs) == 1
-    shell = ["chroot", machine.root, "dash", "-c", repairs.pop()]
+    shell: list[str | Path] = ["chroot", machine.root, "dash", "-c", repairs.pop()]
     assert subprocess.run(shell, capture_output=True, check=False).returncode == 0
     assert machine.tool("status").returncode == 0
     assert machine.serves() == ["core", "plugin git"]
