@@ -20,6 +20,7 @@ from packaging_tool.authors.apt import Apt
 from packaging_tool.authors.room import INBOX, Room, Said
 from packaging_tool.listener import Silent
 from tests.acceptance.conftest import NOT_SHOWN, keep
+from tests.hostile.words import words
 
 pytestmark = pytest.mark.acceptance
 
@@ -274,6 +275,15 @@ def test_it_shares_no_memory_with_the_machine(place: Room) -> None:
         assert sh(place, "sed 1d /proc/sysvipc/shm").text == ""
     finally:
         subprocess.run(["ipcrm", "-m", made], check=True)
+
+
+def test_words_come_to_a_program_as_they_are(place: Room, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    for name, word in words(mark):
+        if "\0" not in word:
+            text = word[:1000]
+            assert place.run("printf", "%s", text).text == text, name
+    assert not mark.exists()
 
 
 # ---- what it leaves
