@@ -50,7 +50,7 @@ def _read(url: str, largest: int, watch: _Watch) -> bytes:
             if len(data) > largest:
                 raise BuildError(f"{url} has more than {largest >> 20} MB: no file of its kind is that large")
         # read1 does not tell an answer that was cut off from one that ended.
-        if answer.length:
+        if watch.late or answer.length:
             raise OSError("the answer was cut off")
     return bytes(data)
 
@@ -98,6 +98,7 @@ class _Redirects(HTTPRedirectHandler):
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> Request | None:
         if not newurl.lower().startswith(("https://", "http://") if req.type == "http" else "https://"):
+            fp.close()
             raise URLError(f"it leads from {req.type} to {newurl}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 

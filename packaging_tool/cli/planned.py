@@ -129,7 +129,9 @@ def as_json(packages: Sequence[Package]) -> str:
     """The packages as JSON: the same keys in the same order, whatever the project."""
     formats = _formats(packages)
     document = {"mkpkgs-plan": SCHEMA, "packages": [_package(package, formats) for package in packages]}
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    # The same words, but for what steers a terminal.
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def _package(package: Package, formats: Mapping[str, Format]) -> dict[str, Any]:

@@ -6,9 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import click
-
 from packaging_tool import atomic
+from packaging_tool.cli.text import tell
 from packaging_tool.errors import CommandError, InputError
 from packaging_tool.project import rules
 from packaging_tool.project.faults import RuleError
@@ -50,7 +49,7 @@ def write(file: Path, texts: Mapping[str, str], *, force: bool, quiet: bool, who
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(path, text.encode())
         if not quiet:
-            click.echo(f"{path}: written")
+            tell(f"{path}: written")
     if whole:
         from packaging_tool.project.loader import load
 

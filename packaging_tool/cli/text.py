@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import click
+
 
 def printable(text: str, keep: str = "\t") -> str:
     """The text without characters that steer a terminal: packages of others may hold any.
@@ -9,6 +11,11 @@ def printable(text: str, keep: str = "\t") -> str:
     keep: control characters that stay.
     """
     return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+
+
+def tell(text: str = "") -> None:
+    """A line or more on stdout, whatever words of others it has. The only way there from a command."""
+    click.echo(printable(text, keep="\n\t"))
 
 
 def size(number: int) -> str:

@@ -9,6 +9,7 @@ import click
 
 from packaging_tool.cli.errors import failures
 from packaging_tool.cli.options import given
+from packaging_tool.cli.text import tell
 
 if TYPE_CHECKING:
     from packaging_tool.build import Report
@@ -41,7 +42,7 @@ def carry_out(
         summary(report, settings)
         if options.verbose:
             for path in report.written:
-                click.echo(f"  {path}")
+                tell(f"  {path}")
     return 1 if report.failures else 0
 
 
@@ -49,12 +50,12 @@ def summary(report: Report, settings: Settings) -> None:
     """One line on stdout about the run."""
     took = f"{report.seconds:.1f} s"
     if not report.changed:
-        click.echo(f"nothing to do: {settings.output} is up to date ({_packages(report.unchanged)}, {took})")
+        tell(f"nothing to do: {settings.output} is up to date ({_packages(report.unchanged)}, {took})")
         return
     parts = [f"{_packages(len(report.written))} written"] if report.written else []
     if report.unchanged:
         parts.append(f"{report.unchanged} unchanged")
-    click.echo(f"{settings.output}: {', '.join(parts) or 'repositories written'} in {took}")
+    tell(f"{settings.output}: {', '.join(parts) or 'repositories written'} in {took}")
 
 
 def _packages(number: int) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import json
 import os
 import platform
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +23,7 @@ from packaging_tool.authors.apt import Apt
 from packaging_tool.authors.room import INBOX, Room, Said
 from packaging_tool.listener import Silent
 from tests.acceptance.conftest import NOT_SHOWN, keep
+from tests.hostile.words import words
 
 pytestmark = pytest.mark.acceptance
 
@@ -276,6 +280,15 @@ def test_it_shares_no_memory_with_the_machine(place: Room) -> None:
         subprocess.run(["ipcrm", "-m", made], check=True)
 
 
+def test_words_come_to_a_program_as_they_are(place: Room, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    for name, word in words(mark):
+        if "\0" not in word:
+            text = word[:1000]
+            assert place.run("printf", "%s", text).text == text, name
+    assert not mark.exists()
+
+
 # ---- what it leaves
 
 
@@ -426,3 +439,50 @@ def test_it_ends_with_the_process_that_asked(place: Room) -> None:
 
 def _sleepers() -> list[str]:
     return [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if _text(path) == "sleep\x00777\x00"]
+
+
+# ---- another caller than root
+
+AS_ANN = """\
+set -e
+mount --bind "$1/passwd" /etc/passwd
+mount --bind "$1/subid" /etc/subuid
+mount --bind "$1/subid" /etc/subgid
+shift
+exec setpriv --reuid 54321 --regid 54321 --clear-groups /usr/bin/python3 -I "$@"
+"""
+
+
+def test_a_room_of_a_user_has_users_that_are_neither_root_nor_that_user(place: Room, cache: Path) -> None:
+    for program in ("newuidmap", "/usr/bin/python3"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{NOT_SHOWN}it needs {program}")
+    # Where every user can walk to.
+    with tempfile.TemporaryDirectory(prefix="mkpkgs-test-", dir="/var/tmp") as named:
+        directory = Path(named)
+        directory.chmod(0o755)
+        home = directory / "home"
+        home.mkdir(mode=0o700)
+        (directory / "passwd").write_text(Path("/etc/passwd").read_text() + f"ann:x:54321:54321::{home}:/bin/sh\n")
+        (directory / "subid").write_text("ann:700000:65536\n")
+        shutil.copy(cell.__file__, directory / "cell.py")
+        (directory / "cell.py").chmod(0o644)
+        shutil.copy(next(cache.glob("debian12-*.tar")), home / "root.tar")
+        for path in (home, home / "root.tar"):
+            os.chown(path, 54321, 54321)
+        root = str(home / "root")
+
+        def ask(what: str, *argv: str, **more: object) -> Said:
+            order = {"what": what, "root": root, "words": argv, "environment": room.INSIDE, **more}
+            words = ["unshare", "--mount", "sh", "-c", AS_ANN, "sh", named, f"{named}/cell.py"]
+            done = subprocess.run(words, input=json.dumps(order).encode(), capture_output=True)
+            return Said(done.returncode, (done.stdout + done.stderr).decode())
+
+        unpack = f"mkdir .{INBOX}; exec tar --extract --numeric-owner --exclude='./dev/*'"
+        assert ask("outside", "sh", "-ec", unpack, source=f"{home}/root.tar") == Said(0, "")
+        said = ask("inside", "sh", "-c", "touch /mine; id -u; cat /proc/1/environ", seconds=60)
+        assert said.text.startswith("0\n")
+        assert "Permission denied" in said.text
+        assert (home / "root/mine").stat().st_uid == 700000
+        assert ask("remove") == Said(0, "")
+        assert [path.name for path in home.iterdir()] == ["root.tar"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import tomllib
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from packaging_tool.signing import signify
 from tests.authors.world import dusk, write_dusk
 from tests.workspace import Workspace, newest, raise_tiny, tiny
 
@@ -162,6 +164,27 @@ def test_changed_files_and_foreign_keys_are_refused(greet: Workspace, tmp_path: 
     done = project.mkpkgs("lock", check=False)
     assert done.returncode == 1
     assert "not by that of mkpkgs.lock" in done.stdout
+
+
+def test_a_description_of_another_core_than_the_signed_index_says_is_refused(greet: Workspace, tmp_path: Path) -> None:
+    """The maintainer of one server lists the description of another one, signed with the right key."""
+    mirror = tmp_path / "mirror"
+    shutil.copytree(greet.dist / "dev", mirror / "dev")
+    index = mirror / "dev/greet/index.toml"
+    text = index.read_text()
+    for description in (mirror / "dev/greet").glob("*/core.toml"):
+        before = description.read_bytes()
+        changed = before.replace(b'name = "greet"', b'name = "caddy"', 1)
+        assert changed != before
+        description.write_bytes(changed)
+        text = text.replace(hashlib.sha256(before).hexdigest(), hashlib.sha256(changed).hexdigest())
+    index.write_text(text)
+    secret = signify.load((greet.keys / "manifest.key").read_bytes(), None)
+    (mirror / "dev/greet/index.toml.sig").write_bytes(secret.sign(text.encode(), "verify with key.pub"))
+    done = dusk(tmp_path / "author", mirror).mkpkgs("check", check=False)
+    assert done.returncode == 2
+    assert "is of caddy, not of greet" in done.stdout
+    assert "caddy-plugin" not in done.stdout
 
 
 def test_the_project_file_that_is_published_as_an_example_works(greet: Workspace, tmp_path: Path) -> None:

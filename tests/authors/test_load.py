@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from packaging_tool.authors import cell, dnf, room
+from packaging_tool.authors import apt, cell, dnf, room
 from packaging_tool.authors.load import FAMILIES
 from packaging_tool.elf import machines
 from packaging_tool.errors import BuildError
 from packaging_tool.listener import Silent
 from packaging_tool.targets import TARGETS
 from tests.authors.world import dusk, programs
+from tests.hostile.words import words
 from tests.workspace import Workspace, newest, tiny
 
 
@@ -157,6 +160,40 @@ def test_what_mmdebstrap_says_is_told_and_leftovers_of_killed_runs_go(
     assert refusal("debian12").message == "mmdebstrap failed: no such suite"
     assert sorted(path.name for path in cache.iterdir()) == ["archives-debian12", f"debian12-{machines.own()}.lock"]
     assert not old[1].exists()
+
+
+def test_names_of_fetched_packages_are_no_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("room", "kept", "out"):
+        (tmp_path / folder).mkdir()
+    place = room.Room(tmp_path / "room", tmp_path / "kept")
+    good = "bells_1%3a1.0+b1~2_all.deb"
+    for name, word in words(tmp_path / "mark"):
+        for file in (word, f"{word}.deb", f"../{word}.deb", good):
+            row = f"'http://mirror/x.deb' {file} 1 SHA256:{'0' * 64}\n"
+            monkeypatch.setattr(room.Room, "run", lambda *_, said=row, **__: room.Said(0, said))
+            for found in apt._planned(place, []):
+                assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+~%_-]*\.deb", found.name), name
+            assert file != good or [found.name for found in apt._planned(place, [])] == [good]
+
+
+def test_only_plain_files_that_are_what_the_index_says_are_kept(tmp_path: Path) -> None:
+    source, kept = tmp_path / "source", tmp_path / "kept"
+    source.mkdir()
+    kept.mkdir()
+    data = b"package"
+    sha256 = hashlib.sha256(data).hexdigest()
+    (tmp_path / "elsewhere").write_bytes(data)
+    (source / "link.deb").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(source / "pipe.deb")
+    (source / "folder.deb").mkdir()
+    (source / "long.deb").write_bytes(data + b"x")
+    (source / "other.deb").write_bytes(data[::-1])
+    (source / "good.deb").write_bytes(data)
+    (source / "good.deb").chmod(0o4755)
+    names = [*(path.name for path in source.iterdir()), "missing.deb"]
+    room.keep([room.Fetched(name, len(data), sha256) for name in names], source, kept)
+    assert [path.name for path in kept.iterdir()] == ["good.deb"]
+    assert (kept / "good.deb").stat().st_mode & 0o7777 == 0o600
 
 
 def load(project: Workspace, *arguments: str) -> tuple[int, str]:

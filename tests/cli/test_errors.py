@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -19,10 +20,12 @@ from click.testing import CliRunner
 from packaging_tool.cli import errors, main, root
 from packaging_tool.cli.options import MINIMAL
 from packaging_tool.cli.progress import Console
+from packaging_tool.cli.text import tell
 from packaging_tool.drivers.base import Failure
 from packaging_tool.errors import BuildError, CommandError, InputError, Problem, ProjectError, SigningError
 from packaging_tool.project.loader import load
 from tests.cli.conftest import ROOT, Mkpkgs, environment
+from tests.hostile.words import words
 
 
 def test_without_a_project_file_an_example_is_shown(mkpkgs: Mkpkgs, tmp_path: Path) -> None:
@@ -448,6 +451,28 @@ def test_without_a_terminal_progress_is_one_plain_line() -> None:
     console.note("a detail")
     console.warn("look out")
     assert stream.getvalue() == "write packages: 4\nmkpkgs: warning: look out\n"
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_words_of_others_steer_no_terminal(live: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, word in words(Path("/nowhere/mark")):
+        stream = Terminal() if live else io.StringIO()
+        console = Console(stream=stream, verbose=True)
+        for say in (console.step, console.note, console.warn, tell):
+            say(word)
+        console.progress(word, 1, 1)
+        # Its own colours of a warning are few.
+        shown = re.sub("\x1b\\[(33|1|0)m", "", stream.getvalue())
+        shown += capsys.readouterr().out
+        assert all(c.isprintable() or c in "\n\t" for c in shown), name
+
+
+def test_each_command_prints_by_what_cleans_words() -> None:
+    # The version, and the page of the manual that roff reads.
+    allowed = {"text.py", "errors.py", "progress.py", "main.py", "manual.py"}
+    for path in (Path(errors.__file__).parent).rglob("*.py"):
+        printing = re.search(r"\bclick\.s?echo\b|\bstdout\.write\b|\bstderr\.write\b|\bprint\(", path.read_text())
+        assert printing is None or path.name in allowed, path
 
 
 def test_verbose_tells_details_and_quiet_nothing() -> None:

@@ -228,4 +228,34 @@ PLACES = (
         "tests/target/test_trial.py::test_what_the_service_may_write_is_a_directory_of_its_own_in_a_try",
     ),
     # The building side.
+    Place(
+        "what a server answers",
+        "a terminal",
+        "cli/progress.py",
+        "tests/cli/test_errors.py::test_words_of_others_steer_no_terminal",
+    ),
+    Place(
+        "what any command tells",
+        "a terminal",
+        "cli/text.py",
+        "tests/cli/test_errors.py::test_words_of_others_steer_no_terminal",
+    ),
+    Place(
+        "headers of a web server",
+        "a message",
+        "authors/web.py",
+        "tests/authors/test_web.py::test_words_of_a_server_are_no_more_than_words",
+    ),
+    Place(
+        "file name of a package that apt names",
+        "a path",
+        "authors/apt.py",
+        "tests/authors/test_load.py::test_names_of_fetched_packages_are_no_paths",
+    ),
+    Place(
+        "arguments of a program in a room",
+        "a shell",
+        "authors/cell.py",
+        "tests/acceptance/test_room.py::test_words_come_to_a_program_as_they_are",
+    ),
 )

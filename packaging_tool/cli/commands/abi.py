@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from packaging_tool.cli.options import common, given
-from packaging_tool.cli.text import printable
+from packaging_tool.cli.text import printable, tell
 
 # Reasons that are told without -v.
 TOLD = 12
@@ -52,24 +52,24 @@ def diff(ctx: click.Context, old: str, new: str, core: str) -> int:
     for one in found:
         broken = one.reasons and not one.taken
         same = same and not broken and not one.rebuild and not one.dropped
-        click.echo(printable(f"{one.before} → {one.after}"))
+        tell(printable(f"{one.before} → {one.after}"))
         for reason in one.reasons if options.verbose else one.reasons[:TOLD]:
-            click.echo(f"  {printable(reason)}")
+            tell(f"  {printable(reason)}")
         if len(one.reasons) > TOLD and not options.verbose:
-            click.echo(f"  and {len(one.reasons) - TOLD} more (-v shows them)")
+            tell(f"  and {len(one.reasons) - TOLD} more (-v shows them)")
         if broken:
             names = ", ".join(name for name, _ in one.rebuild)
-            click.echo("  another ABI: every plugin must be rebuilt" + (f": {printable(names)}" if names else ""))
+            tell("  another ABI: every plugin must be rebuilt" + (f": {printable(names)}" if names else ""))
         else:
             what = "another ABI, and the core still takes plugins of the old one" if one.reasons else "the same ABI"
             if one.rebuild:
-                click.echo(f"  {what}, but some plugins must be rebuilt:")
+                tell(f"  {what}, but some plugins must be rebuilt:")
                 for name, why in one.rebuild:
-                    click.echo(f"    {printable(name)}: {printable(why)}")
+                    tell(f"    {printable(name)}: {printable(why)}")
             elif not one.dropped:
-                click.echo(f"  {what}: no plugin needs a new build")
+                tell(f"  {what}: no plugin needs a new build")
             if one.dropped:
-                click.echo("  not all ABIs before that are taken any more: plugins that ask for those must be rebuilt")
+                tell("  not all ABIs before that are taken any more: plugins that ask for those must be rebuilt")
         for note in one.notes:
-            click.echo(f"  what the ABI does not say: {printable(note)}")
+            tell(f"  what the ABI does not say: {printable(note)}")
     return 0 if same else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from packaging_tool.cli.options import common, given
-from packaging_tool.cli.text import printable
+from packaging_tool.cli.text import printable, tell
 
 
 @click.command(short_help="See whether plugins fit somebody else's core.")
@@ -55,25 +55,25 @@ def command(ctx: click.Context, plugins: tuple[str, ...], against: str, load: bo
     good = True
     chosen = plugins or tuple(known)
     for verdict in verdicts:
-        click.echo(f"{verdict.core}")
+        tell(f"{verdict.core}")
         for name in chosen:
             if name in verdict.fitting:
                 works = f", and {verdict.core.spec.name} works with it {verdict.loaded}" if verdict.loaded else ""
-                click.echo(f"  {name}: fits{works}")
+                tell(f"  {name}: fits{works}")
                 for what in verdict.unchecked.get(name, ()):
-                    click.echo(f"    {printable(str(what))}")
+                    tell(f"    {printable(str(what))}")
         for failure in verdict.failures:
             if failure.plugin in chosen:
                 good = False
                 first, *rest = [line for line in failure.message.splitlines() if line.strip()] or [""]
                 package = f"{failure.package}: " if failure.package else ""
-                click.echo(f"  {failure.plugin}: {printable(package + first)}")
+                tell(f"  {failure.plugin}: {printable(package + first)}")
                 for line in rest:
-                    click.echo(f"    {printable(line)}")
+                    tell(f"    {printable(line)}")
                 if failure.repair:
-                    click.echo(f"    repair: {printable(failure.repair)}")
+                    tell(f"    repair: {printable(failure.repair)}")
         for reason in verdict.untried:
-            click.echo(f"  not shown: {printable(reason)}")
+            tell(f"  not shown: {printable(reason)}")
     if load and good and not any(verdict.loaded for verdict in verdicts):
         raise InputError("no plugin was tried", hint="see above what was not shown, and why")
     return 0 if good else 1

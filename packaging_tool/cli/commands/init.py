@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from packaging_tool.cli.options import common, given
+from packaging_tool.cli.text import tell
 
 
 @click.command(short_help="Write the project file of a new project.", context_settings={"ignore_unknown_options": True})
@@ -43,7 +44,7 @@ def command(ctx: click.Context, words: tuple[str, ...], driver: str | None, orig
         text = start.blank(driver or "go-link", root.name, starting.maintainer())
         starting.write(options.file, {"mkpkgs.toml": text}, force=force, quiet=options.quiet, whole=False)
         if not options.quiet:
-            click.echo("Fill in what is in capital letters; `mkpkgs plan` says what is missing.")
+            tell("Fill in what is in capital letters; `mkpkgs plan` says what is missing.")
         return 0
     if origin != "xcaddy":
         raise InputError(f"--from {origin} is not known", hint="write --from xcaddy, or see `mkpkgs import`")

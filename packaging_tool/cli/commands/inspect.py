@@ -10,7 +10,7 @@ import click
 
 from packaging_tool import registry
 from packaging_tool.cli.options import common, given
-from packaging_tool.cli.text import printable
+from packaging_tool.cli.text import printable, tell
 from packaging_tool.errors import InputError
 from packaging_tool.formats.base import Description, Format
 
@@ -31,9 +31,9 @@ def command(ctx: click.Context, files: tuple[Path, ...]) -> int:
     """
     for number, path in enumerate(files):
         if number:
-            click.echo()
+            tell()
         for line in page(path, brief=given(ctx).quiet):
-            click.echo(line)
+            tell(line)
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from packaging_tool.cli.options import common, given
+from packaging_tool.cli.text import tell
 
 if TYPE_CHECKING:
     from packaging_tool.signing.keys import Shown
@@ -73,9 +74,9 @@ def new(ctx: click.Context, repository_kind: str, manifest_kind: str, expires: d
     )
     if not options.quiet:
         _print(made)
-        click.echo("Keep copies of both in different places: whoever has one must not have the other.")
+        tell("Keep copies of both in different places: whoever has one must not have the other.")
         if secrets.passphrase() is None:
-            click.echo("They have no passphrase; with MKPKGS_PASSPHRASE set, `mkpkgs key new` locks them.")
+            tell("They have no passphrase; with MKPKGS_PASSPHRASE set, `mkpkgs key new` locks them.")
     return 0
 
 
@@ -91,7 +92,7 @@ def show(ctx: click.Context, public: bool) -> int:
     found = keys.show(options.project().name, options.keys)
     if public:
         for key in found:
-            click.echo(key.public.rstrip("\n"))
+            tell(key.public.rstrip("\n"))
     else:
         _print(found)
     return 0
@@ -100,4 +101,4 @@ def show(ctx: click.Context, public: bool) -> int:
 def _print(found: tuple[Shown, ...]) -> None:
     for key in found:
         expires = f"  expires {key.expires}" if key.expires else ""
-        click.echo(f"{key.purpose:10}  {key.kind:10}  {key.fingerprint}{expires}\n{'':10}  {key.path}")
+        tell(f"{key.purpose:10}  {key.kind:10}  {key.fingerprint}{expires}\n{'':10}  {key.path}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from packaging_tool.cli.options import common, given
+from packaging_tool.cli.text import tell
 
 
 @click.command(short_help="Resolve the inputs of the build anew into mkpkgs.lock.")
@@ -31,5 +32,5 @@ def command(ctx: click.Context) -> int:
         console.close()
     if not options.quiet:
         names = ", ".join(path_of(each).name for each in project.cores)
-        click.echo(f"{names}: {'written' if changed else 'nothing changed'}")
+        tell(f"{names}: {'written' if changed else 'nothing changed'}")
     return 0

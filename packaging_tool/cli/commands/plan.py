@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from packaging_tool.cli.options import common, given
+from packaging_tool.cli.text import tell
 
 
 @click.command(short_help="Show the packages to come, without building them.")
@@ -34,8 +35,8 @@ def command(ctx: click.Context, as_json: bool) -> int:
     finally:
         console.close()
     if as_json:
-        click.echo(planned.as_json(packages))
+        tell(planned.as_json(packages))
     else:
         for line in planned.tree(packages, whole=options.verbose):
-            click.echo(line)
+            tell(line)
     return 0
