@@ -37,7 +37,7 @@ class Faults:
 
     def add(self, path: Path, what: str, instead: str = "") -> None:
         """Note one fault."""
-        self.found.append((path, _shortened(what), _shortened(instead)))
+        self.found.append((path, shortened(what), shortened(instead)))
 
     def add_name(self, path: Path, what: str, instead: str = "") -> None:
         """Note that the name of a table is wrong."""
@@ -56,7 +56,8 @@ class Faults:
         return any(one in self._at and one not in self.names for one in outer)
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """A text for a message, without the middle of what is very long."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 100]}… {text[-60:]}"
 
 

@@ -31,8 +31,8 @@ _ETC = (
     "NetworkManager X11 alternatives apparmor.d apt audit authselect bash_completion.d binfmt.d ca-certificates cloud "
     "cron.d cron.daily cron.hourly cron.monthly cron.weekly cron.yearly crypto-policies dbus-1 default dhcp dnf dpkg "
     "dracut.conf.d emacs environment.d firewalld fonts fwupd gdb gnupg groff grub.d gss init.d initramfs-tools "
-    "iproute2 iptables kernel ld.so.conf.d ldap libnl-3 logcheck logrotate.d lvm modprobe.d modules-load.d netplan network "
-    "nftables opt pam.d perl pkcs11 pki plymouth polkit-1 popt.d ppp profile.d python3 rc.d request-key.d rpm "
+    "iproute2 iptables kernel ld.so.conf.d ldap libnl-3 logcheck logrotate.d lvm modprobe.d modules-load.d netplan "
+    "network nftables opt pam.d perl pkcs11 pki plymouth polkit-1 popt.d ppp profile.d python3 rc.d request-key.d rpm "
     "rsyslog.d samba sasl2 security selinux sgml skel ssh ssl sudoers.d sysconfig sysctl.d systemd sysusers.d terminfo "
     "tmpfiles.d udev ufw update-motd.d vim xdg xml yum yum.repos.d"
 )

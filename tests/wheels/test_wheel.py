@@ -49,7 +49,7 @@ def test_metadata_that_unpacks_to_a_gigabyte_is_not_read(tmp_path: Path) -> None
         for _ in range(64):
             out.write(bytes(1 << 20))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(BuildError, match="too large to unpack: 'served-1.0.dist-info/METADATA' has 67108864 bytes"):
+    with pytest.raises(BuildError, match=r"too large to unpack: 'served-1\.0.dist-info/METADATA' has 67108864 bytes"):
         _ = Wheel(path).name
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 << 10
 
