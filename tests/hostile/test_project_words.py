@@ -76,7 +76,7 @@ def keys() -> Iterator[tuple[tuple[Any, ...], Any]]:
 def project_file(path: tuple[Any, ...], value: Any) -> str:
     raw = tomllib.loads((SAMPLE / "mkpkgs.toml").read_text())
     raw["core"]["changelog"] = [dict(CHANGE)]
-    place = raw
+    place: Any = raw
     for part in path[:-1]:
         place = place[part] if isinstance(part, int) else place.setdefault(part, {})
     place[path[-1]] = value
@@ -231,12 +231,22 @@ def test_the_page_and_the_source_file_hold_what_they_are_given(texts: tuple[Text
         assert [name for name, _, _ in rows] == ["Types", "URIs", "Suites", "Components", "Signed-By"], who
         assert len(rows[1][2].split()) == 1, who
     for text, who in found.of("summary").items():
-        parser = HTMLParser()
-        seen: list[str] = []
-        parser.handle_starttag = lambda tag, attributes, seen=seen: seen.append(tag)  # type: ignore[method-assign]
+        parser = _Tags()
         parser.feed(render_escaped(text))
+        seen = parser.seen
         assert seen == ["p"], who
         assert json.loads(json.dumps(text)) == text
+
+
+class _Tags(HTMLParser):
+    """Names of the elements of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
 
 
 def render_escaped(text: str) -> str:

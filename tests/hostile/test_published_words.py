@@ -55,7 +55,7 @@ def test_a_lock_names_no_program_and_no_option_to_go(tmp_path: Path) -> None:
         assert lockfile.parse(lockfile.render(dataclasses.replace(lock, compile_flags=(flag,)))) is None, flag
     for name, word in words(tmp_path / "mark"):
         for change in ({"settings": {"GOAMD64": word}}, {"go": word}, {"compile_flags": (word,)}):
-            made = dataclasses.replace(lock, **change)  # type: ignore[arg-type]
+            made = dataclasses.replace(lock, **change)
             found = lockfile.parse(lockfile.render(made))
             assert found is None or "settings" in change, (name, change)
             if found is not None:
