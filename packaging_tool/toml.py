@@ -10,6 +10,10 @@ from typing import Any
 # Tables and lists within each other; a project file has five.
 DEEPEST = 64
 # Integers have 64 bits (TOML 1.0, "Integer"); tomllib takes any, and Python refuses to print the longest.
+# A key with very many parts, for which tomllib takes memory by their square. Each part begins where a word does.
+_DOTTED = re.compile(
+    r"(?<![A-Za-z0-9_\"'-])(?:(?:[A-Za-z0-9_-]++|\"[^\"\n]{0,64}\"|'[^'\n]{0,64}')[ \t]*+\.[ \t]*+){400}"
+)
 INTEGER = range(-(1 << 63), 1 << 63)
 
 
@@ -19,6 +23,8 @@ class LimitError(ValueError):
 
 def loads(text: str) -> dict[str, Any]:
     """The values of a text. Raises tomllib.TOMLDecodeError, or LimitError for deep nesting and huge numbers."""
+    if _DOTTED.search(text):
+        raise LimitError("is nested too deeply")
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError:

@@ -116,6 +116,25 @@ class Listed:
     packages: Mapping[str, str] = field(default_factory=dict)
 
 
+def is_folder(name: str) -> bool:
+    """Whether a name is that of a description's folder."""
+    return _FOLDER.fullmatch(name) is not None
+
+
+def is_sha256(text: str) -> bool:
+    """Whether a text is a hash in lower-case hex."""
+    return isinstance(text, str) and _ABI.fullmatch(text) is not None
+
+
+def is_key(text: str) -> bool:
+    """Whether a text is the second line of a public key."""
+    try:
+        rules.public_key(text)
+    except RuleError:
+        return False
+    return True
+
+
 def folder(abi: str, architecture: str) -> str:
     """The folder of a description."""
     return f"{abi}-{architecture}"
@@ -227,7 +246,7 @@ def _check(core: Core, name: str) -> None:
     for path in (*core.paths, *(path for plugin in core.plugins.values() for path in plugin.paths)):
         if not path.startswith("/") or not path.isprintable():
             raise _damaged(name, f"{path[:80]!r} is not a path")
-    for own in {name for own, plugin in core.plugins.items() for name in (own, *plugin.needs, *plugin.clashes)}:
+    for own in sorted({*core.plugins, *(other for p in core.plugins.values() for other in (*p.needs, *p.clashes))}):
         try:
             rules.plugin_name(own)
         except RuleError as wrong:

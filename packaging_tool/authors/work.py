@@ -52,15 +52,32 @@ class Locked:
 
     @classmethod
     def parse(cls, lock: Lock | None) -> Locked:
-        """What a lock says; nothing if there is none, or it is damaged."""
+        """What a lock says; nothing if there is none, or of another driver. Raises InputError for a damaged one.
+
+        Without it the key would be forgotten that the maintainer is trusted by, and folders are paths.
+        """
         try:
-            raw = toml.loads(lock.text)["plugin-of"] if lock is not None else {}
+            raw = toml.loads(lock.text).get("plugin-of", {}) if lock is not None else {}
             listed = {folder: Listed(**row) for folder, row in raw.get("abi", {}).items()}
             sums = {name: str(found) for name, found in raw.get("sums", {}).items()}
             pins = {folder: dict(_pins(plugins, sums)) for folder, plugins in raw.get("pins", {}).items()}
-            return cls(str(raw.get("key", "")), listed, sums, pins)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return cls("", {})
+            found = cls(str(raw.get("key", "")), listed, sums, pins)
+            if wrong := next(found._wrong(), ""):
+                raise ValueError(repr(wrong[:80]))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            what = f"mkpkgs.lock is damaged: [plugin-of]: {type(error).__name__} {error}"
+            raise InputError(what, hint="take it back from version control, or delete it to lock anew") from None
+        return found
+
+    def _wrong(self) -> Iterator[str]:
+        """What is not of its form."""
+        if self.key and not described.is_key(self.key):
+            yield self.key
+        yield from (folder for folder in (*self.listed, *self.pins) if not described.is_folder(folder))
+        yield from (text for name in self.sums for text in (name, self.sums[name]) if not text.isprintable())
+        for row in self.listed.values():
+            if not described.is_sha256(row.sha256) or not (row.architecture + row.version).isprintable():
+                yield row.sha256
 
     def pinned(self, core: Core) -> Mapping[str, Pins]:
         """What was chosen for a core, or for the newest other one: what is known to work there should do."""

@@ -6,7 +6,7 @@ changes from one to another by its key `driver`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -178,6 +178,17 @@ class Driver(Protocol):
 
     def target(self, project: Project) -> Target:
         """What goes with the core onto the installed machine."""
+        ...
+
+
+class Sourcing(Protocol):
+    """What a driver also has that packages files of the project, or builds what is there."""
+
+    def sources(self, project: Project) -> Iterable[tuple[str, str]]:
+        """Paths of files and folders, relative to the project file, by the keys that say them.
+
+        Those that lead out of the project are refused, unless it has `outside = true`.
+        """
         ...
 
 

@@ -17,7 +17,7 @@ import json
 import os
 import posixpath
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -108,6 +108,15 @@ class Driver:
     def check(self, project: Project) -> list[Problem]:
         """Problems of sources, commands and of what nobody would find."""
         return list(problems.problems(project))
+
+    def sources(self, project: Project) -> Iterator[tuple[str, str]]:
+        """What is built, and objects that are prebuilt, by their keys."""
+        if project.plugin_of is None:
+            yield "core.elf.source", project.core_options.source
+        for name, options in sorted(project.plugin_options.items()):
+            yield f"plugin.{name}.elf.source", options.source
+            prebuilt = () if options.source else options.objects
+            yield from ((f"plugin.{name}.elf.objects", text) for text in prebuilt if "{core}" not in text)
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The compiler and the tarballs as they are now, and what earlier builds found for them."""
@@ -444,6 +453,7 @@ class _Work:
             built = self.built(plugin)
             root = built.core if built and built.core else self.root()
         found = root / path.removeprefix("{core}/")
+        anywhere = anywhere or (self.project.outside and root == self.project.root)
         if not found.is_file() or not (anywhere or found.resolve().is_relative_to(root.resolve())):
             # A plugin's failure has its name already.
             what = f"{'' if plugin else 'core: '}there is no file {text} in {root}"

@@ -88,10 +88,18 @@ class Driver:
         """Problems of versions, and of sources that are missing."""
         return [Problem(str(project.file), 0, key, what, instead) for key, what, instead in _findings(project)]
 
+    def sources(self, project: Project) -> Iterator[tuple[str, str]]:
+        """Files that are packaged, and folders in which commands run, by their keys."""
+        if project.plugin_of is None:
+            yield "core.exec.source", project.core_options.source
+        for name, options in sorted(project.plugin_options.items()):
+            yield f"plugin.{name}.exec.files", options.files
+            yield f"plugin.{name}.exec.source", options.source
+
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The protocol and its ABI; what else the commands read is theirs to lock."""
         version = project.core_options.protocol
-        return Lock(f'[exec]\nprotocol = "{version}"\nabi = "{_abi(project, version)}"\n')
+        return Lock(f'[exec]\nprotocol = {toml.string(version)}\nabi = "{_abi(project, version)}"\n')
 
     def fingerprint(self, project: Project, plugin: str | None) -> str:
         """Hash of names, modes and bytes of all that is packaged, or that stands in the folder of a command."""

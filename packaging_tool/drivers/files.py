@@ -75,10 +75,15 @@ class Driver:
             problems.append(Problem(file, 0, "core.files.reload", what, instead))
         return problems + _of_plugins(project)
 
+    def sources(self, project: Project) -> Iterator[tuple[str, str]]:
+        """Files and directories that are packaged, by their keys."""
+        for name, options in sorted(project.plugin_options.items()):
+            yield f"plugin.{name}.files.source", options.source
+
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The declared format and the ABI that follows from it."""
         version = project.core_options.format
-        return Lock(f'[files]\nformat = "{version}"\nabi = "{_abi(project, version)}"\n')
+        return Lock(f'[files]\nformat = {toml.string(version)}\nabi = "{_abi(project, version)}"\n')
 
     def fingerprint(self, project: Project, plugin: str | None) -> str:
         """Hash of names, modes and bytes of the sources."""

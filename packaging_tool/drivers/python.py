@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool import targets, toml
@@ -75,6 +75,16 @@ class Driver:
         """Problems of requirements, versions and targets."""
         return [Problem(str(project.file), 0, key, what, instead) for key, what, instead in problems.find(project)]
 
+    def sources(self, project: Project) -> Iterator[tuple[str, str]]:
+        """Folders of projects and files of wheels, by their keys."""
+        core = () if project.plugin_of is not None else project.core_options.requires
+        said = {
+            "core": core,
+            **{f"plugin.{name}": own.requires for name, own in sorted(project.plugin_options.items())},
+        }
+        for table, requires in said.items():
+            yield from ((f"{table}.python.requires", text) for text in requires if text.startswith("./"))
+
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The wheels of all requirements together, for each architecture."""
         inputs = _inputs(project)
@@ -89,8 +99,9 @@ class Driver:
             for pin in pip.resolve(wanted, _platform(project, architecture)):
                 if pin.name in left_out:
                     continue
-                lines += ["", "[[python.wheel]]", f'architecture = "{architecture}"', f'name = "{pin.name}"']
-                lines += [f'version = "{pin.version}"', f'file = "{pin.file}"', f'sha256 = "{pin.sha256}"']
+                lines += ["", "[[python.wheel]]", f'architecture = "{architecture}"']
+                said = asdict(pin.checked())
+                lines += [f"{key} = {toml.string(said[key])}" for key in ("name", "version", "file", "sha256")]
         return Lock("\n".join(lines) + "\n")
 
     def fingerprint(self, project: Project, plugin: str | None) -> str:
@@ -186,12 +197,7 @@ class _Site:
     @classmethod
     def of(cls, project: Project, lock: Lock, architecture: str, workdir: Path) -> _Site:
         platform = _platform(project, architecture)
-        rows = toml.loads(lock.text).get("python", {}).get("wheel", [])
-        pins = [
-            Pin(row["name"], row["version"], row["file"], row["sha256"])
-            for row in rows
-            if row["architecture"] == architecture
-        ]
+        pins = _locked(lock, architecture)
         files = pip.fetch(pins, platform, workdir / "wheels")
         local = [item for item in _sources(project, workdir) if isinstance(item, Path)]
         wheels = [Wheel(path) for path in (*files, *local)]
@@ -376,6 +382,19 @@ class _Author:
         yield from fit.versions(self.plugin.name, texts, found, base, self.platform)
 
 
+def _locked(lock: Lock, architecture: str) -> list[Pin]:
+    """The wheels of the lock. Raises BuildError."""
+    try:
+        return [
+            Pin(row["name"], row["version"], row["file"], row["sha256"]).checked()
+            for row in toml.loads(lock.text)["python"].get("wheel", [])
+            if row["architecture"] == architecture
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        what = f"the lock of the python driver is damaged: {type(error).__name__} {error}"
+        raise BuildError(what, hint="take it back from version control, or remove mkpkgs.lock") from None
+
+
 def _versions(chosen: Iterable[Pins]) -> dict[str, str]:
     """Versions of distributions by name; of two, the later one's."""
     return {pin.name: pin.version for one in chosen for pin in (Pin.of(file, "") for file in one.files)}
@@ -461,5 +480,8 @@ def _sources_of(project: Project, requires: Sequence[str], workdir: Path) -> lis
         if not text.startswith("./"):
             found.append(text)
         else:
-            found.append(path if path.is_file() else pip.build(path, workdir / "local", isolated=isolated))
+            made = path if path.is_file() else pip.build(path, workdir / "local", isolated=isolated)
+            # Told before pip follows what they say.
+            _ = Wheel(made).requires
+            found.append(made)
     return found

@@ -6,7 +6,7 @@ that are tarballs with their SHA-256; and for each architecture, in `built`, the
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,10 @@ from packaging_tool import toml
 from packaging_tool.errors import BuildError
 
 FORMAT = 1
+_ABI = re.compile(r"[0-9a-f]{64}")
+_ARCHITECTURE = re.compile(r"[a-z0-9]{1,20}")
+# SOURCE_DATE_EPOCH of the commands; times in packages have 32 bits.
+_TIMES = range(1 << 32)
 
 
 def read(text: str) -> dict[str, Any]:
@@ -23,17 +27,23 @@ def read(text: str) -> dict[str, Any]:
         part = toml.loads(text).get("elf", {})
     except ValueError:
         return {}
-    if not isinstance(part, dict) or part.get("format") != FORMAT or not isinstance(part.get("epoch"), int):
+    if not isinstance(part, dict) or part.get("format") != FORMAT or type(part.get("epoch")) is not int:
+        return {}
+    if part["epoch"] not in _TIMES:
         return {}
     tables = {key: part[key] if isinstance(part.get(key), dict) else {} for key in ("sources", "built")}
-    tables["built"] = {name: row for name, row in tables["built"].items() if _is_build(row)}
+    tables["built"] = {
+        name: row for name, row in tables["built"].items() if _is_build(row) and _ARCHITECTURE.fullmatch(name)
+    }
     return {**part, **tables, "compiler": str(part.get("compiler", ""))}
 
 
 def _is_build(row: Any) -> bool:
     if not isinstance(row, dict) or not isinstance(row.get("abi"), str) or not isinstance(row.get("lines"), list):
         return False
-    return all(isinstance(line, str) for line in row["lines"])
+    # The ABI becomes a part of names of packages; lines are shown.
+    lines = all(isinstance(line, str) and line.isprintable() for line in row["lines"])
+    return lines and _ABI.fullmatch(row["abi"]) is not None
 
 
 def published(path: Path, architecture: str) -> dict[str, Any]:
@@ -49,18 +59,22 @@ def published(path: Path, architecture: str) -> dict[str, Any]:
 
 def render(values: Mapping[str, Any]) -> str:
     """The text of such a part."""
-    lines = ["[elf]", f"format = {FORMAT}", f"epoch = {values['epoch']}", f"compiler = {_text(values['compiler'])}"]
+    lines = [
+        "[elf]",
+        f"format = {FORMAT}",
+        f"epoch = {values['epoch']}",
+        f"compiler = {toml.string(values['compiler'])}",
+    ]
     if values["sources"]:
-        lines += ["", "[elf.sources]", *(f"{_text(name)} = {_text(sum_)}" for name, sum_ in values["sources"].items())]
+        lines += [
+            "",
+            "[elf.sources]",
+            *(f"{toml.string(name)} = {toml.string(sum_)}" for name, sum_ in values["sources"].items()),
+        ]
     for architecture, built in sorted(values["built"].items()):
-        lines += ["", f"[elf.built.{architecture}]", f"abi = {_text(built['abi'])}", "lines = ["]
-        lines += [*(f"  {_text(line)}," for line in built["lines"]), "]"]
+        lines += ["", f"[elf.built.{architecture}]", f"abi = {toml.string(built['abi'])}", "lines = ["]
+        lines += [*(f"  {toml.string(line)}," for line in built["lines"]), "]"]
     return "\n".join(lines) + "\n"
-
-
-def _text(value: str) -> str:
-    """A basic string of TOML; what JSON escapes, TOML reads alike, but for the character 127."""
-    return json.dumps(value).replace("\x7f", "\\u007f")
 
 
 def both(before: str, after: str, architecture: str) -> Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]:

@@ -184,7 +184,7 @@ def foresee(
 
     The author's local modules have no sums: they may change from run to run. Raises BuildError.
     """
-    lock, published = read(core, driver, architecture)
+    lock, _ = read(core, driver, architecture)
     job, _, modules = begin(project, driver, core, architecture, workdir, listener)
     local = {module.path for module in modules if module.local is not None}
     known = set(lock.go_sum.splitlines())
@@ -200,7 +200,10 @@ def foresee(
 
 
 def _check_options(project: Project, driver: str) -> None:
-    """See that what is published of a core says no more to the go command than a project file may. Raises BuildError."""
+    """See that what is published of a core says no more to the go command than a project file may.
+
+    Raises BuildError.
+    """
     problems = settings.Problems(project)
     problems.flags(driver)
     if problems.found:

@@ -129,15 +129,16 @@ def _is_sound(lock: GoLock) -> bool:
     return (
         GOVERSION.fullmatch(lock.go) is not None
         and all(is_setting(*row) or row == ("CGO_ENABLED", "1") for row in lock.settings.items())
-        and all(_is_compile_flag(flag, lock.go) for flag in lock.compile_flags)
+        and all(map(_is_compile_flag, lock.compile_flags))
         and all(map(_is_link_flag, lock.link_flags))
         # A name in a table's header stands there without quotes; the ABI becomes a part of names of packages.
         and all(_BARE.fullmatch(name) and _SHA256.fullmatch(built.abi) for name, built in lock.built.items())
     )
 
 
-def _is_compile_flag(flag: str, go: str) -> bool:
-    return flag == f"-goversion={go}" or _COMPILE_FLAG.fullmatch(flag) is not None
+def _is_compile_flag(flag: str) -> bool:
+    name, _, value = flag.partition("=")
+    return _COMPILE_FLAG.fullmatch(flag) is not None or (name == "-goversion" and bool(GOVERSION.fullmatch(value)))
 
 
 def _is_link_flag(flag: str) -> bool:

@@ -32,6 +32,7 @@ from packaging_tool.listener import Listener
 from packaging_tool.package.model import Module
 from packaging_tool.project.model import Project
 
+
 def check(project: Project, driver: str) -> list[Problem]:
     """Problems of modules, import paths and settings. driver: name of the tables."""
     options = project.core_options

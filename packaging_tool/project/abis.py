@@ -15,6 +15,8 @@ from packaging_tool.project import rules
 from packaging_tool.project.faults import Faults, Path, RuleError
 
 WORD = "{abi}"
+# Cores of one file: each is checked, built and published as one of its own.
+MOST = 100
 # What is one for all cores; of what a table names, in `name` or `core`, each core has its own.
 SHARED = ("architectures", "driver", "targets", "trust", "maintainer", "vendor")
 OTHERS_SHARED = ("name", *SHARED)
@@ -50,6 +52,9 @@ def _faults(said: Any, name: Any, raw: Mapping[str, Any], core: Mapping[str, Any
     path = (top, "abis")
     if not isinstance(said, list) or not said or not all(isinstance(text, str) for text in said):
         yield path, "must be a list of texts", 'write for example ["15", "17"]'
+        return
+    if len(said) > MOST:
+        yield path, f"has {len(said)} entries, {MOST} are allowed", "write one project file for some of them"
         return
     for index, text in enumerate(said):
         try:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from packaging_tool import registry, targets
-from packaging_tool.drivers.base import Driver
+from packaging_tool.drivers.base import Driver, Sourcing
 from packaging_tool.errors import MkpkgsError, Problem
 from packaging_tool.project import contents, dates, paths
 from packaging_tool.project.faults import Faults, Path, did_you_mean, similar
@@ -32,7 +32,23 @@ def check(project: Project, faults: Faults) -> list[Problem]:
     if not known_core and (project.plugin_of is None or faults.covers("plugin-of", "driver")):
         return []
     driver = cast(Driver, registry.load("drivers", project.core.driver).Driver())
-    return [problem for problem in driver.check(project) if not _covered(problem.key, faults)]
+    problems = [*driver.check(project), *_outside(project, driver)]
+    return [problem for problem in problems if not _covered(problem.key, faults)]
+
+
+def _outside(project: Project, driver: Driver) -> Iterator[Problem]:
+    """Sources that lead out of the project, which it does not allow."""
+    if project.outside:
+        return
+    named = [*cast(Sourcing, driver).sources(project)] if hasattr(driver, "sources") else []
+    if project.plugin_of is None and project.core.program:
+        named.insert(0, ("core.program", project.core.program))
+    for key, text in named:
+        places = {text.replace("{architecture}", architecture) for architecture in project.core.architectures}
+        if any(contents.leads_out(project.root, place) for place in places):
+            table = "plugin-of" if project.plugin_of is not None else "core"
+            instead = f"copy it into the project, or write outside = true in [{table}]"
+            yield Problem(str(project.file), 0, key, f"{text!r} leads out of the project", instead)
 
 
 def _covered(key: str, faults: Faults) -> bool:
@@ -107,9 +123,11 @@ def _is_account(name: str) -> bool:
 
 
 def _doubles(values: Sequence[str], path: Path) -> Iterator[Finding]:
+    seen: set[str] = set()
     for index, value in enumerate(values):
-        if value in values[:index]:
+        if value in seen:
             yield (*path, index), f"{value!r} is there twice", "keep one"
+        seen.add(value)
 
 
 def _targets(core: CoreSpec) -> Iterator[Finding]:

@@ -62,6 +62,18 @@ def sources(root: Path, pattern: str) -> list[Path]:
     return files
 
 
+def leads_out(root: Path, text: str) -> bool:
+    """Whether a source, or a link on the way to it, leads out of the project. root: its directory.
+
+    A source that is not there leads nowhere.
+    """
+    try:
+        return not (root / text).resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError, ValueError):
+        # A circle of links, a name that is too long or has a zero byte.
+        return False
+
+
 def merge(package: str, *parts: Iterable[Entry]) -> tuple[Entry, ...]:
     """All entries in the order of their paths.
 

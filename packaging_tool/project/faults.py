@@ -17,6 +17,10 @@ class RuleError(Exception):
         self.instead = instead
 
 
+# Characters of a message: what a value has may be any length, and is shown within it.
+LONGEST = 600
+
+
 @dataclass(slots=True)
 class Faults:
     """What is wrong so far.
@@ -26,10 +30,14 @@ class Faults:
 
     found: list[tuple[Path, str, str]] = field(default_factory=list)
     names: set[Path] = field(default_factory=set)
+    # Paths of found, and all that is around them: a file may have thousands of faults, and each value asks.
+    _at: set[Path] = field(default_factory=set)
+    _around: set[Path] = field(default_factory=set)
+    _seen: int = 0
 
     def add(self, path: Path, what: str, instead: str = "") -> None:
         """Note one fault."""
-        self.found.append((path, what, instead))
+        self.found.append((path, shortened(what), shortened(instead)))
 
     def add_name(self, path: Path, what: str, instead: str = "") -> None:
         """Note that the name of a table is wrong."""
@@ -38,11 +46,19 @@ class Faults:
 
     def covers(self, *path: str | int) -> bool:
         """Whether something at, below or around the path is already known to be wrong."""
-        for known, _, _ in self.found:
-            around = path[: len(known)] == known and not (known in self.names and len(path) > len(known))
-            if around or known[: len(path)] == path:
-                return True
-        return False
+        for known, _, _ in self.found[self._seen :]:
+            self._at.add(known)
+            self._around.update(known[:length] for length in range(len(known) + 1))
+        self._seen = len(self.found)
+        if path in self._around:
+            return True
+        outer = (path[:length] for length in range(len(path)))
+        return any(one in self._at and one not in self.names for one in outer)
+
+
+def shortened(text: str) -> str:
+    """A text for a message, without the middle of what is very long."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 100]}… {text[-60:]}"
 
 
 def similar(word: str, known: Iterable[str]) -> str:

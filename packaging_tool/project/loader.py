@@ -13,7 +13,7 @@ from packaging_tool import registry, toml
 from packaging_tool.errors import InputError, Problem, ProjectError
 from packaging_tool.project import abis, lines, rules, schema
 from packaging_tool.project.convert import Converter
-from packaging_tool.project.faults import Faults, RuleError, did_you_mean
+from packaging_tool.project.faults import Faults, RuleError, did_you_mean, shortened
 from packaging_tool.project.model import CoreSpec, PluginOfSpec, PluginSpec, Project, RepositorySpec, ServiceSpec
 
 FILE = "mkpkgs.toml"
@@ -259,8 +259,8 @@ def _located(path: Path, text: str, faults: Faults, problems: list[Problem], dri
             around = re.sub(r"(\.?(\"[^\"]*\"|[^.\[\]\"]*)|\[\d+\])$", "", key)
             # A name that no key can have, as the driver spells it.
             key = around if around != key else ""
-        what = problem.what.replace(f"{root}/", "")
-        located.append(Problem(file, line, problem.key, what, problem.instead))
+        what = shortened(problem.what.replace(f"{root}/", ""))
+        located.append(Problem(file, line, problem.key, what, shortened(problem.instead)))
     return list(dict.fromkeys(located))
 
 

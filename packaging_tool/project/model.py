@@ -130,6 +130,8 @@ class CoreSpec:
     targets: distribution releases that must be able to install the packages.
     driver: how plugins are built and get into the server; its own settings are in `[core.DRIVER]`.
     program: path of the core's own program relative to the project file, for drivers that do not build it.
+    outside: whether sources of the driver may lie outside of the project's directory, or be links that lead out of it.
+        Else they are refused, so that nobody who sends you a change puts files of your machine into a package.
     user: that the service runs as; default NAME, without a service root.
     user_group: group of that user; default the user's name.
     config_directory: default /etc/NAME.
@@ -166,6 +168,7 @@ class CoreSpec:
     targets: tuple[str, ...] = ("debian12", "el9")
     driver: str = "go-link"
     program: str = ""
+    outside: bool = False
     user: str = ""
     user_group: str = ""
     config_directory: str = ""
@@ -282,6 +285,7 @@ class PluginOfSpec:
     beside: repositories of other authors, as addresses or directories, whose plugins must be able to live in one server
         with these.
     changelog: newest first; default one entry for each version.
+    outside: whether sources of plugins may lie outside of the project's directory, or be links that lead out of it.
     """
 
     name: str
@@ -300,6 +304,7 @@ class PluginOfSpec:
     targets: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     changelog: tuple[ChangeSpec, ...] = ()
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +358,11 @@ class Project:
     def cores(self) -> tuple[Project, ...]:
         """The projects of all cores that the file stands for: most often this one alone."""
         return self.each or (self,)
+
+    @property
+    def outside(self) -> bool:
+        """Whether sources may lie outside of the project."""
+        return self.plugin_of.outside if self.plugin_of is not None else self.core.outside
 
     @property
     def plugins_directory(self) -> str:

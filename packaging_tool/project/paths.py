@@ -25,14 +25,14 @@ REFUSED = {
     "/var/lib/dpkg": "is dpkg's own",
     "/var/lib/rpm": "is rpm's own",
 }
-# Directories of /etc that belong to the system: purging a core removes its whole configuration directory. Those below
-# others may be a core's own, e.g. /etc/xdg/NAME, but not these.
+# Directories of /etc that belong to the system: purging a core removes its whole configuration directory. What is
+# below them may be a core's own, e.g. /etc/xdg/NAME, but these are not.
 _ETC = (
     "NetworkManager X11 alternatives apparmor.d apt audit authselect bash_completion.d binfmt.d ca-certificates cloud "
     "cron.d cron.daily cron.hourly cron.monthly cron.weekly cron.yearly crypto-policies dbus-1 default dhcp dnf dpkg "
-    "dracut.conf.d emacs environment.d firewalld fonts fwupd gdb gnupg groff grub.d gss init.d initramfs-tools iproute2 "
-    "iptables kernel ld.so.conf.d ldap libnl-3 logcheck logrotate.d lvm modprobe.d modules-load.d netplan network "
-    "nftables opt pam.d perl pkcs11 pki plymouth polkit-1 popt.d ppp profile.d python3 rc.d request-key.d rpm "
+    "dracut.conf.d emacs environment.d firewalld fonts fwupd gdb gnupg groff grub.d gss init.d initramfs-tools "
+    "iproute2 iptables kernel ld.so.conf.d ldap libnl-3 logcheck logrotate.d lvm modprobe.d modules-load.d netplan "
+    "network nftables opt pam.d perl pkcs11 pki plymouth polkit-1 popt.d ppp profile.d python3 rc.d request-key.d rpm "
     "rsyslog.d samba sasl2 security selinux sgml skel ssh ssl sudoers.d sysconfig sysctl.d systemd sysusers.d terminfo "
     "tmpfiles.d udev ufw update-motd.d vim xdg xml yum yum.repos.d"
 )
@@ -123,7 +123,10 @@ def config_directory(text: str) -> None:
 
 
 def is_systems(directory: str, core: str) -> bool:
-    """Whether a directory below /etc is not a core's alone. core: its name, which a directory within the system's has."""
+    """Whether a directory below /etc is not a core's alone.
+
+    core: its name, which a directory within the system's has in it.
+    """
     place = directory.removeprefix("/etc/")
     top, _, below = place.partition("/")
     return place in SHARED or (top in SHARED and core not in below.split("/"))

@@ -206,8 +206,8 @@ def _values(project: Project, target: Target) -> dict[str, object]:
         "summary": core.summary,
         "homepage": core.homepage,
         "documentation": unit.documentation((core.service.documentation if core.service else "") or core.homepage),
-        # passwd(5) has no way to write a colon, sysusers.d none for a quote within quotes.
-        "full_name": re.sub(r'[:"\\]', " ", core.summary),
+        # passwd(5) has no way to write a colon or a tab, sysusers.d none for a quote within quotes.
+        "full_name": re.sub(r'[:"\\\t]', " ", core.summary),
         "check": shlex.join(shlex.split(_check(project))),
         "config_check": _config_check(project),
         "scratch": trial.writable(project, place),

@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 from packaging_tool import confine
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.package.content import Content
+from packaging_tool.project import contents
 from packaging_tool.run import run
 from packaging_tool.wheels.wheel import normal
 
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 
 # Debian's names of architectures, and those of wheels.
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "i386": "i686", "ppc64el": "ppc64le", "s390x": "s390x"}
+# What a pin may have in it: PEP 503, PEP 440 and PEP 427.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 # The tags of wheels before they named the C library's version (PEP 513, 571, 599).
 OLD_TAGS = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
 
@@ -105,7 +111,16 @@ class Pin:
             name, version, *_ = parse_wheel_filename(file)
         except InvalidWheelFilename as error:
             raise BuildError(f"mkpkgs.lock is damaged: {error}", hint="take it back from version control") from None
-        return cls(name, str(version), file, sha256)
+        return cls(name, str(version), file, sha256).checked()
+
+    def checked(self) -> Pin:
+        """The same. Raises BuildError for what would be more than a pin in a list for pip, or in a path."""
+        patterns = ((_NAME, self.name), (_VERSION, self.version), (_FILE, self.file), (_SHA256, self.sha256))
+        for pattern, text in patterns:
+            if not isinstance(text, str) or (text and not pattern.fullmatch(text)):
+                what = f"mkpkgs.lock is damaged: {str(text)[:80]!r} is of no wheel"
+                raise BuildError(what, hint="take it back from version control")
+        return self
 
 
 def resolve(
@@ -246,6 +261,9 @@ def tree_digest(folder: Path) -> str:
     """SHA-256 over names and contents of a local project."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
+        if path.is_symlink() and contents.leads_out(folder, str(path)):
+            # The copy that is built would have what it leads to.
+            raise BuildError(f"{path} leads out of {folder}", hint="copy the file there instead")
         parts = path.relative_to(folder).parts
         if path.is_file() and not any(part in ("build", "__pycache__") or part.endswith(".egg-info") for part in parts):
             digest.update(f"{'/'.join(parts)} {Content(path).sha256}\n".encode(errors="surrogateescape"))

@@ -10,6 +10,7 @@ An author needs no wheel of the core: what pip asks of one is its metadata.
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -118,9 +119,13 @@ def _dist(name: str, row: Mapping[str, Any]) -> Dist:
     from packaging.version import Version
 
     # Both say what is wrong by a ValueError.
-    for check, texts in ((Version, (row["version"],)), (Requirement, lists["requires"])):
-        for text in texts:
-            check(text)
+    Version(row["version"])
+    for text in lists["requires"]:
+        if Requirement(text).url:
+            # pip would build what lies there, and a core has its wheels from an index.
+            raise ValueError(f"{text[:80]!r} names an address")
+    if not all(re.fullmatch(r"[A-Za-z0-9._-]+", extra) for extra in lists["extras"]):
+        raise ValueError(f"{name!r} has an extra that is none")
     return Dist(name=name, version=row["version"], **lists)
 
 

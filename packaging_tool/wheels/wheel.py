@@ -13,11 +13,15 @@ from functools import cached_property
 from pathlib import Path
 
 from packaging_tool.errors import BuildError
+from packaging_tool.package import zips
 
 # What manifests can name and the target tool takes.
 NAME = re.compile(r"[A-Za-z0-9._+][A-Za-z0-9._+-]*")
-# The largest file that is unpacked, and their number: a wheel is a ZIP file of somebody else's.
-LARGEST, MOST = 256 << 20, 50_000
+# The largest file that is unpacked, all of them, and their number: a wheel is a ZIP file of somebody else's.
+LARGEST, WHOLE, MOST = 256 << 20, 2 << 30, 50_000
+# METADATA and entry_points.txt, which are read as a whole.
+LONGEST = 16 << 20
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]{0,200}")
 
 
 def normal(name: str) -> str:
@@ -37,7 +41,7 @@ class Wheel:
         name = next((name for name in self._names if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)), "")
         if not name:
             raise BuildError(f"{self.path.name} is no wheel: it has no METADATA")
-        message = email.parser.BytesParser().parsebytes(self._zip.read(name), headersonly=True)
+        message = email.parser.BytesParser().parsebytes(self._read(self._zip.getinfo(name), LONGEST), headersonly=True)
         found: dict[str, list[str]] = {}
         for key, value in message.items():
             found.setdefault(key, []).append(str(value))
@@ -45,21 +49,47 @@ class Wheel:
 
     @property
     def name(self) -> str:
-        return normal(self.metadata.get("Name", [""])[0])
+        return normal(self._said("Name", NAME))
 
     @property
     def version(self) -> str:
-        return self.metadata.get("Version", [""])[0]
+        return self._said("Version", _VERSION)
 
     @property
     def license(self) -> str:
         """The SPDX expression, "" if it has none."""
-        return self.metadata.get("License-Expression", [""])[0]
+        said = self.metadata.get("License-Expression", [""])[0]
+        return said if said.isprintable() else ""
 
-    @property
+    @cached_property
     def requires(self) -> list[str]:
-        """Requirements on other distributions (PEP 508)."""
-        return self.metadata.get("Requires-Dist", [])
+        """Requirements on other distributions (PEP 508). Raises BuildError for what is none, or names an address.
+
+        pip builds what such an address leads to, `--only-binary` or not, and building runs what is in it.
+        """
+        from packaging.requirements import InvalidRequirement, Requirement
+
+        said = self.metadata.get("Requires-Dist", [])
+        for text in said:
+            if not text.isprintable():
+                raise BuildError(f"{self.path.name} requires {text[:80]!r}, which has control characters")
+            try:
+                address = Requirement(text).url
+            except InvalidRequirement as error:
+                why = str(error).splitlines()[0]
+                raise BuildError(f"{self.path.name} requires {text[:80]!r}, which is no requirement: {why}") from None
+            if address:
+                raise BuildError(
+                    f"{self.path.name} requires {text[:80]!r}, an address, whose sources pip would build and run",
+                    hint="let it require a version of an index",
+                )
+        return said
+
+    def _said(self, key: str, pattern: re.Pattern[str]) -> str:
+        said = self.metadata.get(key, [""])[0]
+        if not pattern.fullmatch(said):
+            raise BuildError(f"{self.path.name} is no wheel: its {key} is {said[:80]!r}")
+        return said
 
     @cached_property
     def entry_points(self) -> tuple[tuple[str, str, str], ...]:
@@ -69,7 +99,7 @@ class Wheel:
         # Names are of either case.
         parser.optionxform = str  # type: ignore[assignment, method-assign]
         try:
-            parser.read_string(self._zip.read(name).decode() if name else "")
+            parser.read_string(self._read(self._zip.getinfo(name), LONGEST).decode() if name else "")
         except (configparser.Error, UnicodeDecodeError) as broken:
             why = str(broken).splitlines()[0]
             raise BuildError(f"{self.path.name} has an entry_points.txt that nobody can read: {why}") from None
@@ -90,24 +120,50 @@ class Wheel:
         Left out is what nothing imports: scripts, headers, and files for other places of a system. Raises BuildError
         for names that no package of ours can have.
         """
-        written: list[str] = []
+        files = self._files()
+        for name, info in files.items():
+            target = place / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(self._read(info, LARGEST))
+        return sorted(files)
+
+    def _files(self) -> dict[str, zipfile.ZipInfo]:
+        """What is unpacked, by name below the place. Nothing of it is written if something cannot be."""
+        found: dict[str, zipfile.ZipInfo] = {}
         for info in self._zip.infolist():
             name = self._target(info.filename)
             if info.is_dir() or not name:
                 continue
             parts = name.split("/")
+            if len(name) > 1024 or any(len(part) > 200 for part in parts):
+                raise BuildError(f"{self.path.name} has a file whose name is too long: {name[:80]}…")
             if ".." in parts or not all(NAME.fullmatch(part) for part in parts):
                 raise BuildError(
                     f"{self.path.name} has a file {info.filename!r}, a name that no plugin can have",
                     hint=f"leave {self.name} out by `without`, if the server runs without it",
                 )
-            if info.file_size > LARGEST or len(written) == MOST:
-                raise BuildError(f"{self.path.name} is too large to unpack")
-            target = place / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(self._zip.read(info))
-            written.append(name)
-        return sorted(written)
+            if name in found:
+                raise BuildError(f"{self.path.name} has two files {name}")
+            found[name] = info
+        for name in found:
+            above = posixpath.dirname(name)
+            while above:
+                if above in found:
+                    raise BuildError(f"{self.path.name} has a file {above} and a file {name} below it")
+                above = posixpath.dirname(above)
+        if len(found) > MOST or sum(info.file_size for info in found.values()) > WHOLE:
+            raise BuildError(f"{self.path.name} is too large to unpack")
+        return found
+
+    def _read(self, info: zipfile.ZipInfo, limit: int) -> bytes:
+        """A file of the wheel, of at most limit bytes. Raises BuildError."""
+        if info.file_size > limit:
+            raise BuildError(f"{self.path.name} is too large to unpack: {info.filename!r} has {info.file_size} bytes")
+        try:
+            # It gives no more bytes than the archive says.
+            return self._zip.read(info)
+        except (OSError, *zips.BROKEN) as broken:
+            raise BuildError(f"{self.path.name} cannot be unpacked: {info.filename!r}: {broken}") from None
 
     def _target(self, name: str) -> str:
         """Where a file goes below the site directory, "" if nowhere."""
@@ -121,7 +177,7 @@ class Wheel:
     def _zip(self) -> zipfile.ZipFile:
         try:
             return zipfile.ZipFile(self.path)
-        except (zipfile.BadZipFile, OSError) as broken:
+        except (OSError, ValueError, *zips.BROKEN) as broken:
             raise BuildError(f"{self.path.name} is no wheel: {broken}") from None
 
     @cached_property

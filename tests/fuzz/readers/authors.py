@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
+import shutil
+import zipfile
 from collections.abc import Iterator
 
 from packaging_tool.authors import core as described
@@ -11,6 +14,7 @@ from packaging_tool.elf import abi, lockfile
 from packaging_tool.elf import published as offered
 from packaging_tool.golang import author
 from packaging_tool.wheels import published as wheels
+from packaging_tool.wheels.wheel import Wheel
 from tests.fuzz.readers.target import Target, holds, scratch
 
 ABI = "0123456789abcdef" * 4
@@ -155,6 +159,35 @@ def _read_wheels(data: bytes) -> None:
         holds(wheel.path.parent == stubs, "a wheel that leads somewhere")
 
 
+def _read_wheel(data: bytes) -> None:
+    place = scratch() / "wheel"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    (place / "served-1.0-py3-none-any.whl").write_bytes(data)
+    found = Wheel(place / "served-1.0-py3-none-any.whl")
+    for text in (found.name, found.version, found.license, *found.requires):
+        holds(text.isprintable(), f"{text!r} is not for a terminal")
+    _ = found.entry_points
+    names = found.unpack(place / "site")
+    written = {path.relative_to(place / "site").as_posix() for path in (place / "site").rglob("*") if path.is_file()}
+    holds(set(names) == written and len(names) == len(written), "other files than it says")
+    holds({path.name for path in place.iterdir()} <= {"served-1.0-py3-none-any.whl", "site"}, "a file leads elsewhere")
+
+
+def _wheels() -> Iterator[bytes]:
+    """A wheel that is stored, since random bytes seldom unpack, and one that is packed."""
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", method) as file:
+            file.writestr("served/__init__.py", "x = 1\n")
+            file.writestr("served-1.0.data/purelib/other.py", "")
+            file.writestr(
+                "served-1.0.dist-info/METADATA", "Name: served\nVersion: 1.0\nRequires-Dist: flask>=2; extra == 'web'\n"
+            )
+            file.writestr("served-1.0.dist-info/entry_points.txt", "[served.plugins]\na = served:x\n")
+        yield packed.getvalue()
+
+
 def _texts(text: str) -> Iterator[bytes]:
     yield text.encode()
 
@@ -166,5 +199,8 @@ TARGETS = (
     Target("authors-others", _read_others, lambda: _texts(OTHERS), words=WORDS),
     Target("authors-elf", _read_elf, lambda: _texts(ELF), words=WORDS),
     Target("authors-wheels", _read_wheels, lambda: _texts(SITE), words=WORDS),
+    Target(
+        "authors-wheel", _read_wheel, _wheels, words=(b"../", b"Name: ", b"Requires-Dist: ", b" @ https://x/y", b"PK")
+    ),
     Target("authors-go", _read_go, lambda: _texts(PLUGINS), words=WORDS),
 )
