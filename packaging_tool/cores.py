@@ -106,10 +106,13 @@ class Cores:
     @cached_property
     def cache(self) -> Path:
         path = self.project.root / CACHE
-        path.mkdir(mode=0o700, exist_ok=True)
-        # So that nobody commits it by accident, whatever the version control's settings.
-        if not (path / ".gitignore").exists():
-            atomic.write(path / ".gitignore", b"*\n")
+        try:
+            path.mkdir(mode=0o700, exist_ok=True)
+            # So that nobody commits it by accident, whatever the version control's settings.
+            if not (path / ".gitignore").exists():
+                atomic.write(path / ".gitignore", b"*\n")
+        except OSError as failed:
+            raise _unwritable(path, failed) from None
         return path
 
     def workdir(self, project: Project) -> Path:
@@ -125,7 +128,12 @@ class Cores:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """One run at a time in a project: two would build into the same folders."""
-        with (self.cache / "busy").open("a") as file:
+        busy = self.cache / "busy"
+        try:
+            file = busy.open("a")
+        except OSError as failed:
+            raise _unwritable(self.cache, failed) from None
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -256,3 +264,10 @@ class Cores:
         part, foreseen = work.foresee(one.project, one.cores, locked.part, *tools, anew=anew)
         locking.write(locking.path_of(one.project), replace(locked, part=part))
         return foreseen
+
+
+def _unwritable(cache: Path, failed: OSError) -> BuildError:
+    return BuildError(
+        f"{cache} cannot be written: {failed.strerror}",
+        hint="mkpkgs keeps what it builds there: build in a copy of the project that can be written",
+    )

@@ -25,4 +25,46 @@ class Place(NamedTuple):
 PLACES = (
     # The installed side.
     # The building side.
+    Place(
+        "fields, names, owners, scripts of a .deb",
+        "a terminal",
+        "formats/_deb_reader.py",
+        "tests/hostile/test_packages.py::test_words_in_packages_are_shown_as_text",
+    ),
+    Place(
+        "tags and files of an .rpm",
+        "a terminal",
+        "formats/_rpm_reader.py",
+        "tests/hostile/test_packages.py::test_words_in_packages_are_shown_as_text",
+    ),
+    Place(
+        "the name of a package file",
+        "a terminal",
+        "cli/commands/inspect.py",
+        "tests/hostile/test_packages.py::test_words_as_names_of_packages_are_shown_as_text",
+    ),
+    Place(
+        "published Packages and Release",
+        "a path",
+        "repos/apt.py",
+        "tests/hostile/test_packages.py::test_words_in_what_is_published_already_are_refused_or_replaced",
+    ),
+    Place(
+        "published repomd.xml and primary.xml",
+        "a path",
+        "repos/yum.py",
+        "tests/hostile/test_packages.py::test_words_in_what_is_published_already_are_refused_or_replaced",
+    ),
+    Place(
+        "the record of the last run",
+        "JSON",
+        "state.py",
+        "tests/hostile/test_packages.py::test_words_in_what_is_published_already_are_refused_or_replaced",
+    ),
+    Place(
+        "mkpkgs.lock",
+        "a terminal",
+        "lock.py",
+        "tests/hostile/test_packages.py::test_words_in_what_is_published_already_are_refused_or_replaced",
+    ),
 )
