@@ -269,7 +269,7 @@ def test_a_file_that_cannot_be_packaged_is_one_message_from_many_processes(crowd
 
 
 def test_a_project_that_cannot_be_written_is_refused_with_the_way_out(project: Workspace, tmp_path: Path) -> None:
-    enter = [
+    enter: list[str | Path] = [
         "unshare",
         "-m",
         "sh",

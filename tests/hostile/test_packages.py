@@ -152,12 +152,17 @@ def test_a_long_name_of_a_field_widens_no_column(tmp_path: Path, capfdbinary: py
     assert len(said) < 200_000
 
 
+def literal(pattern: str, new: str, text: str) -> str:
+    """The text with the first line that fits the pattern replaced."""
+    return re.sub(pattern, new.replace("\\", r"\\"), text, count=1, flags=re.M)
+
+
 def changed(dist: Path, word: str) -> Iterator[tuple[str, Path, bytes]]:
     """What somebody may have written into the published directory or a record: its name, the file, the bytes."""
     packages = next(dist.rglob("Packages"))
     text = packages.read_text()
     for field in ("Package", "Version", "Architecture", "Depends", "Filename", "Size", "SHA256"):
-        put = re.sub(f"^{field}: .*$", lambda _, f=field: f"{f}: {word}", text, count=1, flags=re.M)
+        put = literal(f"^{field}: .*$", f"{field}: {word}", text)
         yield field, packages, put.encode(errors="surrogateescape")
     release = next(dist.rglob("Release"))
     yield "Date", release, re.sub("^Date: .*$", lambda _: f"Date: {word} UTC", release.read_text(), flags=re.M).encode()
@@ -189,7 +194,7 @@ def changed(dist: Path, word: str) -> Iterator[tuple[str, Path, bytes]]:
         yield (
             f"lock {key}",
             lock,
-            re.sub(f"^{key} = .*$", lambda _, k=key, q=quoted: f'{k} = "{q}"', lock.read_text(), flags=re.M).encode(),
+            literal(f"^{key} = .*$", f'{key} = "{quoted}"', lock.read_text()).encode(),
         )
 
 
