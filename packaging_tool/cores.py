@@ -104,7 +104,10 @@ class Cores:
 
     @cached_property
     def cache(self) -> Path:
-        return cache.directory(self.project.root, self.listener)
+        try:
+            return cache.directory(self.project.root, self.listener)
+        except OSError as failed:
+            raise _unwritable(self.project.root / cache.NAME, failed) from None
 
     def workdir(self, project: Project) -> Path:
         """Where the driver keeps what it builds for a core."""
@@ -119,7 +122,12 @@ class Cores:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """One run at a time in a project: two would build into the same folders."""
-        with (self.cache / "busy").open("a") as file:
+        busy = self.cache / "busy"
+        try:
+            file = busy.open("a")
+        except OSError as failed:
+            raise _unwritable(self.cache, failed) from None
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -253,3 +261,10 @@ class Cores:
         part, foreseen = work.foresee(one.project, one.cores, locked.part, *tools, anew=anew)
         locking.write(locking.path_of(one.project), replace(locked, part=part))
         return foreseen
+
+
+def _unwritable(cache: Path, failed: OSError) -> BuildError:
+    return BuildError(
+        f"{cache} cannot be written: {failed.strerror}",
+        hint="mkpkgs keeps what it builds there: build in a copy of the project that can be written",
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from packaging_tool import atomic, clock, toml
 from packaging_tool.drivers.base import Lock
-from packaging_tool.errors import InputError
+from packaging_tool.errors import BuildError, InputError
 from packaging_tool.project.model import Project
 
 FORMAT = 1
@@ -85,7 +85,13 @@ def write(path: Path, lock: LockFile) -> bool:
     text = lock.render().encode()
     if path.is_file() and path.read_bytes() == text:
         return False
-    atomic.write(path, text)
+    try:
+        atomic.write(path, text)
+    except OSError as failed:
+        raise BuildError(
+            f"{path} does not fit the project any more and cannot be written: {failed.strerror}",
+            hint="run `mkpkgs lock` where the project can be written, and keep the file in version control",
+        ) from None
     return True
 
 

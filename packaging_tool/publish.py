@@ -115,6 +115,7 @@ class _Comparison:
         prefix = f"{self.core}-plugin-"
         retired = {f"{prefix}{name}" for name in self.project.repository.retired_versions}
         others = {f"{prefix}{name}" for name in TAKEN}
+        by_name = _by_name(self.after)
         for architecture, core in sorted(cores.items()):
             abi = {name for name in core.provides if name.startswith(f"{self.core}-abi")}
             fitting = {architecture, "all"}
@@ -129,7 +130,7 @@ class _Comparison:
             ]
             newest = _newest(plugins)
             for name, item in sorted(newest.items()):
-                now = [other for other in self.after if other.name == name and other.architecture in fitting]
+                now = [other for other in by_name.get(name, ()) if other.architecture in fitting]
                 builds = [other.version for other in now if abi.intersection(other.depends)]
                 pins = [pin for pin in item.pins if pin[0] in newest and newest[pin[0]].version != pin[1]]
                 if not builds:
@@ -145,6 +146,13 @@ class _Comparison:
                 elif pins and name not in retired:
                     needed, version = pins[0]
                     yield f"{name} ({architecture}) needs {needed} {version}, which {newest[needed].version} replaces"
+
+
+def _by_name(packages: Iterable[Published]) -> dict[str, list[Published]]:
+    found: dict[str, list[Published]] = {}
+    for item in packages:
+        found.setdefault(item.name, []).append(item)
+    return found
 
 
 def _newest(packages: Iterable[Published]) -> dict[str, Published]:
@@ -229,11 +237,12 @@ def _rows(project: Project, published: Sequence[Published]) -> list[_Row]:
         summaries |= {core: each.core.summary, f"{core}-plugin-kit": f"Links plugins into {core}; comes by itself"}
         summaries |= {f"{core}-plugin-{plugin.name}": plugin.summary for plugin in each.plugins}
     retired = {f"{each.core.name}-plugin-{name}" for each in project.cores for name in each.repository.retired_versions}
+    by_name = _by_name(published)
     rows = []
     for name, newest in sorted(_newest(published).items()):
         if name not in summaries or name in retired:
             continue
-        same = {p.architecture for p in published if p.name == name and p.version == newest.version}
+        same = {p.architecture for p in by_name[name] if p.version == newest.version}
         rows.append(_Row(name, summaries[name], newest.version, ", ".join(sorted(same))))
     return rows
 

@@ -266,3 +266,22 @@ def test_a_file_that_cannot_be_packaged_is_one_message_from_many_processes(crowd
     assert full.returncode == 1
     assert re.fullmatch(r"mkpkgs: error: cannot write greet.*: File too large\n", full.stderr)
     assert list(project.root.glob("*dist*")) == []
+
+
+def test_a_project_that_cannot_be_written_is_refused_with_the_way_out(project: Workspace, tmp_path: Path) -> None:
+    enter: list[str | Path] = [
+        "unshare",
+        "-m",
+        "sh",
+        "-c",
+        'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && cd "$1" && shift && "$@"',
+    ]
+    command = [*enter, "sh", project.root, sys.executable, "-m", "packaging_tool", "-o", tmp_path / "dist"]
+    if subprocess.run([*enter, "sh", project.root, "true"], capture_output=True).returncode:
+        pytest.skip("this system mounts nothing here")
+    for _ in range(2):
+        refused = subprocess.run(command, env=project.environment(), capture_output=True, text=True)
+        assert refused.returncode == 1
+        assert re.search(r"error: \S+/\.mkpkgs cannot be written: Read-only file system", refused.stderr)
+        assert "hint: mkpkgs keeps what it builds there: build in a copy of the project" in refused.stderr
+        (project.root / ".mkpkgs").mkdir(exist_ok=True)

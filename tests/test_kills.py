@@ -129,7 +129,17 @@ def layered(project: Workspace, tmp_path: Path) -> list[str]:
     """The start of a command that runs in the project, which lies in the lower layer of an overlay."""
     for name in ("upper", "work"):
         (tmp_path / name).mkdir()
-    enter = ["unshare", "-m", "sh", "-c", LAYERS, "sh", project.root, tmp_path / "upper", tmp_path / "work"]
+    enter: list[str | Path] = [
+        "unshare",
+        "-m",
+        "sh",
+        "-c",
+        LAYERS,
+        "sh",
+        project.root,
+        tmp_path / "upper",
+        tmp_path / "work",
+    ]
     if subprocess.run([*enter, "true"], capture_output=True).returncode:
         pytest.skip("this system mounts no overlay here")
     return [os.fspath(word) for word in enter]

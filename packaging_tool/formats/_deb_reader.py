@@ -29,8 +29,11 @@ NEEDED = {
 SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config", "triggers", "conffiles", "templates")
 # A control archive holds text for people; none is near this.
 MAX_CONTROL = 16 << 20
-# A data archive that unpacks to more than this is not listed to its end.
+# A data archive that unpacks to more than this is not listed to its end: a bomb of 13 kB would take minutes. Those of
+# packages are rarely more than ten times as large as they are packed.
 MAX_DATA = 64 << 30
+MAX_RATIO = 500
+SMALL_DATA = 1 << 30
 MAX_MEMORY = 256 << 20
 # Characters of a list of files; Debian's longest has 20 million.
 MAX_LIST = 64 << 20
@@ -173,7 +176,8 @@ def _open(file: BinaryIO, members: dict[str, _ar.Member], base: str, limit: int)
     opener = OPENERS.get(member.name.removeprefix(base))
     if opener is None:
         raise InputError(f"{member.name} has a compression that is not known")
-    return _Limited(opener(cast(BinaryIO, io.BufferedReader(_Window(file, member)))), limit)
+    limit = min(limit, SMALL_DATA + MAX_RATIO * member.size)
+    return _Limited(opener(cast(BinaryIO, io.BufferedReader(_Window(file, member)))), limit, member)
 
 
 class _Decompressor(Protocol):
@@ -227,15 +231,17 @@ class _Window(io.RawIOBase):
 class _Limited(io.BufferedReader):
     """Stops a stream that does not end."""
 
-    def __init__(self, raw: io.RawIOBase, limit: int) -> None:
+    def __init__(self, raw: io.RawIOBase, limit: int, member: _ar.Member) -> None:
         super().__init__(raw, PIECE)
-        self._left = limit
+        self._left = self._limit = limit
+        self._member = member
 
     def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise InputError("it unpacks to more than is sensible")
+            name, size = self._member.name, self._member.size
+            raise InputError(f"its {name} of {size} bytes unpacks to more than {self._limit}: no package does that")
         return data
 
 

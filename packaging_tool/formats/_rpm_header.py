@@ -6,8 +6,8 @@ A header is a mapping from tag number to value here: text, bytes, a tuple of tex
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
-from typing import BinaryIO
+from collections.abc import Iterator, Mapping
+from typing import BinaryIO, NamedTuple
 
 from packaging_tool.errors import InputError
 from packaging_tool.formats import _rpm_tags as t
@@ -22,6 +22,9 @@ SIZES = {t.INT16: 2, t.INT32: 4, t.INT64: 8}
 # rpm's own limits (header.c: HEADER_TAGS_MAX, HEADER_DATA_MAX).
 MOST_TAGS = 0xFFFF
 MOST_DATA = 0x0FFFFFFF
+# Items of one tag, as many as files of a .deb, and bytes of its texts: no package comes near.
+MOST_ITEMS = 1_000_000
+LONGEST_TEXTS = 64 << 20
 
 
 def encode(region: int, tags: Mapping[int, Value], types: Mapping[int, int]) -> bytes:
@@ -71,50 +74,79 @@ def read(file: BinaryIO, limit: int) -> tuple[Header, bytes]:
     data = file.read(length)
     if len(data) != length:
         raise InputError("it is cut off")
-    return Header(_decode(data, count)), head + data
+    return Header(_Stored(data, count)), head + data
 
 
-def _decode(data: bytes, count: int) -> dict[int, Value]:
-    start = count * INDEX.size
-    size = len(data) - start
-    # Entries have data of their own: without this limit, all of 65,535 tags could name the same 256 MB.
-    left = size
-    found: dict[int, Value] = {}
-    for tag, kind, offset, number in INDEX.iter_unpack(data[:start]):
-        if not 0 <= offset <= size or number > size or not number:
-            raise InputError(f"tag {tag} of a header lies outside of it")
-        # Numbers and texts have a byte each at least.
-        left -= number * SIZES.get(kind, 1)
-        if left < 0:
-            raise InputError(f"tag {tag} of a header shares data with others")
-        if kind in NUMBERS:
-            layout = f">{number}{NUMBERS[kind]}"
-            if offset + struct.calcsize(layout) > size:
+class _Entry(NamedTuple):
+    """Where the data of a tag lie: type, first byte in the header, how many items."""
+
+    kind: int
+    start: int
+    number: int
+
+
+class _Stored(Mapping[int, Value]):
+    """The tags of a header that was read; what a tag says is decoded when somebody asks, each time anew.
+
+    Decoded, numbers and short texts take up to forty times their size, and a package may have 256 MB of them in tags
+    that nobody reads. Raises InputError at once for entries that lie outside of the header, and when a tag is asked for
+    that cannot be decoded or is larger than that of any package.
+    """
+
+    def __init__(self, data: bytes, count: int) -> None:
+        self._data = data
+        self._entries: dict[int, _Entry] = {}
+        begin = count * INDEX.size
+        size = len(data) - begin
+        # Entries have data of their own: without this limit, all of 65,535 tags could name the same 256 MB.
+        left = size
+        for tag, kind, offset, number in INDEX.iter_unpack(memoryview(data)[:begin]):
+            width = SIZES.get(kind, 1)
+            if not 0 <= offset <= size or not number or number > size:
                 raise InputError(f"tag {tag} of a header lies outside of it")
-            numbers: tuple[int, ...] = struct.unpack_from(layout, data, start + offset)
-            found[tag] = numbers
-        elif kind == t.BIN:
-            if offset + number > size:
+            if (kind in NUMBERS or kind == t.BIN) and offset + number * width > size:
                 raise InputError(f"tag {tag} of a header lies outside of it")
-            found[tag] = data[start + offset : start + offset + number]
-        elif kind in (t.STRING, t.STRING_ARRAY, t.I18NSTRING):
-            texts = _texts(data, start + offset, 1 if kind == t.STRING else number, tag)
-            # UTF-8 has at most four bytes for a character, and what is none becomes four characters.
-            left -= sum(map(len, texts)) // 4
+            if kind not in NUMBERS and kind not in (t.BIN, t.STRING, t.STRING_ARRAY, t.I18NSTRING):
+                raise InputError(f"tag {tag} of a header has the unknown type {kind}")
+            # Numbers and texts have a byte each at least.
+            left -= number * width
             if left < 0:
                 raise InputError(f"tag {tag} of a header shares data with others")
-            found[tag] = texts if kind != t.STRING else texts[0]
-        else:
-            raise InputError(f"tag {tag} of a header has the unknown type {kind}")
-    return found
+            self._entries[tag] = _Entry(kind, begin + offset, number)
+
+    def __getitem__(self, tag: int) -> Value:
+        kind, start, number = self._entries[tag]
+        if kind == t.BIN:
+            return self._data[start : start + number]
+        if kind == t.STRING:
+            return _texts(self._data, start, 1, tag)[0]
+        if number > MOST_ITEMS:
+            raise InputError(f"tag {tag} of a header has {number} items, more than any package")
+        if kind in NUMBERS:
+            found: tuple[int, ...] = struct.unpack_from(f">{number}{NUMBERS[kind]}", self._data, start)
+            return found
+        return _texts(self._data, start, number, tag)
+
+    def __contains__(self, tag: object) -> bool:
+        return tag in self._entries
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
 
 def _texts(data: bytes, position: int, number: int, tag: int) -> tuple[str, ...]:
     made = []
+    left = LONGEST_TEXTS
     for _ in range(number):
         end = data.find(b"\0", position)
         if end < 0:
             raise InputError(f"tag {tag} of a header does not end")
+        left -= end - position
+        if left < 0:
+            raise InputError(f"tag {tag} of a header is longer than that of any package")
         made.append(data[position:end].decode("utf-8", "backslashreplace"))
         position = end + 1
     return tuple(made)

@@ -103,32 +103,32 @@ def index(path: Path) -> Built:
                 raise InputError("it does not say its name, version or architecture as an index can list them")
         file.seek(0)
         digest = _sha256(file)
-    archive = found.signature.number(t.SIGPAYLOADSIZE, t.LONGARCHIVESIZE) or header.number(t.ARCHIVESIZE)
-    facts = _rpm_xml.Facts(digest, (found.start, found.end), found.size, archive)
-    architecture = _rpm_xml.architecture(header)
-    return Built(
-        path=path,
-        size=found.size,
-        sha256=digest,
-        name=header.text(t.NAME),
-        version=_version(header),
-        architecture=DEBIAN_NAMES.get(architecture, architecture),
-        index=_rpm_xml.stanzas(header, facts),
-    )
+        archive = found.signature.number(t.SIGPAYLOADSIZE, t.LONGARCHIVESIZE) or header.number(t.ARCHIVESIZE)
+        facts = _rpm_xml.Facts(digest, (found.start, found.end), found.size, archive)
+        architecture = _rpm_xml.architecture(header)
+        return Built(
+            path=path,
+            size=found.size,
+            sha256=digest,
+            name=header.text(t.NAME),
+            version=_version(header),
+            architecture=DEBIAN_NAMES.get(architecture, architecture),
+            index=_rpm_xml.stanzas(header, facts),
+        )
 
 
 def describe(path: Path) -> Description:
     """A page about an .rpm. Raises InputError if it is none."""
     with _reading(path) as file:
         found = parse(file)
-    header = found.header
-    name = header.text(t.NAME) or path.name
-    return Description(
-        title=_clean(f"{name} {_version(header)}".rstrip()),
-        fields=tuple((label, _clean(value, keep="\n")) for label, value in _fields(found) if value),
-        files=tuple(_lines(header)),
-        scripts=tuple((_clean(label), _clean(text, keep="\n\t")) for label, text in _scripts(header)),
-    )
+        header = found.header
+        name = header.text(t.NAME) or path.name
+        return Description(
+            title=_clean(f"{name} {_version(header)}".rstrip()),
+            fields=tuple((label, _clean(value, keep="\n")) for label, value in _fields(found) if value),
+            files=tuple(_lines(header)),
+            scripts=tuple((_clean(label), _clean(text, keep="\n\t")) for label, text in _scripts(header)),
+        )
 
 
 @contextmanager

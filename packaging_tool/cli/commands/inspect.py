@@ -14,6 +14,9 @@ from packaging_tool.cli.text import printable, tell
 from packaging_tool.errors import InputError
 from packaging_tool.formats.base import Description, Format
 
+# Characters of the column of fields; a name that is longer moves its own value alone.
+WIDEST = 24
+
 
 @click.command(short_help="Show what is in a package file.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
@@ -41,7 +44,7 @@ def page(path: Path, *, brief: bool = False) -> Iterator[str]:
     """The lines of a page about a package file. Raises InputError if no format can read it."""
     found = _describe(path)
     yield printable(found.title)
-    wide = max((len(label) for label, _ in found.fields), default=0)
+    wide = min(max((len(label) for label, _ in found.fields), default=0), WIDEST)
     for label, value in found.fields:
         first, *rest = value.split("\n")
         yield f"  {printable(label):{wide}}  {printable(first)}".rstrip()
