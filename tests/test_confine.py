@@ -176,7 +176,7 @@ def test_a_command_gets_the_environment_that_is_documented(attack: Attack) -> No
 
 
 def test_outputs_are_the_same_with_and_without_a_place_of_their_own(tmp_path: Path) -> None:
-    found = []
+    found: list[dict[str, bytes]] = []
     monkey = {"SOURCE_DATE_EPOCH": "1700000000"}
     for kind in ("bwrap", "plain"):
         place = tmp_path / kind
