@@ -161,6 +161,7 @@ def test_a_build_command_reaches_nothing(attack: Attack, kind: str) -> None:
 def test_a_command_gets_the_network_where_the_project_says_so(tmp_path: Path) -> None:
     attack = Attack(tmp_path, "bwrap")
     attack.arm(network=True)
+    assert "\nbuild commands with the network: plugin.echo.exec\n" in attack.run("plan").stdout
     done = attack.run()
     assert done.returncode == 0, done.stdout
     assert set(attack.got()) - {"outside", "staged"} == {"life", "network"}

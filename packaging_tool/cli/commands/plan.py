@@ -38,4 +38,6 @@ def command(ctx: click.Context, as_json: bool) -> int:
     else:
         for line in planned.tree(packages, whole=options.verbose):
             click.echo(line)
+        if open_ := planned.networked(project):
+            click.echo(f"\nbuild commands with the network: {', '.join(open_)}")
     return 0
