@@ -50,6 +50,9 @@ def _empty(items: list[Path]) -> None:
 
     for item in items:
         if item.is_dir() and not item.is_symlink():
+            # Go makes the directories of its modules so that nobody removes them by mistake.
+            for folder, _, _ in os.walk(item):
+                Path(folder).chmod(0o700)
             shutil.rmtree(item)
         else:
             item.unlink()

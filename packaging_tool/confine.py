@@ -119,6 +119,8 @@ def environment(home: Path, epoch: int, *, network: bool = False) -> dict[str, s
         found["RUSTUP_HOME"] = str(toolchains)
     if network:
         found |= {name: os.environ[name] for name in PROXIES if name in os.environ}
+        if os.access(settings := _of_go(), os.R_OK):
+            found["GOENV"] = str(settings)
     return found
 
 
@@ -303,6 +305,13 @@ def _resolver(*, network: bool) -> Iterator[Path]:
     """The file that says who knows names of hosts; often it lies in /run."""
     if network:
         yield Path(os.path.realpath("/etc/resolv.conf"))
+        yield _of_go()
+
+
+def _of_go() -> Path:
+    """The file of `go env -w`: it says where modules come from."""
+    config = os.environ.get("XDG_CONFIG_HOME") or f"{os.environ.get('HOME') or '/nonexistent'}/.config"
+    return Path(os.environ.get("GOENV") or f"{config}/go/env")
 
 
 @cache
