@@ -32,7 +32,10 @@ def directory(root: Path, listener: Listener) -> Path:
         word = _read(path / ID)
     own = _own()
     if not hmac.compare_digest(word, own):
-        if left := sorted(item for item in path.iterdir()):
+        # Another run may hold its lock.
+        busy = path / "busy"
+        kept = {busy} if busy.is_file() and not busy.is_symlink() else set()
+        if left := sorted({*path.iterdir()} - kept):
             listener.note(f"{path} is not of this machine and user: what is in it is made anew")
             _empty(left)
         atomic.write(path / ID, own, mode=0o600)
@@ -47,6 +50,9 @@ def _empty(items: list[Path]) -> None:
 
     for item in items:
         if item.is_dir() and not item.is_symlink():
+            # Go makes the directories of its modules so that nobody removes them by mistake.
+            for folder, _, _ in os.walk(item):
+                Path(folder).chmod(0o700)
             shutil.rmtree(item)
         else:
             item.unlink()

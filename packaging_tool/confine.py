@@ -4,8 +4,9 @@ A program here gets the environment that it is given and nothing of ours, a sess
 the system lets us make such a place, a view of its own:
 
 - the system's files, of which it can change none,
-- no home directory, `/run`, `/tmp` or `/var/tmp` of ours; below these only what it is shown: its sources, what it may
-  write, and where the programs in PATH lie,
+- no home directory, `/run`, `/tmp` or `/var/tmp` of ours; below these only what it is shown: the project, what it may
+  write, where the programs in PATH lie, and what the variable MKPKGS_SHOW names (directories, with colons between): the
+  user says that, and no project,
 - neither keys nor passphrase, nor what a run writes packages into,
 - no process but its own, and none of them lives longer than it,
 - no network, unless the project asks for it.
@@ -61,10 +62,12 @@ PR_SET_DUMPABLE = 4
 
 @dataclass(slots=True)
 class _Guard:
-    """What a run keeps from all programs. hidden: files and directories. fixed: what they may read only."""
+    """What a run keeps from all programs. hidden: files and directories. fixed: what they may read only. shown: that
+    they see."""
 
     hidden: list[Path] = field(default_factory=list)
     fixed: list[Path] = field(default_factory=list)
+    shown: list[Path] = field(default_factory=list)
     before: list[Callable[[], None]] = field(default_factory=list)
     warn: Callable[[str], None] = lambda text: None
     told: bool = False
@@ -76,13 +79,17 @@ _guards = [_Guard()]
 
 @contextmanager
 def guarding(
-    hidden: Iterable[Path] = (), fixed: Iterable[Path] = (), warn: Callable[[str], None] | None = None
+    hidden: Iterable[Path] = (),
+    fixed: Iterable[Path] = (),
+    shown: Iterable[Path] = (),
+    warn: Callable[[str], None] | None = None,
 ) -> Iterator[None]:
     """Keep files from all programs that run here meanwhile, from all threads.
 
-    hidden: that they do not see. fixed: that they may read only. warn: is told that there is no such place.
+    hidden: that they do not see. fixed: that they may read only. shown: that they see. warn: is told that there is no
+    such place.
     """
-    _guards.append(_Guard([*hidden], [*fixed], warn=warn or (lambda text: None)))
+    _guards.append(_Guard([*hidden], [*fixed], [*shown], warn=warn or (lambda text: None)))
     try:
         yield
     finally:
@@ -112,6 +119,8 @@ def environment(home: Path, epoch: int, *, network: bool = False) -> dict[str, s
         found["RUSTUP_HOME"] = str(toolchains)
     if network:
         found |= {name: os.environ[name] for name in PROXIES if name in os.environ}
+        if os.access(settings := _of_go(), os.R_OK):
+            found["GOENV"] = str(settings)
     return found
 
 
@@ -154,7 +163,8 @@ def run_confined(
     try:
         view = _View()
         view.hide([*map(Path, PLACES), *_homes()])
-        view.show([*_of_path(env.get("PATH", os.defpath)), *_resolver(network=network), *readable, cwd])
+        view.show([*_of_path(env.get("PATH", os.defpath)), *_resolver(network=network), *_said()])
+        view.show([*guard.shown, *readable, cwd])
         view.allow(writable)
         view.fix([*fixed, *guard.fixed])
         view.hide([*map(Path, SECRETS), *guard.hidden, *_secrets()])
@@ -286,10 +296,22 @@ def _of_path(said: str) -> Iterator[Path]:
         yield toolchains
 
 
+def _said() -> Iterator[Path]:
+    """What the user wants to be seen."""
+    yield from (Path(text) for text in os.environ.get("MKPKGS_SHOW", "").split(":") if text.startswith("/"))
+
+
 def _resolver(*, network: bool) -> Iterator[Path]:
     """The file that says who knows names of hosts; often it lies in /run."""
     if network:
         yield Path(os.path.realpath("/etc/resolv.conf"))
+        yield _of_go()
+
+
+def _of_go() -> Path:
+    """The file of `go env -w`: it says where modules come from."""
+    config = os.environ.get("XDG_CONFIG_HOME") or f"{os.environ.get('HOME') or '/nonexistent'}/.config"
+    return Path(os.environ.get("GOENV") or f"{config}/go/env")
 
 
 @cache

@@ -134,7 +134,7 @@ class Cores:
                 raise BuildError(f"another mkpkgs is at work in {self.project.root}", hint="wait for it") from None
             hidden = (secrets.directory_of(self.project.core.name, self.settings.keys), self.cache / cache.ID)
             fixed = (self.settings.output, self.project.file, *map(locking.path_of, self.project.cores))
-            with confine.guarding(hidden, fixed, self.listener.warn):
+            with confine.guarding(hidden, fixed, (self.project.root,), self.listener.warn):
                 yield
 
     def locks(self, *, fresh: bool = False) -> dict[str, locking.LockFile]:

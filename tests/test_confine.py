@@ -161,6 +161,7 @@ def test_a_build_command_reaches_nothing(attack: Attack, kind: str) -> None:
 def test_a_command_gets_the_network_where_the_project_says_so(tmp_path: Path) -> None:
     attack = Attack(tmp_path, "bwrap")
     attack.arm(network=True)
+    assert "\nbuild commands with the network: plugin.echo.exec\n" in attack.run("plan").stdout
     done = attack.run()
     assert done.returncode == 0, done.stdout
     assert set(attack.got()) - {"outside", "staged"} == {"life", "network"}
@@ -176,7 +177,7 @@ def test_a_command_gets_the_environment_that_is_documented(attack: Attack) -> No
 
 
 def test_outputs_are_the_same_with_and_without_a_place_of_their_own(tmp_path: Path) -> None:
-    found = []
+    found: list[dict[str, bytes]] = []
     monkey = {"SOURCE_DATE_EPOCH": "1700000000"}
     for kind in ("bwrap", "plain"):
         place = tmp_path / kind
@@ -237,38 +238,38 @@ def test_nobody_reads_the_passphrase_of_a_run(tmp_path: Path) -> None:
     attack.close()
 
 
-def test_what_is_killed_leaves_no_key_for_longer_than_the_next_run(tmp_path: Path) -> None:
-    runtime = tmp_path / "runtime"
-    runtime.mkdir(mode=0o700)
+def test_what_is_killed_leaves_no_key_for_longer_than_the_next_run() -> None:
     code = (
         "import os, sys; from pathlib import Path; from packaging_tool.signing import gpg\n"
         "secret, _, _ = gpg.generate('T <t@example.org>', 'ed25519', None)\n"
         "with gpg.from_file(secret, 1700000000, None):\n"
         "    print('ready', flush=True); sys.stdin.read()\n"
     )
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "XDG_RUNTIME_DIR": ""}
+    short = Path(tempfile.mkdtemp(prefix="mkpkgs-test-"))
+    environment = {**os.environ, "TMPDIR": str(short), "XDG_RUNTIME_DIR": ""}
     command = [sys.executable, "-c", code]
     first = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert first.stdout is not None
     assert first.stdin is not None
     first.stdout.readline()
-    (home,) = tmp_path.glob("mkpkgs-gpg-*")
+    (home,) = short.glob("mkpkgs-gpg-*")
     first.send_signal(signal.SIGKILL)
     first.wait()
     assert home.exists()
     done = subprocess.run(command, env=environment, input=b"", capture_output=True, timeout=60, check=True)
     assert b"ready" in done.stdout
-    assert not list(tmp_path.glob("*mkpkgs-gpg-*"))
+    assert not list(short.glob("*mkpkgs-gpg-*"))
     first.stdin.close()
     first.stdout.close()
+    (runtime := short / "run").mkdir(mode=0o700)
     environment["XDG_RUNTIME_DIR"] = str(runtime)
-    if len(str(runtime)) < 64:
-        second = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert second.stdout is not None
-        second.stdout.readline()
-        assert [path.name for path in runtime.glob("mkpkgs-gpg-*")], "in memory, where the user has such a place"
-        second.communicate(b"")
-        assert not list(runtime.iterdir())
+    second = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert second.stdout is not None
+    second.stdout.readline()
+    assert [path.name for path in runtime.glob("mkpkgs-gpg-*")], "in memory, where the user has such a place"
+    second.communicate(b"")
+    assert not list(runtime.iterdir())
+    shutil.rmtree(short)
 
 
 def test_the_program_of_a_trial_has_no_terminal(tmp_path: Path) -> None:

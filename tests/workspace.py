@@ -71,6 +71,7 @@ class Workspace:
     def environment(self) -> dict[str, str]:
         """Ours without what a user may have set for mkpkgs, and with the keys of this workspace."""
         keep = {key: value for key, value in os.environ.items() if not key.startswith(("MKPKGS_", "SOURCE_DATE_"))}
+        keep |= {key: os.environ[key] for key in ("MKPKGS_SHOW",) if key in os.environ}
         return {**keep, "MKPKGS_KEYS": str(self.keys), "PYTHONPATH": str(Path(__file__).parent.parent)}
 
     def replace(self, file: str, **words: str) -> None:

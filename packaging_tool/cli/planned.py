@@ -13,6 +13,7 @@ from packaging_tool.cli.text import printable, size
 from packaging_tool.drivers.base import NO_ABI
 from packaging_tool.formats.base import Format
 from packaging_tool.package.model import Entry, Package
+from packaging_tool.project.model import Project
 
 # Version of the JSON; raised when something in it changes its meaning or goes away.
 SCHEMA = 1
@@ -123,6 +124,15 @@ def _script(name: str, text: str, *, whole: bool) -> Node:
     if whole:
         return Node(name, [Node(printable(line)) for line in lines])
     return Node(f"{name} ({len(lines)} lines)")
+
+
+def networked(project: Project) -> tuple[str, ...]:
+    """The tables whose commands may use the network, as `core.exec` or `plugin.NAME.exec`."""
+    found: dict[str, None] = {}
+    for each in project.cores:
+        named = [("core", each.core_options), *((f"plugin.{name}", own) for name, own in each.plugin_options.items())]
+        found |= {f"{key}.{each.core.driver}": None for key, own in named if getattr(own, "network", False)}
+    return tuple(found)
 
 
 def as_json(packages: Sequence[Package]) -> str:

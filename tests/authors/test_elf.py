@@ -233,9 +233,10 @@ def test_a_symbol_that_is_called_missing_stops_the_server(
     assert "undefined symbol: chime_says" in done.stderr
 
 
-def test_headers_of_the_system_and_names_in_one_place_must_fit(tmp_path: Path) -> None:
+def test_headers_of_the_system_and_names_in_one_place_must_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     core = Workspace.create(SAMPLE, tmp_path / "core")
     header = tmp_path / "rope/rope.h"
+    monkeypatch.setenv("MKPKGS_SHOW", str(header.parent))
     header.parent.mkdir()
     header.write_text("#define ROPE 1\n")
     macros = f'macros = ["ROPE"], headers = ["rope.h"], include = ["{header.parent}"]'

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from packaging_tool import plan
+from packaging_tool import confine, plan
 from packaging_tool.drivers.base import Outcome, Payload
 from packaging_tool.drivers.elf import Driver
 from packaging_tool.elf import facts, libraries
@@ -477,3 +477,30 @@ def test_wrong_settings_are_told_with_key_and_remedy(bench: Bench, old: str, new
     with pytest.raises(ProjectError) as caught:
         load(bench.root / "mkpkgs.toml")
     assert expected in str(caught.value)
+
+
+def test_commands_and_compilers_see_no_key_and_change_nothing_that_is_used_outside(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """`.incbin` reads any file that the compiler may read; the log is written by mkpkgs itself."""
+    key = tmp_path / "keys/manifest.key"
+    key.parent.mkdir()
+    key.write_text("SECRET KEY\n")
+    gong = (bench.root / "gong/gong.cc").read_text()
+    (bench.root / "gong/gong.cc").write_text(f'{gong}\n__asm__(".incbin \\"{key}\\"");\n')
+    with confine.guarding([key.parent]):
+        outcome = bench.build()
+    assert [failure.plugin for failure in outcome.failures] == ["gong"]
+    assert "file not found" in outcome.failures[0].message
+    (bench.root / "gong/gong.cc").write_text(gong)
+    victim = tmp_path / "victim"
+    tricks = f"ln -sf {victim} ../log; echo evil >../tools/gcc; ln -s {victim} ../compiled; ln -s {key} x.so"
+    bench.edit("mkpkgs.toml", '[["g++", "-g"', f'[["sh", "-c", "{tricks}; exit 0"], ["g++", "-g"')
+    bench.edit("mkpkgs.toml", 'objects = ["gong.so"]', 'objects = ["gong.so", "x.so"]')
+    with confine.guarding([key.parent]):
+        outcome = bench.build()
+    assert "there is no file x.so" in outcome.failures[0].message
+    assert not victim.exists()
+    log = bench.workdir / "amd64/plugin-gong/log"
+    assert not log.is_symlink()
+    assert "Read-only file system" in log.read_text()

@@ -153,3 +153,11 @@ def test_bad_settings_are_told_with_what_to_write(bench: Bench) -> None:
 def test_a_link_in_a_folder_is_refused(bench: Bench) -> None:
     (bench.root / "plugins/clock/passwd").symlink_to("/etc/passwd")
     assert "passwd is not a regular file" in bench.build().failures[0].message
+
+
+def test_a_server_that_is_a_link_is_refused(bench: Bench) -> None:
+    """It could lead to any file of who builds."""
+    bench.change('program = "desk"\n', "")
+    bench.change('protocol = "2"', 'protocol = "2"\nbuild = ["ln", "-s", "/etc/passwd", "{output}/desk"]')
+    with pytest.raises(BuildError, match="is not a regular file"):
+        bench.build()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import packaging_tool
+from packaging_tool import confine
 from packaging_tool.drivers.base import Lock, Outcome
 from packaging_tool.drivers.go_link import Driver
 from packaging_tool.errors import BuildError, CommandError, ProjectError
@@ -492,3 +495,46 @@ def test_assemble_step_is_clean_shell(whole: Whole) -> None:
         ["shellcheck", "-s", "sh", whole[3] / "assemble"], capture_output=True, text=True, check=False
     )
     assert done.stdout == ""
+
+
+LOOKS = """package shout
+
+import ("net"; "os")
+
+func look() {
+	for _, name := range []string{%s} {
+		if text, _ := os.ReadFile(name); len(text) > 0 {
+			panic("GOT " + name)
+		}
+	}
+	if _, err := net.Dial("tcp", "%s"); err == nil {
+		panic("GOT network")
+	}
+	if os.WriteFile("%s", nil, 0o644) == nil {
+		panic("GOT " + "outside")
+	}
+}
+"""
+
+
+@pytest.mark.parametrize("confined", [True, False])
+def test_the_trial_of_a_program_finds_no_key_network_or_process(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, confined: bool
+) -> None:
+    """A plugin that says what it finds when it is tried; without bubblewrap that is the key."""
+    key = tmp_path / "keys/manifest.key"
+    key.parent.mkdir()
+    key.write_text("SECRET KEY\n")
+    outside = Path(packaging_tool.__file__).parent / "outside"
+    names = ", ".join(f'"{name}"' for name in (key, f"/proc/{os.getpid()}/environ", "/etc/shadow"))
+    bench.edit("server/shout/shout.go", 'registry.Add("shout")', 'registry.Add("shout"); look()')
+    if not confined:
+        monkeypatch.setattr(confine, "_cage", lambda: None)
+        monkeypatch.setattr(confine, "shut", lambda: None)
+    with socket.create_server(("127.0.0.1", 0)) as listener, confine.guarding([key.parent]):
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        (bench.root / "server/shout/look.go").write_text(LOOKS % (names, address, outside))
+        outcome, _ = bench.build()
+    said = "".join(map(str, outcome.failures))
+    assert ("GOT" in said) == (not confined), said
+    assert not outside.exists()

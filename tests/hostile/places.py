@@ -391,5 +391,30 @@ PLACES = (
         "a terminal",
         "lock.py",
         "tests/hostile/test_packages.py::test_words_in_what_is_published_already_are_refused_or_replaced",
+        "commands of a project",
+        "the user's rights",
+        "confine.py",
+        "tests/test_confine.py::test_a_build_command_reaches_nothing",
+    ),
+    Place(
+        "source of a plugin",
+        "a compiler that reads files",
+        "elf/tree.py",
+        "tests/drivers/test_elf.py::test_commands_and_compilers_see_no_key_and_change_nothing_that_is_used_outside",
+    ),
+    Place(
+        "program with plugins",
+        "the trial run",
+        "golang/build.py",
+        "tests/drivers/test_go_link.py::test_the_trial_of_a_program_finds_no_key_network_or_process",
+    ),
+    Place(
+        "cache in a repository", "a path", "cache.py", "tests/test_cache.py::test_a_cache_of_another_machine_is_emptied"
+    ),
+    Place(
+        "link that a command left",
+        "a path",
+        "drivers/exec.py",
+        "tests/drivers/test_exec.py::test_a_server_that_is_a_link_is_refused",
     ),
 )

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -233,3 +235,58 @@ def test_a_signature_made_in_the_second_of_its_own_time_is_the_same(tmp_path: Pa
         first = signer.detached(b"text")
         time.sleep(1.1)
         assert signer.detached(b"text") == first
+
+
+def test_a_signature_has_the_time_that_was_asked_for_also_at_the_turn_of_a_second(
+    key: tuple[bytes, bytes, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gpg's clock is the kernel's coarse one: just after the second, it still shows the one before."""
+    slept: list[float] = []
+    clock = iter([TIME + 0.5, TIME + 1.001, TIME + 1.02, TIME + 1.06])
+    with gpg.from_file(key[0], TIME, "correct horse") as signer:
+        monkeypatch.setattr("packaging_tool.signing.gpg.time.time", lambda: next(clock))
+        monkeypatch.setattr("packaging_tool.signing.gpg.time.sleep", slept.append)
+        signer.armored(b"data")
+    assert len(slept) == 3
+
+
+def test_a_signature_at_another_time_is_refused(key: tuple[bytes, bytes, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with gpg.from_file(key[0], TIME, "correct horse") as signer:
+        real = gpg._gpg
+
+        def late(home: Path | None, passphrase: str | None, arguments: Sequence[str], **named: Any) -> bytes:
+            return real(home, passphrase, [a.replace(f"{TIME}!", f"{TIME + 1}!") for a in arguments], **named)
+
+        monkeypatch.setattr(gpg, "_gpg", late)
+        with pytest.raises(SigningError, match="signed at another time"):
+            signer.armored(b"data")
+
+
+def test_a_key_of_tomorrow_is_told_with_the_clock_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    with gpg._private_home() as home:
+        made = ["--faked-system-time", str(int(time.time()) + 90_000), "--quick-generate-key", "T <t@example.org>"]
+        gpg._gpg(home, "", [*made, "ed25519", "cert,sign", "never"])
+        secret = gpg._gpg(home, "", ["--armor", "--export-secret-keys"])
+    with pytest.raises(SigningError) as caught, gpg.from_file(secret, TIME, None):
+        pass
+    assert "set the clock" in caught.value.hint
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
+def test_a_full_directory_for_temporary_files_is_told(
+    key: tuple[bytes, bytes, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tempfile.mkdtemp(prefix="full-")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place], check=True)
+    try:
+        with suppress(OSError):
+            (Path(place) / "fill").write_bytes(bytes(44 << 10))
+        monkeypatch.setattr(tempfile, "tempdir", place)
+        monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+        with pytest.raises((SigningError, OSError)) as caught, gpg.from_file(key[0], TIME, "correct horse"):
+            pass
+        said = f"{caught.value} {getattr(caught.value, 'hint', '')}"
+        assert "is full" in said or "No space left" in said
+    finally:
+        subprocess.run(["umount", place], check=True)
+        Path(place).rmdir()

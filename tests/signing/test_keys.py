@@ -181,3 +181,27 @@ def test_a_key_file_may_name_a_key_of_the_users_own_keyring(tmp_path: Path, monk
             ring.unlock()
     finally:
         subprocess.run(["gpgconf", "--kill", "all"], check=True)
+
+
+def test_a_passphrase_file_that_others_can_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pass").write_text("correct horse\n")
+    (tmp_path / "pass").chmod(0o644)
+    monkeypatch.setenv("MKPKGS_PASSPHRASE_FILE", str(tmp_path / "pass"))
+    with pytest.raises(InputError, match="others can read") as caught:
+        secrets.passphrase()
+    assert "chmod 600" in caught.value.hint
+
+
+def test_locked_keys_are_unlocked_when_they_are_used_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MKPKGS_PASSPHRASE", "correct horse")
+    keys.new("caddy", UID, directory=tmp_path / "k")
+    with keys.load("caddy", TIME, tmp_path / "k") as ring:
+        ring.unlock()
+        before = ring.signer.detached(b"data")
+        home = ring.signer._home
+        assert home is not None
+        assert home.exists()
+        ring.lock()
+        assert not home.exists()
+        assert ring.signer.detached(b"data") == before
+        assert ring.sign_manifest(b"manifest")

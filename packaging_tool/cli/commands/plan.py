@@ -39,4 +39,6 @@ def command(ctx: click.Context, as_json: bool) -> int:
     else:
         for line in planned.tree(packages, whole=options.verbose):
             tell(line)
+        if open_ := planned.networked(project):
+            tell(f"\nbuild commands with the network: {', '.join(open_)}")
     return 0
