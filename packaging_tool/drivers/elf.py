@@ -111,12 +111,7 @@ class Driver:
 
     def sources(self, project: Project) -> Iterator[tuple[str, str]]:
         """What is built, and objects that are prebuilt, by their keys."""
-        if project.plugin_of is None:
-            yield "core.elf.source", project.core_options.source
-        for name, options in sorted(project.plugin_options.items()):
-            yield f"plugin.{name}.elf.source", options.source
-            prebuilt = () if options.source else options.objects
-            yield from ((f"plugin.{name}.elf.objects", text) for text in prebuilt if "{core}" not in text)
+        return problems.sources(project)
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The compiler and the tarballs as they are now, and what earlier builds found for them."""

@@ -155,3 +155,13 @@ def _plugins(project: Project) -> Iterator[Finding]:
 
 def _choice(known: Iterable[str]) -> str:
     return ", ".join(sorted(known))
+
+
+def sources(project: Project) -> Iterator[tuple[str, str]]:
+    """Keys and values that name a directory, a tarball or a prebuilt object."""
+    if project.plugin_of is None:
+        yield "core.elf.source", project.core_options.source
+    for name, options in sorted(project.plugin_options.items()):
+        yield f"plugin.{name}.elf.source", options.source
+        prebuilt = () if options.source else options.objects
+        yield from ((f"plugin.{name}.elf.objects", text) for text in prebuilt if "{core}" not in text)
