@@ -44,7 +44,7 @@ try project sh -c ': >>"$0/mkpkgs.toml"; echo wrote' "$root"
 try published sh -c ': >"$0/dist/evil"; echo wrote' "$root"
 try staged sh -c 'for place in "$0"/.dist.*.staging; do : >"$place/evil" || exit 1; done; echo wrote' "$root"
 try machine cat "$root/.mkpkgs/id"
-try home sh -c 'ls -d /root/.config/mkpkgs /root/.ssh /root/.local /root/.cache /root/.bash_history 2>/dev/null | grep .'
+try home sh -c 'ls -d /root/.config/mkpkgs /root/.ssh /root/.local /root/.cache 2>/dev/null | grep .'
 try kernel sh -c 'exec 3>>/proc/sys/kernel/core_pattern && echo open'
 try life sh -c 'setsid sleep "43.$0" >/dev/null & echo $!' "$port"
 cp desk-echo "$out/desk-echo"
