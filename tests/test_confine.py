@@ -44,9 +44,9 @@ try project sh -c ': >>"$0/mkpkgs.toml"; echo wrote' "$root"
 try published sh -c ': >"$0/dist/evil"; echo wrote' "$root"
 try staged sh -c 'for place in "$0"/.dist.*.staging; do : >"$place/evil" || exit 1; done; echo wrote' "$root"
 try machine cat "$root/.mkpkgs/id"
-try home sh -c 'ls -d /root/.config /root/.ssh /root/.local /root/.cache /root/.bash_history 2>/dev/null | grep .'
+try home sh -c 'ls -d /root/.config/mkpkgs /root/.ssh /root/.local /root/.cache 2>/dev/null | grep .'
 try kernel sh -c 'exec 3>>/proc/sys/kernel/core_pattern && echo open'
-try life sh -c 'setsid sleep "4321.$0" >/dev/null & echo $!' "$port"
+try life sh -c 'setsid sleep "43.$0" >/dev/null & echo $!' "$port"
 cp desk-echo "$out/desk-echo"
 env | sed "s/=.*//" | sort >"$out/environment"
 """
@@ -152,7 +152,7 @@ def test_a_build_command_reaches_nothing(attack: Attack, kind: str) -> None:
         assert set(got) - {"life", "outside", "staged"} == set(), got
         assert not attack.accepted
         assert not subprocess.run(
-            ["pgrep", "-f", f"sleep 4321.{attack.listener.getsockname()[1]}"], capture_output=True, check=False
+            ["pgrep", "-f", f"sleep 43.{attack.listener.getsockname()[1]}"], capture_output=True, check=False
         ).stdout
         assert not list(attack.project.dist.rglob("evil"))
         assert not (attack.project.root.parent / "outside").exists()
