@@ -104,7 +104,7 @@ def new_signer(kind: str) -> Iterator[tuple[Signer, bytes]]:
 class Root:
     """A directory that rpm installs into, with what scriptlets call in it and no distribution around them."""
 
-    PROGRAMS = ("sh", "cat", "rm")
+    PROGRAMS = ("sh", "cat", "find", "rm")
 
     def __init__(self, directory: Path) -> None:
         self.path = directory

@@ -408,7 +408,7 @@ def test_doctor_does_nothing_for_a_visitor(two: Machine) -> None:
     ("arguments", "reason"),
     [
         (["frob"], "there is no command frob"),
-        (["fr\x1bob"], "there is no command frob"),
+        (["fr\x1bob"], "there is no command fr?ob"),
         (["list", "--frob"], "there is no option --frob"),
         (["list", "--yes"], "list takes no --yes"),
         (["apply", "--json"], "apply takes no --json"),

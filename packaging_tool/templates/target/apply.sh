@@ -39,12 +39,16 @@ report() {
     chmod 0600 "$W/failed-set" 2>/dev/null || :
     open_to_group 0600 0640 "$W/failed-set" 2>/dev/null || :
     mv -f "$W/failed-set" "$BIN/failed-set" 2>/dev/null || :
+    tell_failure
+    mark_failed "$(cat "$W/reasons")"
+}
+
+tell_failure() {
     if [ -e "$PROGRAM" ]; then
         event failed "the old set goes on serving: $(describe_working)"
     else
         event failed "there is no working program yet, so $CORE cannot start"
     fi
-    mark_failed "$(cat "$W/reasons")"
 }
 
 # The key of $distrusted is revoked, and no set without it works.
@@ -376,9 +380,15 @@ sweep_sets() {
 # Nothing is written or removed where others can turn the way elsewhere.
 must_be_closed() {
     if closed "$BIN"; then return 0; fi
+    place=${WHY_OPEN%% *}
+    case $WHY_OPEN in
+    *" is no directory") repair="put a directory of root's into its place" ;;
+    "$LIB "* | "$LIB/"*) repair="$TOOL doctor" ;;
+    *) repair="chown root $place; chmod go-w $place" ;;
+    esac
     warn "$WHY_OPEN"
-    warn "  repair: $TOOL doctor, then $TOOL apply"
-    event failed "nothing was changed: $CORE goes on as it is"
+    warn "  repair: $repair; then $TOOL apply"
+    tell_failure
     mark_failed "$WHY_OPEN"
     exit 1
 }
