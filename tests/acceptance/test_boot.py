@@ -18,7 +18,7 @@ pytestmark = pytest.mark.acceptance
 
 ROOTS = {"deb": "debian12-apt", "rpm": "debian12-dnf"}
 LUCK = "echo no luck >&2; exit 1\n"
-# systemd's word for the begin of a stop that somebody asked for, as the server's own user can write it of this very run.
+# systemd's word for the begin of a stop that somebody asked for; the server's own user can write it of this very run.
 FORGED = (
     "printf 'MESSAGE_ID=de5b426a63be47a7b6ac3eaac82e2f6f\\nUNIT=demo.service\\nINVOCATION_ID=%s\\nMESSAGE=x\\n' "
     '"$INVOCATION_ID" | logger --journald; '
@@ -122,7 +122,7 @@ def test_a_set_that_the_service_leaves_again_at_boot_is_taken_back(server: Serve
 
 @pytest.mark.parametrize("base", ["debian12-apt", "debian13-apt"])
 def test_only_systemd_says_that_the_service_was_stopped(base: str, bootable: None, tmp_path: Path) -> None:
-    """A set that ends at once with status 0 is taken back, whatever it writes to the journal; one that was stopped stays."""
+    """A set that ends at once is taken back, whatever it writes to the journal; one that somebody stopped stays."""
     with Machine(roots.root(base), tmp_path / "root") as machine:
         server = Server(machine, Key(tmp_path, "trusted"), tmp_path / "packages", "deb")
         unit = {"Type": "exec", "Restart": "no"}
