@@ -18,6 +18,11 @@ pytestmark = pytest.mark.acceptance
 
 ROOTS = {"deb": "debian12-apt", "rpm": "debian12-dnf"}
 LUCK = "echo no luck >&2; exit 1\n"
+# systemd's word for the begin of a stop that somebody asked for; the server's own user can write it of this very run.
+FORGED = (
+    "printf 'MESSAGE_ID=de5b426a63be47a7b6ac3eaac82e2f6f\\nUNIT=demo.service\\nINVOCATION_ID=%s\\nMESSAGE=x\\n' "
+    '"$INVOCATION_ID" | logger --journald; '
+)
 
 
 @pytest.fixture(params=sorted(ROOTS))
@@ -113,6 +118,38 @@ def test_a_set_that_the_service_leaves_again_at_boot_is_taken_back(server: Serve
     server.machine.run("systemctl", "stop", "demo")
     server.machine.run("demo-plugins", "apply", check=False)
     assert server.state() == "inactive"
+
+
+@pytest.mark.parametrize("base", ["debian12-apt", "debian13-apt"])
+def test_only_systemd_says_that_the_service_was_stopped(base: str, bootable: None, tmp_path: Path) -> None:
+    """A set that ends at once is taken back, whatever it writes to the journal; one that somebody stopped stays."""
+    with Machine(roots.root(base), tmp_path / "root") as machine:
+        server = Server(machine, Key(tmp_path, "trusted"), tmp_path / "packages", "deb")
+        unit = {"Type": "exec", "Restart": "no"}
+        install(server, *server.build(plugins={"git": PLUGINS["git"]}, unit=unit).values())
+        leaves = f'if [ "$1" = run ]; then sleep 0.3; {FORGED}exit 0; fi\n'
+        unpack(server, *server.build(version="1.1", plugins={"git": leaves}, unit=unit).values())
+        reboot(server)
+        settle(server)
+        stopping = ("--boot", "MESSAGE_ID=de5b426a63be47a7b6ac3eaac82e2f6f", "UNIT=demo.service")
+        assert "x\n" in server.journal(*stopping), "the forged line has come in"
+        assert server.starts()[1:] == ["1.0 with: git"]
+        assert server.state() == "active"
+        assert "put back the old set of demo" in server.journal("--boot", "-t", "demo-plugins")
+        # Somebody stops the service while its new set has not proven itself.
+        machine.write(
+            "/etc/systemd/system/stopper.service",
+            "[Unit]\nAfter=demo.service\nBefore=demo-apply-later@0.service\n[Service]\nType=oneshot\n"
+            "ExecStart=systemctl stop demo\n[Install]\nWantedBy=multi-user.target\n",
+        )
+        machine.run("systemctl", "enable", "stopper")
+        unpack(server, *server.build(version="1.2", plugins={"git": PLUGINS["git"]}, unit=unit).values())
+        reboot(server)
+        settle(server)
+        assert "Stopping" in server.journal(*stopping, "_PID=1")
+        assert server.starts()[2:] == ["1.2 with: git"]
+        assert server.state() == "inactive"
+        assert "put back" not in server.journal("--boot", "-t", "demo-plugins")
 
 
 @pytest.mark.parametrize("moment", ["assemble", "swap"])

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.hostile.words import raw
@@ -19,6 +19,7 @@ MARK = Path("/mark")
 PROGRAMS = ("apt-cache", "apt-get", "dpkg")
 # What each command prints may have nothing else.
 CLEAN = re.compile(rb"[\n -~]*")
+STUMBLED = re.compile(rb"/usr/bin/[a-z]+-plugins:|awk:")
 
 
 def market_of(base: Path, root: Path) -> None:
@@ -95,18 +96,22 @@ def harmless(
         timeout=60,
         env={**os.environ, **{key: os.fsdecode(value) for key, value in (environment or {}).items()}},
     )
+    judge(done, machine.root, arguments)
+    return done
+
+
+def judge(done: subprocess.CompletedProcess[bytes], root: Path, arguments: Sequence[str | bytes]) -> None:
+    """What must hold of each answer of the tool. root: of the machine. arguments: of the tool."""
     said = f"{arguments!r:.300}: {done.stdout!r:.2000} {done.stderr!r:.2000}"
     assert CLEAN.fullmatch(done.stdout), said
     assert CLEAN.fullmatch(done.stderr), said
-    assert not (machine.root / MARK.name).exists(), said
+    assert not (root / MARK.name).exists(), said
     # 10: the hook stops apt.
     assert done.returncode in (0, 1, 2, 3, 10), said
     # A shell that stumbles names itself and the line.
-    assert b"/usr/bin/fake-plugins:" not in done.stderr, said
-    assert b"awk:" not in done.stderr, said
+    assert not STUMBLED.search(done.stderr), said
     if b"--json" in (os.fsencode(word) for word in arguments) and done.stdout:
-        assert json.loads(done.stdout)["format"] == 1
-    return done
+        assert json.loads(done.stdout)["format"] == 1, said
 
 
 def has(program: str) -> bool:

@@ -104,8 +104,17 @@ def test_a_plugin_that_the_command_names_is_not_lost_unasked(with_git: Machine) 
     lines = (NO_GIT, NEW_CORE)
     asked = transaction(*lines, command="apt-get install fake fake-plugin-git-")
     assert ask(with_git, asked).returncode == GO_ON
-    other = transaction(*lines, command="apt-get install fake fake-plugin-gi- fake-plugin-git")
-    assert ask(with_git, other).returncode == STOP
+    ours = transaction(*lines, command="apt-get install fake ?exact-name(fake-plugin-git)-")
+    assert ask(with_git, ours).returncode == GO_ON
+    for command in (
+        "apt-get install fake fake-plugin-gi- fake-plugin-git",
+        "apt-get install fake ?exact-name(fake-plugin-gi)- ?exact-name(fake-plugin-git)",
+    ):
+        assert ask(with_git, transaction(*lines, command=command)).returncode == STOP
+    # There is a package that is called so, and it comes.
+    named = f"fake-plugin-git- {NOTHING} < 1.0-1 all none {CACHE}/fake-plugin-git-_1.0-1_all.deb"
+    asked = transaction(*lines, named, command="apt-get install fake fake-plugin-git-")
+    assert ask(with_git, asked).returncode == STOP
 
 
 @pytest.mark.parametrize(

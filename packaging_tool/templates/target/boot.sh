@@ -112,9 +112,10 @@ ended_at_once() {
     [ $((ended - started)) -lt 5000000 ] || return 1
     # systemd's own word for the begin of a stop that somebody asked for (SD_MESSAGE_UNIT_STOPPING), of this run of the
     # service. Whoever may write to the journal writes such fields too, but journald itself adds those that begin with `_`.
+    # Not `-b`: in a container our own /proc may have the host's id of the boot.
     run=$(systemctl show -p InvocationID "$UNIT" 2>/dev/null) || return 1
     [ -n "${run#InvocationID=}" ] || return 1
-    [ -z "$(journalctl -q -b -n 1 -o cat _PID=1 UNIT="$UNIT" INVOCATION_ID="${run#InvocationID=}" \
+    [ -z "$(journalctl -q -n 1 -o cat _PID=1 UNIT="$UNIT" INVOCATION_ID="${run#InvocationID=}" \
         MESSAGE_ID=de5b426a63be47a7b6ac3eaac82e2f6f 2>/dev/null)" ]
 }
 

@@ -91,9 +91,9 @@ has_plugin() {
     awk -F '\t' -v PACKAGE="$CORE-plugin-$2" '$1 == PACKAGE { found = 1 } END { exit !found }' "$1"
 }
 
-# Package names of plugins. $1: names. $2: what comes after each.
+# Package names of plugins. $1: names. $2, $3: what comes before and after each.
 packages_of() {
-    for name in $1; do printf '%s-plugin-%s%s ' "$CORE" "$name" "${2-}"; done
+    for name in $1; do printf '%s%s-plugin-%s%s ' "${2-}" "$CORE" "$name" "${3-}"; done
 }
 
 # The terminal, where there is one: questions of the package manager are for a person.
@@ -106,9 +106,12 @@ ask_person() {
 
 # Runs apt-get. $1: `simulate` or `change`. $2: names to install. $3: names to remove.
 run_apt() {
-    # Names of packages have no spaces.
+    # Names of packages have no spaces. `NAME-` would be the package of that very name if an index has one, so those that
+    # leave are patterns (apt-patterns(7)); what is to come is in the index, and apt looks for a whole name first.
+    set -f
     # shellcheck disable=SC2046
-    set -- "$1" $(packages_of "$2") $(packages_of "$3" -)
+    set -- "$1" $(packages_of "$2") $(packages_of "$3" '?exact-name(' ')-')
+    set +f
     how=$1
     shift
     if [ "$how" = simulate ]; then apt-get --simulate install "$@"; return; fi
