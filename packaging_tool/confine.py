@@ -4,9 +4,9 @@ A program here gets the environment that it is given and nothing of ours, a sess
 the system lets us make such a place, a view of its own:
 
 - the system's files, of which it can change none,
-- no home directory, `/run`, `/tmp` or `/var/tmp` of ours; below these only what it is shown: the project, what it may
-  write, where the programs in PATH lie, and what the variable MKPKGS_SHOW names (directories, with colons between): the
-  user says that, and no project,
+- no home directory, `/run`, `/tmp`, `/var/tmp` or `/srv` of ours, nor what else lies at the top and is no system's;
+  below these only what it is shown: the project, what it may write, where the programs in PATH lie, and what the
+  variable MKPKGS_SHOW names (directories, with colons between): the user says that, and no project,
 - neither keys nor passphrase, nor what a run writes packages into,
 - no process but its own, and none of them lives longer than it,
 - no network, unless the project asks for it.
@@ -34,6 +34,8 @@ from packaging_tool.run import Done, not_found, run
 
 # Other people's files, sockets and processes; what of it is there is hidden.
 PLACES = ("/home", "/root", "/run", "/tmp", "/var/tmp", "/var/run", "/dev/shm", "/var/spool", "/mnt", "/media")  # noqa: S108
+# Directories of the system. Whatever else lies at the top is somebody's: /srv, /work, /builds.
+SYSTEM = frozenset({"bin", "boot", "dev", "etc", "lib", "nix", "opt", "proc", "sbin", "sys", "usr", "var"})
 SECRETS = ("/etc/shadow", "/etc/gshadow", "/etc/ssl/private", "/etc/ssh", "/etc/sudoers", "/etc/sudoers.d")
 # The same below HOME, where a project lies around or in it.
 OWN_SECRETS = (
@@ -162,7 +164,7 @@ def run_confined(
     scratch = Path(tempfile.mkdtemp(prefix="mkpkgs-tmp-"))
     try:
         view = _View()
-        view.hide([*map(Path, PLACES), *_homes()])
+        view.hide([*map(Path, PLACES), *_others(), *_homes()])
         view.show([*_of_path(env.get("PATH", os.defpath)), *_resolver(network=network), *_said()])
         view.show([*guard.shown, *readable, cwd])
         view.allow(writable)
@@ -257,6 +259,15 @@ def _is_directory(path: str | Path) -> bool:
 def _there(paths: Iterable[Path]) -> set[str]:
     """Those that exist, as they are called without links."""
     return {real for path in paths if os.path.lexists(real := os.path.realpath(path))}
+
+
+def _others() -> Iterator[Path]:
+    """Directories at the top that no system has."""
+    for place in Path("/").iterdir():
+        # lib32, lib64, libx32
+        known = place.name in SYSTEM or place.name.startswith("lib")
+        if not known and not place.is_symlink() and _is_directory(place):
+            yield place
 
 
 def _homes() -> Iterator[Path]:

@@ -248,7 +248,8 @@ class _Place:
                 [_fill(word, words) for word in command],
                 cwd=source,
                 env={**confine.environment(home, tree.epoch(self.project, EPOCH), network=network), **variables},
-                writable=[source, making, home],
+                # The project's own directory has what other parts are built of, and what its maintainer runs.
+                writable=[making, home, *((source,) if source != self.project.root else ())],
                 readable=[self.project.root],
                 fixed=[place / name for place in (source, self.project.root) for name in KEPT],
                 network=network,
