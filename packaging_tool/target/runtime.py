@@ -144,24 +144,20 @@ def _apply_units(place: Lifecycle) -> tuple[Entry, ...]:
 def _try_units(project: Project, place: Lifecycle) -> tuple[Entry, ...]:
     """The units that apply starts to try a new set."""
     directory, program = posixpath.dirname(place.program), f"/usr/bin/{place.core}"
-    checks = {
-        "try": ("Try a new set", _check(project), trial.settings(project, place)),
-        "check": ("Check the configuration", _config_check(project), trial.settings_of_check(project, place)),
-    }
+    checks = {"try": ("Try a new set", _check(project)), "check": ("Check the configuration", _config_check(project))}
     values = {
         "l": place,
         "work": _work(place),
         "serving": f"{directory}/serving",
         "scratch": trial.writable(project, place),
+        "lines": trial.settings(project, place),
     }
     return tuple(
         _file(
             f"/usr/lib/systemd/system/{place.core}-{name}.service",
-            render(
-                "systemd/try.service.j2", **values, what=what, command=unit.command(program, arguments), lines=lines
-            ),
+            render("systemd/try.service.j2", **values, what=what, command=unit.command(program, arguments)),
         )
-        for name, (what, arguments, lines) in checks.items()
+        for name, (what, arguments) in checks.items()
         if arguments
     )
 

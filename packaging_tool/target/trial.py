@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from packaging_tool.package.model import Lifecycle
 from packaging_tool.project.model import Project
@@ -61,8 +61,6 @@ LIMITS: Mapping[str, str] = {
     "KillMode": "control-group",
     "KillSignal": "SIGKILL",
 }
-# Ways to send a signal, as denied calls of systemd.exec(5).
-SIGNALS = "~kill:EPERM tkill:EPERM tgkill:EPERM pidfd_send_signal:EPERM rt_sigqueueinfo:EPERM rt_tgsigqueueinfo:EPERM"
 # The steps of the driver read the bytes of plugins and run none of their code. A linker of a large server needs memory.
 OF_STEPS: Mapping[str, str] = {
     **LIMITS,
@@ -90,31 +88,17 @@ def writable(project: Project, place: Lifecycle) -> tuple[str, ...]:
 
 def settings(project: Project, place: Lifecycle) -> tuple[tuple[str, str], ...]:
     """Lines `Key=value` of the [Service] section of a try, in order."""
-    return (*_identity(place), *_sandbox(project, place), *_empty(), *LIMITS.items())
-
-
-def settings_of_check(project: Project, place: Lifecycle) -> tuple[tuple[str, str], ...]:
-    """The same, to check the configuration, which the service's own user alone may be able to read.
-
-    No signal gets from there to other processes of this user.
-    """
-    if place.user == "root":
-        return settings(project, place)
-    own = (("User", place.user), ("Group", place.group))
-    sandbox = (line for line in _sandbox(project, place) if line[0] != "RemoveIPC")
-    return (*own, *sandbox, ("SystemCallFilter", SIGNALS), *_empty(), *LIMITS.items())
-
-
-def _sandbox(project: Project, place: Lifecycle) -> tuple[tuple[str, str], ...]:
-    lines = _hardening() if project.core.service is None else _service(project, place)
-    lines = tuple((key, _fit(key, line)) for key, line in lines if KEPT.match(key))
-    return tuple((key, line) for key, line in lines if key not in LIMITS and key not in ("User", "Group"))
+    sandbox = _hardening() if project.core.service is None else _service(project, place)
+    lines = [(key, _fit(key, line)) for key, line in sandbox if KEPT.match(key) and key not in LIMITS]
+    if project.core.service is None or place.user == "root":
+        lines = [*_identity(place), *_fitting(lines, place)]
+    return (*lines, *_empty(), *LIMITS.items())
 
 
 def settings_of_steps(place: Lifecycle) -> tuple[tuple[str, str], ...]:
     """Lines `Key=value` of the [Service] section in which the steps of the driver run, in order."""
     sandbox = [(key, line) for key, line in _hardening() if key not in OF_STEPS]
-    return (*_identity(place), *sandbox, *_empty(), *OF_STEPS.items())
+    return (*_identity(place), *_fitting(sandbox, place), *_empty(), *OF_STEPS.items())
 
 
 def _hardening() -> tuple[tuple[str, str], ...]:
@@ -122,9 +106,15 @@ def _hardening() -> tuple[tuple[str, str], ...]:
 
 
 def _identity(place: Lifecycle) -> tuple[tuple[str, str], ...]:
-    """A user that systemd has for the unit alone, so that what runs there and what serves cannot end each other."""
-    groups = (("SupplementaryGroups", place.group),) if place.group != "root" else ()
-    return (("DynamicUser", "yes"), *groups)
+    if place.user == "root":
+        # A core without a service has no user of its own, and code of plugins never runs as root.
+        return (("DynamicUser", "yes"),)
+    return (("User", place.user), ("Group", place.group))
+
+
+def _fitting(lines: Iterable[tuple[str, str]], place: Lifecycle) -> list[tuple[str, str]]:
+    """Without what would take from others who run as this user: they would lose their shared memory."""
+    return [(key, line) for key, line in lines if key != "RemoveIPC" or place.user == "root"]
 
 
 def _empty() -> tuple[tuple[str, str], ...]:

@@ -74,6 +74,15 @@ def test_a_disabled_plugin_is_installed_and_verified_but_not_in_the_server(two: 
     assert two.leftovers() == []
 
 
+def test_two_people_at_once_lose_no_word_of_each_other(two: Machine) -> None:
+    for _ in range(3):
+        both = [subprocess.Popen(two.command("disable", name), stdout=subprocess.DEVNULL) for name in ("git", "cors")]
+        assert [one.wait(60) for one in both] == [0, 0]
+        assert disabled_file(two) == "cors\ngit\n"
+        assert two.serves() == ["core"]
+        says(two, "enable", "git", "cors")
+
+
 def test_what_cannot_be_verified_matters_no_more_once_it_is_disabled(two: Machine) -> None:
     """The way out for an administrator whose plugin broke: the others go on, and the answer of verify stays honest."""
     (two.plugins / "git/code").write_text("changed")

@@ -235,13 +235,11 @@ make_room() {
 }
 
 give_room() {
-    if [ "$W_MODE" = 0700 ]; then
+    if [ "$USER:$W_MODE" = root:0700 ]; then
         # systemd has a user for this unit alone, and nobody else gets past the directory above.
         find "$W/room" -type d -exec chmod 0777 {} +
     else
-        choose_user
-        chown -R -h "$ALONE" "$W/room"
-        chmod 0700 "$W/room"
+        chown -R -h "$TRY_USER" "$W/room"
     fi
 }
 

@@ -21,22 +21,6 @@ open_to_group() {
     fi
 }
 
-# A user that nobody is, out of those that systemd has for units (61184 to 65519), so that what is confined and what
-# serves can neither end each other nor write each other's files. Out: $ALONE; the service's user where there is no other.
-choose_user() {
-    need_user
-    for ALONE in $((61184 + $$ % 4336)) $((61184 + ($$ + 7) % 4336)) $((61184 + ($$ + 77) % 4336)); do
-        if id -u "$ALONE" >/dev/null 2>&1 || [ -n "$(ps_of "$ALONE")" ]; then continue; fi
-        if setpriv --reuid "$ALONE" --clear-groups true >/dev/null 2>&1; then return 0; fi
-    done
-    ALONE=$(id -u "$TRY_USER")
-}
-
-# Ids of the processes of a user. $1: its number.
-ps_of() {
-    grep -lE "^Uid:[[:space:]]+$1[[:space:]]" /proc/[0-9]*/status 2>/dev/null | tr -dc '0-9\n' || :
-}
-
 # What a confined program prints is for root alone: it may quote the configuration.
 fresh_output() {
     rm -f "$W/output"
@@ -109,7 +93,7 @@ exec "$@"
 confine_here() {
     seconds=$1 memory=$2 size=$3 own=$4 keep=$5 new=$6
     shift 6
-    user=$ALONE
+    user=$(id -u "$TRY_USER")
     group=$(id -g "$TRY_USER")
     set -- setsid --wait env -i PATH=/usr/bin:/bin LC_ALL=C HOME="$own" TMPDIR="$own" "$@"
     # Without capabilities a container may neither drop more of them nor make namespaces; the user's own limits remain.

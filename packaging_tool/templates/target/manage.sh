@@ -52,7 +52,15 @@ commas() {
 
 # --- enable, disable --------------------------------------------------------------------------------------------------
 
+# From the look at the list of disabled plugins to its change nobody else changes it.
+hold_list() {
+    must_be_root
+    if [ "$DRY" = yes ]; then return 0; fi
+    take_lock || { warn "another apply has been running for 15 minutes"; exit 1; }
+}
+
 disable_plugins() {
+    hold_list
     look_around
     for name in $1; do
         if ! has_plugin "$W/packages" "$name" && ! is_disabled "$name"; then unknown "$name" "$W/packages" "installed are"; fi
@@ -72,6 +80,7 @@ disable_plugins() {
 }
 
 enable_plugins() {
+    hold_list
     look_around
     for name in $1; do
         if ! has_plugin "$W/packages" "$name" && ! is_disabled "$name"; then unknown "$name" "$W/packages" "installed are"; fi
@@ -100,7 +109,8 @@ change_disabled() {
         if [ -n "$2" ]; then would "$1 $(commas "$2")"; fi
         end_of_rehearsal
     fi
-    if [ -n "$2" ]; then write_disabled "$3"; else say "nothing to $1: $(commas "$NAMES")"; fi
+    if [ -n "$2" ]; then save_disabled "$3"; else say "nothing to $1: $(commas "$NAMES")"; fi
+    exec 9>&-
     put_away
     apply
 }
@@ -108,9 +118,13 @@ change_disabled() {
 # $1: all names that are to be disabled.
 write_disabled() {
     take_lock || { warn "another apply has been running for 15 minutes"; exit 1; }
-    store_disabled "$1" 2>"$W/errors" || { warn "cannot write $DISABLED: $(last_line "$W/errors")"; exit 1; }
+    save_disabled "$1"
     # The package manager will call apply.
     exec 9>&-
+}
+
+save_disabled() {
+    store_disabled "$1" 2>"$W/errors" || { warn "cannot write $DISABLED: $(last_line "$W/errors")"; exit 1; }
 }
 
 store_disabled() {

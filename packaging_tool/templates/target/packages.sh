@@ -67,7 +67,12 @@ read_available() {
 # Prints who made a package; nothing where the package manager does not know. $1: package.
 maker_of() {
     case $MANAGER in
-    apt) apt-cache show --no-all-versions -- "$1" 2>/dev/null | sed -n 's/^Maintainer: //p' ;;
+    apt)
+        # What is installed is not what an index has to offer under its name.
+        # shellcheck disable=SC2016 # the format is dpkg-query's, not the shell's
+        dpkg-query -W -f '${Maintainer}\n' -- "$1" 2>/dev/null ||
+            apt-cache show --no-all-versions -- "$1" 2>/dev/null | sed -n 's/^Maintainer: //p'
+        ;;
     dnf) rpm -q --qf '{% raw %}%{PACKAGER}\n{% endraw %}' "$1" 2>/dev/null | grep -v ' is not installed$' ;;
     esac | head -n 1 | tr -cd '\040-\133\135-\176' | cut -c 1-200
 }

@@ -22,8 +22,7 @@ try_once() {
     else
         rm -rf "${W:?}/home"
         mkdir -m 0700 "$W/home"
-        choose_user
-        chown "$ALONE" "$W/home"
+        chown "$TRY_USER" "$W/home"
         confine_here 30 1073741824 33554432 "$W/home" drop "$W/set" "$W/set/$CORE" "$@"
     fi
 }
@@ -75,9 +74,8 @@ make_scratch() {
         /run/*) ;;
         *) [ -d "$directory" ] || continue ;;
         esac
-        mkdir -m 0700 "$W/scratch/$number"
+        mkdir -m 0750 "$W/scratch/$number"
         chown "$USER:$GROUP" "$W/scratch/$number"
-        chmod 0770 "$W/scratch/$number"
     done
 }
 
