@@ -103,9 +103,14 @@ def test_dpkg_repeats_an_apply_that_was_killed(server: Server) -> None:
     places = server.build(plugins=PLUGINS)
     tool = "/usr/lib/demo/assemble"
     server.dpkg("--unpack", *places.values())
-    # The driver's step kills apply, which called it.
+    # Apply is killed while the driver's step runs.
     server.machine.sh(f"mv {tool} /root/kept")
-    server.machine.write(tool, KILLER, 0o755)
+    server.machine.write(tool, "#!/bin/sh\nsleep 20\n", 0o755)
+    server.machine.sh(
+        "setsid sh -c 'until [ -e /usr/lib/demo/bin/.apply.new/room/tmp ]; do sleep 0.1; done; sleep 0.5; "
+        'kill -9 $(grep -laE "demo-plugin[s].apply" /proc/[0-9]*/cmdline | tr -dc "0-9\\n")\' '
+        ">/dev/null 2>&1 </dev/null &"
+    )
     cut = server.machine.run("dpkg", "--configure", "-a", check=False)
     assert cut.returncode != 0, cut.stdout
     server.machine.sh(f"mv /root/kept {tool}")

@@ -34,6 +34,8 @@ fresh_output() {
 confine_in_unit() {
     fresh_output
     status=0
+    # An apply that was killed may have left it running.
+    systemctl stop "$1" >/dev/null 2>&1 9>&- || :
     systemctl start "$1" >/dev/null 2>"$W/errors" 9>&- || status=$?
     # It has its result when the program ends, and may still be ending the rest.
     result=$(systemctl show -p Result -p ExecMainStatus "$1" 2>/dev/null | tr '\n' ' ') || result=''
