@@ -23,7 +23,15 @@ RELEASES = {"15": "bookworm", "17": "trixie"}
 
 
 @pytest.fixture(scope="session")
-def example(shared: Path) -> Workspace:
+def visible(shared: Path) -> Iterator[None]:
+    """Compilers of a build see these headers and libraries, which lie in no directory of the system."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MKPKGS_SHOW", f"{shared / 'postgresql'}:{roots.cache_directory()}")
+        yield
+
+
+@pytest.fixture(scope="session")
+def example(shared: Path, visible: None) -> Workspace:
     """The example, built, with the headers of Debian's packages."""
     place = shared / "postgresql"
     with roots.locked(shared / "postgresql.lock"):
