@@ -140,7 +140,7 @@ def test_only_systemd_says_that_the_service_was_stopped(base: str, bootable: Non
         machine.write(
             "/etc/systemd/system/stopper.service",
             "[Unit]\nAfter=demo.service\nBefore=demo-apply-later@0.service\n[Service]\nType=oneshot\n"
-            "ExecStart=systemctl stop demo\n[Install]\nWantedBy=multi-user.target\n",
+            "ExecStart=sh -c 'sleep 1; systemctl stop demo'\n[Install]\nWantedBy=multi-user.target\n",
         )
         machine.run("systemctl", "enable", "stopper")
         unpack(server, *server.build(version="1.2", plugins={"git": PLUGINS["git"]}, unit=unit).values())
