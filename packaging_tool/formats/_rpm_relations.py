@@ -119,9 +119,11 @@ def _self_provides(package: Package, *, config: bool) -> Iterator[Dependency]:
     if config:
         yield Dependency(f"config({package.name})", t.SENSE_CONFIG | t.EQUAL, version)
     life = package.lifecycle
-    if life is not None and life.user != "root":
-        yield Dependency(f"user({life.user})")
-        yield Dependency(f"group({life.group})")
+    if life is not None:
+        yield Dependency(f"user({life.try_user})")
+        if life.user != "root":
+            yield Dependency(f"user({life.user})")
+            yield Dependency(f"group({life.group})")
     for module in package.modules:
         yield _bundled(module)
 

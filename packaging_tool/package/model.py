@@ -105,8 +105,9 @@ class Lifecycle:
 
     Formats turn this into maintainer scripts, scriptlets and triggers; it holds facts, no script text.
     core: the core's name. unit: systemd unit, e.g. `caddy.service`, or "" without service. user, group, home: of the
-    service. watched: the directory whose changes call apply. tool: absolute path of the target tool. program: the
-    working program. made: files that apply made, which leave with the package. config_directory: purge removes it.
+    service. try_user: makes and tries sets. watched: the directory whose changes call apply. tool: absolute path of the
+    target tool. program: the working program. made: files that apply made, which leave with the package.
+    config_directory: purge removes it.
     """
 
     core: str
@@ -114,6 +115,7 @@ class Lifecycle:
     user: str
     group: str
     home: str
+    try_user: str
     watched: str
     tool: str
     program: str

@@ -48,6 +48,7 @@ def lifecycle(project: Project) -> Lifecycle:
         user=user,
         group=core.user_group or user,
         home=(service.home if service else "") or f"/var/lib/{core.name}",
+        try_user=trial.user(core.name),
         watched=project.plugins_directory,
         tool=f"/usr/bin/{core.name}-plugins",
         program=f"{directory}/{core.name}",
@@ -104,8 +105,7 @@ def core_entries(project: Project, target: Target, abis: Sequence[str], keys: Ma
     for step, script in (("assemble", target.assemble), ("arrange", target.arrange)):
         if script:
             entries.append(_file(f"/usr/lib/{name}/{step}", script, mode=0o755))
-    if place.user != "root":
-        entries.append(_file(f"/usr/lib/sysusers.d/{name}.conf", render("systemd/sysusers.conf.j2", **values)))
+    entries.append(_file(f"/usr/lib/sysusers.d/{name}.conf", render("systemd/sysusers.conf.j2", **values)))
     entries += [*_apply_units(place), *_try_units(project, place)]
     if target.assemble or target.arrange:
         made = render("systemd/make.service.j2", l=place, work=_work(place), lines=trial.settings_of_steps(place))

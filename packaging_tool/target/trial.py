@@ -1,10 +1,11 @@
-"""The unit in which a new set of plugins must prove itself: the service's sandbox, and less."""
+"""The unit in which a new set of plugins must prove itself: the service's sandbox, and less, as a user of its own."""
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from packaging_tool.package.model import Lifecycle
 from packaging_tool.project.model import Project
@@ -12,7 +13,7 @@ from packaging_tool.target import unit
 
 # Lines of the service that make its sandbox or its process; what it listens to, writes or restarts on is left out.
 KEPT = re.compile(
-    r"User|Group|Supplementary|Environment|UMask|Limit|Nice|Protect|Private|Restrict|Lock|MemoryDeny|NoNew|SystemCall"
+    r"Supplementary|Environment|UMask|Limit|Nice|Protect|Private|Restrict|Lock|MemoryDeny|NoNew|SystemCall"
     r"|Inaccessible|ReadOnlyPaths|NoExecPaths|ExecPaths|BindReadOnlyPaths|TemporaryFileSystem|Keyring|RemoveIPC"
     r"|ProcSubset|LoadCredential|SetCredential"
 )
@@ -72,6 +73,17 @@ OF_STEPS: Mapping[str, str] = {
 }
 
 
+def user(core: str) -> str:
+    """Name of the user that makes and tries sets and does nothing else, for sysusers.d(5): at most 31 characters.
+
+    core: its name. The underscore keeps it out of the way of people's names (Debian Policy 9.2.1).
+    """
+    name = re.sub(r"[^a-z0-9-]", "-", core)
+    if name != core or len(name) > 26:
+        name = f"{name[:17]}-{hashlib.sha256(core.encode()).hexdigest()[:8]}"
+    return f"_{name}-try"
+
+
 def writable(project: Project, place: Lifecycle) -> tuple[str, ...]:
     """Directories that the service may write, sorted."""
     found = set()
@@ -90,15 +102,13 @@ def settings(project: Project, place: Lifecycle) -> tuple[tuple[str, str], ...]:
     """Lines `Key=value` of the [Service] section of a try, in order."""
     sandbox = _hardening() if project.core.service is None else _service(project, place)
     lines = [(key, _fit(key, line)) for key, line in sandbox if KEPT.match(key) and key not in LIMITS]
-    if project.core.service is None or place.user == "root":
-        lines = [*_identity(place), *_fitting(lines, place)]
-    return (*lines, *_empty(), *LIMITS.items())
+    return (*_identity(place), *lines, *_empty(), *LIMITS.items())
 
 
 def settings_of_steps(place: Lifecycle) -> tuple[tuple[str, str], ...]:
     """Lines `Key=value` of the [Service] section in which the steps of the driver run, in order."""
     sandbox = [(key, line) for key, line in _hardening() if key not in OF_STEPS]
-    return (*_identity(place), *_fitting(sandbox, place), *_empty(), *OF_STEPS.items())
+    return (*_identity(place), *sandbox, *_empty(), *OF_STEPS.items())
 
 
 def _hardening() -> tuple[tuple[str, str], ...]:
@@ -106,15 +116,9 @@ def _hardening() -> tuple[tuple[str, str], ...]:
 
 
 def _identity(place: Lifecycle) -> tuple[tuple[str, str], ...]:
-    if place.user == "root":
-        # A core without a service has no user of its own, and code of plugins never runs as root.
-        return (("DynamicUser", "yes"),)
-    return (("User", place.user), ("Group", place.group))
-
-
-def _fitting(lines: Iterable[tuple[str, str]], place: Lifecycle) -> list[tuple[str, str]]:
-    """Without what would take from others who run as this user: they would lose their shared memory."""
-    return [(key, line) for key, line in lines if key != "RemoveIPC" or place.user == "root"]
+    # The group may read the plugins and the configuration.
+    group = () if place.group == "root" else (("Group", place.group),)
+    return (("User", place.try_user), *group)
 
 
 def _empty() -> tuple[tuple[str, str], ...]:

@@ -48,7 +48,7 @@ func init() {
 		}
 	}
 	own, _ := user.Current()
-	must("it is "+own.Username, own.Username == "gate")
+	must("it is "+own.Username, own.Username == "_gate-try")
 	must("HOME="+os.Getenv("HOME"), os.Getenv("HOME") == "/var/lib/gate")
 	links, _ := net.Interfaces()
 	must("network", len(links) == 1)
@@ -224,6 +224,17 @@ def test_what_is_tried_has_the_services_sandbox_and_leaves_nothing(gate: System,
     kept = ("/usr/lib/gate/plugins/", "/usr/lib/gate/bin/", "/var/lib/gate/checked")
     assert [path for path in found if not path.startswith(kept)] == []
     assert "/var/lib/gate/x" not in found
+
+
+@pytest.mark.parametrize("kind", [Apt])
+def test_configuration_that_the_service_alone_may_read_is_checked(gate: System) -> None:
+    gate.sh("chown -R gate:gate /etc/gate/gate.conf; chmod 0600 /etc/gate/gate.conf; touch /etc/gate/other")
+    gate.sh("mkdir -m 0700 /etc/gate/own; chown gate:gate /etc/gate/own; mkfifo /etc/gate/own/pipe")
+    done = gate.run("gate-plugins", "disable", "auth", check=False)
+    assert "when the configuration was checked: gate.conf: there is no plugin auth" in done.stdout
+    assert gate.sh("stat -c %a:%U /etc/gate/gate.conf") == "600:gate\n"
+    assert gate.run("gate-plugins", "enable", "auth").returncode == 0
+    assert gate.run("gate-plugins", "status").returncode == 0
 
 
 @pytest.mark.parametrize("kind", [Apt])

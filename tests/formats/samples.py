@@ -34,6 +34,7 @@ LIFECYCLE = Lifecycle(
     user="tiny",
     group="tiny",
     home="/var/lib/tiny",
+    try_user="_tiny-try",
     watched=PLUGINS,
     tool="/usr/bin/tiny-plugins",
     program="/usr/lib/tiny/bin/tiny",

@@ -170,6 +170,7 @@ def test_relations_come_out_as_rpm_words_them(tmp_path: Path) -> None:
         "tiny(x86-64) = 1:2.11.9-1",
         f"tiny-abi({samples.ABI})",
         "tinyd = 1.2.0-1",
+        "user(_tiny-try)",
         "user(tiny)",
         "webserver",
     ]

@@ -57,7 +57,11 @@ def spec(package: Package) -> str:
         f"Vendor: {package.vendor}",
         f"Packager: {package.maintainer}",
         *_relations(words, relations),
-        *([f"Provides: user({life.user})", f"Provides: group({life.group})"] if life else []),
+        *(
+            [f"Provides: user({life.try_user})", f"Provides: user({life.user})", f"Provides: group({life.group})"]
+            if life
+            else []
+        ),
         *(["Requires(pre): shadow-utils", "Requires(preun): coreutils"] if life else []),
         *(["Requires(post,preun,postun): systemd"] if life else []),
         "%description",

@@ -27,7 +27,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     ),
     "3": (f"{TARGET}/test_refusals.py::test_tampering_is_refused_with_its_own_reason",),
     "4": (
-        f"{TARGET}/test_confine.py::test_a_step_has_the_rights_of_the_services_user",
+        f"{TARGET}/test_confine.py::test_a_step_has_the_rights_of_the_user_that_tries",
         f"{TARGET}/test_confine.py::test_what_is_no_plain_file_of_a_step_is_no_program",
         f"{TARGET}/test_confine.py::test_a_step_cannot_change_what_was_verified",
         "tests/drivers/test_go_lists.py::test_other_lists_are_refused_before_a_tool_reads_them",

@@ -131,7 +131,8 @@ def build_base(root: Path) -> None:
     for device in ("null", "zero"):
         (root / "dev" / device).chmod(0o666)
     (root / "etc/passwd").write_text(
-        "root:x:0:0::/:/bin/sh\nfake:x:990:990::/:/bin/false\nvisitor:x:991:991::/:/bin/sh\n"
+        "root:x:0:0::/:/bin/sh\nfake:x:990:990::/:/bin/false\n_fake-try:x:989:990::/:/bin/false\n"
+        "visitor:x:991:991::/:/bin/sh\n"
     )
     (root / "etc/group").write_text("root:x:0:\nfake:x:990:\nvisitor:x:991:\n")
     (root / "var/lib/dpkg/status").touch()

@@ -38,7 +38,7 @@ def apply(machine: Machine, *before: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("before", [(), FEW], ids=["root", "container"])
-def test_a_step_has_the_rights_of_the_services_user(
+def test_a_step_has_the_rights_of_the_user_that_tries(
     base: Path, key: Key, tmp_path: Path, before: tuple[str, ...]
 ) -> None:
     says = (
@@ -48,7 +48,7 @@ def test_a_step_has_the_rights_of_the_services_user(
     )
     machine = machine_with(base, key, tmp_path, step(says))
     done = apply(machine, *before)
-    assert "failed: # 990;990;KIT LC_ALL PATH PLUGINS PWD TMPDIR no terminal;3;\n" in done.stdout
+    assert "failed: # 989;990;KIT LC_ALL PATH PLUGINS PWD TMPDIR no terminal;3;\n" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_control_characters_of_a_plugin_do_not_reach_the_terminal(serving: Machi
 
 def test_the_try_has_no_rights_no_network_and_an_empty_home(serving: Machine) -> None:
     code = """
-[ "$(id -u):$(id -g):$(id -G)" = 990:990:990 ] || { echo "user $(id)" >&2; exit 1; }
+[ "$(id -u):$(id -g):$(id -G)" = 989:990:990 ] || { echo "user $(id)" >&2; exit 1; }
 [ "$(env | sort | cut -d= -f1 | tr '\\n' ' ')" = "HOME LC_ALL PATH PWD TMPDIR " ] || { env >&2; exit 1; }
 touch "$HOME/file" "$TMPDIR/file" || exit 1
 if touch /usr/lib/fake/bin/x 2>/dev/null; then echo "it writes beside the program" >&2; exit 1; fi
@@ -93,9 +93,9 @@ def test_status_tells_what_is_still_wrong_once(serving: Machine) -> None:
 
 def test_a_missing_user_is_told(serving: Machine) -> None:
     passwd = serving.root / "etc/passwd"
-    passwd.write_text(passwd.read_text().replace("fake:x:990", "else:x:990"))
+    passwd.write_text(passwd.read_text().replace("_fake-try:", "else:"))
     serving.install("cors")
-    old_set_stays(serving, "the user fake does not exist", "systemd-sysusers fake.conf")
+    old_set_stays(serving, "the user _fake-try does not exist", "systemd-sysusers fake.conf")
 
 
 def mount_over(directory: Path, options: str) -> None:
@@ -150,7 +150,7 @@ def test_a_read_only_usr_is_told_and_the_way_out(serving: Machine) -> None:
 
 def test_without_capabilities_the_try_still_leaves_root_behind(serving: Machine) -> None:
     """A container that builds an image may neither make namespaces nor drop capabilities from the bounding set."""
-    serving.install("who", files={"code": '[ "$(id -u)" = 990 ] || exit 1\n'})
+    serving.install("who", files={"code": '[ "$(id -u)" = 989 ] || exit 1\n'})
     few = ["setpriv", "--bounding-set", "-setpcap,-sys_admin,-net_admin"]
     done = subprocess.run([*few, *serving.command("apply")], stdout=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -13,7 +13,7 @@ import pytest
 from packaging_tool.drivers.base import Target
 from packaging_tool.package.model import Entry
 from packaging_tool.project.model import FileSpec, Project
-from packaging_tool.target import runtime
+from packaging_tool.target import runtime, trial
 from tests.target.machine import ABI, spec
 
 KEYS = {"fake-2026.pub": b"untrusted comment: key\nRWQ=\n"}
@@ -77,18 +77,25 @@ def test_the_user_gets_a_quotable_name_and_its_home() -> None:
     core = replace(base.core, summary='Serves "the web": fast')
     assert text(entries(replace(base, core=core))["/usr/lib/sysusers.d/fake.conf"]) == (
         'u fake - "Serves  the web   fast" /var/lib/fake\n'
+        "# Makes and tries new sets, so that no plugin gets at what serves.\n"
+        'u _fake-try -:fake "Tries plugins of fake" /var/lib/fake\n'
     )
     other = replace(core, user="www", user_group="web")
     assert text(entries(replace(base, core=other))["/usr/lib/sysusers.d/fake.conf"]) == (
         'g web -\nu www -:web "Serves  the web   fast" /var/lib/fake\n'
+        "# Makes and tries new sets, so that no plugin gets at what serves.\n"
+        'u _fake-try -:web "Tries plugins of fake" /var/lib/fake\n'
     )
 
 
-def test_a_server_without_a_service_has_no_unit_and_no_user() -> None:
+def test_a_server_without_a_service_has_no_unit_and_one_user_for_tries() -> None:
     base = spec()
     found = entries(replace(base, core=replace(base.core, service=None)), assemble="")
-    for path in ("/usr/lib/systemd/system/fake.service", "/usr/lib/sysusers.d/fake.conf", "/usr/lib/fake/assemble"):
+    for path in ("/usr/lib/systemd/system/fake.service", "/usr/lib/fake/assemble"):
         assert path not in found
+    assert text(found["/usr/lib/sysusers.d/fake.conf"]).splitlines()[1:] == [
+        'u _fake-try - "Tries plugins of fake" /var/lib/fake'
+    ]
     assert found["/usr/lib/fake/plugins"].group == "root"
     assert "UNIT=''" in text(found["/usr/bin/fake-plugins"])
 
@@ -126,16 +133,46 @@ def test_systemd_makes_the_user(tmp_path: Path) -> None:
     (directory / "fake.conf").write_text(text(entries(spec())["/usr/lib/sysusers.d/fake.conf"]))
     subprocess.run(["systemd-sysusers", f"--root={tmp_path}", "fake.conf"], check=True, capture_output=True)
     passwd = (tmp_path / "etc/passwd").read_text()
-    assert passwd.startswith("fake:x:")
-    assert ":Fake server:/var/lib/fake:" in passwd
+    users = {name: (group, home) for name, _, _, group, _, home, _ in (line.split(":") for line in passwd.splitlines())}
+    group = (tmp_path / "etc/group").read_text().split("fake:x:")[1].split(":")[0]
+    assert users == {"fake": (group, "/var/lib/fake"), "_fake-try": (group, "/var/lib/fake")}
 
 
-def test_a_core_without_a_service_tries_as_its_user_and_never_as_root() -> None:
+@pytest.mark.parametrize(
+    "core",
+    [
+        "caddy",
+        "a",
+        "9p",
+        "libfoo++",
+        "otel.col",
+        "a-name-of-twenty-six-chars",
+        "a-name-that-is-much-too-long-for-a-user",
+    ],
+)
+def test_the_user_that_tries_has_a_name_for_every_core(core: str, tmp_path: Path) -> None:
+    name = trial.user(core)
+    assert name.startswith("_")
+    assert trial.user(f"{core}x") != name
+    (tmp_path / "etc").mkdir()
+    done = subprocess.run(
+        ["systemd-sysusers", f"--root={tmp_path}", "-"],
+        input=f"u {name} -\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.count("ignoring") == 0
+    assert f"{name}:x:" in (tmp_path / "etc/passwd").read_text()
+
+
+def test_a_set_is_made_and_tried_as_a_user_that_does_nothing_else() -> None:
+    found = entries(spec())
+    for unit in ("fake-try.service", "fake-make.service"):
+        lines = text(found[f"/usr/lib/systemd/system/{unit}"]).splitlines()
+        assert {"User=_fake-try", "Group=fake"} <= set(lines)
+        assert "User=fake" not in lines
     bare = replace(spec(), core=replace(spec().core, service=None))
     lines = text(entries(bare)["/usr/lib/systemd/system/fake-try.service"]).splitlines()
-    assert "DynamicUser=yes" in lines
-    other = replace(bare, core=replace(bare.core, user="postgres"))
-    lines = text(entries(other)["/usr/lib/systemd/system/fake-try.service"]).splitlines()
-    assert {"User=postgres", "Group=postgres"} <= set(lines)
-    # systemd would remove the shared memory of a server that runs as this user.
-    assert not {"DynamicUser=yes", "RemoveIPC=yes"} & set(lines)
+    assert "User=_fake-try" in lines
+    assert "Group=root" not in lines

@@ -163,6 +163,7 @@ def test_a_lifecycle_has_all_that_scripts_use() -> None:
             user="fake",
             group="fake",
             home="/var/lib/fake",
+            try_user="_fake-try",
             watched="/usr/lib/fake/plugins",
             tool="/usr/bin/fake-plugins",
             program="/usr/lib/fake/bin/fake",

@@ -44,10 +44,12 @@ report() {
 }
 
 tell_failure() {
-    if [ -e "$PROGRAM" ]; then
-        event failed "the old set goes on serving: $(describe_working)"
-    else
+    if [ ! -e "$PROGRAM" ]; then
         event failed "there is no working program yet, so $CORE cannot start"
+    elif [ "$(service_state)" = failed ]; then
+        event failed "the old set stays: $(describe_working); $UNIT has failed: journalctl -u $UNIT"
+    else
+        event failed "the old set goes on serving: $(describe_working)"
     fi
 }
 
@@ -84,7 +86,7 @@ copy_payloads() {
     }
     # A link that came in between would lead out of the copies.
     find "$W/$1" ! -type f ! -type d -delete
-    # What is made of them is made by the service's user.
+    # What is made of them is made by a user of the service's group.
     open_to_group 0755 0750 "$W/$1"
 }
 
@@ -197,14 +199,14 @@ optional_newcomers() {
         $4 == "yes" && !(($2 " " $3) in serves) { print $2 }' "$W/serving-now" "$W/used"
 }
 
-# Runs a step of the driver as the service's user. $1: what it does, $2: repair, both for the message. Then the step with
+# Runs a step of the driver as the trying user. $1: what it does, $2: repair, both for the message. Then the step with
 # its arguments; the names of the plugins follow them. It may write in $W/room, which the caller makes.
 step_of_driver() {
     doing=$1
     repair=$2
     shift 2
     mkdir "$W/room/tmp"
-    give_room
+    chown -R -h "$TRY_USER" "$W/room"
     while IFS=$TAB read -r _ name _; do set -- "$@" "$name"; done <"$W/used"
     set -- env -i PATH=/usr/bin:/bin LC_ALL=C KIT="$KIT_USED" PLUGINS="$W/plugins" TMPDIR="$W/room/tmp" "$@"
     # With too little memory a linker reads its files again and again, and dpkg or rpm waits for it.
@@ -228,19 +230,10 @@ step_of_driver() {
     fail "$doing failed: ${why:-it $what}" "$repair"
 }
 
-# A directory of the service's user alone, for one step.
+# A directory of the trying user alone, for one step.
 make_room() {
     rm -rf "${W:?}/room"
     mkdir -m 0700 "$W/room"
-}
-
-give_room() {
-    if [ "$USER:$W_MODE" = root:0700 ]; then
-        # systemd has a user for this unit alone, and nobody else gets past the directory above.
-        find "$W/room" -type d -exec chmod 0777 {} +
-    else
-        chown -R -h "$TRY_USER" "$W/room"
-    fi
 }
 
 # Whether a step left nothing but plain files of its own, with names that a set may have. Root must not follow a link, and
@@ -414,10 +407,8 @@ apply() {
         mark_failed "cannot write in $BIN: is the disk full, or /usr read-only?"
         exit 1
     }
-    # Units are given parts of it. Elsewhere the service's user runs the new program in here, and sees no more than that.
-    W_MODE=0700
-    if [ ! -d /run/systemd/system ]; then W_MODE=0711; fi
-    chmod "$W_MODE" "$W"
+    # Units are given parts of it. Elsewhere the trying user runs the new program in here, and sees no more than that.
+    if [ ! -d /run/systemd/system ]; then chmod 0711 "$W"; fi
     mkdir -p "$BIN/sets"
     # The package brought them, and without them nothing is found.
     for name in "$CORE" working-set; do

@@ -1,5 +1,6 @@
-# Confinement: what runs plugins' code or reads their bytes is no business of root's. It runs as the service's user, with
-# limits, without a terminal or a network, and nothing of it is left when it has ended.
+# Confinement: what runs plugins' code or reads their bytes is no business of root's. It runs as a user that does nothing
+# else, so that it and what serves can neither end nor write each other, with limits, without a terminal or a network, and
+# nothing of it is left when it has ended.
 
 # Where the service may write; a try gets empty directories in their place.
 SCRATCH={{ scratch | join(" ") | sh }}

@@ -8,7 +8,7 @@ doctor() {
         take_lock -n || { warn "an apply is running: wait until it ends"; exit 1; }
     fi
     prepare
-    look_for_user
+    look_for_users
     mend_rights
     look_for_leftovers
     look_for_disabled
@@ -50,13 +50,15 @@ remains() {
     LEFT=$((LEFT + 1))
 }
 
-look_for_user() {
-    if id -u "$USER" >/dev/null 2>&1; then return 0; fi
-    if command -v systemd-sysusers >/dev/null; then
-        mend "the user $USER does not exist" "systemd-sysusers $CORE.conf" systemd-sysusers "$CORE.conf"
-    else
-        remains "the user $USER does not exist" "$REINSTALL $CORE"
-    fi
+look_for_users() {
+    for user in "$USER" "$TRY_USER"; do
+        if id -u "$user" >/dev/null 2>&1; then continue; fi
+        if command -v systemd-sysusers >/dev/null; then
+            mend "the user $user does not exist" "systemd-sysusers $CORE.conf" systemd-sysusers "$CORE.conf"
+        else
+            remains "the user $user does not exist" "$REINSTALL $CORE"
+        fi
+    done
 }
 
 # A directory that was taken back shows what came into it meanwhile, so that is looked at again.

@@ -17,6 +17,7 @@ try_once() {
     shift
     if [ -d /run/systemd/system ]; then
         make_scratch
+        copy_config
         confine_in_unit "$unit" "30 seconds" "1 GB"
         drop_scratch
     else
@@ -28,6 +29,13 @@ try_once() {
 }
 
 try_set() {
+{% if tree %}
+    # The program opens what stands in the place of the working set.
+    if ! new_set_can_stand_in; then
+        warn "this container lets nobody make mounts, so $CORE was not tried with ${NAMES:-no plugins}"
+        return 0
+    fi
+{% endif %}
 {% if check %}
     try "it was tried" "$CORE-try.service" {{ check }}
     # A plugin may end the program before the server's own code says a word, and with status 0.
@@ -44,6 +52,15 @@ try_set() {
     if [ -d /run/systemd/system ]; then try "the configuration was checked" "$CORE-check.service"; fi
 {% endif %}
 }
+{% if tree %}
+
+new_set_can_stand_in() {
+    if [ -d /run/systemd/system ]; then return 0; fi
+    choose_spaces
+    case $spaces in *--mount*) return 0 ;; esac
+    return 1
+}
+{% endif %}
 
 # Whether the core says something if all is well: a set without plugins is made and tried as every other one. Out: $speaks.
 try_core_alone() {
@@ -58,6 +75,20 @@ try_core_alone() {
     rm -rf "${W:?}/set"
     mv "$W/set.whole" "$W/set"
     mv "$W/used.whole" "$W/used"
+}
+
+# Who tries is not the service's user. What of the configuration that user alone may read, its group may read in a copy.
+copy_config() {
+    rm -rf "${W:?}/config"
+    [ "$USER" != root ] && [ -d "$CONFIG" ] || return 0
+    set -- -xdev \( -type f -o -type d \) -user "$USER" ! -perm -0004 ! \( -group "$GROUP" -perm -0040 \)
+    [ -n "$(find "$CONFIG" "$@" -print -quit)" ] || return 0
+    # Nobody but root gets at the copies, so that no name in them turns into another.
+    if ! prlimit --fsize=67108864 cp -R -P -p "$CONFIG" "$W/config" 2>/dev/null; then
+        rm -rf "${W:?}/config"
+        return 0
+    fi
+    find "$W/config" "$@" -exec chgrp "$GROUP" {} + -exec chmod g+rX {} +
 }
 
 # Directories in the place of those that the service may write. They lie in memory, so that the limit of memory is the
@@ -75,7 +106,7 @@ make_scratch() {
         *) [ -d "$directory" ] || continue ;;
         esac
         mkdir -m 0750 "$W/scratch/$number"
-        chown "$USER:$GROUP" "$W/scratch/$number"
+        chown "$TRY_USER:" "$W/scratch/$number"
     done
 }
 
