@@ -110,6 +110,10 @@ ROWS: Mapping[str, tuple[str, ...]] = {
         f"{CONFINED}::test_a_booted_machine",
         f"{TARGET}/test_confine.py::test_nothing_that_a_try_began_goes_on_and_nothing_else_ends",
     ),
+    "a plugin that ends every process that it can, when it serves and when it is tried": (
+        f"{CONFINED}::test_a_booted_machine",
+        f"{CONFINED}::test_a_container",
+    ),
     "lists of a Go plugin that name files of root's for the compiler": (
         "tests/drivers/test_go_lists.py::test_hostile_words_in_lists_are_refused",
     ),
