@@ -24,6 +24,7 @@ from packaging_tool.authors.room import INBOX, Room, Said
 from packaging_tool.listener import Silent
 from tests.acceptance.conftest import NOT_SHOWN, keep
 from tests.hostile.words import words
+from tests.processes import own_time, sleeping
 
 pytestmark = pytest.mark.acceptance
 
@@ -68,7 +69,7 @@ def perl(place: Room, script: str, *arguments: str) -> Said:
 # ---- the terminal
 
 TYPES = r"""
-for $path ("/dev/tty", "/dev/console", glob("/dev/pts/*"), map { "/proc/self/fd/$_" } 0 .. 9) {
+for $path (glob("/dev/tty @ARGV"), map { "/proc/self/fd/$_" } 0 .. 9) {
     open T, "+<", $path or next;
     ioctl(T, 0x5412, $_) for split //, "echo INJECTED\n";
 }
@@ -77,7 +78,7 @@ ATTACK = """
 from pathlib import Path
 from packaging_tool.authors.room import Room
 place = Room(Path({directory!r}), Path({directory!r}))
-said = place.run("perl", "-e", {script!r})
+said = place.run("perl", "-e", {script!r}, "/dev/console", "/dev/pts/*")
 print("STATUS", said.status, said.text)
 print("TTY", place.run("sh", "-c", "( : </dev/tty )").status)
 """
@@ -88,17 +89,26 @@ def test_it_types_nothing_into_the_terminal_of_the_caller(place: Room, tmp_path:
     (tmp_path / "own.pl").write_text(TYPES)
 
     def session(command: str) -> str:
-        """What a shell reads from its terminal after a command."""
+        """What a shell reads from its terminal after a command.
+
+        Its terminal types nothing of its own: at the end of what script(1) reads, it would type ^D, and the shell would
+        take that for the end of all.
+        """
         script = f'{command}; IFS= read -r -t 2 line; echo "READ:<$line>"'
         words = ["script", "-qec", f"bash -c '{script}'", "/dev/null"]
-        done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.PIPE, timeout=120)
+        silent, keyboard = os.pipe()
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, stdin=silent, timeout=120)
+        finally:
+            os.close(silent)
+            os.close(keyboard)
         return done.stdout.replace("\r", "")
 
     said = session(f"{sys.executable} {tmp_path}/attack.py")
     assert "STATUS 0 " in said
     assert "TTY 2" in said
     assert "READ:<>" in said
-    # The attack works where there is no room.
+    # The attack works where there is no room; there it is let loose on its own terminal alone.
     if Path("/proc/sys/dev/tty/legacy_tiocsti").read_text().strip() == "1":
         assert "READ:<echo INJECTED>" in session(f"perl {tmp_path}/own.pl")
 
@@ -421,24 +431,21 @@ def test_what_never_ends_and_what_never_stops_talking_ends(place: Room, monkeypa
 
 
 def test_it_ends_with_the_process_that_asked(place: Room) -> None:
+    seconds = own_time()
     script = (
         f"from pathlib import Path\nfrom packaging_tool.authors.room import Room\n"
-        f"Room(Path({str(place.directory)!r}), Path({str(place.directory)!r})).run('sleep', '777')"
+        f"Room(Path({str(place.directory)!r}), Path({str(place.directory)!r})).run('sleep', {seconds!r})"
     )
     with subprocess.Popen([sys.executable, "-c", script]) as asking:
         end = time.monotonic() + 60
-        while not _sleepers() and time.monotonic() < end:
+        while not sleeping(seconds) and time.monotonic() < end:
             time.sleep(0.05)
-        assert _sleepers()
+        assert sleeping(seconds)
         asking.kill()
     end = time.monotonic() + 10
-    while _sleepers() and time.monotonic() < end:
+    while sleeping(seconds) and time.monotonic() < end:
         time.sleep(0.05)
-    assert not _sleepers()
-
-
-def _sleepers() -> list[str]:
-    return [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if _text(path) == "sleep\x00777\x00"]
+    assert not sleeping(seconds)
 
 
 # ---- another caller than root

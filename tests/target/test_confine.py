@@ -13,6 +13,7 @@ import pytest
 
 from packaging_tool.drivers.base import Target
 from tests.hostile.words import raw, words
+from tests.processes import own_time, sleeping
 from tests.target.conftest import SHELLS, machine_of, with_proc
 from tests.target.machine import ARRANGED, ASSEMBLE, Key, Machine
 
@@ -136,22 +137,22 @@ done
 
 
 def test_nothing_that_a_try_began_goes_on_and_nothing_else_ends(serving: Machine) -> None:
-    code = """
-if [ -z "${INNER-}" ]; then
-    for _ in 1 2 3; do setsid sh -c "trap '' TERM HUP; sleep 4261 & sleep 4261" & done
+    seconds = own_time()
+    code = f"""
+if [ -z "${{INNER-}}" ]; then
+    for _ in 1 2 3; do setsid sh -c "trap '' TERM HUP; sleep {seconds} & sleep {seconds}" & done
     sleep 0.3
 fi
 """
     serving.install("daemon", files={"code": code})
     # The service itself, which something else than systemd runs.
-    own = ["setpriv", "--reuid", "990", "--regid", "990", "--clear-groups", "sleep", "4262"]
+    own = ["setpriv", "--reuid", "990", "--regid", "990", "--clear-groups", "sleep", own_time()]
     service = subprocess.Popen(own)
     try:
         with with_proc(serving):
             done = apply(serving, *FEW)
         assert done.returncode == 0, done.stdout
-        processes = subprocess.run(["ps", "-eo", "stat,args"], capture_output=True, text=True, check=True).stdout
-        assert [line for line in processes.splitlines() if "sleep 4261" in line and not line.startswith("Z")] == []
+        assert sleeping(seconds) == []
         assert service.poll() is None
     finally:
         service.kill()
@@ -159,7 +160,7 @@ fi
 
 
 def test_a_try_that_keeps_its_output_open_does_not_keep_apply(serving: Machine) -> None:
-    serving.install("daemon", files={"code": "setsid sleep 4263 & \n"})
+    serving.install("daemon", files={"code": f"setsid sleep {own_time()} & \n"})
     begun = time.monotonic()
     with with_proc(serving):
         done = apply(serving, *FEW)

@@ -90,6 +90,16 @@ fi
 exec "$@"
 '
 
+# Process 1 of a process namespace, with which all others there end. It ends with unshare (--kill-child), since it stays
+# root: who becomes another user loses that signal (prctl(2), PR_SET_PDEATHSIG), and a program may turn it off. It says
+# nothing itself, of signals either. Arguments: the program.
+# shellcheck disable=SC2016 # the inner shell's own
+FIRST='
+exec 3>&2 2>/dev/null
+"$@" 2>&3 3>&- && exit 0
+exit $?
+'
+
 # Runs a program where no systemd does, as far as the container allows it. $1: seconds. $2: bytes of memory. $3: bytes of
 # a file. $4: its own directory. $5: `keep` if what it leaves there is wanted. $6: the new set, to stand in the place of
 # the working one, or `-`. Then the program with its arguments. Out: $status, $what.
@@ -112,11 +122,14 @@ confine_here() {
     if [ -n "$MARK" ]; then set -- --groups "$MARK" "$@"; else set -- --clear-groups "$@"; fi
     set -- setpriv --reuid "$user" --regid "$group" --no-new-privs "$@"
     mkdir -p "$W/root"
-    # shellcheck disable=SC2086 # a list of options
     case $spaces in
-    *--mount*) set -- unshare $spaces sh -c "$VIEW" sh "$W/root" "$own" "$keep" "$new" "$WORKING" "$user" "$group" "$SCRATCH" "$@" ;;
-    ?*) set -- unshare $spaces "$@" ;;
+    *--mount*) set -- sh -c "$VIEW" sh "$W/root" "$own" "$keep" "$new" "$WORKING" "$user" "$group" "$SCRATCH" "$@" ;;
     esac
+    case $spaces in
+    *--pid*) set -- sh -c "$FIRST" sh "$@" ;;
+    esac
+    # shellcheck disable=SC2086 # a list of options
+    if [ -n "$spaces" ]; then set -- unshare $spaces "$@"; fi
     fresh_output
     status=0
     (
