@@ -51,12 +51,6 @@ tell_failure() {
     fi
 }
 
-# The key of $distrusted is revoked, and no set without it works.
-say_distrust() {
-    echo "what serves has $distrusted, whose key is revoked: there is no set without it that works"
-    echo "  repair: repair what is said above, then $TOOL apply${UNIT:+; until then systemctl stop $UNIT if its code must not run}"
-}
-
 # $1: a word of flock(1) that says how long to wait, by default 15 minutes.
 take_lock() {
     mkdir -p /run
@@ -337,6 +331,7 @@ write_working_set() {
         chmod 0600 "$W/set/untaken"
         open_to_group 0600 0640 "$W/set/untaken"
     fi
+    remember_revoked "$W/set"
     running=$(invocation)
     if [ "$running" != - ]; then printf '%s\n%s\n' "$running" "$(last_served)" >"$W/set/restart-due"; fi
 }
@@ -430,6 +425,7 @@ apply() {
     fi
     SETTLED=no
     verify_manifests
+    remember_revoked "$WORKING"
     verify_payloads
     print_refusals
     if [ -s "$W/fatal" ]; then fail '' ''; fi

@@ -176,6 +176,9 @@ look_for_refusals() {
 {% include "target/abi.awk" %}
 {% include "target/doctor.awk" %}
 ' "$W/disabled" "$W/rows" "$W/available" "$W/refused" >"$W/findings"
+    # The repair of rights was told with them.
+    grep -vE ' (does not belong to root|can be written by others than root|is setuid, setgid or sticky)'"$TAB" "$W/complaints" |
+        cut -f 2,3 >>"$W/findings"
     while IFS=$TAB read -r found repair; do remains "$found" "$repair"; done <"$W/findings"
 }
 
@@ -215,7 +218,7 @@ look_for_set() {
     fi
     # All other refusals were told already.
     grep "^\*$TAB" "$W/problems" | cut -f 2,3 >"$W/findings" || :
-    cut -f 2,3 "$W/refused" >"$W/told"
+    cat "$W/refused" "$W/complaints" | cut -f 2,3 >"$W/told"
     while IFS=$TAB read -r found repair; do
         if grep -qxF "$found$TAB$repair" "$W/told"; then continue; fi
         # --dry-run has told it.
@@ -228,8 +231,8 @@ look_for_set() {
 
 apply_is_due() {
     if [ -e "$BIN/failed-set" ]; then return 0; fi
-    # A plugin of a revoked key was told with the refusals.
-    if [ -e "$FAILED" ] && [ ! -s "$W/gone" ]; then return 0; fi
+    # A plugin of a revoked key, and a list that cannot be read, were told with the refusals.
+    if [ -e "$FAILED" ] && [ ! -s "$W/gone" ] && [ ! -s "$W/complaints" ]; then return 0; fi
     ! current "$WANTED" >/dev/null
 }
 
@@ -237,6 +240,6 @@ apply_is_due() {
 # shellcheck disable=SC2317 # mend calls it by name
 apply_apart() {
     exec 9>&-
-    {{ l.tool }} apply || [ -s "$W/gone" ] || return 1
+    {{ l.tool }} apply || [ -s "$W/gone" ] || [ -s "$W/complaints" ] || return 1
     current "$WANTED"
 }
