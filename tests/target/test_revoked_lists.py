@@ -65,8 +65,8 @@ def test_good_lines_act_beside_bad_ones_and_each_bad_one_is_told(any_machine: Ma
         for reason, repair in rows:
             assert done.stdout.count(f"fake-plugins: {reason}\nfake-plugins:   repair: {repair}\n") == 1, command
         assert "the repair failed" not in done.stdout
-    for command in ("status", "verify"):
-        told = json.loads(machine.tool(command, "--json").stdout)
+    for question in ("status", "verify"):
+        told = json.loads(machine.tool(question, "--json").stdout)
         assert told["good"] is False
         problems = [(problem["reason"], problem["repair"]) for problem in told["problems"] if problem["plugin"] is None]
         assert problems == rows
@@ -75,8 +75,8 @@ def test_good_lines_act_beside_bad_ones_and_each_bad_one_is_told(any_machine: Ma
     # The repair to the letter, and nobody speaks of it any more.
     mine(machine).write_text(f"{lost.id.hex()}\n# all of them\nabcdef0123456789\n0123456789abcdef\n")
     assert machine.tool("disable", "evil").returncode == 0
-    for command in ("apply", "status", "doctor"):
-        assert machine.tool(command).returncode == 0, command
+    for question in ("apply", "status", "doctor"):
+        assert machine.tool(question).returncode == 0, question
 
 
 def test_many_bad_lines_are_told_in_short(any_machine: Machine, lost: Key) -> None:

@@ -10,6 +10,7 @@ doctor() {
     prepare
     look_for_user
     mend_rights
+    look_for_ways
     look_for_leftovers
     look_for_disabled
     if [ "$MENDED" -gt 0 ]; then
@@ -74,7 +75,8 @@ mend_rights() {
 
 # Owners and modes of what our packages brought, as the survey found them: directories first, as find prints them.
 look_for_rights() {
-    awk -F '\t' '$1 ~ /^(owner|writable|setuid)$/' "$W/tree" >"$W/wrong"
+    look_at_ways
+    awk -F '\t' '$1 ~ /^(owner|writable|setuid)$/ && !seen[$3]++' "$W/tree" "$W/ways" >"$W/wrong"
     while IFS=$TAB read -r class _ path; do
         case $class in
         owner) found="$path does not belong to root" ;;
@@ -94,6 +96,39 @@ look_for_rights() {
         mend "$PLUGINS is $(stat -c '%U:%G with mode %a' "$PLUGINS"), not root:$GROUP with mode 750" \
             "chown root:$GROUP $PLUGINS; chmod 0750 $PLUGINS" close_plugins_directory
     fi
+}
+
+# The survey looks at the administrator's directories as soon as something lies in them. Where others can write, they could
+# put it there. Out: $W/ways, rows as in $W/tree.
+look_at_ways() {
+    set --
+    for path in {{ config_parents | map("sh") | join(" ") }} "$CONFIG/keys.d" "$CONFIG/plugins.d" "$CONFIG/plugins.conf"; do
+        if [ -e "$path" ] || [ -L "$path" ]; then set -- "$@" "$path"; fi
+    done
+    look "$@" -maxdepth 0 >"$W/ways" 2>/dev/null || :
+}
+
+# What leads to the administrator's directories, to the record of packages and to the lock, and is not ours to change.
+look_for_ways() {
+    awk -F '\t' -v TREE="$W/tree" -v CONF="$CONFIG/plugins.conf" '
+        FILENAME == TREE { told[$3] = 1; next }
+        ($3 in told) || $3 == CONF { next }
+        $1 == "symlink" { print $3 " is a symbolic link\tput a directory of root'\''s into its place" }
+        $1 == "special" { print $3 " is neither a file nor a directory\tremove it" }' "$W/tree" "$W/ways" >"$W/findings"
+    case $RECORD in
+    dpkg) record=/var/lib/dpkg/info ;;
+    rpm) record=$(readlink -f "$(rpm --eval '%_dbpath' 2>/dev/null)") || record='' ;;
+    esac
+    for place in "$record" /run; do
+        case $place in
+        '' | *[!A-Za-z0-9._+/-]*) continue ;;
+        esac
+        if [ ! -d "$place" ] || closed "$place"; then continue; fi
+        above=${WHY_OPEN%% *}
+        if { cut -f 3 "$W/wrong"; cut -d ' ' -f 1 "$W/findings"; } | grep -qxF "$above"; then continue; fi
+        printf '%s\tchown root %s; chmod go-w %s\n' "$WHY_OPEN" "$above" "$above" >>"$W/findings"
+    done
+    while IFS=$TAB read -r found repair; do remains "$found" "$repair"; done <"$W/findings"
 }
 
 # What lies in a directory of somebody else's may be another thing when it is changed than when it was found: so all above
