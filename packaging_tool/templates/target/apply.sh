@@ -139,6 +139,7 @@ begin_again() {
 # out, and it is done again with the others: what is optional must not keep an update from all others.
 make_set() {
     need_user
+    need_units
     optional_newcomers >"$W/newcomers"
     if [ ! -s "$W/newcomers" ]; then
         assemble
@@ -219,7 +220,7 @@ step_of_driver() {
     "did not end "*) why="it did not end within 5 minutes; is there enough memory?" ;;
     "needed more "*) why="it $what" ;;
     esac
-    fail "$doing failed: ${why:-it $what}" "$repair"
+    fail_in_unit "$CORE-make.service" "$doing failed: ${why:-it $what}" "$repair"
 }
 
 # A directory of the service's user alone, for one step.

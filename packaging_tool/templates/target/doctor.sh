@@ -234,6 +234,7 @@ look_for_units() {
         remains "$CORE-apply.service is masked, so no apply that was cut off is made up for at boot" \
             "systemctl unmask $CORE-apply.service"
     fi
+    if ! found=$(confining_units_work); then remains "${found%%"$TAB"*}" "${found#*"$TAB"}"; fi
     [ -n "$UNIT" ] || return 0
     case "$(systemctl is-enabled "$UNIT" 2>/dev/null):$(service_state)" in
     disabled:active) remains "$UNIT runs, but will not start at boot" "systemctl enable $UNIT" ;;
