@@ -69,3 +69,49 @@ def test_no_update_waits_for_a_revoked_key_and_nothing_goes_back_to_it(server: S
     assert server.machine.run("demo-plugins", "disable", "evil", check=False).returncode == 0
     assert server.status() == 0
     assert server.machine.sh("systemctl --failed --plain --no-legend") == ""
+
+
+def test_what_is_wrong_with_a_list_stops_no_good_line_and_brings_nothing_back(server: Server, tmp_path: Path) -> None:
+    lost = Key(tmp_path, "lost")
+    install(server, *server.build(plugins=PLUGINS, keys=(lost,)).values())
+    install(server, server.build(plugins=EVIL, key=lost)["demo-plugin-evil"])
+    assert server.starts()[-1] == "1.0 with: cors evil git"
+    listed = f"all of them\n{lost.id.hex()} # lost in the train\n"
+    place = server.machine.root / "etc/demo/keys.d/revoked"
+    config = server.machine.root / "etc/demo/plugins.conf"
+    before = config.read_text()
+
+    # The policy of restarts holds, and nobody says that what runs was left out.
+    config.write_text("restart = defer\n")
+    place.write_text(listed)
+    reason = "/etc/demo/keys.d/revoked line 1 is not a key id of 16 hexadecimal digits"
+    assert reason in server.machine.run("demo-plugins", "apply", check=False).stdout
+    assert server.starts()[-1] == "1.0 with: cors evil git"
+    told = server.machine.run("demo-plugins", "status", check=False).stdout
+    assert "demo.service still runs the old set with evil, whose key is revoked" in told
+    config.write_text(before)
+    assert server.machine.run("demo-plugins", "apply", check=False).returncode == 1
+    assert server.starts()[-1] == "1.0 with: cors git"
+    assert "demo-apply.service" in server.machine.sh("systemctl --failed --plain --no-legend")
+    assert reason in server.journal("-t", "demo-plugins")
+
+    # The list turns into a link: that is told at each boot and each update, and what it said is in force all the same.
+    place.rename(place.parents[1] / "lists")
+    place.symlink_to("../lists")
+    install(server, server.build(version="1.1")["demo"])
+    assert server.starts()[-1] == "1.1 with: cors git"
+    server.machine.stop()
+    server.machine.start()
+    assert server.starts()[-1] == "1.1 with: cors git"
+    told = server.machine.run("demo-plugins", "status", check=False).stdout
+    assert "/etc/demo/keys.d/revoked is a symbolic link" in told
+    assert "is a symbolic link" in server.journal("-b", "-u", "demo-apply.service")
+    _, _, repair = told.partition("is a symbolic link\n")[2].splitlines()[0].partition("repair: ")
+    server.machine.sh(repair.replace("; then demo-plugins apply", ""))
+    assert not place.is_symlink()
+    assert place.read_text() == listed
+    place.write_text(listed.replace("all of", "# all of"))
+    server.machine.run("demo-plugins", "apply", check=False)
+    assert server.machine.run("demo-plugins", "disable", "evil", check=False).returncode == 0
+    assert server.status() == 0
+    assert server.starts()[-1] == "1.1 with: cors git"

@@ -607,6 +607,8 @@ def test_verifier_judges_signatures_as_all_readers_do(judge: Path) -> None:
     bad = sorted((make.FOLDER / "bad").iterdir())
     expected = {str(case): "good" for case in good}
     expected |= {str(case): (case / "reason").read_text().strip() for case in bad}
+    for case in (*good, *bad):
+        expected[str(case)] += "".join(f" {number}" for number in make.bad_lines_of(case))
     assert verdicts(judge, "signature", [*good, *bad]) == expected
 
 

@@ -26,7 +26,6 @@ def verdict(case: Path) -> str:
     """`good`, or the reason to refuse."""
     try:
         keys = [signify.parse_public(path.read_bytes()) for path in sorted(case.glob("*.pub"))]
-        revoked = read_revoked(case / "revoked")
     except SigningError:
         return "key"
     manifest, signature = (case / "bell.manifest").read_bytes(), (case / "bell.manifest.sig").read_bytes()
@@ -34,7 +33,7 @@ def verdict(case: Path) -> str:
         kind, key_id = signify.signer_of(signature)
     except SigningError:
         return "signature"
-    if key_id in revoked:
+    if key_id in read_revoked(case / "revoked")[0]:
         return "revoked"
     meant = [key for key in keys if (key.kind, key.id) == (kind, key_id)]
     if not meant:
@@ -44,13 +43,15 @@ def verdict(case: Path) -> str:
     return "good" if any(fits(key, manifest, signature) for key in meant if not key.expired()) else "mismatch"
 
 
-def read_revoked(path: Path) -> list[bytes]:
+def read_revoked(path: Path) -> tuple[set[bytes], list[int]]:
+    """Key ids of a list, and the numbers of the lines that are none."""
     lines = path.read_bytes().split(b"\n") if path.exists() else []
-    found = [re.sub(rb"[ \t]*(#.*)?$", b"", line) for line in lines]
-    for line in found:
-        if line and not re.fullmatch(rb"[0-9a-f]{16}", line):
-            raise SigningError("not a key id")
-    return [bytes.fromhex(line.decode()) for line in found if line]
+    words = {number: line.split(b"#")[0].rstrip(b" \t") for number, line in enumerate(lines, 1)}
+    good = {number for number, word in words.items() if re.fullmatch(rb"[0-9a-f]{16}", word)}
+    return (
+        {bytes.fromhex(words[number].decode()) for number in good},
+        [number for number, word in words.items() if word and number not in good],
+    )
 
 
 def fits(key: signify.PublicKey, manifest: bytes, signature: bytes) -> bool:
@@ -74,6 +75,13 @@ def test_good_signatures_are_taken(case: Path) -> None:
 @pytest.mark.parametrize("case", BAD, ids=lambda path: path.name)
 def test_bad_signatures_are_refused_for_their_reason(case: Path) -> None:
     assert f"{verdict(case)}\n" == (case / "reason").read_text()
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in (*GOOD, *BAD) if (case / "revoked").exists()], ids=lambda case: case.name
+)
+def test_bad_lines_of_a_list_are_told(case: Path) -> None:
+    assert read_revoked(case / "revoked")[1] == make.bad_lines_of(case)
 
 
 def signify_accepts(case: Path) -> bool:

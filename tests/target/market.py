@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.hostile.words import raw
 from tests.target.machine import PATH, Machine, add_programs
@@ -65,16 +66,17 @@ def hostile_stanzas(word: bytes) -> Iterator[bytes]:
 
 def hostile_index(machine: Machine) -> bytes:
     """All hostile words that apt takes; with one that it does not take, it would read nothing of an index."""
-    taken = []
-    for _, word in raw(MARK):
-        for text in hostile_stanzas(word):
-            sell(machine, text)
-            done = subprocess.run(
-                ["chroot", machine.root, "apt-cache", "pkgnames"], capture_output=True, check=False, timeout=60
-            )
-            if done.returncode == 0 and b"E:" not in done.stderr:
-                taken.append(text)
-    return b"".join(taken)
+
+    def taken(texts: Sequence[bytes]) -> bytes:
+        sell(machine, b"".join(texts))
+        command = ["chroot", machine.root, "apt-cache", "pkgnames"]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+        if done.returncode == 0 and b"E:" not in done.stderr:
+            return b"".join(texts)
+        half = len(texts) // 2
+        return taken(texts[:half]) + taken(texts[half:]) if half else b""
+
+    return taken([text for _, word in raw(MARK) for text in hostile_stanzas(word)])
 
 
 def harmless(
@@ -98,6 +100,47 @@ def harmless(
     )
     judge(done, machine.root, arguments)
     return done
+
+
+class Call(NamedTuple):
+    """One call of the tool. text: its standard input. before: a line of shell that is run first."""
+
+    arguments: Sequence[str | bytes]
+    text: bytes = b""
+    environment: Mapping[str, bytes | str] = {}
+    before: str = ""
+
+
+def harmless_all(machine: Machine, calls: Sequence[Call]) -> list[subprocess.CompletedProcess[bytes]]:
+    """As harmless for each call, one after the other in one loop of a shell, which is several times as fast."""
+    place = machine.root / "calls"
+    place.mkdir()
+    shell = f"/usr/bin/{' '.join(machine.shell)} /usr/bin/fake-plugins".encode()
+    with (place / "loop").open("wb") as loop:
+        for number, call in enumerate(calls):
+            (place / f"{number}.in").write_bytes(call.text)
+            loop.write(call.before.encode() + b"\n(\n")
+            for name, value in call.environment.items():
+                loop.write(b"export %s=%s\n" % (name.encode(), _quoted(value)))
+            words = b" ".join(_quoted(word) for word in call.arguments)
+            loop.write(b"exec %s %s <%d.in >%d.out 2>%d.err\n)\n" % (shell, words, *[number] * 3))
+            loop.write(b'echo "$?" >%d.status; [ ! -e %s ] || exit 1\n' % (number, os.fsencode(MARK)))
+    command = ["chroot", machine.root, "/usr/bin/dash", "-c", "cd /calls; . ./loop"]
+    subprocess.run(command, check=False, timeout=60 + len(calls), stdin=subprocess.DEVNULL)
+    answers = []
+    for number, call in enumerate(calls):
+        ended = place / f"{number}.status"
+        assert ended.exists(), f"{call.arguments!r:.300} ended the loop"
+        out, err = ((place / f"{number}.{which}").read_bytes() for which in ("out", "err"))
+        answers.append(subprocess.CompletedProcess(call.arguments, int(ended.read_text()), out, err))
+        judge(answers[-1], machine.root, call.arguments)
+    shutil.rmtree(place)
+    return answers
+
+
+def _quoted(word: str | bytes) -> bytes:
+    """A word of shell, whatever is in it."""
+    return b"'" + os.fsencode(word).replace(b"'", b"'\\''") + b"'"
 
 
 def judge(done: subprocess.CompletedProcess[bytes], root: Path, arguments: Sequence[str | bytes]) -> None:

@@ -23,7 +23,6 @@ from tests.target.tamper import Act, Generator, of_manifest
 from tests.vectors import make
 
 SHA = "0" * 64
-REVOKED = ("/etc/fake/keys.d/revoked", f"{SHARE}/keys/revoked")
 
 
 def signed(made: Installed, name: str, text: str) -> None:
@@ -198,9 +197,10 @@ def exchanged_manifests(chance: random.Random) -> Iterator[tuple[str, Act]]:
 
 
 def changed_trust(chance: random.Random) -> Iterator[tuple[str, Act]]:
-    """The trusted key malformed or exchanged for another, bad lists of revoked ones, files that no package brought.
+    """The trusted key malformed or exchanged for another, and one that no package brought.
 
-    What is well made (a revoked key, one that has ended) changes what serves, or does not: test_revocation.py.
+    What is well made (one that has ended) changes what serves, or does not: test_revocation.py. So do lists of revoked
+    keys, whatever is wrong with them: test_revoked_lists.py.
     """
     stray = "is no file of the package fake: it belongs to no package"
 
@@ -214,21 +214,8 @@ def changed_trust(chance: random.Random) -> Iterator[tuple[str, Act]]:
 
         return act
 
-    for path in REVOKED:
-        for text in (
-            b"words\n",
-            b"0123\n",
-            b"0123456789ABCDEF\n",
-            b"\0\n",
-            b"0123456789abcdef x\n",
-            b"0123456789abcdef\r\n",
-        ):
-            own = path.startswith("/etc/")
-            reason = "line 1 is not a key id of 16 hexadecimal digits" if own else stray
-            yield f"{path} {text!r}", write(path, text, f"{re.escape(path)} {reason}")
-    for name in ("zz.pub", "revoked"):
-        path = f"{SHARE}/keys/{name}"
-        yield f"{path} from nowhere", write(path, make.key_file(make.ed("stray")), f"{re.escape(path)} {stray}")
+    path = f"{SHARE}/keys/zz.pub"
+    yield f"{path} from nowhere", write(path, make.key_file(make.ed("stray")), f"{re.escape(path)} {stray}")
     for slip in ("2099-02-29", "2099-13-01", "2099-1-1", "never", "", "2099-01-01 ", "2099-01-01, really", "20990101"):
         reason = f"{re.escape(KEYS[0])} line 1 does not end in: , expires YYYY-MM-DD"
         yield f"expires {slip!r}", comment(f"key, expires {slip}", reason)

@@ -5,10 +5,11 @@ Each test feeds the corpus of hostile words to one entry of the target tool. See
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,18 @@ from packaging_tool.target.runtime import lifecycle
 from tests.hostile.words import raw
 from tests.target.conftest import SHELLS, machine_of
 from tests.target.machine import AWKS, Key, Machine, spec
-from tests.target.market import MARK, PROGRAMS, harmless, has, hostile_index, market_of, sell, stanza
+from tests.target.market import (
+    MARK,
+    PROGRAMS,
+    Call,
+    harmless,
+    harmless_all,
+    has,
+    hostile_index,
+    market_of,
+    sell,
+    stanza,
+)
 from tests.target.test_hook import CONFIGURED, NEW_CORE, NO_GIT, transaction
 
 WORDS = dict(raw(MARK))
@@ -81,10 +93,11 @@ def served_by(base: Path, key: Key, tmp_path: Path, shell: list[str]) -> Iterato
     shutil.rmtree(machine.root)
 
 
-def ask_everything(machine: Machine) -> None:
-    for question in QUESTIONS:
-        harmless(machine, *question)
-    harmless(machine, "apply")
+DRY = tuple([command, "git", "--dry-run"] for command in ("disable", "enable", "remove"))
+
+
+def ask_everything(machine: Machine, *more: Sequence[str]) -> None:
+    harmless_all(machine, [Call(words) for words in (*QUESTIONS, *more, ["apply"])])
     assert machine.serves()[0] == "core"
 
 
@@ -99,9 +112,8 @@ def test_an_index_says_what_it_likes(customer: Machine, index: bytes, priority: 
     offered = harmless(customer, "list", "--available").stdout
     assert (b"cors" in offered) is (priority > 0)
     assert harmless(customer, "list", "--available", user="visitor").returncode == 0
-    for name in ("cors", "git"):
-        harmless(customer, "remove", name, "--dry-run")
-        harmless(customer, "install", name, "--dry-run")
+    names = ("cors", "git")
+    harmless_all(customer, [Call([word, name, "--dry-run"]) for word in ("remove", "install") for name in names])
 
 
 def test_names_that_are_options_of_apt_reach_it_as_nothing(customer: Machine) -> None:
@@ -114,65 +126,86 @@ def test_names_that_are_options_of_apt_reach_it_as_nothing(customer: Machine) ->
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        *("usr/share/fake/plugins/{}.manifest", "usr/share/fake/plugins/{}.manifest.sig", "usr/share/fake/keys/{}.pub"),
-        *("usr/lib/fake/plugins/{}/code", "usr/lib/fake/plugins/git/{}", "etc/fake/keys.d/{}.pub"),
-        *("etc/fake/plugins.d/{}", "usr/lib/fake/bin/sets/{}"),
-    ],
+NAMED = (
+    *("usr/share/fake/plugins/{}.manifest", "usr/share/fake/plugins/{}.manifest.sig", "usr/share/fake/keys/{}.pub"),
+    *("usr/lib/fake/plugins/{}/code", "usr/lib/fake/plugins/git/{}", "etc/fake/keys.d/{}.pub"),
+    *("etc/fake/plugins.d/{}", "usr/lib/fake/bin/sets/{}"),
 )
-def test_files_have_any_name(served_by: Machine, place: str) -> None:
+
+
+def test_files_have_any_name(served_by: Machine) -> None:
+    """All places at once for all questions; each by itself for what tells the first fault only."""
+    made: list[Path] = []
+    for place in NAMED:
+        for path in made:
+            path.unlink()
+        made = name_files(served_by, place)
+        harmless_all(served_by, [Call(["verify"]), Call(["status", "--json"]), Call(["doctor", "--dry-run"])])
+    for place in NAMED:
+        name_files(served_by, place)
+    ask_everything(served_by, *DRY)
+
+
+def name_files(machine: Machine, place: str) -> list[Path]:
+    """Files with all hostile names in a place."""
+    made = []
     for word in NAMES.values():
-        path = served_by.root / place.format(os.fsdecode(word))
+        path = machine.root / place.format(os.fsdecode(word))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"needs " + word + b"\n")
-    ask_everything(served_by)
-    for command in ("disable", "enable", "remove"):
-        harmless(served_by, command, "git", "--dry-run")
+        made.append(path)
+    return made
 
 
-@pytest.mark.parametrize(
-    ("place", "form", "command"),
-    [
-        ("etc/fake/plugins.d/disabled", b"%s\n", ["enable", "git", "--dry-run"]),
-        ("wanted", b"%s\ngit # x\n", ["sync", "/wanted", "--dry-run"]),
-        ("run/fake-plugins.failed", b"%s\n", ["apply", "--boot"]),
-        ("usr/lib/fake/bin/failed-set", b"mkpkgs-failed-set 1\nreason %s\nreason   repair: now\n", ["status"]),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
+def test_a_file_says_anything(served_by: Machine) -> None:
+    """One word after the other where the first one that means nothing is told; elsewhere all at once."""
+    root = served_by.root
+    (root / "words").mkdir()
+    for number, word in enumerate(WORDS.values()):
+        (root / f"words/{number}").write_bytes(word[:30000] + b"\n")
+    disabled = "/etc/fake/plugins.d/disabled"
+    copies = [f"cp /words/{number} {disabled}" for number in range(len(WORDS))]
+    harmless_all(served_by, [Call(["enable", "git", "--dry-run"], before=copy) for copy in copies])
+    words = [word[:30000] for word in WORDS.values()]
+    (root / disabled.lstrip("/")).write_bytes(b"\n".join(words))
+    (root / "wanted").write_bytes(b"".join(b"%s\ngit # x\n" % word for word in words))
+    (root / "run/fake-plugins.failed").write_bytes(b"\n".join(words))
+    reasons = b"".join(b"reason %s\nreason   repair: now\n" % word for word in words)
+    (root / "usr/lib/fake/bin/failed-set").write_bytes(b"mkpkgs-failed-set 1\n" + reasons)
+    ask_everything(served_by, ["apply", "--boot"], ["sync", "/wanted", "--dry-run"])
+    # Whoever holds the lock has just failed: what is on record is shown.
+    with (root / "run/fake-plugins.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (root / "run/fake-plugins.failed").write_bytes(b"\n".join(words))
+        assert b"zz?]0;owned?" in harmless(served_by, "apply", "--boot").stdout
+
+
+LISTS = (
+    *("etc/fake/plugins.conf", "etc/fake/plugins.d/disabled", "etc/fake/keys.d/revoked", "etc/fake/keys.d/more.pub"),
+    *("usr/share/fake/keys/fake.pub", "usr/share/fake/abi", "usr/share/fake/trust"),
 )
-def test_a_file_says_anything(served_by: Machine, place: str, form: bytes, command: list[str]) -> None:
-    """One word after the other, since the first one that means nothing is told."""
-    path = served_by.root / place
-    for word in WORDS.values():
-        path.write_bytes(form % word[:30000])
-        harmless(served_by, *command)
-    ask_everything(served_by)
 
 
 def test_files_of_many_lines_say_anything(served_by: Machine) -> None:
+    """Each by itself, as other files may stop what would read it; then all at once for all questions."""
     lines = [word[:1000] for word in WORDS.values()]
     all_lines = b"\n".join(lines)
-    for path, data in {
-        "etc/fake/plugins.conf": all_lines + b"".join(b"\n%s = x\nremoval = %s" % (line, line) for line in lines),
-        "etc/fake/plugins.d/disabled": all_lines,
-        "etc/fake/keys.d/revoked": all_lines,
-        "etc/fake/keys.d/more.pub": b"untrusted comment: " + all_lines,
-        "usr/share/fake/keys/fake.pub": b"untrusted comment: " + all_lines,
-        "usr/share/fake/abi": all_lines,
-        "usr/share/fake/trust": all_lines,
-    }.items():
-        path_here = served_by.root / path
-        before = path_here.read_bytes() if path_here.exists() else b""
-        path_here.write_bytes(data)
-        ask_everything(served_by)
-        harmless(served_by, "hook", text=transaction(NO_GIT, NEW_CORE, CONFIGURED).encode())
-        if before:
-            path_here.write_bytes(before)
-        else:
-            path_here.unlink()
+    settings = b"".join(b"\n%s = x\nremoval = %s" % (line, line) for line in lines)
+    said = {place: b"untrusted comment: " + all_lines if place.endswith(".pub") else all_lines for place in LISTS}
+    said["etc/fake/plugins.conf"] += settings
+    before = {place: (served_by.root / place).read_bytes() for place in LISTS if (served_by.root / place).exists()}
+    hook = Call(["hook"], transaction(NO_GIT, NEW_CORE, CONFIGURED).encode())
+    for place, data in said.items():
+        (served_by.root / place).write_bytes(data)
+        harmless_all(served_by, [Call(["apply"]), Call(["status"]), Call(["verify", "--json"]), hook])
+        (served_by.root / place).unlink()
+        if place in before:
+            (served_by.root / place).write_bytes(before[place])
     assert harmless(served_by, "apply").returncode == 0
+    for place, data in said.items():
+        (served_by.root / place).write_bytes(data)
+    ask_everything(served_by)
+    harmless_all(served_by, [hook])
 
 
 def test_manifests_and_signatures_say_anything(served_by: Machine) -> None:
@@ -182,54 +215,59 @@ def test_manifests_and_signatures_say_anything(served_by: Machine) -> None:
         served_by.manifest(f"m{number}").with_suffix(".manifest.sig").write_bytes(b"untrusted comment: " + word)
         served_by.install(f"s{number}")
         served_by.manifest(f"s{number}").with_suffix(".manifest.sig").write_bytes(b"untrusted comment: x\n" + word)
-    ask_everything(served_by)
-    for command in ("disable", "enable", "remove"):
-        harmless(served_by, command, "git", "--dry-run")
+    ask_everything(served_by, *DRY)
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        *("usr/share/fake/plugins/zz.manifest", "usr/share/fake/plugins/git.manifest.sig", "etc/fake/plugins.conf"),
-        *("etc/fake/plugins.d/disabled", "etc/fake/keys.d/revoked", "etc/fake/keys.d/zz.pub", "usr/share/fake/abi"),
-        *(
-            "usr/share/fake/trust",
-            "usr/lib/fake/plugins/git/code",
+# Files, and the commands beside all questions that open them.
+PIPES: dict[str, Sequence[Call]] = {
+    "etc/fake/plugins.conf": (Call(["hook"], transaction(NO_GIT, NEW_CORE, CONFIGURED).encode()),),
+    "etc/fake/plugins.d/disabled": tuple(map(Call, (*DRY, ["freeze"]))),
+    "usr/lib/fake/bin/failed-set": (Call(["doctor", "--dry-run"]), Call(["status"])),
+    "usr/share/fake/plugins/git.manifest": tuple(map(Call, DRY)),
+    "usr/lib/fake/plugins/git/code": (Call(["verify"]),),
+    **dict.fromkeys(
+        (
+            *("usr/share/fake/plugins/git.manifest.sig", "usr/share/fake/trust", "usr/share/fake/abi"),
+            *("etc/fake/keys.d/revoked", "etc/fake/keys.d/zz.pub", "usr/share/fake/plugins/zz.manifest"),
             "usr/lib/fake/plugins/zz",
-            "usr/lib/fake/bin/failed-set",
         ),
-    ],
-)
-def test_nobody_waits_for_the_end_of_a_pipe(served_by: Machine, place: str) -> None:
-    path = served_by.root / place
-    path.unlink(missing_ok=True)
-    os.mkfifo(path)
-    for question in QUESTIONS:
-        harmless(served_by, *question)
-    for command in ("disable", "enable", "remove"):
-        harmless(served_by, command, "git", "--dry-run")
-    harmless(served_by, "apply")
-    harmless(served_by, "apply", "--boot")
+        (),
+    ),
+}
+
+
+def test_nobody_waits_for_the_end_of_a_pipe(served_by: Machine) -> None:
+    """Each by itself, as another may stop what would open it; then all of them for all questions."""
+    for place, calls in PIPES.items():
+        path = served_by.root / place
+        before = path.read_bytes() if path.exists() else None
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+        harmless_all(served_by, [*calls, Call(["apply"]), Call(["apply", "--boot"])])
+        path.unlink(missing_ok=True)
+        if before is not None:
+            path.write_bytes(before)
+    for place in PIPES:
+        path = served_by.root / place
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+    ask_everything(served_by, *DRY, ["apply", "--boot"])
 
 
 # --- who calls --------------------------------------------------------------------------------------------------------
 
 
 def test_arguments_are_words(served_by: Machine) -> None:
+    calls = []
     for word in ARGUMENTS.values():
         if len(word) > 131000:
             continue
-        for arguments in (
-            [word],
-            ["list", word],
-            ["why", word],
-            ["--" + os.fsdecode(word)],
-            ["apply", "--after", word],
-        ):
-            harmless(served_by, *arguments)
+        calls += [Call([word]), Call(["list", word]), Call(["why", word]), Call([b"--" + word])]
+        calls += [Call(["apply", "--after", word])]
         for command in ("disable", "install", "remove", "sync"):
-            harmless(served_by, command, "--dry-run", "--", word)
-            harmless(served_by, command, "--dry-run", b"fake-plugin-" + word)
+            calls += [Call([command, "--dry-run", "--", word]), Call([command, "--dry-run", b"fake-plugin-" + word])]
+    assert len(calls) > 500
+    harmless_all(served_by, calls)
 
 
 # Not LC_ALL and OPTIND: of these shells complain before they have read a line.
@@ -245,12 +283,12 @@ VARIABLES = (
 def test_the_environment_changes_no_answer(served_by: Machine) -> None:
     """As with `sudo -E`, or where a maintainer script or a hook of apt calls."""
     expected = harmless(served_by, "verify", "--json").stdout
-    for word in ARGUMENTS.values():
-        surroundings = dict.fromkeys(VARIABLES, word[:1000])
-        assert harmless(served_by, "verify", "--json", environment=surroundings).stdout == expected
+    surroundings = [dict.fromkeys(VARIABLES, word[:1000]) for word in ARGUMENTS.values()]
+    for done in harmless_all(served_by, [Call(["verify", "--json"], b"", around) for around in surroundings]):
+        assert done.stdout == expected
     for key in ("awk-statement", "command-without-blanks", "backslash", "newline"):
-        surroundings = dict.fromkeys(VARIABLES, WORDS[key])
-        assert harmless(served_by, "apply", "--quiet", environment=surroundings).returncode == 0
+        around = dict.fromkeys(VARIABLES, WORDS[key])
+        assert harmless(served_by, "apply", "--quiet", environment=around).returncode == 0
 
 
 def test_what_apt_and_tools_read_is_not_chosen_by_the_caller(customer: Machine) -> None:
@@ -290,35 +328,48 @@ def test_a_plugin_says_anything_when_it_is_tried(serving: Machine) -> None:
     (serving.root / "said").mkdir()
     for number, word in enumerate(WORDS.values()):
         (serving.root / f"said/{number}").write_bytes(word)
-        serving.install("loud", files={"code": f"cat /said/{number} >&2; exit 1\n"})
-        assert harmless(serving, "apply").returncode == 1
-    harmless(serving, "status", "--json")
-    harmless(serving, "doctor", "--dry-run")
+    serving.install("loud", files={"code": "cat /said/now >&2; exit 1\n"})
+    copies = [f"cp /said/{number} /said/now" for number in range(len(WORDS))]
+    for done in harmless_all(serving, [Call(["apply"], before=copy) for copy in copies]):
+        assert done.returncode == 1
+    harmless_all(serving, [Call(["status", "--json"]), Call(["doctor", "--dry-run"])])
 
 
 def test_package_managers_tell_a_hook_anything(served_by: Machine) -> None:
+    """In one transaction all that keeps its form; by itself what may break it."""
     removal = str(values(lifecycle(spec()))["removal_variable"])
-    for word in WORDS.values():
-        text = os.fsdecode(word)
-        asked = transaction(
-            NO_GIT,
+    texts = [os.fsdecode(word) for word in WORDS.values()]
+    calls = [asked_by_apt(*texts), asked_by_dnf(*texts)]
+    for text in texts:
+        calls.append(asked_by_dnf(text))
+        variable = {removal: text.replace("\0", "")[:1000]}
+        calls.append(asked_by_apt(text)._replace(environment=variable))
+    harmless_all(served_by, calls)
+
+
+def asked_by_apt(*texts: str) -> Call:
+    """What apt tells of a transaction, with these words in each place."""
+    lines = [NO_GIT]
+    for text in texts:
+        lines += [
             NO_GIT.replace("git", f"git{text}"),
             NEW_CORE.replace("2.0-1", text),
             NEW_CORE.replace("fake ", f"fake-plugin-{text} ").replace("/fake_", f"/{text}"),
-            CONFIGURED,
-            command=f"apt-get install {text}",
-        )
-        harmless(served_by, "hook", text=os.fsencode(asked))
-        variable = text.replace("\0", "")[:1000]
-        harmless(served_by, "hook", text=os.fsencode(asked), environment={removal: variable})
-        answer = (
-            '{"status":"OK","return":{"trans_packages":['
-            f'{{"name":"fake","action":"O","direction":"OUT","evr":"{text}"}},'
-            f'{{"name":"fake","action":"U","direction":"IN","evr":"2{text}"}},'
-            '{"name":"fake-plugin-git","action":"E","direction":"OUT","evr":"1"},'
-            f'{{"name":"fake-plugin-{text}","action":"E","direction":"OUT","evr":"1"}}]}}}}\n'
-        )
-        harmless(served_by, "hook-dnf", text=os.fsencode(answer))
+        ]
+    command = f"apt-get install {' '.join(texts)}"
+    return Call(["hook"], os.fsencode(transaction(*lines, CONFIGURED, command=command)))
+
+
+def asked_by_dnf(*texts: str) -> Call:
+    """What dnf tells of a transaction, likewise."""
+    rows = ['{"name":"fake-plugin-git","action":"E","direction":"OUT","evr":"1"}']
+    for text in texts:
+        rows += [
+            f'{{"name":"fake","action":"O","direction":"OUT","evr":"{text}"}}',
+            f'{{"name":"fake","action":"U","direction":"IN","evr":"2{text}"}}',
+            f'{{"name":"fake-plugin-{text}","action":"E","direction":"OUT","evr":"1"}}',
+        ]
+    return Call(["hook-dnf"], os.fsencode(f'{{"status":"OK","return":{{"trans_packages":[{",".join(rows)}]}}}}\n'))
 
 
 def test_both_awks_are_here() -> None:

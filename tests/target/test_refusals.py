@@ -196,10 +196,6 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
     "a changed manifest": (lambda m: flip(m.manifest("git"), -3), "the signature of its manifest does not fit"),
     "a foreign key": (stranger, "its manifest is signed by the unknown key"),
     "a forged key id": (forge_key_id, "the signature of its manifest does not fit"),
-    "a broken list of revoked keys": (
-        lambda m: (m.root / "etc/fake/keys.d/revoked").write_text("all of them\n"),
-        "revoked line 1 is not a key id of 16 hexadecimal digits",
-    ),
     "a broken trusted key": (
         lambda m: (m.root / "etc/fake/keys.d/mine.pub").write_text("no key\n"),
         "mine.pub line 1 is not: untrusted comment: TEXT",

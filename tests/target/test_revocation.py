@@ -132,7 +132,7 @@ def test_where_the_server_does_not_run_without_it_that_is_said(machine: Machine,
     done = machine.tool("apply")
     assert done.returncode == 1
     assert "no evil, no server" in done.stdout
-    assert "what serves has evil, whose key is revoked: there is no set without it that works" in done.stdout
+    assert "what serves has evil, whose key is revoked: the set without it was tried and does not work" in done.stdout
     assert "until then systemctl stop fake.service if its code must not run" in done.stdout
     assert machine.serves() == ["newer core", "plugin evil", "plugin git"]
     assert "what serves has evil, whose key is revoked" in machine.tool("status").stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -108,7 +109,7 @@ def judged(verifier: Machine, case: Path) -> Iterator[tuple[int, str]]:
     for path in case.iterdir():
         if path.suffix == ".pub" or path.name == "revoked":
             shutil.copyfile(path, trusted / path.name)
-        elif path.name != "reason":
+        elif path.name not in ("reason", "bad-lines"):
             shutil.copyfile(path, verifier.share / "plugins" / path.name)
     verifier.list_core()
     payload = verifier.plugins / "bell"
@@ -124,8 +125,19 @@ GOOD, BAD = (sorted((make.FOLDER / folder).iterdir()) for folder in ("good", "ba
 
 
 @pytest.mark.parametrize("case", GOOD, ids=lambda path: path.name)
-def test_good_signatures_are_taken(judged: tuple[int, str]) -> None:
-    assert judged == (0, "all plugins are verified: bell\n")
+def test_good_signatures_are_taken(case: Path, judged: tuple[int, str]) -> None:
+    if make.bad_lines_of(case):
+        assert (judged[0], told_lines(judged[1])) == (1, make.bad_lines_of(case))
+        assert "plugin bell" not in judged[1]
+    else:
+        assert judged == (0, "all plugins are verified: bell\n")
+
+
+def told_lines(said: str) -> list[int]:
+    """Numbers of the lines of the list of revoked keys that the tool calls bad."""
+    return [
+        int(number) for number in re.findall(r"^/usr/share/fake/keys/revoked line ([0-9]+) is not a key id", said, re.M)
+    ]
 
 
 @pytest.mark.parametrize("case", BAD, ids=lambda path: path.name)
@@ -133,3 +145,4 @@ def test_bad_signatures_are_refused_for_their_reason(case: Path, judged: tuple[i
     status, said = judged
     assert status == 1
     assert SAYS[(case / "reason").read_text().strip()] in f"\n{said}"
+    assert told_lines(said) == make.bad_lines_of(case)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -119,6 +119,28 @@ def der(r: int, s: int, *, leading_zero: bool = False) -> bytes:
     return b"\x30" + bytes([len(body)]) + body
 
 
+# Lines of a list of revoked keys that are none, by what is wrong, and their numbers. That of the trusted key is meant.
+ID = TRUSTED.public.id.hex().encode()
+ANY_COMMENT = b" \t \t# \0 \xff \xc3\xa4 # \r\n# \0\n"
+BAD_LINES: dict[str, tuple[bytes, Sequence[int]]] = {
+    "words": (b"all of them\n", (1,)),
+    "short": (ID[:-1] + b"\n", (1,)),
+    "long": (ID + b"0\n", (1,)),
+    "upper-case": (b"# shout\n" + b"ABCDEF" + ID[6:].upper() + b"\n", (2,)),
+    "carriage-return": (ID + b"\r\n", (1,)),
+    "two-in-a-line": (ID + b" fedcba9876543210\n", (1,)),
+    "blank-before": (b" " + ID + b"\n\t" + ID + b"\n", (1, 2)),
+    "nul": (ID + b"\0\n\n\0" + ID + b"\n" + ID[:8] + b"\0" + ID[9:] + b"\n", (1, 3, 4)),
+    "form-feed": (ID + b"\f\n", (1,)),
+    "not-ascii": (b"\xef\xbb\xbf" + ID + b"\n" + ID + b"\xc2\xa0\n\xff\n", (1, 2, 3)),
+}
+
+
+def bad_lines(numbers: Sequence[int]) -> Files:
+    """The file that says which lines of a list of revoked keys are none."""
+    return {"bad-lines": f"{' '.join(map(str, numbers))}\n".encode()}
+
+
 def good() -> Iterator[Case]:
     """What every reader must take."""
     yield "ed25519", signed(), ""
@@ -138,6 +160,9 @@ def good() -> Iterator[Case]:
     listed = f"# lost in the train\n\n{NEXT.public.id.hex()}  # that one\n".encode()
     yield "other-key-revoked", signed(keys=both, revoked=listed), ""
     yield "no-key-revoked", signed(revoked=b""), ""
+    yield "revoked-comment-of-any-bytes", signed(revoked=NEXT.public.id.hex().encode() + ANY_COMMENT), ""
+    for name, (lines, numbers) in BAD_LINES.items():
+        yield f"revoked-list-{name}", {**signed(revoked=lines), **bad_lines(numbers)}, ""
     for length, padding in ((70, "one"), (71, "no"), (72, "two")):
         yield f"ecdsa-{padding}-padding", signed(CURVE, data=curve_manifest(length)), ""
     yield "same-id-other-kind", signed(CURVE, keys={"a.pub": _renamed(TRUSTED, CURVE), "b.pub": key_file(CURVE)}), ""
@@ -263,6 +288,11 @@ def bad_choices() -> Iterator[Case]:
     yield "revoked-and-gone", signed(keys={"next.pub": both["next.pub"]}, revoked=listed), "revoked"
     yield "revoked-among-others", signed(revoked=b"0" * 16 + b"\n# why\n" + listed[:-1] + b" # why\n"), "revoked"
     yield "revoked-no-final-newline", signed(revoked=listed[:-1]), "revoked"
+    yield "revoked-with-a-comment-of-any-bytes", signed(revoked=ID + ANY_COMMENT), "revoked"
+    for name, (lines, numbers) in BAD_LINES.items():
+        yield f"revoked-after-{name}", {**signed(revoked=lines + listed), **bad_lines(numbers)}, "revoked"
+        behind = bad_lines([number + 1 for number in numbers])
+        yield f"revoked-before-{name}", {**signed(revoked=listed + lines[:-1]), **behind}, "revoked"
     yield "revoked-ecdsa", signed(CURVE, revoked=f"{CURVE.public.id.hex()}\n".encode()), "revoked"
     expired = {"trusted.pub": key_file(TRUSTED, f"test, expires {OVER}")}
     yield "expired", signed(keys=expired), "expired"
@@ -272,7 +302,7 @@ def bad_choices() -> Iterator[Case]:
 
 
 def bad_keys() -> Iterator[Case]:
-    """Trusted keys or a list of revoked ones that nobody can read: nothing is trusted then."""
+    """Trusted keys that nobody can read: nothing is trusted then."""
     comments = {
         "expires-month-13": "test, expires 2999-13-01",
         "expires-month-0": "test, expires 2999-00-01",
@@ -322,16 +352,6 @@ def bad_keys() -> Iterator[Case]:
     }
     for name, data in files.items():
         yield f"key-{name}", signed(keys={"trusted.pub": file, "other.pub": data}), "key"
-    lists = {
-        "words": b"all of them\n",
-        "short": b"0123456789abcde\n",
-        "long": b"0123456789abcdef0\n",
-        "upper-case": b"0123456789ABCDEF\n",
-        "carriage-return": b"0123456789abcdef\r\n",
-        "two-in-a-line": b"0123456789abcdef fedcba9876543210\n",
-    }
-    for name, data in lists.items():
-        yield f"revoked-list-{name}", signed(revoked=data), "key"
 
 
 def everything() -> dict[str, bytes]:
@@ -349,6 +369,12 @@ def everything() -> dict[str, bytes]:
 def _bad() -> Iterator[Case]:
     for cases in (bad_signatures(), bad_fits(), bad_choices(), bad_keys()):
         yield from cases
+
+
+def bad_lines_of(case: Path) -> list[int]:
+    """What a reader has to tell of a case's list of revoked keys."""
+    file = case / "bad-lines"
+    return [int(number) for number in file.read_text().split()] if file.exists() else []
 
 
 def main() -> None:

@@ -53,12 +53,6 @@ tell_failure() {
     fi
 }
 
-# The key of $distrusted is revoked, and no set without it works.
-say_distrust() {
-    echo "what serves has $distrusted, whose key is revoked: there is no set without it that works"
-    echo "  repair: repair what is said above, then $TOOL apply${UNIT:+; until then systemctl stop $UNIT if its code must not run}"
-}
-
 # $1: a word of flock(1) that says how long to wait, by default 15 minutes.
 take_lock() {
     mkdir -p /run
@@ -147,6 +141,7 @@ begin_again() {
 # out, and it is done again with the others: what is optional must not keep an update from all others.
 make_set() {
     need_user
+    need_units
     optional_newcomers >"$W/newcomers"
     if [ ! -s "$W/newcomers" ]; then
         assemble
@@ -227,7 +222,7 @@ step_of_driver() {
     "did not end "*) why="it did not end within 5 minutes; is there enough memory?" ;;
     "needed more "*) why="it $what" ;;
     esac
-    fail "$doing failed: ${why:-it $what}" "$repair"
+    fail_in_unit "$CORE-make.service" "$doing failed: ${why:-it $what}" "$repair"
 }
 
 # A directory of the trying user alone, for one step.
@@ -330,6 +325,7 @@ write_working_set() {
         chmod 0600 "$W/set/untaken"
         open_to_group 0600 0640 "$W/set/untaken"
     fi
+    remember_revoked "$W/set"
     running=$(invocation)
     if [ "$running" != - ]; then printf '%s\n%s\n' "$running" "$(last_served)" >"$W/set/restart-due"; fi
 }
@@ -421,6 +417,7 @@ apply() {
     fi
     SETTLED=no
     verify_manifests
+    remember_revoked "$WORKING"
     verify_payloads
     print_refusals
     if [ -s "$W/fatal" ]; then fail '' ''; fi

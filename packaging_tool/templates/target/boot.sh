@@ -12,6 +12,11 @@ fingerprint() {
 
 # Writes down what was there when apply began, so that the next boot need not look closer.
 remember() {
+    # Of a list of revoked keys that cannot be read every boot says so.
+    if [ -s "$W/complaints" ]; then
+        rm -f "$WORKING/installed"
+        return 0
+    fi
     if [ "$(cat "$WORKING/installed" 2>/dev/null)" = "$FINGERPRINT" ]; then return 0; fi
     printf '%s\n' "$FINGERPRINT" >"$W/installed"
     sync "$W/installed"

@@ -10,6 +10,8 @@ FILENAME == AVAILABLE {
 seen[$1]++ { next }
 # The repair of rights was told with them.
 $2 ~ / (does not belong to root|can be written by others than root|is setuid, setgid or sticky)$/ { next }
+# Who disabled what a revoked key signed has decided.
+($1 in disabled) && $2 ~ /(which|whose key) is revoked$/ { next }
 {
     name = $1 == "*" ? "" : $1 == "kit" ? "kit: " : "plugin " $1 ": "
     repair = $3

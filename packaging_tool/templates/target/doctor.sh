@@ -10,6 +10,7 @@ doctor() {
     prepare
     look_for_users
     mend_rights
+    look_for_ways
     look_for_leftovers
     look_for_disabled
     if [ "$MENDED" -gt 0 ]; then
@@ -76,7 +77,8 @@ mend_rights() {
 
 # Owners and modes of what our packages brought, as the survey found them: directories first, as find prints them.
 look_for_rights() {
-    awk -F '\t' '$1 ~ /^(owner|writable|setuid)$/' "$W/tree" >"$W/wrong"
+    look_at_ways
+    awk -F '\t' '$1 ~ /^(owner|writable|setuid)$/ && !seen[$3]++' "$W/tree" "$W/ways" >"$W/wrong"
     while IFS=$TAB read -r class _ path; do
         case $class in
         owner) found="$path does not belong to root" ;;
@@ -96,6 +98,39 @@ look_for_rights() {
         mend "$PLUGINS is $(stat -c '%U:%G with mode %a' "$PLUGINS"), not root:$GROUP with mode 750" \
             "chown root:$GROUP $PLUGINS; chmod 0750 $PLUGINS" close_plugins_directory
     fi
+}
+
+# The survey looks at the administrator's directories as soon as something lies in them. Where others can write, they could
+# put it there. Out: $W/ways, rows as in $W/tree.
+look_at_ways() {
+    set --
+    for path in {{ config_parents | map("sh") | join(" ") }} "$CONFIG/keys.d" "$CONFIG/plugins.d" "$CONFIG/plugins.conf"; do
+        if [ -e "$path" ] || [ -L "$path" ]; then set -- "$@" "$path"; fi
+    done
+    look "$@" -maxdepth 0 >"$W/ways" 2>/dev/null || :
+}
+
+# What leads to the administrator's directories, to the record of packages and to the lock, and is not ours to change.
+look_for_ways() {
+    awk -F '\t' -v TREE="$W/tree" -v CONF="$CONFIG/plugins.conf" '
+        FILENAME == TREE { told[$3] = 1; next }
+        ($3 in told) || $3 == CONF { next }
+        $1 == "symlink" { print $3 " is a symbolic link\tput a directory of root'\''s into its place" }
+        $1 == "special" { print $3 " is neither a file nor a directory\tremove it" }' "$W/tree" "$W/ways" >"$W/findings"
+    case $RECORD in
+    dpkg) record=/var/lib/dpkg/info ;;
+    rpm) record=$(readlink -f "$(rpm --eval '%_dbpath' 2>/dev/null)") || record='' ;;
+    esac
+    for place in "$record" /run; do
+        case $place in
+        '' | *[!A-Za-z0-9._+/-]*) continue ;;
+        esac
+        if [ ! -d "$place" ] || closed "$place"; then continue; fi
+        above=${WHY_OPEN%% *}
+        if { cut -f 3 "$W/wrong"; cut -d ' ' -f 1 "$W/findings"; } | grep -qxF "$above"; then continue; fi
+        printf '%s\tchown root %s; chmod go-w %s\n' "$WHY_OPEN" "$above" "$above" >>"$W/findings"
+    done
+    while IFS=$TAB read -r found repair; do remains "$found" "$repair"; done <"$W/findings"
 }
 
 # What lies in a directory of somebody else's may be another thing when it is changed than when it was found: so all above
@@ -178,6 +213,9 @@ look_for_refusals() {
 {% include "target/abi.awk" %}
 {% include "target/doctor.awk" %}
 ' "$W/disabled" "$W/rows" "$W/available" "$W/refused" >"$W/findings"
+    # The repair of rights was told with them.
+    grep -vE ' (does not belong to root|can be written by others than root|is setuid, setgid or sticky)'"$TAB" "$W/complaints" |
+        cut -f 2,3 >>"$W/findings"
     while IFS=$TAB read -r found repair; do remains "$found" "$repair"; done <"$W/findings"
 }
 
@@ -198,6 +236,7 @@ look_for_units() {
         remains "$CORE-apply.service is masked, so no apply that was cut off is made up for at boot" \
             "systemctl unmask $CORE-apply.service"
     fi
+    if ! found=$(confining_units_work); then remains "${found%%"$TAB"*}" "${found#*"$TAB"}"; fi
     [ -n "$UNIT" ] || return 0
     case "$(systemctl is-enabled "$UNIT" 2>/dev/null):$(service_state)" in
     disabled:active) remains "$UNIT runs, but will not start at boot" "systemctl enable $UNIT" ;;
@@ -217,7 +256,7 @@ look_for_set() {
     fi
     # All other refusals were told already.
     grep "^\*$TAB" "$W/problems" | cut -f 2,3 >"$W/findings" || :
-    cut -f 2,3 "$W/refused" >"$W/told"
+    cat "$W/refused" "$W/complaints" | cut -f 2,3 >"$W/told"
     while IFS=$TAB read -r found repair; do
         if grep -qxF "$found$TAB$repair" "$W/told"; then continue; fi
         # --dry-run has told it.
@@ -230,8 +269,8 @@ look_for_set() {
 
 apply_is_due() {
     if [ -e "$BIN/failed-set" ]; then return 0; fi
-    # A plugin of a revoked key was told with the refusals.
-    if [ -e "$FAILED" ] && [ ! -s "$W/gone" ]; then return 0; fi
+    # A plugin of a revoked key, and a list that cannot be read, were told with the refusals.
+    if [ -e "$FAILED" ] && [ ! -s "$W/gone" ] && [ ! -s "$W/complaints" ]; then return 0; fi
     ! current "$WANTED" >/dev/null
 }
 
@@ -239,6 +278,6 @@ apply_is_due() {
 # shellcheck disable=SC2317 # mend calls it by name
 apply_apart() {
     exec 9>&-
-    {{ l.tool }} apply || [ -s "$W/gone" ] || return 1
+    {{ l.tool }} apply || [ -s "$W/gone" ] || [ -s "$W/complaints" ] || return 1
     current "$WANTED"
 }

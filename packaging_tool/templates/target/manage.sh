@@ -11,6 +11,7 @@ look_around() {
     must_be_root
     W=$(mktemp -d) || { warn "cannot make a temporary directory"; exit 1; }
     : >"$W/refused"
+    : >"$W/complaints"
     read_record
     read_packages
     read_disabled

@@ -56,21 +56,22 @@ list() {
 verify() {
     prepare
     good=yes
-    if [ -s "$W/refused" ] || [ "$READABLE" = no ]; then good=no; fi
+    if [ -s "$W/refused" ] || [ -s "$W/complaints" ] || [ "$READABLE" = no ]; then good=no; fi
     if [ "$JSON" = yes ]; then
         take_inventory no
         if [ "$READABLE" = no ]; then
             refuse '*' "the files of the plugins cannot be read by this user" "call it as root"
         fi
-        awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="${ABI%%,*}" -v GOOD="$good" -v REFUSED="$W/refused" '
+        awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="${ABI%%,*}" -v GOOD="$good" -v REFUSED="$W/refused" \
+            -v COMPLAINTS="$W/complaints" '
 {% include "target/json.awk" %}
 {% include "target/verify-json.awk" %}
-' "$W/refused" "$W/inventory" | printable
+' "$W/refused" "$W/complaints" "$W/inventory" | printable
         [ "$good" = yes ] || exit 1
         return 0
     fi
     print_refusals
-    if [ -s "$W/refused" ]; then exit 1; fi
+    if [ -s "$W/refused" ] || [ -s "$W/complaints" ]; then exit 1; fi
     unchecked || exit 1
     if [ ! -s "$W/used" ] && [ ! -s "$W/disabled" ]; then say "there are no plugins"; return 0; fi
     say "all plugins are verified: $(all_plugins_in "$W/usable")"
@@ -100,6 +101,7 @@ find_problems() {
     # What is disabled is not used, so it does not matter here.
     awk -F '\t' -v DISABLED="$W/disabled" 'FILENAME == DISABLED { skip[$1] = 1; next } !($1 in skip) && !seen[$1]++' \
         "$W/disabled" "$W/refused" >"$W/problems"
+    cat "$W/complaints" >>"$W/problems"
     if [ "$READABLE" = no ]; then
         problem '*' "the files of the plugins cannot be read by this user" "call it as root"
     fi
@@ -124,7 +126,10 @@ find_problems() {
     fi
     distrusted=$(revoked_in "$WORKING/working-set")
     if [ -n "$distrusted" ]; then problem '*' "what serves has $distrusted, whose key is revoked" "$TOOL apply"; fi
-    if restart_is_due; then problem '*' "$UNIT still runs the old set" "systemctl restart $UNIT"; fi
+    if restart_is_due; then
+        distrusted=$(revoked_in "$BIN/$(last_served)/working-set")
+        problem '*' "$UNIT still runs the old set${distrusted:+ with $distrusted, whose key is revoked}" "systemctl restart $UNIT"
+    fi
     waits_for=$(put_off_until)
     if [ -n "$waits_for" ]; then problem '*' "apply waits until $waits_for ends" "wait, or $TOOL apply"; fi
     if [ ! -s "$W/problems" ] && ! running_is_current; then
@@ -143,8 +148,7 @@ problem() {
 }
 
 print_problems() {
-    awk -F '\t' '{ print ($1 == "*" ? "" : $1 == "kit" ? "kit: " : "plugin " $1 ": ") $2; print "  repair: " $3 }' \
-        "$W/problems" >"$W/reasons"
+    reasons_of "$W/problems" >"$W/reasons"
     while IFS= read -r line; do warn "$line"; done <"$W/reasons"
 }
 
@@ -154,7 +158,7 @@ status() {
     if [ "$JSON" = yes ]; then
         recorded "$WORKING/working-set" plugin | sort | tr ' ' "$TAB" >"$W/serving"
         recorded "$WORKING/working-set" left-out | sort >"$W/left"
-        sort "$W/gone" >"$W/gone-sorted"
+        left_by_revocation >"$W/gone-sorted"
         awk -v CORE="$CORE" -v VERSION="$VERSION" -v SET="$(recorded "$WORKING/working-set" set)" -v UNIT="$UNIT" \
             -v ACTIVE="$(unit_state)" -v SERVING="$W/serving" -v LEFT="$W/left" -v DISABLED="$W/disabled" \
             -v GONE="$W/gone-sorted" '
@@ -166,7 +170,7 @@ status() {
         if [ -s "$W/disabled" ]; then say "disabled: $(tr '\n' ' ' <"$W/disabled" | sed 's/ $//; s/ /, /g')"; fi
         left=$(recorded "$WORKING/working-set" left-out | sort | tr '\n' ' ')
         if [ -n "$left" ]; then say "left out, as they are optional: $(commas "$left")"; fi
-        gone=$(sort "$W/gone" | tr '\n' ' ')
+        gone=$(left_by_revocation | tr '\n' ' ')
         if [ -n "$gone" ]; then say "left out, as a key is revoked: $(commas "$gone")"; fi
         print_problems
     fi

@@ -255,10 +255,12 @@ conclude() {
         mark_failed "$TROUBLE"
         exit 1
     fi
-    if [ -s "$W/gone" ]; then
+    if [ -s "$W/gone" ] || [ -s "$W/complaints" ]; then
         # All others serve, but people have to know and to decide.
-        awk -F '\t' -v GONE="$W/gone" 'FILENAME == GONE { gone[$1] = 1; next }
-            ($1 in gone) && !seen[$1]++ { print "plugin " $1 ": " $2; print "  repair: " $3 }' "$W/gone" "$W/refused" >"$W/reasons"
+        awk -F '\t' -v GONE="$W/gone" 'FILENAME == GONE { gone[$1] = 1; next } ($1 in gone) && !seen[$1]++' \
+            "$W/gone" "$W/refused" >"$W/undecided"
+        reasons_of "$W/undecided" >"$W/reasons"
+        reasons_of "$W/complaints" >>"$W/reasons"
         mark_failed "$(cat "$W/reasons")"
         exit 1
     fi

@@ -1,5 +1,5 @@
-# In: "class TAB size TAB path" of every file and directory. Out: files to copy; key files; names that have a manifest;
-# refusals.
+# In: "class TAB size TAB path" of every file and directory. Out: files to copy; key files; lists of revoked keys that can be
+# read, and complaints about others; names that have a manifest; refusals.
 function owner_of(path,    rest) {
     if (index(path, PLUGINS "/") == 1) {
         rest = substr(path, length(PLUGINS) + 2)
@@ -16,9 +16,30 @@ function owner_of(path,    rest) {
 }
 function refuse(name, reason, repair) { print name "\t" reason "\t" repair >> REFUSED }
 function reinstall(name) { return name == "*" ? REINSTALL " " CORE : REINSTALL " " CORE "-plugin-" name }
+# Others must be heard whatever is wrong with one list of revoked keys, and what is in it must not be lost by a repair.
+function is_list(path) { return path == SHARE "/keys/revoked" || path == CONFIG "/keys.d/revoked" }
+function complain(path, reason, repair) { print "*\t" path " " reason "\t" repair "; then " TOOL " apply" >> COMPLAINTS }
+function in_its_place(path) {
+    return index(path, SHARE "/") == 1 ? "remove it, then " REINSTALL " " CORE : "put a file with the ids of keys into its place"
+}
+function own_copy(path) {
+    return index(path, SHARE "/") == 1 ? REINSTALL " " CORE : "cp " path " " path ".new && mv -f " path ".new " path
+}
 BEGIN { FS = "\t"; SMALL = 65536 }
 $1 == "name" {
     refuse(owner_of($3 "/"), "a name in " $3 " has other characters than A-Z a-z 0-9 . _ + -", "remove it: ls -b " $3)
+    next
+}
+is_list($3) {
+    if ($1 == "symlink") complain($3, "is a symbolic link", own_copy($3))
+    else if ($1 == "hardlink") complain($3, "has another hard link", own_copy($3))
+    else if ($1 == "owner") complain($3, "does not belong to root", "chown root " $3)
+    else if ($1 == "writable") complain($3, "can be written by others than root", "chmod go-w " $3)
+    else if ($1 == "setuid") complain($3, "is setuid, setgid or sticky", "chmod a-st " $3)
+    else if ($1 == "directory") complain($3, "is a directory", in_its_place($3))
+    else if ($1 != "file") complain($3, "is neither a file nor a directory", in_its_place($3))
+    else if ($2 > SMALL) complain($3, "is larger than 64 kB", "shorten it: a key id is 16 digits in a line, without comments")
+    else print $3 > LISTS
     next
 }
 $1 == "symlink" { refuse(owner_of($3), $3 " is a symbolic link", "remove it, then " reinstall(owner_of($3))); next }
@@ -36,7 +57,7 @@ $1 == "file" {
     if ($3 == SHARE "/kit.manifest.sig") { signature["kit"] = 1; signed["kit"] = $2 }
     place = $3
     sub(/\/[^\/]*$/, "", place)
-    if ((place == SHARE "/keys" || place == CONFIG "/keys.d") && $3 ~ /(\.pub|\/revoked)$/) {
+    if ((place == SHARE "/keys" || place == CONFIG "/keys.d") && $3 ~ /\.pub$/) {
         if ($2 > SMALL) refuse("*", $3 " is larger than 64 kB", "remove or repair it")
         else print $3 > KEYFILES
     }

@@ -1,9 +1,9 @@
-# In: the tree, "size TAB name" of the copies, then key files, lists of revoked key ids, signatures (format of signify;
+# In: the tree, "size TAB name" of the copies, then key files and signatures (format of signify;
 # packaging_tool/signing/signify.py reads the same). Out: keys as PEM files and rows, rows of signatures with their bytes
 # as octal escapes for printf; refusals: "*" for the trusted keys, else the plugin.
-function is_key(path) { return path ~ /\/[^\/]*\.pub$/ && is_list(path) }
-function is_list(path,    base) {
+function is_key(path,    base) {
     base = path
+    if (path !~ /\/[^\/]*\.pub$/) return 0
     sub(/\/[^\/]*$/, "", base)
     return base == SHARE "/keys" || base == CONFIG "/keys.d"
 }
@@ -68,7 +68,6 @@ function pem(file, size,    head, n, i, text) {
 }
 function finish(    size, i, id, text, file, day) {
     if (kind == "" || broken) return
-    if (kind == "revoked") return
     if (lines != 2) { complain("does not have two lines"); return }
     if (bytes != bytes_of[kind == "sig" ? name ".manifest.sig" : place]) {
         complain("does not end with a newline, or has a NUL byte")
@@ -105,10 +104,10 @@ BEGIN {
 FILENAME == TREE {
     split($0, part, "\t")
     bytes_of[part[3]] = part[2]
-    if (!is_list(part[3]) || !is_key(part[3]) && part[3] !~ /\/revoked$/) next
+    if (!is_key(part[3])) next
     place = part[3]
     if (part[1] == "directory") complain("is a directory")
-    else if (part[1] == "file" && part[2] == 0 && is_key(place)) complain("is empty")
+    else if (part[1] == "file" && part[2] == 0) complain("is empty")
     next
 }
 FILENAME == SIZES {
@@ -123,19 +122,12 @@ FNR == 1 {
     finish()
     lines = broken = bytes = 0
     second = ""
-    kind = FILENAME ~ /\/revoked$/ ? "revoked" : FILENAME ~ /\.pub$/ ? "key" : "sig"
+    kind = FILENAME ~ /\.pub$/ ? "key" : "sig"
     name = place = FILENAME
     sub(/.*\//, "", name)
     sub(/\.manifest\.sig$/, "", name)
 }
 broken { next }
-kind == "revoked" {
-    sub(/[ \t]*(#.*)?$/, "")
-    if ($0 == "") next
-    if (length($0) != 16 || $0 ~ /[^0-9a-f]/) complain("line " FNR " is not a key id of 16 hexadecimal digits")
-    else print > REVOKED
-    next
-}
 { lines++; bytes += length($0) + 1 }
 FNR == 1 {
     comment = substr($0, 20)

@@ -13,17 +13,17 @@ read_trust() {
 # below $SHARE only what the core's own package brought counts, below $CONFIG only what no other package brought.
 check_owners() {
     # Without a manifest there is nothing to vouch for; some images have no record of packages any more.
-    if [ ! -s "$W/names" ] && ! grep -q '/revoked$' "$W/keyfiles"; then return 0; fi
-    : >"$W/owned"
+    if [ ! -s "$W/names" ] && [ ! -s "$W/lists" ]; then return 0; fi
+    cat "$W/keyfiles" "$W/lists" >"$W/deciding"
     set --
     while IFS= read -r file; do
         case $file in "$CONFIG"/*) set -- "$@" "$file" ;; esac
-    done <"$W/keyfiles"
+    done <"$W/deciding"
     read_owned "$@" >"$W/owned" 2>/dev/null || :
     for file in trust abi; do
         if [ -f "$SHARE/$file" ]; then printf '%s\n' "$SHARE/$file"; fi
     done >"$W/places"
-    if [ "$TRUST" = signature ]; then cat "$W/keyfiles" >>"$W/places"; fi
+    if [ "$TRUST" = signature ]; then cat "$W/deciding" >>"$W/places"; fi
     awk -F '\t' -v OWNED="$W/owned" -v CORE="$CORE" -v SHARE="$SHARE" -v CONFIG="$CONFIG" '
 {% include "target/owners.awk" %}
 ' "$W/owned" "$W/places" >"$W/strays"
@@ -32,11 +32,15 @@ check_owners() {
             reason="it belongs to no package" repair="$REINSTALL $CORE"
             case $(owner_of_file "$place"):$place in
             ?*:*) reason="it belongs to the package $(owner_of_file "$place")" repair="remove that package, then $REINSTALL $CORE" ;;
+            *:"$SHARE"/keys/revoked) repair="add its lines to $CONFIG/keys.d/revoked if you trust it, and remove it" ;;
             *:"$SHARE"/keys/*) repair="move it into $CONFIG/keys.d if you trust it, else remove it" ;;
             esac
             reason="$place is no file of the package $CORE: $reason"
         fi
-        refuse '*' "$reason" "$repair"
+        case $place in
+        */revoked) disregard_list "$place" "$reason" "$repair" ;;
+        *) refuse '*' "$reason" "$repair" ;;
+        esac
     done <"$W/strays"
 }
 
@@ -77,16 +81,14 @@ owner_of_file() {
 # Signatures by trusted keys. Out: the names of the good ones in $W/signed; `name TAB key id` of those by revoked keys, and of
 # what needs them with `-` for the key, in $W/withdrawn.
 check_signatures() {
+    # What serves may be of a revoked key though nothing is installed any more.
+    read_revoked
     set -- "$W"/m/*.manifest.sig
-    [ -e "$1" ] || set --
-    while IFS= read -r file; do
-        # What serves may be of a revoked key though nothing is installed any more.
-        case $#:$file in 0:*.pub) ;; *) set -- "$file" "$@" ;; esac
-    done <"$W/keyfiles"
-    [ $# -gt 0 ] || return 0
+    [ -e "$1" ] || return 0
+    while IFS= read -r file; do set -- "$file" "$@"; done <"$W/keyfiles"
     today=$(date -u +%Y-%m-%d)
     awk -v SHARE="$SHARE" -v CONFIG="$CONFIG" -v CORE="$CORE" -v REINSTALL="$REINSTALL" -v REFUSED="$W/refused" \
-        -v KEYS="$W/keys" -v KEYROWS="$W/keyrows" -v SIGROWS="$W/sigrows" -v REVOKED="$W/revoked" \
+        -v KEYS="$W/keys" -v KEYROWS="$W/keyrows" -v SIGROWS="$W/sigrows" \
         -v TREE="$W/tree" -v SIZES="$W/sizes" -v TODAY="$today" '
 {% include "target/trust.awk" %}
 ' "$W/tree" "$W/sizes" "$@"
@@ -161,27 +163,6 @@ signers() {
         FILENAME == SIGROWS { if ($1 in used) id[$1] = $3; next }
         { split($0, part, " "); if (part[2] in id) print "signed " part[2] " " id[part[2]] " " part[1] }
     ' "$W/used" "$W/sigrows" "$W/digests-of-manifests"
-}
-
-# The plugins of a set whose keys are revoked now, parted by commas. $1: its record.
-revoked_in() {
-    recorded "$1" signed | awk -v REVOKED="$W/revoked" '
-        FILENAME == REVOKED { revoked[$1] = 1; next }
-        $1 != "kit" && ($2 in revoked) { list = list (list == "" ? "" : ", ") $1 }
-        END { print list }' "$W/revoked" -
-}
-
-# What revoked keys have signed leaves the server, and what needs it, whatever else is wrong with it: not to know more of a
-# plugin than that must not keep it there. That the signature fits is not looked at, since the key itself may be gone. Who
-# can bring a manifest that only says so could bring an empty package as well.
-withdraw() {
-    awk -F '\t' -v WITHDRAWN="$W/withdrawn" 'FILENAME == WITHDRAWN { gone[$1] = 1; next } !($1 in gone)' \
-        "$W/withdrawn" "$W/refused" >"$W/others"
-    mv -f "$W/others" "$W/refused"
-    awk -v CORE="$CORE" -v TOOL="$TOOL" -v INSTALL="$INSTALL" -v REFUSED="$W/refused" -v WITHDRAWN="$W/withdrawn" \
-        -v SIGNED="$W/signed" '
-{% include "target/withdraw.awk" %}
-' "$W/withdrawn" "$W/signed" "$W/rows"
 }
 
 # $1: algorithm. $2: PEM file. $3: manifest. The signature is in $W/signature.

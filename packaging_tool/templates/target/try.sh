@@ -7,7 +7,7 @@ try() {
     shift
     try_once "$@"
     [ "$status" -ne 0 ] || return 0
-    fail "$CORE with ${NAMES:-no plugins} $what when $STEP: $(last_line "$W/output")" \
+    fail_in_unit "$unit" "$CORE with ${NAMES:-no plugins} $what when $STEP: $(last_line "$W/output")" \
         "remove or downgrade the plugin that it names, or repair the configuration; then $TOOL apply"
 }
 
@@ -42,7 +42,7 @@ try_set() {
     if ! grep -q . "$W/output"; then
         try_core_alone {{ check }}
         if [ "$speaks" = yes ]; then
-            fail "$CORE with ${NAMES:-no plugins} ended without a word when it was tried" \
+            fail_in_unit "$unit" "$CORE with ${NAMES:-no plugins} ended without a word when it was tried" \
                 "remove or downgrade the plugin that ends it; then $TOOL apply"
         fi
     fi

@@ -1,6 +1,6 @@
-# In: refusals, the inventory. Out: JSON of the verification.
-FILENAME == REFUSED {
-    if (($1 == "*" || $1 == "kit") && !seen[$1]++)
+# In: refusals, complaints about lists of revoked keys, the inventory. Out: JSON of the verification.
+FILENAME == REFUSED || FILENAME == COMPLAINTS {
+    if (FILENAME == COMPLAINTS || ($1 == "*" || $1 == "kit") && !seen[$1]++)
         problems = problems (problems == "" ? "" : ",") "\n  {\"plugin\": " ($1 == "*" ? "null" : quote($1)) ", \"reason\": " quote($2) ", \"repair\": " quote($3) "}"
     next
 }

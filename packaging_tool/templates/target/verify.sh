@@ -72,7 +72,7 @@ survey() {
     read_trust
     awk -v PLUGINS="$PLUGINS" -v SHARE="$SHARE" -v KIT="$KIT" -v CORE="$CORE" -v REINSTALL="$REINSTALL" \
         -v REFUSED="$W/refused" -v NAMES="$W/names" -v TRUST="$TRUST" \
-        -v CONFIG="$CONFIG" -v KEYFILES="$W/keyfiles" '
+        -v CONFIG="$CONFIG" -v KEYFILES="$W/keyfiles" -v LISTS="$W/lists" -v COMPLAINTS="$W/complaints" -v TOOL="$TOOL" '
 {% include "target/survey.awk" %}
 ' "$W/tree" >"$W/copies"
     if [ "$TRUST" = unknown ]; then
@@ -231,7 +231,8 @@ check_files() {
 
 # Verifies manifests and everything that needs no file of a payload. Out: $W/usable, $W/files, $W/refused.
 verify_manifests() {
-    for file in names refused rows files keyfiles keyrows sigrows revoked withdrawn signed record usable absent digests left-out gone fatal; do
+    for file in names refused complaints rows files keyfiles keyrows sigrows lists revoked withdrawn signed record usable absent \
+        digests left-out gone fatal; do
         : >"$W/$file"
     done
     STEP='verify'
@@ -273,7 +274,7 @@ verify_all() {
     resolve
 }
 
-# Prints the first refusal of each plugin, at most ten.
+# Prints the first refusal of each plugin, at most ten, and what is wrong with lists of revoked keys.
 print_refusals() {
     awk -F '\t' '!($1 in seen) {
         seen[$1] = 1
@@ -283,5 +284,6 @@ print_refusals() {
         }
     }
     END { if (n > 10) print "and " n - 10 " more: call verify" }' "$W/refused" >"$W/reasons"
+    reasons_of "$W/complaints" >>"$W/reasons"
     while IFS= read -r line; do warn "$line"; done <"$W/reasons"
 }

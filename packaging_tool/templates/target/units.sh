@@ -1,0 +1,98 @@
+# Units of ours that somebody changed: what fails then is no plugin's fault.
+
+# What systemd says of a unit goes to $W/unit. $1: unit.
+look_at_unit() {
+    systemctl show -p LoadState -p Type -p Restart -p ExecStart -p FragmentPath -p DropInPaths "$1" >"$W/unit" 2>/dev/null ||
+        : >"$W/unit"
+}
+
+# $1: a word of systemctl show.
+property() {
+    sed -n "s/^$1=//p" "$W/unit"
+}
+
+# Prints the files that a unit has settings of beside those of packages, which lie below /usr.
+files_of_unit() {
+    { property FragmentPath; property DropInPaths | tr ' ' '\n'; } | grep -vE '^(/usr/lib|/lib)/|^$' | tr '\n' ' ' | sed 's/ $//'
+}
+
+# Whether a unit can do what it is for. Says on stdout what does not let it, as `reason TAB repair`. $1: unit. $2: its program.
+unit_works() {
+    look_at_unit "$1"
+    files=$(files_of_unit)
+    case $(property LoadState) in
+    # Where systemd does not answer, what fails says so itself.
+    '' | loaded) ;;
+    masked)
+        option=''
+        case $files in /run/*) option=' --runtime' ;; esac
+        printf '%s is masked%s\tsystemctl unmask%s %s\n' "$1" "${files:+ by $files}" "$option" "$1"
+        return 1
+        ;;
+    not-found)
+        if [ -e "/usr/lib/systemd/system/$1" ]; then return 0; fi
+        printf '/usr/lib/systemd/system/%s is missing\t%s %s\n' "$1" "$REINSTALL" "$CORE"
+        return 1
+        ;;
+    *)
+        printf 'systemd takes no unit %s%s: systemctl status %s\t%s\n' "$1" "${files:+ with $files}" "$1" "$(without_files "$1")"
+        return 1
+        ;;
+    esac
+    [ -n "$files" ] || return 0
+    for wanted in Type=oneshot Restart=no; do
+        if [ "$(property "${wanted%=*}")" = "${wanted#*=}" ]; then continue; fi
+        printf '%s has %s=%s of %s, and must have %s\t%s\n' "$1" "${wanted%=*}" "$(property "${wanted%=*}")" "$files" "$wanted" \
+            "$(without_files "$1")"
+        return 1
+    done
+    case $(property ExecStart | sed 's/ ;.*//') in
+    "{ path=$2") ;;
+    *)
+        printf '%s has an ExecStart of %s, and must have its own alone\t%s\n' "$1" "$files" "$(without_files "$1")"
+        return 1
+        ;;
+    esac
+}
+
+# The repair of a unit with $files. $1: unit.
+without_files() {
+    if [ -n "$files" ]; then
+        echo "take that out of $files; systemctl daemon-reload"
+    else
+        echo "$REINSTALL $CORE; systemctl daemon-reload"
+    fi
+}
+
+# Calls unit_works for each unit in which apply runs something, until one does not work.
+confining_units_work() {
+    [ -d /run/systemd/system ] || return 0
+{% if assemble or arrange %}
+    if [ -s "$W/used" ]; then unit_works "$CORE-make.service" /bin/sh || return 1; fi
+{% endif %}
+{% if check %}
+    unit_works "$CORE-try.service" "/usr/bin/$CORE" || return 1
+{% endif %}
+{% if config_check %}
+    unit_works "$CORE-check.service" "/usr/bin/$CORE" || return 1
+{% endif %}
+}
+
+need_units() {
+    if trouble=$(confining_units_work); then return 0; fi
+    fail "${trouble%%"$TAB"*}" "${trouble#*"$TAB"}; then $TOOL apply"
+}
+
+# As fail, where a unit ended badly, for which its settings may be the reason. $1: unit.
+fail_in_unit() {
+    files=''
+    if [ -d /run/systemd/system ]; then
+        look_at_unit "$1"
+        files=$(files_of_unit)
+    fi
+    if [ -n "$files" ]; then
+        fail "$2" "if the settings of $1 in $files are the reason, take them away and systemctl daemon-reload; else $3"
+    else
+        fail "$2" "$3"
+    fi
+}

@@ -1,0 +1,79 @@
+"""doctor finds each directory on the way to what decides about plugins that others than root could change."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.target.machine import Machine
+
+# The core's own, which doctor takes back, also where nothing lies in them; and the machine's, which it tells.
+OURS = (
+    *("etc/fake", "etc/fake/keys.d", "etc/fake/plugins.d", "etc/fake/plugins.conf", "usr/share/fake", "usr/lib/fake"),
+    *(
+        "usr/share/fake/keys",
+        "usr/share/fake/plugins",
+        "usr/share/fake/trust",
+        "usr/lib/fake/bin",
+        "usr/lib/fake/plugins",
+    ),
+)
+MACHINES = (
+    *("", "etc", "usr", "usr/share", "usr/lib", "var", "var/lib", "var/lib/dpkg", "var/lib/dpkg/info", "run"),
+)  # fmt: skip
+OPEN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "group": (lambda path: path.chmod(0o775), "can be written by others than root"),
+    "world": (lambda path: path.chmod(0o1777), "can be written by others than root"),
+    "owner": (lambda path: os.chown(path, 991, 991), "does not belong to root"),
+}
+
+
+def doctor(machine: Machine, *options: str) -> tuple[int, str]:
+    done = machine.tool("doctor", *options)
+    return done.returncode, done.stdout.replace("fake-plugins: ", "")
+
+
+@pytest.mark.parametrize("how", OPEN)
+def test_doctor_takes_back_what_is_the_cores(serving: Machine, how: str) -> None:
+    opened, found = OPEN[how]
+    assert doctor(serving) == (0, "all is well\n")
+    assert not any((serving.root / "etc/fake/keys.d").iterdir())
+    for place in OURS:
+        opened(serving.root / place)
+    status, said = doctor(serving, "--dry-run")
+    for place in OURS:
+        assert (status, f"/{place} {found}\n  repair: chown root /{place}; chmod go-w" in said) == (1, True), said
+    status, said = doctor(serving)
+    for place in OURS:
+        assert (status, f"/{place} {found}\n  repaired: " in said) == (0, True), said
+    assert said.endswith("all is well now\n")
+    assert doctor(serving) == (0, "all is well\n")
+
+
+def test_doctor_tells_what_is_the_machines(serving: Machine) -> None:
+    for number, place in enumerate(MACHINES):
+        opened, found = OPEN["owner" if number % 2 else "group"]
+        path = serving.root / place
+        mode = path.stat().st_mode
+        opened(path)
+        status, said = doctor(serving)
+        repair = f"chown root /{place}; chmod go-w /{place}"
+        assert (status, said.count(f"/{place} {found}\n")) == (1, 1), said
+        assert f"/{place} {found}\n  repair: {repair}\n" in said
+        subprocess.run(["chroot", serving.root, "sh", "-c", repair], check=True)
+        path.chmod(mode)
+    assert doctor(serving) == (0, "all is well\n")
+
+
+def test_doctor_tells_a_link_on_the_way_to_nothing(serving: Machine) -> None:
+    (serving.root / "etc/fake").rename(serving.root / "etc/elsewhere")
+    (serving.root / "etc/fake").symlink_to("elsewhere")
+    status, said = doctor(serving)
+    assert (status, "/etc/fake is a symbolic link\n  repair: put a directory of root's into its place" in said) == (
+        1,
+        True,
+    )
