@@ -470,6 +470,12 @@ PLACES = (
         "tests/cli/test_errors.py::test_words_of_others_steer_no_terminal",
     ),
     Place(
+        "wheel of an index",
+        "pip",
+        "wheels/caller.py",
+        "tests/wheels/test_caller.py::test_an_address_is_no_more_than_words",
+    ),
+    Place(
         "wheel",
         "paths, terminal, pip",
         "wheels/wheel.py",
