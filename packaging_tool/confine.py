@@ -123,7 +123,7 @@ def environment(home: Path, epoch: int, *, network: bool = False) -> dict[str, s
         found["RUSTUP_HOME"] = str(toolchains)
     if network:
         found |= {name: os.environ[name] for name in PROXIES if name in os.environ}
-        if os.access(settings := _of_go(), os.R_OK):
+        if os.access(settings := of_go(), os.R_OK):
             found["GOENV"] = str(settings)
     return found
 
@@ -326,7 +326,7 @@ def _resolver(*, network: bool) -> Iterator[Path]:
     """The file that says who knows names of hosts; often it lies in /run."""
     if network:
         yield Path(os.path.realpath("/etc/resolv.conf"))
-        yield _of_go()
+        yield of_go()
 
 
 def logins() -> list[Path]:
@@ -335,7 +335,7 @@ def logins() -> list[Path]:
     return [Path(os.environ.get("NETRC") or f"{home}/.netrc")]
 
 
-def _of_go() -> Path:
+def of_go() -> Path:
     """The file of `go env -w`: it says where modules come from."""
     config = os.environ.get("XDG_CONFIG_HOME") or f"{os.environ.get('HOME') or '/nonexistent'}/.config"
     return Path(os.environ.get("GOENV") or f"{config}/go/env")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from packaging_tool.errors import BuildError, CommandError
+from packaging_tool.errors import BuildError, CommandError, InputError
 from packaging_tool.package.content import Content
 from packaging_tool.project import contents
 from packaging_tool.wheels import caller
@@ -101,22 +101,22 @@ class Pin:
 
     @classmethod
     def of(cls, file: str, sha256: str) -> Pin:
-        """The pin of a file. Raises BuildError for a name that no wheel can have."""
+        """The pin of a file. Raises InputError for a name that no wheel can have."""
         from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
         try:
             name, version, *_ = parse_wheel_filename(file)
         except InvalidWheelFilename as error:
-            raise BuildError(f"mkpkgs.lock is damaged: {error}", hint="take it back from version control") from None
+            raise InputError(f"mkpkgs.lock is damaged: {error}", hint="take it back from version control") from None
         return cls(name, str(version), file, sha256).checked()
 
     def checked(self) -> Pin:
-        """The same. Raises BuildError for what would be more than a pin in a list for pip, or in a path."""
+        """The same. Raises InputError for what would be more than a pin in a list for pip, or in a path."""
         patterns = ((_NAME, self.name), (_VERSION, self.version), (_FILE, self.file), (_SHA256, self.sha256))
         for pattern, text in patterns:
             if not isinstance(text, str) or (text and not pattern.fullmatch(text)):
                 what = f"mkpkgs.lock is damaged: {str(text)[:80]!r} is of no wheel"
-                raise BuildError(what, hint="take it back from version control")
+                raise InputError(what, hint="take it back from version control")
         return self
 
 
