@@ -88,8 +88,9 @@ def fetch(argv: Sequence[str], cwd: Path, env: Mapping[str, str], root: Path | N
             place.mkdir(parents=True, exist_ok=True)
     known = (*confine.PROXIES, *confine.CERTIFICATES)
     given = {**_of(env, _FETCHING), **{name: env[name] for name in known if name in env}}
-    lent = confine.logins()
-    if _is_private(env):
+    network = env.get("GOPROXY", "").rpartition(",")[2] != "off"
+    lent = confine.logins() if network else []
+    if network and _is_private(env):
         given |= _of(env, _LOGGING_IN)
         lent += _of_version_control()
     return confine.run_confined(
@@ -99,7 +100,7 @@ def fetch(argv: Sequence[str], cwd: Path, env: Mapping[str, str], root: Path | N
         writable=[cwd, *caches, *_temporary(env)],
         readable=[*_programs(argv), *_folders(env), *([root] if root is not None else [])],
         lent=lent,
-        network=env.get("GOPROXY", "").rpartition(",")[2] != "off",
+        network=network,
         check=False,
     )
 
