@@ -21,13 +21,14 @@ from packaging_tool import lock as locking
 from packaging_tool.cores import Cores, Settings
 from packaging_tool.errors import BuildError, InputError, PublishError, SigningError
 from packaging_tool.listener import Listener
+from packaging_tool.package.content import Content
 from packaging_tool.project.model import Project
 from packaging_tool.staging import beside, recover, tidy, undisturbed
 
 if TYPE_CHECKING:
+    from packaging_tool import covered, writing
     from packaging_tool import plan as planning
     from packaging_tool import publish as publishing
-    from packaging_tool import writing
     from packaging_tool.authors import site as authors
     from packaging_tool.authors import work
     from packaging_tool.authors.verdict import Verdict
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from packaging_tool.signing import keys
 else:
     # Many runs have nothing to do, and most have no core of somebody else.
-    planning, publishing, writing = map(registry.later, ("plan", "publish", "writing"))
+    covered, planning, publishing, writing = map(registry.later, ("covered", "plan", "publish", "writing"))
     authors, work, keys = map(registry.later, ("authors.site", "authors.work", "signing.keys"))
 
 
@@ -114,6 +115,7 @@ class _Run:
         self.written: list[Path] = []
         self.built: dict[str, list[Built]] = {}
         self.failures: list[Failure] = []
+        self.laid: dict[str, str] = {}
         self.unchanged = 0
         self.exchanged = False
 
@@ -166,10 +168,14 @@ class _Run:
             staging = stack.enter_context(beside(self.settings.output, self.listener))
             confine.hide(staging)
             after = state.State(packages=dict(before.packages), files=before.files)
+            after.descriptions.update(before.descriptions)
             if packages:
                 self._packages(staging, locks, ring, after)
             if repositories:
+                if not self.settings.adopt:
+                    self._cover(staging, ring, before)
                 self._publish(staging, ring, time_of_all)
+                after.published = True
             tidy(staging, self.settings.output)
             with undisturbed():
                 atomic.exchange(staging, self.settings.output.resolve())
@@ -247,7 +253,8 @@ class _Run:
         self._write(staging, made, ring, after)
         try:
             for each in self.cores.chosen:
-                authors.lay_out(each, by_core[each.abi], staging)
+                for name in authors.lay_out(each, by_core[each.abi], staging):
+                    self.laid[name] = after.descriptions[name] = Content(staging / name).sha256
         except OSError as failed:
             raise BuildError(f"cannot write the files for authors of plugins: {failed.strerror}") from failed
 
@@ -279,6 +286,12 @@ class _Run:
         jobs = self.settings.jobs or len(os.sched_getaffinity(0))
         writing.Writer(places, self.settings.output, ring, after, record).write(packages, jobs)
         self.unchanged = total - len(self.written)
+
+    def _cover(self, staging: Path, ring: keys.Ring, before: state.State) -> None:
+        """Refuse what somebody put into the output directory, before it is signed."""
+        made = {os.path.relpath(item.path, staging) for items in self.built.values() for item in items} | {*self.laid}
+        found = covered.Covered(staging, self.settings.output, before, made)
+        found.check(tuple(self.cores.repositories.values()), ring)
 
     def _warn_of_dates(self, time_of_all: int) -> None:
         """Tell what is dated ahead of the clock: apt refuses that, so what is published is dated now instead."""

@@ -36,7 +36,7 @@ def directory(root: Path, listener: Listener) -> Path:
         busy = path / "busy"
         kept = {busy} if busy.is_file() and not busy.is_symlink() else set()
         if left := sorted({*path.iterdir()} - kept):
-            listener.note(f"{path} is not of this machine and user: what is in it is made anew")
+            listener.warn(f"emptied {path}, which another machine or user made: what was in it is made anew")
             _empty(left)
         atomic.write(path / ID, own, mode=0o600)
     # So that nobody commits it by accident, whatever the version control's settings.

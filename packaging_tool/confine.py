@@ -55,6 +55,8 @@ OF_KERNEL = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "driver
 # Root reads and writes other people's sources and unpacks archives with owners; it needs no more.
 OF_ROOT = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETGID", "SETUID")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+# Of servers, for OpenSSL, Go, curl (which git uses) and pip.
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO")
 WARNING = (
     "commands of the project run with all that you may do, so they can read your keys and use your network: install"
     " bubblewrap, or allow user namespaces here"
@@ -121,7 +123,7 @@ def environment(home: Path, epoch: int, *, network: bool = False) -> dict[str, s
         found["RUSTUP_HOME"] = str(toolchains)
     if network:
         found |= {name: os.environ[name] for name in PROXIES if name in os.environ}
-        if os.access(settings := _of_go(), os.R_OK):
+        if os.access(settings := of_go(), os.R_OK):
             found["GOENV"] = str(settings)
     return found
 
@@ -134,6 +136,7 @@ def run_confined(
     writable: Iterable[Path] = (),
     readable: Iterable[Path] = (),
     fixed: Iterable[Path] = (),
+    lent: Iterable[Path] = (),
     network: bool = False,
     stdin: bytes = b"",
     check: bool = True,
@@ -141,7 +144,8 @@ def run_confined(
     """Run a program as `run` does, but in a place as described above.
 
     cwd: is readable. env: the whole environment. writable: directories that it may change, readable: that it sees,
-    beside the system's; fixed: files and directories in writable ones that it may not change. Raises CommandError.
+    beside the system's; fixed: files and directories in writable ones that it may not change. lent: what it sees though
+    it is hidden from all others, for a program that runs nobody's code and has to log in. Raises CommandError.
     """
     guard, name = _guards[-1], os.fspath(argv[0])
     with guard.lock:
@@ -169,7 +173,9 @@ def run_confined(
         view.show([*guard.shown, *readable, cwd])
         view.allow(writable)
         view.fix([*fixed, *guard.fixed])
-        view.hide([*map(Path, SECRETS), *guard.hidden, *_secrets()])
+        view.hide([*map(Path, SECRETS), *_secrets()])
+        view.lend(lent)
+        view.hide(guard.hidden)
         view.put(scratch, Path("/tmp"))  # noqa: S108
         net = () if network else ("--unshare-net",)
         within = [*caged, *net, *view.arguments(), "--chdir", str(cwd.absolute()), "--"]
@@ -193,6 +199,10 @@ class _View:
     def show(self, paths: Iterable[Path]) -> None:
         """What is there can be read."""
         self._bind([path for path in paths if not self._visible(_named(path))], "--ro-bind")
+
+    def lend(self, paths: Iterable[Path]) -> None:
+        """What is there can be read, whatever was said of it."""
+        self._bind(paths, "--ro-bind")
 
     def allow(self, paths: Iterable[Path]) -> None:
         """What is there can be changed."""
@@ -316,10 +326,16 @@ def _resolver(*, network: bool) -> Iterator[Path]:
     """The file that says who knows names of hosts; often it lies in /run."""
     if network:
         yield Path(os.path.realpath("/etc/resolv.conf"))
-        yield _of_go()
+        yield of_go()
 
 
-def _of_go() -> Path:
+def logins() -> list[Path]:
+    """The file that says how to log in to servers (netrc), to be lent to who fetches."""
+    home = os.environ.get("HOME") or "/nonexistent"
+    return [Path(os.environ.get("NETRC") or f"{home}/.netrc")]
+
+
+def of_go() -> Path:
     """The file of `go env -w`: it says where modules come from."""
     config = os.environ.get("XDG_CONFIG_HOME") or f"{os.environ.get('HOME') or '/nonexistent'}/.config"
     return Path(os.environ.get("GOENV") or f"{config}/go/env")

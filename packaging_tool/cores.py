@@ -39,6 +39,7 @@ class Settings:
     its cores, where it has several. jobs: packages at a time, 0 for one per processor. plugins: a choice of plugins to
     package, empty for all. keys: directory of the keys, None for the usual place. due: where the core is somebody
     else's, look what is published of it, and build only for those cores for which something is missing in output.
+    adopt: publish all that lies in output, whoever put it there.
     """
 
     output: Path
@@ -48,6 +49,7 @@ class Settings:
     plugins: tuple[str, ...] = ()
     keys: Path | None = None
     due: bool = False
+    adopt: bool = False
 
 
 @dataclass

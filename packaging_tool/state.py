@@ -14,7 +14,7 @@ from packaging_tool import atomic
 from packaging_tool.formats.base import Built
 from packaging_tool.package.model import Package
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(slots=True)
@@ -23,12 +23,15 @@ class State:
 
     inputs: hash of everything that the last complete run read. files: stamp of every file below the output directory
     then, by relative path. packages: what was built into which file, by path below the output directory, with the
-    fingerprint of the package.
+    fingerprint of the package. published: whether that run wrote the repositories, and so vouched for all files.
+    descriptions: SHA-256 of what was laid out for authors, by path.
     """
 
     inputs: str = ""
     files: dict[str, str] = field(default_factory=dict)
     packages: dict[str, tuple[str, Built]] = field(default_factory=dict)
+    published: bool = False
+    descriptions: dict[str, str] = field(default_factory=dict)
 
     def reusable(self, output: Path, relative: str, fingerprint: str) -> Built | None:
         """The package at this path if it was made from the same and still lies there untouched."""
@@ -53,7 +56,7 @@ def load(path: Path) -> State:
             name: (item["fingerprint"], Built(**{**item["built"], "path": Path(item["built"]["path"])}))
             for name, item in raw["packages"].items()
         }
-        found = State(raw["inputs"], raw["files"], packages)
+        found = State(raw["inputs"], raw["files"], packages, raw["published"], raw["descriptions"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return State()
     return found if _is_sound(found) else State()
@@ -61,9 +64,11 @@ def load(path: Path) -> State:
 
 def _is_sound(state: State) -> bool:
     """Whether everything is of its type."""
-    if not isinstance(state.files, dict):
+    if not isinstance(state.files, dict) or not isinstance(state.descriptions, dict):
         return False
-    texts = [state.inputs, *state.files.values()]
+    if type(state.published) is not bool:
+        return False
+    texts = [state.inputs, *state.files.values(), *state.descriptions.values()]
     for known, built in state.packages.values():
         if not isinstance(built.index, dict) or type(built.size) is not int or not 0 <= built.size < 1 << 63:
             return False
@@ -80,7 +85,15 @@ def save(path: Path, state: State) -> None:
         for name, (fingerprint, built) in sorted(state.packages.items())
     }
     text = json.dumps(
-        {"format": FORMAT, "inputs": state.inputs, "files": state.files, "packages": packages}, sort_keys=True
+        {
+            "format": FORMAT,
+            "inputs": state.inputs,
+            "published": state.published,
+            "files": state.files,
+            "packages": packages,
+            "descriptions": state.descriptions,
+        },
+        sort_keys=True,
     )
     atomic.write(path, text.encode())
 

@@ -89,3 +89,19 @@ def test_a_changed_object_in_a_committed_cache_is_not_packaged(tmp_path: Path, m
     for path in (mine.root / ".mkpkgs").rglob("tenor.so"):
         assert b"EVIL" not in path.read_bytes()
     assert newest(mine.dist, "peal-plugin-tenor", "deb").is_file()
+
+
+def test_a_cache_that_was_copied_from_another_machine_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Workspace.create(PEAL.parent / "tiny", tmp_path / "theirs")
+    assert "another machine" not in made.mkpkgs().stdout
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "mine"))
+    mine = made.copy(tmp_path / "mine-too")
+    lines = [line for line in mine.mkpkgs().stdout.splitlines() if "another machine" in line]
+    assert lines == [
+        f"mkpkgs: warning: emptied {mine.root}/.mkpkgs, which another machine or user made: what was in it is made anew"
+    ]
+    done = mine.mkpkgs()
+    assert done.stdout.startswith("nothing to do")
+    assert "another machine" not in done.stdout

@@ -66,6 +66,7 @@ def test_killed_between_two_renames_nothing_that_was_published_is_lost(
 ) -> None:
     old = project.dist / "apt/pool/main/g/greet/kept_1_all.deb"
     shutil.copy(next(old.parent.glob("greet-plugin-p0_*.deb")), old)
+    project.mkpkgs("-q", "--adopt")
     there = kills.without_exchange(project, tmp_path / "start")
     with (tmp_path / "start/sitecustomize.py").open("a") as file:
         file.write(AT_RENAME)

@@ -20,7 +20,7 @@ LAYERS = (
     {"__main__", "cli"},
     {"build"},
     {"cores"},
-    {"plan", "publish", "staging", "state", "lock", "writing", "authors"},
+    {"covered", "plan", "publish", "staging", "state", "lock", "writing", "authors"},
     {"formats", "drivers", "repos", "target"},
     {"golang", "signing", "wheels"},
     {"elf"},

@@ -210,7 +210,7 @@ def _get(place: Place, name: str, sha256: str, target: Path, changed: MkpkgsErro
     except FileNotFoundError:
         raise BuildError(f"{place} has no {name}", hint="it may have been published anew: run mkpkgs lock") from None
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise changed or BuildError(
+        raise changed or InputError(
             f"{place}/{name} is not what it was when it was locked, or was damaged",
             hint="if it was published anew: run mkpkgs lock",
         )

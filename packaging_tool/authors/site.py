@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from packaging_tool import atomic
@@ -17,10 +17,11 @@ from packaging_tool.repos.base import Published
 Sign = Callable[[bytes], bytes]
 
 
-def lay_out(project: Project, packages: Sequence[Package], staging: Path) -> None:
+def lay_out(project: Project, packages: Sequence[Package], staging: Path) -> Iterator[str]:
     """Put what the packages for authors have below /usr/share/CORE/dev into `dev/CORE` of the repository.
 
-    Of an author, say there what the plugins are. Files of an ABI that do not belong to it any more go. Raises OSError.
+    Of an author, say there what the plugins are. Files of an ABI that do not belong to it any more go. Gives the names
+    of descriptions, relative to staging. Raises OSError.
     """
     core = project.core.name
     if project.plugin_of is not None:
@@ -38,6 +39,25 @@ def lay_out(project: Project, packages: Sequence[Package], staging: Path) -> Non
         for path in [path for folder in folders for path in (place / folder).rglob("*")]:
             if path.is_file() and path.relative_to(place).as_posix() not in entries:
                 path.unlink()
+        yield from (f"dev/{core}/{name}" for name in entries if name.endswith(f"/{described.DESCRIPTION}"))
+
+
+def descriptions(staging: Path) -> Iterator[Path]:
+    """Those of all cores that are there."""
+    yield from sorted((staging / "dev").glob(f"*/*/{described.DESCRIPTION}"))
+
+
+def listed(staging: Path, accepts: Callable[[bytes, bytes], bool]) -> dict[str, str]:
+    """SHA-256 of descriptions by name, relative to staging, as signed indexes list them. accepts: a signature."""
+    found: dict[str, str] = {}
+    for index in sorted((staging / "dev").glob(f"*/{described.INDEX}")):
+        signature = index.with_name(described.SIGNATURE)
+        data = index.read_bytes()
+        if signature.is_file() and accepts(data, signature.read_bytes()):
+            rows = described.parse_index(data, str(index))[1]
+            place = index.parent.relative_to(staging)
+            found |= {f"{place}/{name}/{described.DESCRIPTION}": row.sha256 for name, row in rows.items()}
+    return found
 
 
 def write_index(core: str, staging: Path, published: Sequence[Published], sign: Sign) -> None:

@@ -50,6 +50,7 @@ class Options:
     abi: tuple[str, ...] = ()
     jobs: int = 0
     keys: Path | None = None
+    adopt: bool = False
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
@@ -86,7 +87,13 @@ class Options:
                 f"{output} is a mount point, which cannot be exchanged as a whole", hint=f"write to {output / 'dist'}"
             )
         return Settings(
-            output=output, architectures=self.arch, abis=self.abi, jobs=self.jobs, plugins=plugins, keys=self.keys
+            output=output,
+            architectures=self.arch,
+            abis=self.abi,
+            jobs=self.jobs,
+            plugins=plugins,
+            keys=self.keys,
+            adopt=self.adopt,
         )
 
     def console(self) -> Console:
@@ -140,6 +147,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": _PATH,
         "metavar": "DIR",
         "help": "Directory of the signing keys.  [default: $MKPKGS_KEYS, else ~/.config/mkpkgs/keys/CORE]",
+    },
+    "adopt": {
+        "flags": ("--adopt",),
+        "is_flag": True,
+        "help": "Publish all packages in the output directory, also those that no index lists which your keys signed.",
     },
     "quiet": {"flags": ("-q", "--quiet"), "is_flag": True, "help": "Say nothing but errors."},
     "verbose": {"flags": ("-v", "--verbose"), "is_flag": True, "help": "Say more."},

@@ -99,7 +99,7 @@ def command() -> click.Group:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     )
     @click.version_option(__version__, prog_name="mkpkgs", message="%(prog)s %(version)s")
-    @common("file", "output", "arch", "abi", "jobs", "keys")
+    @common("file", "output", "arch", "abi", "jobs", "keys", "adopt")
     @click.pass_context
     def mkpkgs(ctx: click.Context) -> int | None:
         if ctx.invoked_subcommand is not None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import NO_ABI, Failure, Foreseen, Lock, Outcome, Payload, Target
 from packaging_tool.errors import BuildError, Problem
-from packaging_tool.golang import author, hostmain, lockfile, resolve, settings
+from packaging_tool.golang import author, hostmain, lockfile, published, resolve, settings
 from packaging_tool.golang import build as building
 from packaging_tool.golang.archive import file_name
 from packaging_tool.golang.lockfile import GoLock
@@ -116,7 +116,7 @@ class Driver:
             Payload(_outline_entries(f"{base}/kit", kit), described),
             plugins,
             _failures(failed),
-            authors=author.planned([wanted.local for wanted in request.modules if wanted.local is not None]),
+            authors=published.planned([wanted.local for wanted in request.modules if wanted.local is not None]),
         )
 
     def build(
@@ -148,7 +148,9 @@ class Driver:
         }
         locked = known.with_built(architecture, result.built)
         local = [wanted.local for wanted in request.modules if wanted.local is not None]
-        authors = author.publish(locked, self.name, architecture, job.plugins, result.brought, local, workdir / "proxy")
+        authors = published.publish(
+            locked, self.name, architecture, job.plugins, result.brought, local, workdir / "proxy"
+        )
         outcome = Outcome(
             result.built.abi,
             Payload((program,), modules),

@@ -17,7 +17,7 @@ from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import NO_ABI, Failure, Foreseen, Lock, Outcome, Payload, Target
 from packaging_tool.elf import libraries, machines
 from packaging_tool.errors import BuildError, Problem
-from packaging_tool.golang import author, lockfile, pieces, plugin, resolve, settings
+from packaging_tool.golang import author, lockfile, pieces, plugin, published, resolve, settings
 from packaging_tool.golang import build as building
 from packaging_tool.golang.plugin import Place
 from packaging_tool.golang.toolchain import GOARCH, Toolchain
@@ -116,7 +116,7 @@ class Driver:
                 for name, code in codes.items()
             },
             _failures(failed),
-            authors=author.planned([wanted.local for wanted in request.modules if wanted.local is not None]),
+            authors=published.planned([wanted.local for wanted in request.modules if wanted.local is not None]),
         )
 
     def build(
@@ -153,7 +153,9 @@ class Driver:
         )
         locked = known.with_built(architecture, result.built)
         local = [wanted.local for wanted in request.modules if wanted.local is not None]
-        authors = author.publish(locked, self.name, architecture, job.plugins, result.brought, local, workdir / "proxy")
+        authors = published.publish(
+            locked, self.name, architecture, job.plugins, result.brought, local, workdir / "proxy"
+        )
         failures = _failures(result.failed)
         outcome = Outcome(result.built.abi, core, None, plugins, failures, authors=authors)
         return outcome, lock if before == result.built else Lock(lockfile.render(locked, self.name))

@@ -17,7 +17,7 @@ from pathlib import Path
 from packaging_tool import targets, toml
 from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import Failure, Foreseen, Lock, Outcome, Payload, Target
-from packaging_tool.errors import BuildError, CommandError, Problem
+from packaging_tool.errors import BuildError, CommandError, InputError, Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives, Entry, Module, Relation
@@ -383,7 +383,7 @@ class _Author:
 
 
 def _locked(lock: Lock, architecture: str) -> list[Pin]:
-    """The wheels of the lock. Raises BuildError."""
+    """The wheels of the lock. Raises InputError."""
     try:
         return [
             Pin(row["name"], row["version"], row["file"], row["sha256"]).checked()
@@ -391,8 +391,8 @@ def _locked(lock: Lock, architecture: str) -> list[Pin]:
             if row["architecture"] == architecture
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        what = f"the lock of the python driver is damaged: {type(error).__name__} {error}"
-        raise BuildError(what, hint="take it back from version control, or remove mkpkgs.lock") from None
+        what = f"mkpkgs.lock is damaged: [[python.wheel]]: {type(error).__name__} {error}"
+        raise InputError(what, hint="take it back from version control, or remove mkpkgs.lock") from None
 
 
 def _versions(chosen: Iterable[Pins]) -> dict[str, str]:

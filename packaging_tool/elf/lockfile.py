@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from packaging_tool import toml
-from packaging_tool.errors import BuildError
+from packaging_tool.errors import BuildError, InputError
 
 FORMAT = 1
+REPAIR = "tell the maintainer of the core"
 _ABI = re.compile(r"[0-9a-f]{64}")
 _ARCHITECTURE = re.compile(r"[a-z0-9]{1,20}")
 # SOURCE_DATE_EPOCH of the commands; times in packages have 32 bits.
@@ -47,13 +48,23 @@ def _is_build(row: Any) -> bool:
 
 
 def published(path: Path, architecture: str) -> dict[str, Any]:
-    """The same of a core elsewhere, which has a build for this architecture. Raises BuildError."""
+    """The same of a core elsewhere, which has a build for this architecture. Raises InputError."""
+    file = "/".join(path.parts[-3:])
     try:
-        found = read(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as failed:
-        raise BuildError(f"the files for authors cannot be read: {failed}") from None
-    if architecture not in found.get("built", {}):
-        raise BuildError("the lock of the core is of another form than this mkpkgs reads", hint="use a newer mkpkgs")
+        text = path.read_text(encoding="utf-8")
+        raw = toml.loads(text).get("elf", {})
+    except (OSError, ValueError) as failed:
+        raise InputError(f"{file} cannot be read: {failed}", hint=REPAIR) from None
+    form = raw.get("format") if isinstance(raw, dict) else None
+    if form != FORMAT:
+        raise InputError(
+            f"{file}: elf.format is {str(form)[:80]!r}; this mkpkgs reads {FORMAT}", hint="use a newer one"
+        )
+    found = read(text)
+    if not found:
+        raise InputError(f"{file}: elf.epoch is no time", hint=REPAIR)
+    if architecture not in found["built"]:
+        raise InputError(f"{file}: elf.built.{architecture} is missing, or nothing that mkpkgs writes", hint=REPAIR)
     return found
 
 

@@ -24,7 +24,7 @@ from typing import Any
 from packaging_tool import atomic, toml
 from packaging_tool.elf import facts
 from packaging_tool.elf.libraries import Object
-from packaging_tool.errors import BuildError
+from packaging_tool.errors import BuildError, InputError
 from packaging_tool.package.content import Content
 
 LOCK, TREE = "lock.toml", "core.tar"
@@ -118,13 +118,14 @@ def gone(before: Interface, after: Interface) -> list[str]:
 
 
 def parse(part: Mapping[str, Any]) -> Interface:
-    """The interface in the driver's part of a lock; empty where there is none. Raises BuildError."""
+    """The interface in the driver's part of a lock; empty where there is none. Raises InputError."""
     try:
         offers, brings = ({name: _offer(row) for name, row in part.get(kind, {}).items()} for kind in _KINDS)
         row = part.get("libraries", {})
         return Interface(offers, brings, tuple(row.get("targets", ())), frozenset(row.get("names", ())))
     except (AttributeError, KeyError, TypeError) as error:
-        raise BuildError(f"what the core offers is damaged: {type(error).__name__} {error}") from None
+        what = f"lock.toml of the core: elf.offers or elf.brings cannot be read: {type(error).__name__} {error}"
+        raise InputError(what, hint="tell the maintainer of the core") from None
 
 
 _KINDS = ("offers", "brings")

@@ -1,12 +1,5 @@
 """Plugins for a core that was published elsewhere: built against its lock, in which nothing of the core may move.
 
-Its maintainer publishes, by relative path:
-
-    lock.toml       the driver's part of the lock, with what this architecture came to
-    plugins.toml    the maintainer's own plugins: imports, lines, needs, and their packages by hash; and the paths
-                    of the modules in proxy/
-    proxy/…         local modules of core and plugins, as the go command reads them (`go help goproxy`)
-
 What fits needs no trust in the author's machine: every package of the core must come out with the bytes of the lock.
 """
 
@@ -15,31 +8,25 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from packaging_tool import toml
-from packaging_tool.errors import BuildError, CommandError
+from packaging_tool.errors import BuildError, CommandError, InputError
 from packaging_tool.golang import build as building
-from packaging_tool.golang import localmodule, lockfile, resolve, settings
+from packaging_tool.golang import resolve, settings
 from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.closure import chain, closure
 from packaging_tool.golang.hostmain import parse
-from packaging_tool.golang.localmodule import LocalModule, escaped
 from packaging_tool.golang.lockfile import Built, GoLock
 from packaging_tool.golang.payload import PluginCode
+from packaging_tool.golang.published import PROXY, REPAIR, Published, read
 from packaging_tool.golang.resolve import Wanted, way
-from packaging_tool.golang.spelling import IMPORT_PATH
 from packaging_tool.golang.toolchain import GoPackage, Toolchain
 from packaging_tool.listener import Listener
-from packaging_tool.package.content import Content
 from packaging_tool.project.model import Project
 
-LOCK, PLUGINS, PROXY = "lock.toml", "plugins.toml", "proxy"
-# Of a plugin, as project files have it.
-NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 # Names of a list that are told.
 TOLD = 5
 
@@ -52,96 +39,6 @@ class Misfit(NamedTuple):
     repair: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """The maintainer's own plugins, in the server's order. brought: packages by plugin, with SHA-256. local: paths of
-    modules in the proxy."""
-
-    jobs: tuple[PluginJob, ...]
-    brought: Mapping[str, Mapping[str, str]]
-    local: tuple[str, ...]
-
-
-def publish(
-    lock: GoLock,
-    table: str,
-    architecture: str,
-    plugins: Iterable[PluginJob],
-    brought: Mapping[str, Mapping[str, str]],
-    local: Sequence[LocalModule],
-    proxy: Path,
-) -> dict[str, Content | None]:
-    """The files for authors. table: name of the driver. plugins: in the server's order. proxy: folder of local ones."""
-    rows = {
-        job.name: {
-            "imports": job.imports,
-            "lines": job.lines,
-            "needs": job.needs,
-            "package": brought[job.name],
-        }
-        for job in plugins
-        if job.name in brought
-    }
-    said = {"local": sorted({module.path for module in local}), "plugin": rows}
-    own = replace(lock, built={architecture: lock.built[architecture]}, unresolved={})
-    found: dict[str, Content | None] = {
-        LOCK: Content(lockfile.render(own, table).encode()),
-        PLUGINS: Content(toml.dumps(said).encode()),
-    }
-    return found | {f"{PROXY}/{name}": Content(proxy / name) for module in local for name in _served(module)}
-
-
-def planned(local: Sequence[LocalModule]) -> dict[str, Content | None]:
-    """The names of the files for authors."""
-    return dict.fromkeys((LOCK, PLUGINS, *(f"{PROXY}/{name}" for module in local for name in _served(module))))
-
-
-def _served(module: LocalModule) -> list[str]:
-    place = f"{escaped(module.path)}/@v"
-    return [f"{place}/{name}" for name in ("list", *(f"{module.version}.{end}" for end in ("info", "mod", "zip")))]
-
-
-def read(core: Path, table: str, architecture: str) -> tuple[GoLock, Published]:
-    """What a maintainer published. Raises BuildError."""
-    try:
-        lock = lockfile.parse((core / LOCK).read_text(encoding="utf-8"), table)
-    except (OSError, UnicodeDecodeError) as error:
-        raise BuildError(f"the files for authors cannot be read: {error}") from None
-    if lock is None or architecture not in lock.built:
-        raise BuildError("the lock of the core is of another form than this mkpkgs reads", hint="use a newer mkpkgs")
-    published = read_plugins(core)
-    for path in published.local:
-        # Of a module that gives the core nothing, the author's own requirements have the last word.
-        localmodule.verify(core / PROXY, path, lock.modules.get(path, "").partition(" ")[0])
-    return lock, published
-
-
-def read_plugins(core: Path) -> Published:
-    """The maintainer's own plugins. Raises BuildError."""
-    try:
-        raw = toml.loads((core / PLUGINS).read_text(encoding="utf-8"))
-        rows: Mapping[str, Any] = raw.get("plugin", {})
-        jobs = [
-            PluginJob(name=name, **{key: tuple(row.get(key, ())) for key in ("imports", "lines", "needs")})
-            for name, row in rows.items()
-        ]
-        brought = {name: dict(row.get("package", {})) for name, row in rows.items()}
-        published = Published(jobs=tuple(jobs), brought=brought, local=tuple(raw.get("local", ())))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise BuildError(f"the files for authors cannot be read: {error}") from None
-    texts = [*published.local, *(text for job in jobs for text in (*job.imports, *job.lines, *job.needs))]
-    texts += [text for row in brought.values() for text in row.values()]
-    if not all(isinstance(text, str) for text in texts):
-        raise BuildError("the files for authors cannot be read: something is not a text")
-    # Names become folders, import paths words of the go command.
-    names = {name for job in jobs for name in (job.name, *job.needs)}
-    wrong = [*(name for name in names if not NAME.fullmatch(name))]
-    wrong += [path for job in jobs for path in job.imports if not IMPORT_PATH.fullmatch(path)]
-    if wrong:
-        raise BuildError(f"the files for authors cannot be read: {sorted(wrong)[0][:80]!r} is no name")
-    return published
-
-
 class Begun(NamedTuple):
     """A build that can go on. job: with the plugins that fit and those of the maintainer that they need; none fits if
     it has no plugins. misfits: the others by name. modules: of the author's plugins."""
@@ -152,7 +49,10 @@ class Begun(NamedTuple):
 
 
 def begin(project: Project, driver: str, core: Path, architecture: str, workdir: Path, listener: Listener) -> Begun:
-    """Read what a maintainer published, and find a place in it for the plugins of a project. Raises BuildError."""
+    """Read what a maintainer published, and find a place in it for the plugins of a project.
+
+    Raises InputError for what is published, BuildError.
+    """
     lock, published = read(core, driver, architecture)
     _check_options(project, driver)
     wanted = {plugin.name: settings.author_module(project, plugin.name) for plugin in project.plugins}
@@ -202,13 +102,13 @@ def foresee(
 def _check_options(project: Project, driver: str) -> None:
     """See that what is published of a core says no more to the go command than a project file may.
 
-    Raises BuildError.
+    Raises InputError.
     """
     problems = settings.Problems(project)
     problems.flags(driver)
     if problems.found:
         found = problems.found[0]
-        raise BuildError(f"what is published of {project.core.name}: {found.key} {found.what}", hint=found.instead)
+        raise InputError(f"core.toml of {project.core.name}: {found.key} {found.what}", hint=REPAIR)
 
 
 def _jobs(project: Project, wanted: Mapping[str, Wanted | None]) -> tuple[PluginJob, ...]:
@@ -237,6 +137,8 @@ def toolchain(lock: GoLock, published: Published, core: Path, workdir: Path) -> 
         raise BuildError(
             f"the core is built with Go {wanted}, which is not here: {error.message}", hint=f"install Go {wanted}"
         ) from error
+    # One for all cores, as the store is.
+    go = go.apart(workdir.absolute().parent / "modules")
     # The lock has their sums, so the checksum database is asked for all else.
     return go.with_local_modules((core / PROXY).resolve(), published.local, summed=True)
 

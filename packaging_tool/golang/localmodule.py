@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging_tool.errors import BuildError
+from packaging_tool.errors import BuildError, InputError
 from packaging_tool.golang.spelling import CONTENT_VERSION
 from packaging_tool.package import zips
 
@@ -83,23 +83,23 @@ def _digest(files: Iterable[tuple[str, bytes]]) -> str:
 
 
 def verify(proxy: Path, path: str, version: str) -> None:
-    """See that a published module is what its version says. Raises BuildError.
+    """See that a published module is what its version says. Raises InputError.
 
     proxy: as `publish` fills it. The go command keeps what it reads there for all projects of this machine, so nothing
     but a name of its own content may name it.
     """
     folder = proxy / escaped(path) / "@v" if _PATH.fullmatch(path) else None
     if folder is None or not CONTENT_VERSION.fullmatch(version):
-        raise BuildError(f"{path[:80]}@{version[:80]} of the core is not named by its content")
+        raise InputError(f"{path[:80]}@{version[:80]} of the core is not named by its content")
     names = {f"{version}.{end}" for end in ("info", "mod", "zip")}
     if not folder.is_dir() or {file.name for file in folder.iterdir()} != {"list", *names}:
-        raise BuildError(f"{path}@{version} of the core is published in another form than mkpkgs writes")
+        raise InputError(f"{path}@{version} of the core is published in another form than mkpkgs writes")
     start = f"{path}@{version}/"
     try:
         with zipfile.ZipFile(folder / f"{version}.zip") as archive:
             rows = archive.infolist()
             if sum(row.file_size for row in rows) > _LARGEST or not all(row.filename.startswith(start) for row in rows):
-                raise BuildError(f"{path}@{version} of the core is no module of a size that Go takes")
+                raise InputError(f"{path}@{version} of the core is no module of a size that Go takes")
             # A name that is there twice has two digests, so that no one can be shown in place of the other.
             found = sorted((row.filename.removeprefix(start), archive.read(row)) for row in rows)
         told = json.loads((folder / f"{version}.info").read_bytes())
@@ -110,9 +110,9 @@ def verify(proxy: Path, path: str, version: str) -> None:
             and dict(found).get("go.mod") == (folder / f"{version}.mod").read_bytes()
         )
     except (OSError, ValueError, *zips.BROKEN) as error:
-        raise BuildError(f"{path}@{version} of the core cannot be read: {type(error).__name__} {error}") from None
+        raise InputError(f"{path}@{version} of the core cannot be read: {type(error).__name__} {error}") from None
     if not good:
-        raise BuildError(f"{path}@{version} of the core has another content than its version says")
+        raise InputError(f"{path}@{version} of the core has another content than its version says")
 
 
 def publish(module: LocalModule, proxy: Path) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from packaging_tool import toml
-from packaging_tool.errors import BuildError
+from packaging_tool.errors import InputError
 from packaging_tool.golang.hostmain import HostMain
 from packaging_tool.golang.spelling import GOVERSION, is_setting, is_variable
 
 FORMAT = 1
+OWN = "mkpkgs.lock"
+_REPAIR = "take it back from version control, or delete it to lock anew"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # What `resolve.resolve` writes.
 _COMPILE_FLAG = re.compile(r"-p=main|-lang=go\d+\.\d+|-complete|-dwarf=false|-nolocalimports")
@@ -80,11 +82,37 @@ def render(lock: GoLock, table: str = "go-link") -> str:
 
 
 def parse(text: str, table: str = "go-link") -> GoLock | None:
-    """Read the lock; None if it is of another format or says what mkpkgs never writes, so that a new one is made."""
+    """Read the lock; None if it is of another format or says what mkpkgs never writes."""
+    try:
+        return _parsed(text, table)
+    except InputError:
+        return None
+
+
+def is_known(text: str, table: str) -> bool:
+    """Whether it is a lock of this driver, and of the format that is written here; it may be damaged."""
+    try:
+        found = toml.loads(text).get(table)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and found.get("format") == FORMAT
+
+
+def read(text: str, table: str = "go-link", *, file: str = OWN, hint: str = _REPAIR) -> GoLock:
+    """Read a lock that must be good. file, hint: for the message. Raises InputError, which names the key."""
+    try:
+        return _parsed(text, table)
+    except InputError as wrong:
+        raise InputError(f"{file}: {wrong.message}", hint=hint) from None
+
+
+def _parsed(text: str, table: str) -> GoLock:
+    """Raises InputError with the key and what is wrong."""
+    key = ""
     try:
         raw = toml.loads(text)[table]
         if raw["format"] != FORMAT:
-            return None
+            raise InputError(f"{table}.format is {str(raw['format'])[:80]!r}; this mkpkgs reads {FORMAT}")
         found = GoLock(
             inputs=raw["inputs"],
             go=raw["go"],
@@ -98,42 +126,50 @@ def parse(text: str, table: str = "go-link") -> GoLock | None:
             unresolved=raw.get("unresolved", {}),
             built={name: Built(**built) for name, built in raw.get("built", {}).items()},
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return found if _is_sound(found) else None
+        key = next(_unsound(found), "")
+    except KeyError as missing:
+        raise InputError(f"it has no {str(missing.args[0])[:80]!r}") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"[{table}] cannot be read: {str(error)[:200]}") from None
+    if key:
+        raise InputError(f"{table}.{key} is nothing that mkpkgs writes")
+    return found
 
 
-def read(text: str, table: str = "go-link") -> GoLock:
-    """Read a lock that must be good. Raises BuildError."""
-    lock = parse(text, table)
-    if lock is None:
-        raise BuildError(f"the lock of the {table} driver is damaged", hint="remove mkpkgs.lock and run again")
-    return lock
-
-
-def _is_sound(lock: GoLock) -> bool:
-    """Whether everything is of its type, and nothing in it is more to the go command than mkpkgs makes of it.
+def _unsound(lock: GoLock) -> Iterator[str]:
+    """Keys of what is of another type, or is more to the go command than mkpkgs makes of it.
 
     Who edits a lock, or publishes one, says what is compiled. What runs is not theirs to say: variables such as GOFLAGS
     and CC and flags such as -toolexec and -extld name programs.
     """
-    texts = [lock.inputs, lock.go, lock.go_mod, lock.go_sum, lock.main.head, lock.main.mid, lock.main.tail]
-    tables = [lock.settings, lock.modules, lock.unresolved]
-    tables += [table for built in lock.built.values() for table in (built.tools, built.archives)]
-    flags = (*lock.compile_flags, *lock.link_flags)
-    if not all(isinstance(table, dict) for table in tables) or not all(isinstance(flag, str) for flag in flags):
-        return False
-    values = [value for table in tables for value in table.values()]
-    if not all(isinstance(text, str) for text in (*texts, *values, *(built.abi for built in lock.built.values()))):
-        return False
-    return (
-        GOVERSION.fullmatch(lock.go) is not None
-        and all(is_setting(*row) or row == ("CGO_ENABLED", "1") for row in lock.settings.items())
-        and all(map(_is_compile_flag, lock.compile_flags))
-        and all(map(_is_link_flag, lock.link_flags))
+    yield from _of_other_types(lock)
+    if not GOVERSION.fullmatch(lock.go):
+        yield f"go = {lock.go[:80]!r}"
+    for name, value in lock.settings.items():
+        if not is_setting(name, value) and (name, value) != ("CGO_ENABLED", "1"):
+            yield f"settings: {name[:80]} = {value[:80]!r}"
+    yield from (f"compile-flags: {flag[:80]!r}" for flag in lock.compile_flags if not _is_compile_flag(flag))
+    yield from (f"link-flags: {flag[:80]!r}" for flag in lock.link_flags if not _is_link_flag(flag))
+    for name, built in lock.built.items():
         # A name in a table's header stands there without quotes; the ABI becomes a part of names of packages.
-        and all(_BARE.fullmatch(name) and _SHA256.fullmatch(built.abi) for name, built in lock.built.items())
-    )
+        if not _BARE.fullmatch(name) or not _SHA256.fullmatch(built.abi):
+            yield f"built: {name[:80]!r}, abi = {built.abi[:80]!r}"
+
+
+def _of_other_types(lock: GoLock) -> Iterator[str]:
+    texts: dict[str, object] = {"inputs": lock.inputs, "go": lock.go, "go-mod": lock.go_mod, "go-sum": lock.go_sum}
+    texts |= {f"main.{name}": getattr(lock.main, name) for name in ("head", "mid", "tail")}
+    tables: dict[str, object] = {"settings": lock.settings, "modules": lock.modules, "unresolved": lock.unresolved}
+    for name, built in lock.built.items():
+        texts[f"built.{name}.abi"] = built.abi
+        tables |= {f"built.{name}.tools": built.tools, f"built.{name}.archives": built.archives}
+    yield from (key for key, text in texts.items() if not isinstance(text, str))
+    for key, table in tables.items():
+        if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
+            yield key
+    for key, flags in (("compile-flags", lock.compile_flags), ("link-flags", lock.link_flags)):
+        if not all(isinstance(flag, str) for flag in flags):
+            yield key
 
 
 def _is_compile_flag(flag: str) -> bool:

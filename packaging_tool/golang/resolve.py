@@ -74,12 +74,18 @@ def module_name(core: str) -> str:
 def locked(
     request: Request, previous: str | None, table: str, toolchain: Toolchain, workdir: Path, listener: Listener
 ) -> str:
-    """A driver's part of the lock file: as it was, if it is still right. table: its name. Raises as `resolve`."""
+    """A driver's part of the lock file: as it was, if it is still right. table: its name.
+
+    Raises as `resolve`, and InputError for one that says what mkpkgs never writes.
+    """
     if previous is not None and (known := lockfile.parse(previous, table)) is not None:
         if known.inputs == request.inputs and not known.unresolved:
             return previous
         if known.go != toolchain.version:
             listener.warn(f"Go is {toolchain.version}, not {known.go} as in the lock: the ABI changes")
+    elif previous is not None and lockfile.is_known(previous, table):
+        # Somebody changed it: a new one in its place would hide that.
+        lockfile.read(previous, table)
     elif previous is not None:
         listener.warn(f"the lock of {table} is none that this mkpkgs writes, so a new one is made")
     listener.step("resolve the Go modules of core and plugins")

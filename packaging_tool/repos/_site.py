@@ -43,6 +43,11 @@ def dated(time: int, before: int) -> int:
     return min(max(time, before), clock.real())
 
 
+def content(path: Path) -> bytes:
+    """The bytes of a file, none if it is not there."""
+    return path.read_bytes() if path.is_file() else b""
+
+
 def below(root: Path, path: Path) -> str:
     """The path of a file relative to a directory above it; a tenth of the time that `Path.relative_to` takes."""
     name = str(path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import join, quote
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from packaging_tool.errors import InputError
 from packaging_tool.formats.base import Built
 from packaging_tool.package import compress, templates, texts
 from packaging_tool.repos import _site
-from packaging_tool.repos.base import Published
+from packaging_tool.repos.base import Published, Vouched
 
 if TYPE_CHECKING:
     from packaging_tool.project.model import RepositorySpec
@@ -67,6 +67,32 @@ class Repository:
                     sha256=fields["SHA256"],
                 )
         return tuple(found[name] for name in sorted(found))
+
+    def files(self, directory: Path) -> Iterator[Path]:
+        """The packages of the pool."""
+        return _site.files(directory / "apt" / "pool", ".deb")
+
+    def indexes(self, directory: Path) -> Iterator[Path]:
+        """`Release` and `Packages` of all suites."""
+        yield from sorted((directory / "apt" / "dists").glob("*/Release"))
+        yield from _index_files(directory / "apt")
+
+    def vouched(self, directory: Path, accepts: Callable[[bytes, bytes], bool]) -> Vouched:
+        """What `Packages` list that a signed `Release` names by their hashes."""
+        root, found, strange = directory / "apt", dict[str, str](), list[Path]()
+        for suite in sorted({index.parents[2] for index in _index_files(root)} | _suites(root)):
+            data = _site.content(suite / "Release")
+            if not accepts(data, _site.content(suite / "Release.gpg")):
+                strange.append(suite / "Release")
+                continue
+            hashes = _hashes(data.decode(errors="replace"))
+            for index in sorted(suite.glob("*/binary-*/Packages")):
+                if hashlib.sha256(index.read_bytes()).hexdigest() != hashes.get(_site.below(suite, index)):
+                    strange.append(index)
+                    continue
+                rows = (_fields(index, stanza) for stanza in _split(index))
+                found |= {f"apt/{row['Filename']}": row["SHA256"] for row in rows}
+        return Vouched(found, tuple(strange))
 
     def dated(self, directory: Path) -> int:
         """The newest Date of the suites."""
@@ -221,6 +247,10 @@ def _date(release: str) -> int:
         return int(parsedate_to_datetime(f"{found[1]} +0000").timestamp()) if found else 0
     except (ValueError, TypeError, IndexError, OverflowError):
         raise InputError(f"the Date of the published Release cannot be read: {found and found[1][:80]!r}") from None
+
+
+def _suites(root: Path) -> set[Path]:
+    return {path.parent for path in (root / "dists").glob("*/Release")}
 
 
 def _index_files(root: Path) -> list[Path]:

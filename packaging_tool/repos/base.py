@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -30,6 +30,16 @@ class Published(NamedTuple):
     sha256: str
 
 
+class Vouched(NamedTuple):
+    """What is known of a repository by signatures.
+
+    files: SHA-256 of packages by file, relative to `dist/`. strange: files of indexes that nobody vouches for.
+    """
+
+    files: Mapping[str, str]
+    strange: tuple[Path, ...]
+
+
 class Repository(Protocol):
     """A kind of repository below `dist/`.
 
@@ -46,6 +56,18 @@ class Repository(Protocol):
 
     def published(self, directory: Path) -> tuple[Published, ...]:
         """What the repository in directory lists now; empty if there is none."""
+        ...
+
+    def files(self, directory: Path) -> Iterator[Path]:
+        """All package files that `write` would list."""
+        ...
+
+    def indexes(self, directory: Path) -> Iterator[Path]:
+        """The files of the index that is there now, of which `write` and `published` believe what they say."""
+        ...
+
+    def vouched(self, directory: Path, accepts: Callable[[bytes, bytes], bool]) -> Vouched:
+        """What signed indexes list. accepts: whether a detached signature over data is good. Raises InputError."""
         ...
 
     def dated(self, directory: Path) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from shlex import join, quote
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +16,7 @@ from packaging_tool import registry
 from packaging_tool.formats.base import Built
 from packaging_tool.package import compress, templates
 from packaging_tool.repos import _site
-from packaging_tool.repos.base import Published
+from packaging_tool.repos.base import Published, Vouched
 
 if TYPE_CHECKING:
     from packaging_tool.project.model import RepositorySpec
@@ -55,6 +55,32 @@ class Repository:
         root = directory / "yum"
         listed = [_published(root, stanza) for stanza in _stanzas(root, "primary")]
         return tuple(item for item in listed if (directory / item.file).is_file())
+
+    def files(self, directory: Path) -> Iterator[Path]:
+        """The packages of its folder."""
+        return _site.files(directory / "yum" / "packages", ".rpm")
+
+    def indexes(self, directory: Path) -> Iterator[Path]:
+        """`repomd.xml` and what it names."""
+        repodata = directory / "yum" / "repodata"
+        names = _locations(_site.text(repodata / "repomd.xml"))
+        yield from (path for name in ("repomd.xml", *names) if (path := repodata / name).is_file())
+
+    def vouched(self, directory: Path, accepts: Callable[[bytes, bytes], bool]) -> Vouched:
+        """What primary lists, if a signed `repomd.xml` names all parts, by names that begin with their hashes."""
+        root = directory / "yum"
+        repomd = root / "repodata" / "repomd.xml"
+        if not repomd.is_file():
+            return Vouched({}, ())
+        data = repomd.read_bytes()
+        if not accepts(data, _site.content(repomd.with_name("repomd.xml.asc"))):
+            return Vouched({}, (repomd,))
+        parts = [repomd.with_name(name) for name in _locations(data.decode(errors="replace"))]
+        strange = [path for path in parts if hashlib.sha256(_site.content(path)).hexdigest() != path.name[:64]]
+        if strange:
+            return Vouched({}, tuple(strange))
+        listed = (_published(root, stanza) for stanza in _stanzas(root, "primary"))
+        return Vouched({item.file: item.sha256 for item in listed}, ())
 
     def dated(self, directory: Path) -> int:
         """The revision of repomd."""

@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -162,6 +162,26 @@ def from_file(secret: bytes, time: int, passphrase: str | None, name: str = "key
         # A wrong passphrase is found out now, and not after an hour of building.
         signer.hasten()
         yield signer
+
+
+@contextmanager
+def verifier(keys: Iterable[bytes]) -> Iterator[Callable[[bytes, bytes], bool]]:
+    """What says of data and a detached signature whether it is by one of these public keys, whenever it was made.
+
+    Raises SigningError for what is no key.
+    """
+    with _private_home() as home:
+        for key in keys:
+            _gpg(home, None, ["--import"], stdin=key, name="a public key beside the repository key")
+
+        def verify(data: bytes, signature: bytes) -> bool:
+            (place := home / "signature").write_bytes(signature)
+            asked = ["--status-fd", "1", "--ignore-time-conflict", "--ignore-valid-from", "--verify", str(place), "-"]
+            told = _gpg(home, None, asked, stdin=data, check=False)
+            # doc/DETAILS of gpg: by a key of this keyring, and right.
+            return re.search(rb"^\[GNUPG:\] VALIDSIG ", told, re.MULTILINE) is not None
+
+        yield verify
 
 
 def generate(uid: str, kind: str, passphrase: str | None) -> tuple[bytes, bytes, str]:

@@ -7,6 +7,7 @@ plugins that installed servers trust. In the directory of the keys:
     repository.asc   its public key
     manifest.key     PKCS #8 in PEM, Ed25519 or ECDSA P-256
     manifest.pub     its public key, signify format
+    *.asc            more public keys: those that were the repository key before
     *.pub            more keys that the core package is to trust, e.g. the next one before it is used
 """
 
@@ -18,8 +19,8 @@ import re
 import stat
 import tempfile
 import threading
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -138,6 +139,22 @@ class Ring:
                 f"{path} expired on {public.expires}: every target would refuse what it signs", hint=ROTATION
             )
         return key
+
+    @contextmanager
+    def verifying(self) -> Iterator[Callable[[bytes, bytes], bool]]:
+        """What says whether a detached signature over data is by the repository key, or by one that was it before, of
+        which the public key lies beside it as `*.asc`. Raises SigningError."""
+        public = [self.signer.public_key(), *map(_read, sorted(self.directory.glob("*.asc")))]
+        with gpg.verifier(public) as verify:
+            yield verify
+
+    def signed_manifest(self, data: bytes, signature: bytes) -> bool:
+        """Whether a signature is by one of the keys of manifests."""
+        for name, text in self.manifest_public_keys.items():
+            with suppress(SigningError):
+                signify.parse_public(text, name).verify(data, signature)
+                return True
+        return False
 
     def sign_manifest(self, manifest: bytes) -> bytes:
         """The signature file over a manifest. Raises SigningError."""

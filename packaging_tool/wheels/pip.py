@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import stat
-import sys
 import tempfile
 import tomllib
 import zipfile
@@ -19,11 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from packaging_tool import confine
-from packaging_tool.errors import BuildError, CommandError
+from packaging_tool.errors import BuildError, CommandError, InputError
 from packaging_tool.package.content import Content
 from packaging_tool.project import contents
-from packaging_tool.run import run
+from packaging_tool.wheels import caller
 from packaging_tool.wheels.wheel import normal
 
 if TYPE_CHECKING:
@@ -104,22 +101,22 @@ class Pin:
 
     @classmethod
     def of(cls, file: str, sha256: str) -> Pin:
-        """The pin of a file. Raises BuildError for a name that no wheel can have."""
+        """The pin of a file. Raises InputError for a name that no wheel can have."""
         from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
         try:
             name, version, *_ = parse_wheel_filename(file)
         except InvalidWheelFilename as error:
-            raise BuildError(f"mkpkgs.lock is damaged: {error}", hint="take it back from version control") from None
+            raise InputError(f"mkpkgs.lock is damaged: {error}", hint="take it back from version control") from None
         return cls(name, str(version), file, sha256).checked()
 
     def checked(self) -> Pin:
-        """The same. Raises BuildError for what would be more than a pin in a list for pip, or in a path."""
+        """The same. Raises InputError for what would be more than a pin in a list for pip, or in a path."""
         patterns = ((_NAME, self.name), (_VERSION, self.version), (_FILE, self.file), (_SHA256, self.sha256))
         for pattern, text in patterns:
             if not isinstance(text, str) or (text and not pattern.fullmatch(text)):
                 what = f"mkpkgs.lock is damaged: {str(text)[:80]!r} is of no wheel"
-                raise BuildError(what, hint="take it back from version control")
+                raise InputError(what, hint="take it back from version control")
         return self
 
 
@@ -163,14 +160,23 @@ def _report(
     with _scratch() as place:
         report, only = place / "report.json", place / "constraints.txt"
         only.write_text("".join(f"{name}=={version}\n" for name, version in pinned.items()))
-        _pip(
-            *("install", "--dry-run", "--ignore-installed", "--quiet", f"--target={place}", f"--report={report}"),
+        local = [Path(text) for text in requirements if text.startswith("/")]
+        # Not --quiet: what it was at when it had to stop is told.
+        caller.ask(
+            *("install", "--dry-run", "--ignore-installed", f"--target={place}", f"--report={report}"),
             f"--constraint={only}",
             *((f"--find-links={there}",) if there else ()),
             *platform.options(),
             *requirements,
+            scratch=place,
+            readable=[*local, *((there,) if there else ())],
         )
         found: list[dict[str, Any]] = json.loads(report.read_bytes())["install"]
+    for item in found:
+        # A wheel by its address, where nothing is built. No index has its versions and its sums.
+        url = item["download_info"]["url"]
+        if item.get("is_direct") and unquote(urlsplit(url).path) not in requirements:
+            raise caller.addressed(f"{item['metadata']['name']} @ {url}", None)
     return found
 
 
@@ -184,7 +190,7 @@ def fetch(pins: Sequence[Pin], platform: Platform, cache: Path) -> list[Path]:
             wanted.write_text("".join(f"{pin.name}=={pin.version} --hash=sha256:{pin.sha256}\n" for pin in missing))
             options = ("--no-deps", "--quiet", "--require-hashes", f"--dest={place}", *platform.options())
             try:
-                _pip("download", *options, f"--requirement={wanted}")
+                caller.ask("download", *options, f"--requirement={wanted}", scratch=place)
             except CommandError as failed:
                 raise _changed(missing, failed.output) or failed from None
             for pin in missing:
@@ -219,10 +225,13 @@ def build(folder: Path, cache: Path, *, isolated: bool) -> Path:
         (tools := scratch / "tools").mkdir()
         options = ("--no-index", f"--find-links={tools}") if isolated else ("--no-build-isolation",)
         if isolated:
-            _pip("download", "--quiet", "--only-binary=:all:", f"--dest={tools}", *_backend(copy))
+            with _scratch() as place:
+                caller.ask("download", "--only-binary=:all:", f"--dest={place}", *_backend(copy), scratch=place)
+                for file in place.glob("*.whl"):
+                    shutil.move(file, tools / file.name)
         said = ("wheel", "--no-deps", "--quiet", *options, f"--wheel-dir={scratch / 'made'}", str(copy))
         # The backend is whatever the project names.
-        _pip(*said, confined=scratch)
+        caller.build(*said, scratch=scratch)
         made = [path for path in (scratch / "made").glob("*.whl") if stat.S_ISREG(path.lstat().st_mode)]
         if len(made) != 1 or not made[0].name.endswith("-any.whl"):
             raise BuildError(
@@ -278,32 +287,3 @@ def _is_there(path: Path, sha256: str) -> bool:
 def _scratch() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="mkpkgs-") as name:
         yield Path(name)
-
-
-def _pip(*arguments: str, confined: Path | None = None) -> None:
-    """Run pip. Its last error line is the message. confined: the directory in which it runs a backend."""
-    # Wheels have no time stamps that matter to us, but some backends put the time into files.
-    env = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "SOURCE_DATE_EPOCH": "315532800"}
-    try:
-        command = [sys.executable, "-m", "pip", *arguments]
-        if confined is None:
-            run(command, env=env)
-        else:
-            own = {name: env[name] for name in ("SOURCE_DATE_EPOCH", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_INPUT")}
-            (home := confined / "home").mkdir()
-            confine.run_confined(
-                command,
-                cwd=confined,
-                env={**confine.environment(home, 0), **own, "PIP_NO_CACHE_DIR": "1"},
-                writable=[confined],
-                readable=[Path(sys.prefix), Path(sys.base_prefix)],
-            )
-    except CommandError as failed:
-        if "No module named pip" in failed.output:
-            raise BuildError("pip: not found", hint="install it: python3-pip") from None
-        errors = re.findall(r"(?m)^ *(?:ERROR|error): (.*)", failed.output) or failed.output.splitlines()[-1:]
-        raise CommandError(
-            f"pip {arguments[0]}: {'; '.join(dict.fromkeys(errors))}",
-            returncode=failed.returncode,
-            output=failed.output,
-        ) from None

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from packaging_tool import toml
-from packaging_tool.errors import BuildError
+from packaging_tool.errors import InputError
 from packaging_tool.package.content import Content
 from packaging_tool.wheels.wheel import NAME, Wheel, normal
 
@@ -91,7 +91,8 @@ def publish(lock: str, site: Site) -> dict[str, Content | None]:
 
 
 def read(core: Path) -> Site:
-    """What a maintainer published. Raises BuildError."""
+    """What a maintainer published. Raises InputError."""
+    file = "/".join((core / SITE).parts[-3:])
     try:
         raw = toml.loads((core / SITE).read_text(encoding="utf-8"))
         rows, plugins = raw.get("dist", {}), raw.get("plugin", {})
@@ -106,7 +107,10 @@ def read(core: Path) -> Site:
         for name in (*site.core, *(name for plugin in site.plugins.values() for name in plugin.dists)):
             _ = site.dists[name]
     except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise BuildError(f"what the core has of wheels is damaged: {type(error).__name__} {error}") from None
+        raise InputError(
+            f"{file} is damaged: {'there is no ' if isinstance(error, KeyError) else ''}{error}",
+            hint="tell the maintainer of the core",
+        ) from None
     return site
 
 
@@ -123,7 +127,7 @@ def _dist(name: str, row: Mapping[str, Any]) -> Dist:
     for text in lists["requires"]:
         if Requirement(text).url:
             # pip would build what lies there, and a core has its wheels from an index.
-            raise ValueError(f"{text[:80]!r} names an address")
+            raise ValueError(f"dist.{name}.requires: {text[:80]!r} names an address")
     if not all(re.fullmatch(r"[A-Za-z0-9._-]+", extra) for extra in lists["extras"]):
         raise ValueError(f"{name!r} has an extra that is none")
     return Dist(name=name, version=row["version"], **lists)

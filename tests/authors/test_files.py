@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import tomllib
@@ -154,7 +155,7 @@ def test_changed_files_and_foreign_keys_are_refused(greet: Workspace, tmp_path: 
     description = next((mirror / "dev/greet").glob("*/core.toml"))
     description.write_text(description.read_text().replace("greet-core", "greet-cora"))
     done = project.mkpkgs(check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "is not what it was when it was locked, or was damaged" in done.stdout
     # Somebody else's key, though the signature is right.
     other = Workspace.create(greet.root, tmp_path / "other")
@@ -247,3 +248,20 @@ def test_an_author_who_cannot_be_asked_stops_nobody(author: Workspace) -> None:
     file = author.root / "mkpkgs.toml"
     file.write_text(file.read_text().replace('core = "greet"', 'core = "greet"\nbeside = ["nowhere"]'))
     assert "is it the repository of an author of plugins for greet?" in author.mkpkgs().stdout
+
+
+def test_a_format_of_any_letters_is_read_again_and_runs_nothing(greet: Workspace, tmp_path: Path) -> None:
+    """It stands in the lock and in what is published, between quotes."""
+    core, mark = greet.copy(tmp_path / "core"), tmp_path / "ran"
+    word = f'a"b\\$(touch {mark})'
+    file = core.root / "mkpkgs.toml"
+    text = re.sub(r"(?m)^(format = ).*", lambda found: f"{found[1]}'{word}'", file.read_text(), count=1)
+    assert word in text
+    # No plugin of before has this format.
+    file.write_text(re.sub(r'(?m)^version = "1\.\d"', 'version = "9.0"', text, count=1))
+    core.mkpkgs()
+    assert core.mkpkgs().stdout.startswith("nothing to do")
+    done = dusk(tmp_path / "author", core.dist).mkpkgs("check", "-q", check=False)
+    assert done.returncode in (0, 1)
+    assert "a bug in mkpkgs" not in done.stdout
+    assert not mark.exists()

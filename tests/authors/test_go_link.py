@@ -6,7 +6,7 @@ import hashlib
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -230,7 +230,8 @@ def test_the_sums_of_an_authors_modules_are_locked_and_another_one_is_refused(
     # Of what the plugin adds from elsewhere; its own folder may change, and the core's sums stand in the core's lock.
     locked = sums(made)
     assert set(locked) == {"example.com/spare v1.0.0", "example.com/spare v1.0.0/go.mod"}
-    go_sum = next((place / "modules").glob("cache/download/example.com/spare/@v/v1.0.0.ziphash")).read_text()
+    modules = made.root / ".mkpkgs/go-link/modules"
+    go_sum = next(modules.glob("cache/download/example.com/spare/@v/v1.0.0.ziphash")).read_text()
     assert locked["example.com/spare v1.0.0"] == go_sum
     assert made.mkpkgs().stdout.startswith("nothing to do")
     # Another machine, and a proxy that gives something else under the same version.
@@ -256,6 +257,22 @@ def test_the_sums_of_an_authors_modules_are_locked_and_another_one_is_refused(
         assert "delete its line in mkpkgs.lock" in done.stdout
 
 
+def changed(place: Path, directory: Path, file: str, change: Callable[[str], str]) -> Path:
+    """What was published of the server, in a directory that nobody signed, with one file changed and its hash."""
+    (source,) = [path.parent for path in Workspace.at(place / "core").dist.glob("dev/host/*/core.toml")]
+    copy = directory / "given" / source.name
+    shutil.copytree(source, copy)
+    before = (copy / file).read_text()
+    after = change(before)
+    assert after != before
+    (copy / file).write_text(after)
+    old, new = (hashlib.sha256(text.encode()).hexdigest() for text in (before, after))
+    description = (copy / "core.toml").read_text()
+    assert file == "core.toml" or old in description
+    (copy / "core.toml").write_text(description.replace(old, new))
+    return copy.parent
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
@@ -271,18 +288,97 @@ def test_the_sums_of_an_authors_modules_are_locked_and_another_one_is_refused(
 def test_a_core_that_this_machine_makes_otherwise_is_told(
     place: Path, tmp_path: Path, old: str, new: str, told: str
 ) -> None:
-    (source,) = [path.parent for path in Workspace.at(place / "core").dist.glob("dev/host/*/core.toml")]
-    copy = tmp_path / "given" / source.name
-    shutil.copytree(source, copy)
-    lock = copy / "files/lock.toml"
-    before = hashlib.sha256(lock.read_bytes()).hexdigest()
-    lock.write_text(re.sub(old, new, lock.read_text(), count=1, flags=re.MULTILINE))
-    description = (copy / "core.toml").read_text()
-    assert before in description
-    (copy / "core.toml").write_text(description.replace(before, hashlib.sha256(lock.read_bytes()).hexdigest()))
+    copy = changed(place, tmp_path, "files/lock.toml", lambda text: re.sub(old, new, text, count=1, flags=re.MULTILINE))
     write_plugin(Workspace.at(tmp_path).root, "wave", "example.com/bell v1.2.3", "example.com/bell", "bell.Ring(3)")
     table = PLUGIN.format(name="wave", more='needs = ["bell"]\n')
-    done = author(tmp_path, "host", copy.parent, "go-link", table).mkpkgs("check", "-q", check=False)
+    done = author(tmp_path, "host", copy, "go-link", table).mkpkgs("check", "-q", check=False)
     assert done.returncode == 1
     assert told in done.stdout
     assert "    repair: " in done.stdout
+
+
+def inserted(after: str, line: str) -> Callable[[str], str]:
+    return lambda text: text.replace(f"\n{after}\n", f"\n{after}\n{line}\n", 1)
+
+
+def swapped(pattern: str, line: str) -> Callable[[str], str]:
+    return lambda text: re.sub(pattern, lambda _: line, text, count=1, flags=re.MULTILINE)
+
+
+RUNS = "-toolexec=/bin/sh -c 'touch {mark}' sh"
+CHANGES = {
+    "variable": ("files/lock.toml", "[go-link.settings]", f'"GOFLAGS" = "{RUNS}"', "go-link.settings: GOFLAGS = "),
+    "compiler": ("files/lock.toml", "[go-link.settings]", '"CC" = "{mark}"', "go-link.settings: CC = "),
+    "proxy": ("files/lock.toml", "[go-link.settings]", '"GOPROXY" = "file:///x"', "go-link.settings: GOPROXY = "),
+    "value": ("files/lock.toml", r"^.GOAMD64. = .*", '"GOAMD64" = "v1 -x"', "go-link.settings: GOAMD64 = 'v1 -x'"),
+    "linker": ("files/lock.toml", r"^link-flags = .*", 'link-flags = ["-extld={mark}"]', "go-link.link-flags: "),
+    "flag": ("files/lock.toml", r"^compile-flags = .*", f'compile-flags = ["{RUNS}"]', "go-link.compile-flags: "),
+    "go": ("files/lock.toml", r"^go = .*", 'go = "../../evil"', "go-link.go = '../../evil'"),
+    "abi": ("files/lock.toml", r"^abi = .*", 'abi = "$(touch {mark})"', "go-link.built: "),
+    "no table": ("files/lock.toml", r"^\[go-link.main\]", "[go-link.niam]", "it has no 'main'"),
+    "import": ("files/plugins.toml", r"^imports = .*", f'imports = ["{RUNS}"]', ".imports: "),
+    "module": ("files/plugins.toml", r"^local = .*", 'local = ["rsc.io/quote"]', "local: rsc.io/quote@"),
+    "tag": ("core.toml", "[core.go-link]", 'tags = ["-x"]', "core.go-link.tags"),
+    "name": ("core.toml", r"^name = .*", 'name = "caddy"', "is of caddy, not of host"),
+    "directory": ("core.toml", r"^\[core\]", '[core]\nconfig-directory = "/etc/$HOST"', "core.config-directory"),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_a_published_core_that_was_changed_runs_nothing_and_is_told_by_file_and_key(
+    place: Path, tmp_path: Path, kind: str
+) -> None:
+    file, where, line, told = CHANGES[kind]
+    mark, old = tmp_path / "ran", where
+    line = line.format(mark=mark)
+    copy = changed(place, tmp_path, file, inserted(old, line) if old.startswith("[") else swapped(old, line))
+    write_plugin(Workspace.at(tmp_path).root, "wave", "example.com/bell v1.2.3", "example.com/bell", "bell.Ring(3)")
+    made = author(tmp_path, "host", copy, "go-link", PLUGIN.format(name="wave", more='needs = ["bell"]\n'))
+    for arguments in (("check",), ()):
+        done = made.mkpkgs("-q", *arguments, check=False)
+        assert done.returncode == 2, done.stdout
+        assert told in done.stdout
+        if kind != "name":
+            assert re.search(rf"error: \S*{re.escape(file)}( of host| is damaged)?: ", done.stdout), done.stdout
+        assert "newer mkpkgs" not in done.stdout
+        assert "maintainer" in done.stdout
+        assert not mark.exists()
+    assert not made.dist.exists()
+
+
+def test_a_lock_that_somebody_changed_runs_nothing_and_is_told(place: Path, tmp_path: Path) -> None:
+    made = Workspace.at(place / "core").copy(tmp_path)
+    lock, mark = made.root / "mkpkgs.lock", tmp_path / "ran"
+    good = lock.read_text()
+    for name in ("variable", "linker", "flag", "go"):
+        _, where, line, told = CHANGES[name]
+        line = line.format(mark=mark)
+        lock.write_text((inserted(where, line) if where.startswith("[") else swapped(where, line))(good))
+        done = made.mkpkgs("-q", check=False)
+        assert done.returncode == 2, done.stdout
+        assert f"mkpkgs.lock: {told}" in done.stdout
+        assert "take it back from version control" in done.stdout
+        assert not mark.exists()
+    assert made.mkpkgs("-q", "lock").returncode == 0
+
+
+def test_another_authors_modules_do_not_come_into_the_users_cache(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does what somebody changed there, unpacked, come into a plugin."""
+    own = tmp_path / "modules"
+    monkeypatch.setenv("GOMODCACHE", str(own))
+    folder = tmp_path / "used"
+    folder.mkdir()
+    (folder / "go.mod").write_text("module used\n\ngo 1.21\n")
+    subprocess.run(["go", "mod", "download", "example.com/spare@v1.0.0"], cwd=folder, check=True)
+    (unpacked,) = own.glob("example.com/spare@v1.0.0/spare.go")
+    unpacked.chmod(0o644)
+    unpacked.write_text('package spare\n\nconst Version = "changed"\n\nvar _ = broken\n')
+    before = sorted(str(path.relative_to(own)) for path in own.rglob("*"))
+    write_plugin(Workspace.at(tmp_path).root, "one", "example.com/spare v1.0.0", "example.com/spare", "spare.Version")
+    made = author(tmp_path, "host", Workspace.at(place / "core").dist, "go-link", PLUGIN.format(name="one", more=""))
+    made.mkpkgs()
+    assert before == sorted(str(path.relative_to(own)) for path in own.rglob("*"))
+    # What a build leaves can be removed as it is.
+    assert (made.root / ".mkpkgs/go-link/modules/example.com/spare@v1.0.0").stat().st_mode & 0o200

@@ -278,5 +278,5 @@ def test_what_was_published_and_damaged_is_refused(shelf: Workspace, tmp_path: P
         tmp_path / "author", "shelf", tmp_path, "python", TABLE.format(name="x", more="", own="", requires="yarn")
     )
     done = project.mkpkgs("check", check=False)
-    assert done.returncode == 1
-    assert "what the core has of wheels is damaged" in done.stdout
+    assert done.returncode == 2
+    assert "/files/site.toml is damaged: '1.0' is no distribution" in done.stdout

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from packaging_tool.errors import BuildError
+from packaging_tool.errors import InputError
 from packaging_tool.golang import lockfile
 from packaging_tool.golang.hostmain import HostMain
 from packaging_tool.golang.lockfile import Built, GoLock
@@ -40,5 +40,5 @@ def test_lock_is_readable_toml() -> None:
 @pytest.mark.parametrize("text", ["", "[go-link]\nformat = 99\n", "[go-link]\nformat = 1\n", "no toml", "go-link = 1"])
 def test_lock_that_cannot_be_read_is_made_anew(text: str) -> None:
     assert lockfile.parse(text) is None
-    with pytest.raises(BuildError, match="damaged"):
+    with pytest.raises(InputError, match=r"mkpkgs\.lock: "):
         lockfile.read(text)

@@ -476,6 +476,30 @@ PLACES = (
         "tests/cli/test_errors.py::test_words_of_others_steer_no_terminal",
     ),
     Place(
+        "index in a checkout's dist/",
+        "signing",
+        "covered.py",
+        "tests/test_covered.py::test_what_somebody_changed_in_my_dist_is_named",
+    ),
+    Place(
+        "module that somebody requires",
+        "git",
+        "golang/calls.py",
+        "tests/golang/test_calls.py::test_git_runs_for_modules_alone_that_the_user_calls_private",
+    ),
+    Place(
+        "published lock, list of plugins, description",
+        "options and variables of go, terminal",
+        "golang/published.py",
+        "tests/authors/test_go_link.py::test_a_published_core_that_was_changed_runs_nothing_and_is_told_by_file_and_key",
+    ),
+    Place(
+        "wheel of an index",
+        "pip",
+        "wheels/caller.py",
+        "tests/wheels/test_caller.py::test_an_address_is_no_more_than_words",
+    ),
+    Place(
         "wheel",
         "paths, terminal, pip",
         "wheels/wheel.py",

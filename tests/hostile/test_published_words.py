@@ -12,8 +12,8 @@ from packaging_tool import toml
 from packaging_tool.authors import core as described
 from packaging_tool.authors.work import Locked
 from packaging_tool.drivers.base import Lock
-from packaging_tool.errors import BuildError, InputError
-from packaging_tool.golang import author, localmodule, lockfile
+from packaging_tool.errors import InputError
+from packaging_tool.golang import localmodule, lockfile, published
 from packaging_tool.golang.spelling import SETTING
 from packaging_tool.wheels.pip import Pin
 from tests.fuzz.readers.authors import CORE
@@ -84,27 +84,27 @@ def test_a_pin_is_one_line_and_one_file_name(tmp_path: Path) -> None:
         for name, word in words(tmp_path / "mark"):
             try:
                 made = dataclasses.replace(good, **{key: word}).checked()
-            except BuildError:
+            except InputError:
                 continue
             # What is left is a word of letters.
             assert word in ("", "z" * 65536), (key, name, made)
-    with pytest.raises(BuildError):
+    with pytest.raises(InputError):
         Pin.of("served-1.0-py3-none-any/../../x.whl", SHA256)
 
 
 def test_published_plugins_are_names_and_import_paths(tmp_path: Path) -> None:
     good = '[plugin.a]\nimports = ["example.com/a"]\n'
-    (tmp_path / author.PLUGINS).write_text(good)
-    assert author.read_plugins(tmp_path).jobs
+    (tmp_path / published.PLUGINS).write_text(good)
+    assert published.read_plugins(tmp_path).jobs
     for text in (
         '[plugin."../../x"]\nimports = ["example.com/a"]\n',
         '[plugin.a]\nimports = ["-toolexec=/bin/sh"]\n',
         '[plugin.a]\nimports = ["-u"]\n',
         '[plugin.a]\nimports = ["example.com/a"]\nneeds = ["../x"]\n',
     ):
-        (tmp_path / author.PLUGINS).write_text(text)
-        with pytest.raises(BuildError, match="is no name"):
-            author.read_plugins(tmp_path)
+        (tmp_path / published.PLUGINS).write_text(text)
+        with pytest.raises(InputError, match=r"plugins\.toml: plugin.* is no name"):
+            published.read_plugins(tmp_path)
 
 
 def test_a_published_module_is_named_by_its_content(tmp_path: Path) -> None:
@@ -123,14 +123,14 @@ def test_a_published_module_is_named_by_its_content(tmp_path: Path) -> None:
         ("*", ""),
         ("../x", module.version),
     ):
-        with pytest.raises(BuildError):
+        with pytest.raises(InputError):
             localmodule.verify(proxy, path, version)
     # A version that everybody knows, beside the one that is named by its content.
     (place / "v1.5.2.zip").write_bytes(b"")
-    with pytest.raises(BuildError, match="another form"):
+    with pytest.raises(InputError, match="another form"):
         localmodule.verify(proxy, module.path, module.version)
     (place / "v1.5.2.zip").unlink()
     with zipfile.ZipFile(place / f"{module.version}.zip", "a") as file:
         file.writestr(f"{module.path}@{module.version}/evil.go", "package m\n")
-    with pytest.raises(BuildError, match="another content"):
+    with pytest.raises(InputError, match="another content"):
         localmodule.verify(proxy, module.path, module.version)

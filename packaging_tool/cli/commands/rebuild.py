@@ -8,7 +8,7 @@ from packaging_tool.cli.options import common
 
 
 @click.command(short_help="Build what an update of somebody else's core made necessary.")
-@common("file", "output", "arch", "abi", "jobs", "keys")
+@common("file", "output", "arch", "abi", "jobs", "keys", "adopt")
 @click.pass_context
 def command(ctx: click.Context) -> int:
     """Look which versions of the core are published now, build the plugins for those for which there is no package yet,

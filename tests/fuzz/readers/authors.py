@@ -12,7 +12,7 @@ from packaging_tool.authors import core as described
 from packaging_tool.authors import neighbours
 from packaging_tool.elf import abi, lockfile
 from packaging_tool.elf import published as offered
-from packaging_tool.golang import author
+from packaging_tool.golang import published
 from packaging_tool.wheels import published as wheels
 from packaging_tool.wheels.wheel import Wheel
 from tests.fuzz.readers.target import Target, holds, scratch
@@ -137,9 +137,9 @@ def _read_others(data: bytes) -> None:
 def _read_go(data: bytes) -> None:
     place = scratch() / "core"
     place.mkdir(exist_ok=True)
-    (place / author.PLUGINS).write_bytes(data)
-    (place / author.LOCK).write_text("")
-    author.read_plugins(place)
+    (place / published.PLUGINS).write_bytes(data)
+    (place / published.LOCK).write_text("")
+    published.read_plugins(place)
 
 
 def _read_elf(data: bytes) -> None:
