@@ -28,7 +28,20 @@ LAYERS = (
     {"package"},
     {"targets"},
     {"clock"},
-    {"registry", "errors", "run", "cache", "confine", "listener", "atomic", "templates", "toml", "workers", "__init__"},
+    {
+        "registry",
+        "errors",
+        "run",
+        "cache",
+        "confine",
+        "listener",
+        "atomic",
+        "templates",
+        "toml",
+        "workers",
+        "commands",
+        "__init__",
+    },
 )
 # The loader asks a driver for the types of its settings, through the registry and drivers/base.
 EXCEPTIONS = {("project", "drivers.base")}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from packaging_tool import toml
 from packaging_tool.drivers import _layout
-from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
+from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Source, Target
 from packaging_tool.errors import Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
@@ -75,10 +75,10 @@ class Driver:
             problems.append(Problem(file, 0, "core.files.reload", what, instead))
         return problems + _of_plugins(project)
 
-    def sources(self, project: Project) -> Iterator[tuple[str, str]]:
+    def sources(self, project: Project) -> Iterator[Source]:
         """Files and directories that are packaged, by their keys."""
         for name, options in sorted(project.plugin_options.items()):
-            yield f"plugin.{name}.files.source", options.source
+            yield Source(f"plugin.{name}.files.source", options.source, follows=True)
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The declared format and the ABI that follows from it."""
@@ -96,7 +96,7 @@ class Driver:
         elif plugin is None:
             paths = ((a, _program(project, a)) for a in project.core.architectures)
         else:
-            paths = _layout.files(project.root / project.plugin_options[plugin].source)
+            paths = _layout.sources(project, project.root / project.plugin_options[plugin].source)
         for name, path in paths:
             digest.update(f"{name} {path.stat().st_mode:o} {Content(path).sha256}\n".encode())
         return digest.hexdigest()
@@ -188,4 +188,4 @@ def _program(project: Project, architecture: str) -> Path:
 def _payload(project: Project, plugin: str) -> Payload:
     options = project.plugin_options[plugin]
     abi = _abi(project, options.format or project.core_options.format)
-    return Payload(_layout.plugin(project, plugin, _layout.files(project.root / options.source)), abi=abi)
+    return Payload(_layout.plugin(project, plugin, _layout.sources(project, project.root / options.source)), abi=abi)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from packaging_tool import registry, targets
-from packaging_tool.drivers.base import Driver, Sourcing
+from packaging_tool.drivers.base import Driver, Source, Sourcing
 from packaging_tool.errors import MkpkgsError, Problem
 from packaging_tool.project import contents, dates, paths
 from packaging_tool.project.faults import Faults, Path, did_you_mean, similar
@@ -42,13 +42,16 @@ def _outside(project: Project, driver: Driver) -> Iterator[Problem]:
         return
     named = [*cast(Sourcing, driver).sources(project)] if hasattr(driver, "sources") else []
     if project.plugin_of is None and project.core.program:
-        named.insert(0, ("core.program", project.core.program))
-    for key, text in named:
+        named.insert(0, Source("core.program", project.core.program))
+    table = "plugin-of" if project.plugin_of is not None else "core"
+    instead = f"copy it into the project, or write outside = true in [{table}]"
+    for key, text, follows, ignored in named:
         places = {text.replace("{architecture}", architecture) for architecture in project.core.architectures}
         if any(contents.leads_out(project.root, place) for place in places):
-            table = "plugin-of" if project.plugin_of is not None else "core"
-            instead = f"copy it into the project, or write outside = true in [{table}]"
             yield Problem(str(project.file), 0, key, f"{text!r} leads out of the project", instead)
+        elif follows and text:
+            for stray in sorted({name for place in places for name in contents.strays(project.root, place, ignored)}):
+                yield Problem(str(project.file), 0, key, f"the link {stray!r} leads out of the project", instead)
 
 
 def _covered(key: str, faults: Faults) -> bool:
