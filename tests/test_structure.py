@@ -69,6 +69,11 @@ def test_modules_and_functions_are_small(path: Path) -> None:
             assert node.end_lineno - node.lineno <= 60, f"{node.name} is too long"
 
 
+def test_templates_are_small() -> None:
+    templates = [path for path in (PACKAGE / "templates").rglob("*") if path.is_file() and "licenses" not in path.parts]
+    assert [str(path) for path in templates if path.read_text().count("\n") > 500] == []
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_run_one_way(path: Path) -> None:
     own = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
