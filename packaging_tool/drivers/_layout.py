@@ -44,8 +44,10 @@ def sources(project: Project, source: Path, ignored: Collection[str] = ()) -> It
     """
     within = None if project.outside else project.root
     try:
+        if within is not None and contents.leads_out(within, str(source)):
+            raise BuildError(f"{source} leads out of the project", hint="copy it there instead")
         for name, path in contents.walk(source, ignored, within):
-            if within is not None and contents.leads_out(within, str(path)):
+            if within is not None and contents.strays_from(within, path):
                 raise BuildError(f"{path} leads out of the project", hint="copy the file there instead")
             if not path.is_file():
                 raise _irregular(path)

@@ -24,6 +24,7 @@ from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives
 from packaging_tool.package.templates import render
+from packaging_tool.project import contents
 from packaging_tool.project.model import Project
 
 # The file for authors.
@@ -305,7 +306,8 @@ def _findings(project: Project) -> Iterator[tuple[str, str, str]]:
         yield "core.exec.reload", "the service has no reload", "write the arguments in core.service.reload"
     for architecture in project.core.architectures:
         program = _source(project, None, architecture)
-        if not program.is_dir() if options.build else project.core.program and not program.is_file():
+        question = Path.is_dir if options.build else Path.is_file
+        if (options.build or project.core.program) and not contents.holds(question, program):
             key = "core.exec.source" if options.build else "core.program"
             yield key, f"there is no {program}", "build the server first"
     yield from _plugin_findings(project, (options.protocol, *options.accepts))
@@ -324,7 +326,7 @@ def _plugin_findings(project: Project, known: Sequence[str]) -> Iterator[tuple[s
             yield f"{key}.protocol", f"the core does not speak {own.protocol!r}", f"write one of {accepted}"
         for architecture in project.core.architectures:
             source = _source(project, name, architecture)
-            if not source.is_dir() if own.build else not source.exists():
+            if not contents.holds(Path.is_dir if own.build else Path.exists, source):
                 yield f"{key}.{'source' if own.build else 'files'}", f"there is no {source}", "name what is there"
 
 

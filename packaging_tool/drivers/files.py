@@ -7,7 +7,7 @@ on the declared version of a format and on nothing else. A core that still reads
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from packaging_tool.errors import Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.templates import render
+from packaging_tool.project import contents
 from packaging_tool.project.model import Project
 
 # The file for authors.
@@ -66,7 +67,7 @@ class Driver:
             problems.append(Problem(file, 0, "core.program", "is missing", "name the file of the server's program"))
         for architecture in project.core.architectures:
             program = _program(project, architecture)
-            if project.core.program and not _is(Path.is_file, program):
+            if project.core.program and not contents.holds(Path.is_file, program):
                 problems.append(
                     Problem(file, 0, "core.program", f"there is no file {program}", "build the server first")
                 )
@@ -145,7 +146,7 @@ def _of_plugins(project: Project) -> list[Problem]:
     problems = []
     for name, options in sorted(project.plugin_options.items()):
         key = f"plugin.{name}.files"
-        if not _is(Path.exists, project.root / options.source):
+        if not contents.holds(Path.exists, project.root / options.source):
             what = f"there is no {options.source}"
             problems.append(Problem(str(project.file), 0, f"{key}.source", what, "name a file or a directory"))
         if project.plugin_of is None and options.format and options.format not in (known := _formats(project)):
@@ -166,14 +167,6 @@ def _outcome(project: Project) -> Outcome:
     accepts = tuple(_abi(project, version) for version in versions.accepts)
     plugins = {plugin.name: _payload(project, plugin.name) for plugin in project.plugins}
     return Outcome(_abi(project, versions.format), Payload(()), None, plugins, accepts=accepts)
-
-
-def _is(question: Callable[[Path], bool], path: Path) -> bool:
-    try:
-        return question(path)
-    except OSError:
-        # The name is too long for the file system, or a directory before it may not be entered.
-        return False
 
 
 def _abi(project: Project, version: str) -> str:

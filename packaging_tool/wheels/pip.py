@@ -271,7 +271,7 @@ def tree_digest(folder: Path, within: Path | None) -> str:
     except PackageError as circle:
         raise BuildError(circle.message, hint=circle.hint) from None
     for name, path in found:
-        if within is not None and contents.leads_out(within, str(path)):
+        if within is not None and contents.strays_from(within, path):
             raise BuildError(f"{path} leads out of {within}", hint="copy the file there instead")
         if path.is_file() and not any(part.endswith(".egg-info") for part in name.split("/")):
             digest.update(f"{name} {Content(path).sha256}\n".encode(errors="surrogateescape"))
