@@ -243,7 +243,7 @@ class RepositorySpec:
     """The repositories in `dist/`.
 
     url: http or https address where `dist/` will be served; the source files for clients carry it.
-    origin: Release's Origin; default the core's vendor. unattended-upgrades matches it: never change it.
+    origin: Release's Origin; default the label. unattended-upgrades matches it: never change it.
     label: Release's Label; default the core's name.
     suite: Release's Suite and the folder below dists/.
     component: of the apt repository.

@@ -6,16 +6,21 @@ of it are given to the programs that read them.
 
 from __future__ import annotations
 
+import configparser
+import gzip
 import json
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+from debian.deb822 import Deb822
 
 from packaging_tool import plan, registry, toml
 from packaging_tool.drivers import files
@@ -28,6 +33,7 @@ from packaging_tool.project.model import Project
 from packaging_tool.signing import signify
 from tests.hostile import control, judges
 from tests.hostile.projects import Bench, Path_, Taken, keys, look
+from tests.workspace import Workspace
 
 SAMPLE = Path(__file__).parent.parent / "samples/tiny"
 KEY = signify.generate("ed25519")
@@ -251,7 +257,9 @@ def rounds(
         directory = place / str(number)
         directory.mkdir()
         files: dict[str, list[Path]] = {"deb": [], "rpm": []}
-        for package in planned(project):
+        # The other plugins have no words of their own.
+        wanted = [package for package in planned(project) if package.name.endswith((project.core.name, "-hello"))]
+        for package in wanted:
             for kind in package.relations:
                 files[kind].append(registry.load("formats", kind).Format().write(package, directory, None).path)
         made.append(Round(project, inside, tuple(files["deb"]), tuple(files["rpm"])))
@@ -302,3 +310,139 @@ def test_rpm_reads_what_words_came_to(rounds: Sequence[Round], tmp_path: Path) -
                 assert (tags["LICENSE"], tags["GROUP"]) == (core.license, core.group)
                 assert tags["CHANGELOG"].split() == " ".join(f"- {text}" for text in core.changelog[0].changes).split()
     judges.shell({name: text for text, name in scripts.items()}, tmp_path / "scripts", check=True)
+
+
+@pytest.fixture(scope="module")
+def published(
+    words_of_files: tuple[Bench, Texts, list[Taken]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Workspace, dict[str, str]]:
+    """A published project with a plugin for each summary that is taken, and these; its label says nearly all of it."""
+    bench, _, taken = words_of_files
+    summaries = [one.word for one in taken if str(one.key) == "plugin.hello.summary"]
+    raw = bench.copy()
+    for number, word in enumerate(summaries):
+        raw["plugin"][f"word{number}"] = {"summary": word, "files": {"source": "plugins/hello"}}
+    raw["core"] |= {"summary": "<b>&amp;\"'</b>", "vendor": "<i>'$HOME`x`"}
+    raw["repository"] |= {
+        "label": "<script>alert('%(x)s $x')</script>",
+        "origin": "<i>'$HOME`x`",
+        "url": "https://h.example/a~b@c+d=e%41",
+    }
+    made = Workspace.at(tmp_path_factory.mktemp("published"))
+    shutil.copytree(bench.root, made.root)
+    (made.root / "mkpkgs.toml").write_text(toml.dumps(raw))
+    made.mkpkgs("key", "new")
+    made.mkpkgs()
+    return made, {f"greet-plugin-word{number}": word for number, word in enumerate(summaries)}
+
+
+def test_readers_of_repositories_read_what_words_came_to(published: tuple[Workspace, dict[str, str]]) -> None:
+    made, summaries = published
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read_string((made.dist / "greet.repo").read_text())
+    assert settings.sections() == ["greet"]
+    assert dict(settings["greet"]) == {
+        "name": "<script>alert('%(x)s $x')</script>",
+        "baseurl": "https://h.example/a~b@c+d=e%41/yum",
+        "enabled": "1",
+        "gpgcheck": "1",
+        "repo_gpgcheck": "1",
+        "gpgkey": settings["greet"]["gpgkey"],
+    }
+    (source,) = Deb822.iter_paragraphs((made.dist / "greet.sources").read_text())
+    assert source["URIs"] == "https://h.example/a~b@c+d=e%41/apt"
+    assert set(source) == {"Types", "URIs", "Suites", "Components", "Signed-By"}
+    release = Deb822((made.dist / "apt/dists/stable/Release").read_text())
+    assert (release["Label"], release["Origin"]) == ("<script>alert('%(x)s $x')</script>", "<i>'$HOME`x`")
+    listed = {
+        fields["Package"]: fields["Description"].splitlines()[0]
+        for index in made.dist.glob("apt/dists/*/*/binary-amd64/Packages")
+        for fields in Deb822.iter_paragraphs(index.read_text())
+    }
+    shown = {name: " ".join(word.split()) for name, word in summaries.items()}
+    assert {name: listed[name] for name in summaries} == shown
+    (primary,) = (made.dist / "yum/repodata").glob("*-primary.xml.gz")
+    space = "{http://linux.duke.edu/metadata/common}"
+    found = {
+        row.findtext(f"{space}name"): row.findtext(f"{space}summary")
+        for row in ElementTree.fromstring(gzip.decompress(primary.read_bytes()))  # noqa: S314 - our own
+    }
+    assert {name: found[name] for name in summaries} == summaries
+
+
+def test_the_page_has_no_element_or_link_of_a_word(published: tuple[Workspace, dict[str, str]], tmp_path: Path) -> None:
+    made, summaries = published
+    page = judges.Page((made.dist / "index.html").read_text())
+    plain = Workspace.at(tmp_path)
+    shutil.copytree(made.root, plain.root, ignore=shutil.ignore_patterns("dist", ".mkpkgs"))
+    shutil.copytree(made.keys, plain.keys)
+    raw = tomllib.loads((plain.root / "mkpkgs.toml").read_text())
+    for plugin in raw["plugin"].values():
+        plugin["summary"] = "word"
+    raw["core"] |= {"summary": "word", "vendor": "word"}
+    raw["repository"] |= {"label": "word", "url": "https://h.example"}
+    (plain.root / "mkpkgs.toml").write_text(toml.dumps(raw))
+    plain.mkpkgs()
+    other = judges.Page((plain.dist / "index.html").read_text())
+    assert page.elements == other.elements
+    assert page.links == other.links
+    for word in (*summaries.values(), "<script>alert('%(x)s $x')</script>", "<b>&amp;\"'</b>"):
+        assert word in page.text
+    said = json.loads(made.mkpkgs("plan", "--json").stdout)
+    assert {row["name"]: row["summary"] for row in said["packages"] if row["name"] in summaries} == summaries
+
+
+STRONG = {"backslash", "command", "comment", "double-quote", "html", "jinja", "leading-dash", "long", "rpm-macro"}
+AUTHOR = {
+    "plugin-of": {
+        "name": "acme",
+        "core": "greet",
+        "driver": "files",
+        "license": "MIT",
+        "homepage": "https://acme.example",
+        "maintainer": "Ann <ann@acme.example>",
+    },
+    "plugin": {"dusk": {"summary": "Greets at dusk", "version": "2.0", "files": {"source": "dusk"}}},
+    "repository": {"url": "https://acme.example"},
+}
+
+
+def test_words_of_authors_come_to_their_packages(published: tuple[Workspace, dict[str, str]], tmp_path: Path) -> None:
+    made, _ = published
+    author = Workspace.at(tmp_path)
+    (author.root / "dusk").mkdir(parents=True)
+    (author.root / "dusk/greeting").write_text("format 1\ngood evening\n")
+    (author.root / "mkpkgs.toml").write_text(toml.dumps(AUTHOR))
+    bench = Bench(author.root, tmp_path / "words")
+    bench.raw["plugin-of"] |= {"at": str(made.dist), "changelog": [dict(CHANGE)]}
+    tables = ((model.PluginOfSpec, ("plugin-of",)), (model.ChangeSpec, ("plugin-of", "changelog", 0)))
+    places = [key for cls, path in tables for key in keys(cls, path)]
+    # An address elsewhere is not there; all of a plugin's own keys are those of a maintainer's.
+    elsewhere = ("plugin-of.at", "plugin-of.beside")
+    tried = [one for one, project in bench.tried(places) if project and str(one.key) not in elsewhere]
+    # What else is taken goes the way of a maintainer's words.
+    found = [one for one in tried if one.name in STRONG]
+    author = Workspace(bench.root, made.keys)
+    seen = set[str]()
+    for project, _, inside in bench.rounds(found):
+        spec = project.plugin_of
+        assert spec is not None
+        seen |= {str(one) for one in inside}
+        done = author.mkpkgs("build", check=False)
+        assert "Traceback" not in done.stdout
+        if done.returncode:
+            # No such core, or not for this machine.
+            assert {str(one.key) for one in inside} & {"plugin-of.core", "plugin-of.versions", "plugin-of.abis"}, inside
+            continue
+        assert done.returncode == 0, (inside, done.stdout)
+        debs = sorted(author.dist.rglob("*.deb"))
+        fields = judges.control(debs, tmp_path / str(len(seen)))
+        assert {row["Maintainer"] for row in fields.values()} == {spec.maintainer}
+        assert {row["Homepage"] for row in fields.values()} == {spec.homepage}
+        for place in (tmp_path / str(len(seen))).iterdir():
+            judges.documents(place)
+        (row,) = judges.tags(sorted(author.dist.rglob("*.rpm")))
+        assert (row["VENDOR"], row["LICENSE"]) == (spec.vendor or spec.maintainer.partition(" <")[0], spec.license)
+        shutil.rmtree(author.dist)
+    assert len(seen) == len(found)
+    assert not bench.mark.exists()
