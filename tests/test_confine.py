@@ -172,7 +172,7 @@ def test_a_command_gets_the_environment_that_is_documented(attack: Attack) -> No
     attack.arm()
     attack.run()
     names = (attack.project.root / ".mkpkgs/exec/all/plugin-echo/environment").read_text().split()
-    documented = {"PATH", "HOME", "LC_ALL", "TZ", "SOURCE_DATE_EPOCH"}
+    documented = {"MKPKGS_OUTPUT", "PATH", "HOME", "LC_ALL", "TZ", "SOURCE_DATE_EPOCH"}
     assert set(names) - {"PWD", "OLDPWD", "SHLVL", "_", "RUSTUP_HOME"} == documented
 
 

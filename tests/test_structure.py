@@ -28,7 +28,20 @@ LAYERS = (
     {"package"},
     {"targets"},
     {"clock"},
-    {"registry", "errors", "run", "cache", "confine", "listener", "atomic", "templates", "toml", "workers", "__init__"},
+    {
+        "registry",
+        "errors",
+        "run",
+        "cache",
+        "confine",
+        "listener",
+        "atomic",
+        "templates",
+        "toml",
+        "workers",
+        "commands",
+        "__init__",
+    },
 )
 # The loader asks a driver for the types of its settings, through the registry and drivers/base.
 EXCEPTIONS = {("project", "drivers.base")}
@@ -54,6 +67,11 @@ def test_modules_and_functions_are_small(path: Path) -> None:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
             assert node.end_lineno - node.lineno <= 60, f"{node.name} is too long"
+
+
+def test_templates_are_small() -> None:
+    templates = [path for path in (PACKAGE / "templates").rglob("*") if path.is_file() and "licenses" not in path.parts]
+    assert [str(path) for path in templates if path.read_text().count("\n") > 500] == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from packaging_tool.errors import Problem
 from packaging_tool.listener import Listener
@@ -181,14 +181,24 @@ class Driver(Protocol):
         ...
 
 
+class Source(NamedTuple):
+    """A file or folder that a project file names.
+
+    key: from the top of the file. place: relative to the project file. follows: whether links in the folder are taken
+    for what they lead to. ignored: names of folders in it that are not read.
+    """
+
+    key: str
+    place: str
+    follows: bool = False
+    ignored: tuple[str, ...] = ()
+
+
 class Sourcing(Protocol):
     """What a driver also has that packages files of the project, or builds what is there."""
 
-    def sources(self, project: Project) -> Iterable[tuple[str, str]]:
-        """Paths of files and folders, relative to the project file, by the keys that say them.
-
-        Those that lead out of the project are refused, unless it has `outside = true`.
-        """
+    def sources(self, project: Project) -> Iterable[Source]:
+        """All of them. What leads out of the project is refused, unless it has `outside = true`."""
         ...
 
 

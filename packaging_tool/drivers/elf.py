@@ -23,7 +23,7 @@ from pathlib import Path
 
 from packaging_tool import targets
 from packaging_tool.drivers import _layout
-from packaging_tool.drivers.base import NO_ABI, Failure, Lock, Outcome, Payload, Target, Unchecked
+from packaging_tool.drivers.base import NO_ABI, Failure, Lock, Outcome, Payload, Source, Target, Unchecked
 from packaging_tool.elf import abi as interface
 from packaging_tool.elf import compiled, debug, fit, libraries, loader, lockfile, machines, problems, published, tree
 from packaging_tool.elf.abi import Abi
@@ -109,9 +109,9 @@ class Driver:
         """Problems of sources, commands and of what nobody would find."""
         return list(problems.problems(project))
 
-    def sources(self, project: Project) -> Iterator[tuple[str, str]]:
+    def sources(self, project: Project) -> Iterator[Source]:
         """What is built, and objects that are prebuilt, by their keys."""
-        return problems.sources(project)
+        return (Source(*named) for named in problems.sources(project))
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The compiler and the tarballs as they are now, and what earlier builds found for them."""

@@ -15,15 +15,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from packaging_tool import confine, toml
+from packaging_tool import commands, confine, toml
 from packaging_tool.drivers import _layout
-from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
+from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Source, Target
 from packaging_tool.elf import facts, libraries, tree
 from packaging_tool.errors import BuildError, CommandError, Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives
 from packaging_tool.package.templates import render
+from packaging_tool.project import contents
 from packaging_tool.project.model import Project
 
 # The file for authors.
@@ -32,6 +33,8 @@ LOCK = "lock.toml"
 IGNORED = (".mkpkgs", ".git", "dist", "__pycache__")
 # SOURCE_DATE_EPOCH of commands where neither variable nor changelog says one: 1980, which zip files can have, too.
 EPOCH = 315532800
+# The folder that `{output}` stands for, for scripts: a shell would take a path with blanks for several words.
+OUTPUT = "MKPKGS_OUTPUT"
 # What no command changes in the folder in which it runs: it would count for another one, or for who works there.
 KEPT = (".mkpkgs", ".git", ".hg", "mkpkgs.toml", "mkpkgs.lock")
 
@@ -44,7 +47,8 @@ class CoreOptions:
     accepts: other versions that the server still speaks, so plugins of those need no new build.
     source: folder in which the commands of core and plugins run; `core.program` is used if there is no command.
     build: command that builds the server, as a list of words; `{output}` is the folder in which it leaves a program
-        with the name of the core, `{architecture}` Debian's name of the architecture.
+        with the name of the core, `{architecture}` Debian's name of the architecture. In the script of a shell, write
+        `"$MKPKGS_OUTPUT"` for the folder.
     environment: variables for all commands, with the same words in braces, e.g. `{ GOARCH = "{architecture}" }`. Of
         ours they see PATH only; HOME is a directory of their own, kept for the next build.
     network: whether the commands of core and plugins may use the network.
@@ -88,13 +92,16 @@ class Driver:
         """Problems of versions, and of sources that are missing."""
         return [Problem(str(project.file), 0, key, what, instead) for key, what, instead in _findings(project)]
 
-    def sources(self, project: Project) -> Iterator[tuple[str, str]]:
+    def sources(self, project: Project) -> Iterator[Source]:
         """Files that are packaged, and folders in which commands run, by their keys."""
+        core, own = project.core_options, sorted(project.plugin_options.items())
         if project.plugin_of is None:
-            yield "core.exec.source", project.core_options.source
-        for name, options in sorted(project.plugin_options.items()):
-            yield f"plugin.{name}.exec.files", options.files
-            yield f"plugin.{name}.exec.source", options.source
+            used = core.build or any(options.build and not options.source for _, options in own)
+            yield Source("core.exec.source", core.source, bool(used), IGNORED)
+        for name, options in own:
+            yield Source(f"plugin.{name}.exec.files", options.files, True, IGNORED)
+            place = options.source or ("." if project.plugin_of is not None else "")
+            yield Source(f"plugin.{name}.exec.source", place, bool(options.build), IGNORED)
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The protocol and its ABI; what else the commands read is theirs to lock."""
@@ -109,7 +116,7 @@ class Driver:
         elif plugin is None:
             return ""
         for architecture in project.core.architectures:
-            for name, path in _layout.files(_source(project, plugin, architecture), IGNORED):
+            for name, path in _layout.sources(project, _source(project, plugin, architecture), IGNORED):
                 digest.update(f"{name} {path.stat().st_mode:o} {Content(path).sha256}\n".encode())
         return digest.hexdigest()
 
@@ -119,7 +126,7 @@ class Driver:
         plugins = {}
         for spec in project.plugins:
             found = place.known(spec.name)
-            files = tuple(_layout.files(found, IGNORED)) if found else ()
+            files = place.files(spec.name, found) if found else ()
             plugins[spec.name] = Payload(_layout.plugin(project, spec.name, files), abi=_abi_of(project, spec.name))
         program = place.known(None)
         core = Payload((_layout.program(project, Content(program) if program else None),))
@@ -168,7 +175,7 @@ class Driver:
         for spec in project.plugins:
             listener.step(f"collect plugin {spec.name}")
             try:
-                files = tuple(_layout.files(place.made(spec.name), IGNORED))
+                files = place.files(spec.name, place.made(spec.name))
                 programs = [path for _, path in files if path.stat().st_mode & stat.S_IXUSR]
                 if not programs:
                     raise BuildError("there is no program among its files", hint="chmod +x the program")
@@ -229,6 +236,15 @@ class _Place:
         found = output / self.project.core.name if plugin is None else output
         return found if found.exists() else None
 
+    def files(self, plugin: str, found: Path) -> tuple[tuple[str, Path], ...]:
+        """Names and paths of all that a plugin is; a link that a command left is refused.
+
+        found: as made and known give it.
+        """
+        if self.project.plugin_options[plugin].build:
+            return tuple(_layout.files(found, IGNORED))
+        return tuple(_layout.sources(self.project, found, IGNORED))
+
     def _output(self, plugin: str | None) -> Path:
         return self.workdir / self.architecture / ("core" if plugin is None else f"plugin-{plugin}")
 
@@ -240,12 +256,12 @@ class _Place:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
         try:
-            words = {"{output}": str(making), "{architecture}": self.architecture}
+            words = {"output": str(making), "architecture": self.architecture}
             # What the maintainer's commands need is nothing for an author's machine.
             own = self.project.core_options.environment if self.project.plugin_of is None else {}
-            variables = {key: _fill(text, words) for key, text in own.items()}
+            variables = {OUTPUT: str(making), **{key: commands.fill([text], words)[0] for key, text in own.items()}}
             confine.run_confined(
-                [_fill(word, words) for word in command],
+                commands.fill(command, words, {"output": OUTPUT}),
                 cwd=source,
                 env={**confine.environment(home, tree.epoch(self.project, EPOCH), network=network), **variables},
                 # The project's own directory has what other parts are built of, and what its maintainer runs.
@@ -290,7 +306,8 @@ def _findings(project: Project) -> Iterator[tuple[str, str, str]]:
         yield "core.exec.reload", "the service has no reload", "write the arguments in core.service.reload"
     for architecture in project.core.architectures:
         program = _source(project, None, architecture)
-        if not program.is_dir() if options.build else project.core.program and not program.is_file():
+        question = Path.is_dir if options.build else Path.is_file
+        if (options.build or project.core.program) and not contents.holds(question, program):
             key = "core.exec.source" if options.build else "core.program"
             yield key, f"there is no {program}", "build the server first"
     yield from _plugin_findings(project, (options.protocol, *options.accepts))
@@ -309,14 +326,8 @@ def _plugin_findings(project: Project, known: Sequence[str]) -> Iterator[tuple[s
             yield f"{key}.protocol", f"the core does not speak {own.protocol!r}", f"write one of {accepted}"
         for architecture in project.core.architectures:
             source = _source(project, name, architecture)
-            if not source.is_dir() if own.build else not source.exists():
+            if not contents.holds(Path.is_dir if own.build else Path.exists, source):
                 yield f"{key}.{'source' if own.build else 'files'}", f"there is no {source}", "name what is there"
-
-
-def _fill(text: str, words: Mapping[str, str]) -> str:
-    for word, value in words.items():
-        text = text.replace(word, value)
-    return text
 
 
 def _abi(project: Project, version: str) -> str:

@@ -7,17 +7,18 @@ on the declared version of a format and on nothing else. A core that still reads
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging_tool import toml
 from packaging_tool.drivers import _layout
-from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Target
+from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Source, Target
 from packaging_tool.errors import Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.templates import render
+from packaging_tool.project import contents
 from packaging_tool.project.model import Project
 
 # The file for authors.
@@ -66,7 +67,7 @@ class Driver:
             problems.append(Problem(file, 0, "core.program", "is missing", "name the file of the server's program"))
         for architecture in project.core.architectures:
             program = _program(project, architecture)
-            if project.core.program and not _is(Path.is_file, program):
+            if project.core.program and not contents.holds(Path.is_file, program):
                 problems.append(
                     Problem(file, 0, "core.program", f"there is no file {program}", "build the server first")
                 )
@@ -75,10 +76,10 @@ class Driver:
             problems.append(Problem(file, 0, "core.files.reload", what, instead))
         return problems + _of_plugins(project)
 
-    def sources(self, project: Project) -> Iterator[tuple[str, str]]:
+    def sources(self, project: Project) -> Iterator[Source]:
         """Files and directories that are packaged, by their keys."""
         for name, options in sorted(project.plugin_options.items()):
-            yield f"plugin.{name}.files.source", options.source
+            yield Source(f"plugin.{name}.files.source", options.source, follows=True)
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The declared format and the ABI that follows from it."""
@@ -96,7 +97,7 @@ class Driver:
         elif plugin is None:
             paths = ((a, _program(project, a)) for a in project.core.architectures)
         else:
-            paths = _layout.files(project.root / project.plugin_options[plugin].source)
+            paths = _layout.sources(project, project.root / project.plugin_options[plugin].source)
         for name, path in paths:
             digest.update(f"{name} {path.stat().st_mode:o} {Content(path).sha256}\n".encode())
         return digest.hexdigest()
@@ -145,7 +146,7 @@ def _of_plugins(project: Project) -> list[Problem]:
     problems = []
     for name, options in sorted(project.plugin_options.items()):
         key = f"plugin.{name}.files"
-        if not _is(Path.exists, project.root / options.source):
+        if not contents.holds(Path.exists, project.root / options.source):
             what = f"there is no {options.source}"
             problems.append(Problem(str(project.file), 0, f"{key}.source", what, "name a file or a directory"))
         if project.plugin_of is None and options.format and options.format not in (known := _formats(project)):
@@ -168,14 +169,6 @@ def _outcome(project: Project) -> Outcome:
     return Outcome(_abi(project, versions.format), Payload(()), None, plugins, accepts=accepts)
 
 
-def _is(question: Callable[[Path], bool], path: Path) -> bool:
-    try:
-        return question(path)
-    except OSError:
-        # The name is too long for the file system, or a directory before it may not be entered.
-        return False
-
-
 def _abi(project: Project, version: str) -> str:
     text = f"mkpkgs abi 1\ndriver files\ncore {project.core.name}\nformat {version}\n"
     return hashlib.sha256(text.encode()).hexdigest()
@@ -188,4 +181,4 @@ def _program(project: Project, architecture: str) -> Path:
 def _payload(project: Project, plugin: str) -> Payload:
     options = project.plugin_options[plugin]
     abi = _abi(project, options.format or project.core_options.format)
-    return Payload(_layout.plugin(project, plugin, _layout.files(project.root / options.source)), abi=abi)
+    return Payload(_layout.plugin(project, plugin, _layout.sources(project, project.root / options.source)), abi=abi)

@@ -7,12 +7,12 @@ build shows that. The ABI is defined in `packaging_tool.golang.abi`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool.drivers import _layout
-from packaging_tool.drivers.base import NO_ABI, Failure, Foreseen, Lock, Outcome, Payload, Target
+from packaging_tool.drivers.base import NO_ABI, Failure, Foreseen, Lock, Outcome, Payload, Source, Target
 from packaging_tool.errors import BuildError, Problem
 from packaging_tool.golang import author, hostmain, lockfile, published, resolve, settings
 from packaging_tool.golang import build as building
@@ -75,6 +75,10 @@ class Driver:
     def check(self, project: Project) -> list[Problem]:
         """Problems of modules, import paths and settings."""
         return settings.check(project, self.name)
+
+    def sources(self, project: Project) -> Iterator[Source]:
+        """Folders of local modules."""
+        return (Source(*named) for named in settings.sources(project, self.name))
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """Resolve one build list over core and plugins."""

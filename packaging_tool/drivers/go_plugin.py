@@ -9,12 +9,12 @@ that built them or a newer one, and every plugin has its own copy of all that it
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool.drivers import _layout
-from packaging_tool.drivers.base import NO_ABI, Failure, Foreseen, Lock, Outcome, Payload, Target
+from packaging_tool.drivers.base import NO_ABI, Failure, Foreseen, Lock, Outcome, Payload, Source, Target
 from packaging_tool.elf import libraries, machines
 from packaging_tool.errors import BuildError, Problem
 from packaging_tool.golang import author, lockfile, pieces, plugin, published, resolve, settings
@@ -81,6 +81,10 @@ class Driver:
                 instead = 'register in an init function of the package, or use driver = "go-link"'
                 found.append(Problem(str(project.file), 0, f"plugin.{name}.go-plugin.lines", what, instead))
         return found
+
+    def sources(self, project: Project) -> Iterator[Source]:
+        """Folders of local modules."""
+        return (Source(*named) for named in settings.sources(project, self.name))
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """Resolve one build list over core and plugins."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from packaging_tool import targets, toml
 from packaging_tool.drivers import _layout
-from packaging_tool.drivers.base import Failure, Foreseen, Lock, Outcome, Payload, Target
+from packaging_tool.drivers.base import Failure, Foreseen, Lock, Outcome, Payload, Source, Target
 from packaging_tool.errors import BuildError, CommandError, InputError, Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
@@ -75,7 +75,7 @@ class Driver:
         """Problems of requirements, versions and targets."""
         return [Problem(str(project.file), 0, key, what, instead) for key, what, instead in problems.find(project)]
 
-    def sources(self, project: Project) -> Iterator[tuple[str, str]]:
+    def sources(self, project: Project) -> Iterator[Source]:
         """Folders of projects and files of wheels, by their keys."""
         core = () if project.plugin_of is not None else project.core_options.requires
         said = {
@@ -83,7 +83,7 @@ class Driver:
             **{f"plugin.{name}": own.requires for name, own in sorted(project.plugin_options.items())},
         }
         for table, requires in said.items():
-            yield from ((f"{table}.python.requires", text) for text in requires if text.startswith("./"))
+            yield from (Source(f"{table}.python.requires", text, True) for text in requires if text.startswith("./"))
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The wheels of all requirements together, for each architecture."""
@@ -412,7 +412,12 @@ def _pythons(project: Project) -> list[str]:
 def _is_built_from(wheel: Wheel, project: Project, folder: str) -> bool:
     if folder.endswith(".whl"):
         return wheel.path == project.root / folder
-    return wheel.path.parent.name == pip.tree_digest(project.root / folder)
+    return wheel.path.parent.name == pip.tree_digest(project.root / folder, _within(project))
+
+
+def _within(project: Project) -> Path | None:
+    """Where links in folders of the project must stay; None if they need not."""
+    return None if project.outside else project.root
 
 
 def _abi(project: Project, api: str) -> str:
@@ -453,7 +458,7 @@ def _described(project: Project, requires: Sequence[str]) -> Iterator[str]:
     for text in requires:
         path = project.root / text
         if text.startswith("./"):
-            yield f"{text} {Content(path).sha256 if path.is_file() else pip.tree_digest(path)}"
+            yield f"{text} {Content(path).sha256 if path.is_file() else pip.tree_digest(path, _within(project))}"
         else:
             yield text
 
@@ -480,7 +485,7 @@ def _sources_of(project: Project, requires: Sequence[str], workdir: Path) -> lis
         if not text.startswith("./"):
             found.append(text)
         else:
-            made = path if path.is_file() else pip.build(path, workdir / "local", isolated=isolated)
+            made = path if path.is_file() else pip.build(path, workdir / "local", _within(project), isolated=isolated)
             # Told before pip follows what they say.
             _ = Wheel(made).requires
             found.append(made)

@@ -85,7 +85,7 @@ def _lines(abi: Abi, place: Place) -> Iterator[str]:
         yield f"version {tree.expand([abi.version], place.words, {})[0]}"
     yield from _macros(abi, place)
     for name in abi.pkg_config:
-        yield f"pkg-config {name} {_output(['pkg-config', '--modversion', name], place)}"
+        yield f"pkg-config {name} {_output(['pkg-config', '--modversion', '--', name], place)}"
     for command in abi.commands:
         yield f"command {json.dumps(list(command))}"
         yield from (f"output {line}" for line in _output(tree.expand(command, place.words, {}), place).splitlines())

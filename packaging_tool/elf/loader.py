@@ -75,7 +75,6 @@ def arrange(core: str, loader: Loader) -> str:
 
 def _words(line: str) -> str:
     """The line as a word of sh."""
-    parts = re.split(r"(\{(?:path|name|plugin)\})", line)
-    return "".join(
-        f'"${part[1:-1]}"' if part[:1] == "{" and part[-1:] == "}" else shlex.quote(part) for part in parts if part
-    )
+    # Every second part is one of these words.
+    parts = re.split(r"\{(path|name|plugin)\}", line)
+    return "".join(f'"${part}"' if place % 2 else shlex.quote(part) for place, part in enumerate(parts) if part)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from packaging_tool.elf import cross, loader, machines
 from packaging_tool.elf.loader import KINDS, Loader
 from packaging_tool.errors import Problem
+from packaging_tool.project import contents
 from packaging_tool.project.model import Project
 
 WORDS = frozenset({"source", "destdir", "architecture", "triplet", "version", "jobs"})
@@ -50,7 +52,7 @@ def _core(project: Project) -> Iterator[Finding]:
     if core.program:
         for architecture in core.architectures:
             path = core.program.replace("{architecture}", architecture)
-            if not (project.root / path).is_file():
+            if not contents.holds(Path.is_file, project.root / path):
                 yield "core.program", f"there is no file {path}", "build the server first"
     yield from _libraries("core", options.libraries)
     for pattern in options.authors.files:
@@ -68,7 +70,7 @@ def _source(
     project: Project, key: str, source: str, build: Sequence[Sequence[str]], more: Sequence[str]
 ) -> Iterator[Finding]:
     key = f"{key}.elf"
-    if source and not (project.root / source).exists():
+    if source and not contents.holds(Path.exists, project.root / source):
         yield f"{key}.source", f"there is no {source}", "name a directory or a tarball, relative to the project file"
     if build and not source:
         yield f"{key}.build", "has nothing to build", "name a source"
@@ -141,7 +143,7 @@ def _plugins(project: Project) -> Iterator[Finding]:
         for text in options.objects if not options.source else ():
             for architecture in project.core.architectures:
                 path = text.replace("{architecture}", architecture)
-                if "{core}" not in path and not (project.root / path).is_file():
+                if "{core}" not in path and not contents.holds(Path.is_file, project.root / path):
                     yield f"{key}.objects", f"there is no file {path}", "build it first, or name a source"
         if said is not None and loader.whole(said).place == "flat":
             for one in options.load if options.load is not None else objects:

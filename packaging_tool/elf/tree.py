@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from packaging_tool import atomic, confine
+from packaging_tool import atomic, commands, confine
 from packaging_tool.elf import cross, machines
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.project.model import Project
@@ -152,14 +152,14 @@ def epoch(project: Project, locked: int) -> int:
 
 
 def expand(command: Sequence[str], words: Mapping[str, str], lists: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """A command with its placeholders filled in; the items of lists may have placeholders themselves."""
+    """A command with its placeholders filled in; the items of lists may have placeholders themselves.
+
+    Raises BuildError for one that a shell would take for more than a word.
+    """
     found: list[str] = []
     for argument in command:
-        for item in lists.get(argument[1:-1], ()) if is_list(argument, lists) else (argument,):
-            for word, value in words.items():
-                item = item.replace(f"{{{word}}}", value)
-            found.append(item)
-    return found
+        found += lists.get(argument[1:-1], ()) if is_list(argument, lists) else (argument,)
+    return commands.fill(found, words)
 
 
 def is_list(argument: str, lists: Mapping[str, tuple[str, ...]]) -> bool:

@@ -18,6 +18,7 @@ from pathlib import Path
 from packaging_tool.errors import BuildError, InputError
 from packaging_tool.golang.spelling import CONTENT_VERSION
 from packaging_tool.package import zips
+from packaging_tool.project import contents
 
 _MODULE = re.compile(r'^module\s+"?([^\s"]+)"?', re.MULTILINE)
 # golang.org/ref/mod, "go.mod file: Lexical elements" and "Module paths": no part begins or ends with a dot.
@@ -50,7 +51,7 @@ def module_path(folder: Path) -> str:
     except (OSError, ValueError):
         # Also a name that no file can have, and bytes that are no text.
         found = None
-    if found is None and not folder.is_dir():
+    if found is None and not contents.holds(Path.is_dir, folder):
         raise BuildError(f"{folder}: there is no such folder", hint="name the one that go.mod is in")
     if found is None:
         raise BuildError(f"{folder} has no go.mod with a module line", hint="run `go mod init` there")

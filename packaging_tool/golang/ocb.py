@@ -282,6 +282,7 @@ def files(config: Config, core: Sequence[str], maintainer: str) -> dict[str, str
             maintainer=maintainer,
             summary=_summary(config),
             plugins=[(name, c) for name, c in zip(names, outside, strict=True)],
+            outside=any(component.folder.startswith("..") for component in outside),
             package_version=package_version,
             sample=sample,
             text=toml.string,

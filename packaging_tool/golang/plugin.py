@@ -67,7 +67,8 @@ def prepare(job: Job, place: Place, abi: str = "", folder: str = "host") -> Path
         shutil.rmtree(host / ours, ignore_errors=True)
     files = {"go.mod": job.lock.go_mod, "go.sum": job.lock.go_sum, "main.go": job.lock.main.text()}
     files["aa_mkpkgs.go"] = _host_file(job, place, abi)
-    files["opener/verify.go"] = render("go-plugin/verify.go.j2")
+    for part in ("verify", "files"):
+        files[f"opener/{part}.go"] = render(f"go-plugin/{part}.go.j2")
     files["opener/open.go"] = render("go-plugin/open.go.j2", module=module_name(job.core))
     files["opener/hashes/hashes.go"] = render(
         "go-plugin/hashes.go.j2", plugins=place.plugins, variable=place.variable, piece=pieces.SIZE

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -49,6 +49,13 @@ def check(project: Project, driver: str) -> list[Problem]:
     problems.flags(driver)
     problems.plugins(driver)
     return problems.found
+
+
+def sources(project: Project, driver: str) -> Iterator[tuple[str, str]]:
+    """Folders of local modules, by the keys that name them; links in them are no part of a module."""
+    core = {} if project.plugin_of is not None else {f"core.{driver}.module": project.core_options.module}
+    named = {f"plugin.{name}.{driver}.module": own.module for name, own in sorted(project.plugin_options.items())}
+    return ((key, module) for key, module in {**core, **named}.items() if _is_local(module))
 
 
 def fingerprint(project: Project, plugin: str | None) -> str:

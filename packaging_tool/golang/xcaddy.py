@@ -211,6 +211,7 @@ def files(command: Command, maintainer: str) -> dict[str, str]:
         version=package_version(command.caddy),
         plain=f"v{package_version(command.caddy)}" == command.caddy,
         plugins=names,
+        outside=any(folder.startswith("..") for folder in (command.folder, *(one.folder for one in names.values()))),
         package_version=package_version,
         maintainer=maintainer,
         text=toml.string,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import dropwhile, islice
+from operator import ne
 from typing import cast
 
 from packaging_tool import registry, targets
-from packaging_tool.drivers.base import Driver, Sourcing
+from packaging_tool.drivers.base import Driver, Source, Sourcing
 from packaging_tool.errors import MkpkgsError, Problem
 from packaging_tool.project import contents, dates, paths
 from packaging_tool.project.faults import Faults, Path, did_you_mean, similar
@@ -16,6 +19,11 @@ from packaging_tool.project.model import CoreSpec, FileSpec, PluginOfSpec, Plugi
 
 # Names below /usr/lib/NAME that mkpkgs uses for itself.
 OWN_FOLDERS = ("", "bin", "kit", "assemble", "arrange")
+
+
+# So many circles and contradictions are told, and so many near names looked for: each may take as long as the file has
+# plugins, and who has that many faults mends some and looks again.
+MOST = 100
 
 
 def check(project: Project, faults: Faults) -> list[Problem]:
@@ -42,13 +50,16 @@ def _outside(project: Project, driver: Driver) -> Iterator[Problem]:
         return
     named = [*cast(Sourcing, driver).sources(project)] if hasattr(driver, "sources") else []
     if project.plugin_of is None and project.core.program:
-        named.insert(0, ("core.program", project.core.program))
-    for key, text in named:
+        named.insert(0, Source("core.program", project.core.program))
+    table = "plugin-of" if project.plugin_of is not None else "core"
+    instead = f"copy it into the project, or write outside = true in [{table}]"
+    for key, text, follows, ignored in named:
         places = {text.replace("{architecture}", architecture) for architecture in project.core.architectures}
         if any(contents.leads_out(project.root, place) for place in places):
-            table = "plugin-of" if project.plugin_of is not None else "core"
-            instead = f"copy it into the project, or write outside = true in [{table}]"
             yield Problem(str(project.file), 0, key, f"{text!r} leads out of the project", instead)
+        elif follows and text:
+            for stray in sorted({name for place in places for name in contents.strays(project.root, place, ignored)}):
+                yield Problem(str(project.file), 0, key, f"the link {stray!r} leads out of the project", instead)
 
 
 def _covered(key: str, faults: Faults) -> bool:
@@ -166,9 +177,10 @@ def _targets(core: CoreSpec) -> Iterator[Finding]:
 
 
 def _plugins(project: Project) -> Iterator[Finding]:
-    names = [plugin.name for plugin in project.plugins]
+    names = dict.fromkeys(plugin.name for plugin in project.plugins)
     needs = {plugin.name: [name for name in plugin.needs if name in names] for plugin in project.plugins}
-    choice = [*names, *sorted(project.published)]
+    choice = names | dict.fromkeys(sorted(project.published))
+    looked = 0
     # What else there is for somebody else's core shows when it is read.
     unknown = project.plugin_of is not None and project.core_options is None
     for plugin in project.plugins:
@@ -178,15 +190,16 @@ def _plugins(project: Project) -> Iterator[Finding]:
                 if other == plugin.name:
                     yield path, "names the plugin itself", "leave it out"
                 elif other not in choice and not unknown and not (key == "clashes" and other in project.strangers):
-                    close = similar(other, choice)
+                    looked += 1
+                    close = similar(other, choice) if looked <= MOST else ""
                     yield (
                         path,
                         f"there is no plugin {other!r}",
-                        f"did you mean {close!r}?" if close else _choice(choice),
+                        f"did you mean {close!r}?" if close else _choice([*choice]),
                     )
             yield from _doubles(getattr(plugin, key), ("plugin", plugin.name, key))
-    yield from _cycles(needs)
-    yield from _contradictions(project.plugins, needs)
+    yield from islice(_cycles(needs), MOST)
+    yield from islice(_contradictions(project.plugins, needs), MOST)
 
 
 def _choice(names: Sequence[str]) -> str:
@@ -197,20 +210,21 @@ def _cycles(needs: dict[str, list[str]]) -> Iterator[Finding]:
     """Each circle of needs once, told at its first plugin; not recursive, chains can be long."""
     done: set[str] = set()
     for start in needs:
-        trail: list[str] = []
+        # In order; each of a long chain asks whether a name is in it.
+        trail: dict[str, None] = {}
         stack: list[tuple[str, Iterator[str]]] = [(start, iter(needs[start]))] if start not in done else []
-        trail += [start] if stack else []
+        trail |= {start: None} if stack else {}
         while stack:
             name, rest = stack[-1]
             following = next(rest, None)
             if following is None:
                 stack.pop()
-                done.add(trail.pop())
+                done.add(trail.popitem()[0])
             elif following in trail and following != name:
-                circle = [*trail[trail.index(following) :], following]
+                circle = [*dropwhile(partial(ne, following), trail), following]
                 yield ("plugin", following, "needs"), f"goes in a circle: {' → '.join(circle)}", "leave one of them out"
             elif following not in done and following != name:
-                trail.append(following)
+                trail[following] = None
                 stack.append((following, iter(needs[following])))
 
 
@@ -219,17 +233,26 @@ def _contradictions(plugins: Sequence[PluginSpec], needs: dict[str, list[str]]) 
     clashes = sorted({(min(one.name, other), max(one.name, other)) for one in plugins for other in one.clashes})
     if not clashes:
         return
-    for plugin in plugins:
-        together = {plugin.name}
-        waiting = [plugin.name]
-        while waiting:
-            found = [name for name in needs[waiting.pop()] if name not in together]
-            together.update(found)
-            waiting += found
-        for one, other in clashes:
-            if one in together and other in together:
-                what = f"can never be met: {plugin.name} comes with {one} and {other}, which clash"
-                yield ("plugin", plugin.name, "needs" if plugin.needs else "clashes"), what, "change needs or clashes"
+    wanted_by: dict[str, list[str]] = {}
+    for name, wanted in needs.items():
+        for other in wanted:
+            wanted_by.setdefault(other, []).append(name)
+    known = {plugin.name: plugin for plugin in plugins}
+    for one, other in clashes:
+        both = _all_of(one, wanted_by) & _all_of(other, wanted_by)
+        for plugin in sorted((known[name] for name in both if name in known), key=lambda plugin: plugin.name):
+            what = f"can never be met: {plugin.name} comes with {one} and {other}, which clash"
+            yield ("plugin", plugin.name, "needs" if plugin.needs else "clashes"), what, "change needs or clashes"
+
+
+def _all_of(name: str, next_to: Mapping[str, Sequence[str]]) -> set[str]:
+    """The name, and all that is reached from it."""
+    found, waiting = {name}, [name]
+    while waiting:
+        further = [other for other in next_to.get(waiting.pop(), ()) if other not in found]
+        found.update(further)
+        waiting += further
+    return found
 
 
 def _repository(project: Project) -> Iterator[Finding]:

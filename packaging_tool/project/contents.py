@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from packaging_tool.errors import PackageError
@@ -62,6 +63,14 @@ def sources(root: Path, pattern: str) -> list[Path]:
     return files
 
 
+def holds(question: Callable[[Path], bool], path: Path) -> bool:
+    """The answer of Path.is_file and its like; no for a name that no file can have, and where we may not look."""
+    try:
+        return question(path)
+    except (OSError, ValueError):
+        return False
+
+
 def leads_out(root: Path, text: str) -> bool:
     """Whether a source, or a link on the way to it, leads out of the project. root: its directory.
 
@@ -72,6 +81,42 @@ def leads_out(root: Path, text: str) -> bool:
     except (OSError, RuntimeError, ValueError):
         # A circle of links, a name that is too long or has a zero byte.
         return False
+
+
+def strays_from(root: Path, path: Path) -> bool:
+    """Whether a path that `walk` gave is a link that leads out of the directory root."""
+    return path.is_symlink() and leads_out(root, str(path))
+
+
+def walk(source: Path, ignored: Collection[str] = (), within: Path | None = None) -> Iterator[tuple[str, Path]]:
+    """Names below source and paths of all that is no folder, or of the one file that source is; links are followed.
+
+    ignored: names of folders to pass over. within: a link to a folder that leads out of it is not followed but given,
+    so that nothing else but a link can lead out. Raises PackageError for links that lead in a circle.
+    """
+    if not source.is_dir():
+        yield source.name, source
+        return
+    real: dict[Path, Path] = {}
+    for place, folders, names in os.walk(source, followlinks=True):
+        folder = Path(place)
+        real[folder] = folder.resolve()
+        if any(real.get(above) == real[folder] for above in folder.parents):
+            raise PackageError(f"{folder} leads in a circle", hint="take the link out of the folder")
+        out = [name for name in folders if within is not None and strays_from(within, folder / name)]
+        folders[:] = sorted({*folders} - {*ignored, *out})
+        for name in sorted([*names, *({*out} - {*ignored})]):
+            yield (folder / name).relative_to(source).as_posix(), folder / name
+
+
+def strays(root: Path, text: str, ignored: Collection[str] = ()) -> Iterator[str]:
+    """Links in a folder that lead out of the project, as the project would name them. root: its directory."""
+    try:
+        found = [name for name, path in walk(root / text, ignored, root) if strays_from(root, path)]
+    except (OSError, RuntimeError, ValueError, PackageError):
+        # What cannot be read is told when it is to be packaged.
+        return
+    yield from (f"{text.rstrip('/')}/{name}" for name in found if holds(Path.exists, root / text / name))
 
 
 def merge(package: str, *parts: Iterable[Entry]) -> tuple[Entry, ...]:

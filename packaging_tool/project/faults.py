@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 Path = tuple[str | int, ...]
 
@@ -63,9 +64,14 @@ def shortened(text: str) -> str:
 
 def similar(word: str, known: Iterable[str]) -> str:
     """The known word that was probably meant, or ""."""
+    return _similar(word.lower().replace("_", "-"), tuple(known))
+
+
+@lru_cache(maxsize=256)
+def _similar(word: str, known: tuple[str, ...]) -> str:
     from difflib import get_close_matches  # only the wrong project files need it
 
-    close = get_close_matches(word.lower().replace("_", "-"), list(known), n=1, cutoff=0.6)
+    close = get_close_matches(word, known, n=1, cutoff=0.6)
     return close[0] if close else ""
 
 

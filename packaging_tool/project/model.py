@@ -130,8 +130,9 @@ class CoreSpec:
     targets: distribution releases that must be able to install the packages.
     driver: how plugins are built and get into the server; its own settings are in `[core.DRIVER]`.
     program: path of the core's own program relative to the project file, for drivers that do not build it.
-    outside: whether sources of the driver may lie outside of the project's directory, or be links that lead out of it.
-        Else they are refused, so that nobody who sends you a change puts files of your machine into a package.
+    outside: whether sources of the driver may lie outside of the project's directory, or be or have links that lead
+        out of it. Else they are refused, so that nobody who sends you a change puts files of your machine into a
+        package.
     user: that the service runs as; default NAME, without a service root.
     user_group: group of that user; default the user's name.
     config_directory: default /etc/NAME.
@@ -242,7 +243,7 @@ class RepositorySpec:
     """The repositories in `dist/`.
 
     url: http or https address where `dist/` will be served; the source files for clients carry it.
-    origin: Release's Origin; default the core's vendor. unattended-upgrades matches it: never change it.
+    origin: Release's Origin; default the label. unattended-upgrades matches it: never change it.
     label: Release's Label; default the core's name.
     suite: Release's Suite and the folder below dists/.
     component: of the apt repository.
@@ -285,7 +286,8 @@ class PluginOfSpec:
     beside: repositories of other authors, as addresses or directories, whose plugins must be able to live in one server
         with these.
     changelog: newest first; default one entry for each version.
-    outside: whether sources of plugins may lie outside of the project's directory, or be links that lead out of it.
+    outside: whether sources of plugins may lie outside of the project's directory, or be or have links that lead out of
+        it.
     """
 
     name: str

@@ -83,6 +83,8 @@ def one_line(text: str) -> None:
     """A text for one line of a control field, unit or spec: no line ends, no other control characters."""
     if "\n" in text or "\r" in text:
         raise RuleError("has more than one line", "write it on one line")
+    if "\t" in text:
+        raise RuleError("has a tab", "write a blank")
     _printable(text)
     if text != text.strip():
         raise RuleError("begins or ends with white space", f'write "{text.strip()}"')
@@ -110,6 +112,12 @@ def package_name(name: str) -> None:
         f"{name!r} is not a package name: at least two of a-z, 0-9, `+`, `-`, `.`, the first a letter or digit",
         f'write "{better}"' if len(better) > 1 and better != name else "",
     )
+
+
+def system_package(name: str) -> None:
+    """A package of a distribution, in Debian's or rpm's spelling."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9+._-]*", name) or len(name) > 200:
+        raise RuleError(f"{name!r} is not the name of a package", 'write for example "libssl-dev"')
 
 
 def plugin_name(name: str) -> None:
@@ -474,6 +482,11 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("PluginOfSpec", "versions"): core_version,
     ("PluginOfSpec", "architectures"): architecture,
     ("PluginOfSpec", "targets"): target,
+    # Of whatever driver.
+    ("CoreOptions", "environment"): variable,
+    ("PluginOptions", "environment"): variable,
+    # Shown to authors elsewhere as what they are to install.
+    ("Authors", "packages"): system_package,
     ("RepositorySpec", "url"): addresses.repository,
     ("RepositorySpec", "suite"): suite,
     ("RepositorySpec", "component"): component,

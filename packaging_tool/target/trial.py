@@ -11,10 +11,11 @@ from packaging_tool.package.model import Lifecycle
 from packaging_tool.project.model import Project
 from packaging_tool.target import unit
 
-# Lines of the service that make its sandbox or its process; what it listens to, writes or restarts on is left out.
+# Lines of the service that make its sandbox or its process; what it listens to, writes or restarts on is left out. So is
+# RemoveIPC: it would take the shared memory of all who run with the service's group, and what is tried has its own.
 KEPT = re.compile(
     r"Supplementary|Environment|UMask|Limit|Nice|Protect|Private|Restrict|Lock|MemoryDeny|NoNew|SystemCall"
-    r"|Inaccessible|ReadOnlyPaths|NoExecPaths|ExecPaths|BindReadOnlyPaths|TemporaryFileSystem|Keyring|RemoveIPC"
+    r"|Inaccessible|ReadOnlyPaths|NoExecPaths|ExecPaths|BindReadOnlyPaths|TemporaryFileSystem|Keyring"
     r"|ProcSubset|LoadCredential|SetCredential"
 )
 # Of these, paths that need not be there: /run of a try is empty.
@@ -112,7 +113,7 @@ def settings_of_steps(place: Lifecycle) -> tuple[tuple[str, str], ...]:
 
 
 def _hardening() -> tuple[tuple[str, str], ...]:
-    return tuple((key, line) for key, value in unit.HARDENING.items() for line in value.split("\n"))
+    return tuple((key, line) for key, value in unit.HARDENING.items() if KEPT.match(key) for line in value.split("\n"))
 
 
 def _identity(place: Lifecycle) -> tuple[tuple[str, str], ...]:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from packaging_tool.errors import BuildError, CommandError, InputError
+from packaging_tool import confine
+from packaging_tool.errors import BuildError, CommandError, InputError, PackageError
 from packaging_tool.package.content import Content
 from packaging_tool.project import contents
 from packaging_tool.wheels import caller
@@ -211,9 +212,12 @@ def _changed(pins: Sequence[Pin], told: str) -> BuildError | None:
     return None
 
 
-def build(folder: Path, cache: Path, *, isolated: bool) -> Path:
-    """The wheel of a local project, made anew if a file of it changed. isolated: with a backend from the index."""
-    place = cache / tree_digest(folder)
+def build(folder: Path, cache: Path, within: Path | None, *, isolated: bool) -> Path:
+    """The wheel of a local project, made anew if a file of it changed.
+
+    within: as of tree_digest. isolated: with a backend from the index.
+    """
+    place = cache / tree_digest(folder, within)
     known = list(place.glob("*.whl"))
     if known:
         return known[0]
@@ -266,16 +270,21 @@ def _backend(folder: Path) -> list[str]:
     return [*wanted, "wheel"]
 
 
-def tree_digest(folder: Path) -> str:
-    """SHA-256 over names and contents of a local project."""
+def tree_digest(folder: Path, within: Path | None) -> str:
+    """SHA-256 over names and contents of a local project.
+
+    within: where links must stay, since the copy that is built has what they lead to. Raises BuildError.
+    """
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() and contents.leads_out(folder, str(path)):
-            # The copy that is built would have what it leads to.
-            raise BuildError(f"{path} leads out of {folder}", hint="copy the file there instead")
-        parts = path.relative_to(folder).parts
-        if path.is_file() and not any(part in ("build", "__pycache__") or part.endswith(".egg-info") for part in parts):
-            digest.update(f"{'/'.join(parts)} {Content(path).sha256}\n".encode(errors="surrogateescape"))
+    try:
+        found = sorted(contents.walk(folder, ("build", "__pycache__"), within))
+    except PackageError as circle:
+        raise BuildError(circle.message, hint=circle.hint) from None
+    for name, path in found:
+        if within is not None and contents.strays_from(within, path):
+            raise BuildError(f"{path} leads out of {within}", hint="copy the file there instead")
+        if path.is_file() and not any(part.endswith(".egg-info") for part in name.split("/")):
+            digest.update(f"{name} {Content(path).sha256}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from packaging_tool import targets
+from packaging_tool.project import contents
 from packaging_tool.project.model import Project
 
 REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])? *((==|>=|<=|<|>|~=|!=)[^;@]+)?(;.*)?")
@@ -45,10 +47,11 @@ def _of_requires(key: str, requires: Sequence[str], project: Project) -> Iterato
         yield key, "is empty", 'write for example ["datasette==0.65.5"]'
     for text in requires:
         if text.startswith("./") and text.endswith(".whl"):
-            if not (project.root / text).is_file():
+            if not contents.holds(Path.is_file, project.root / text):
                 yield key, f"there is no wheel {text}", "build it first"
         elif text.startswith("./"):
-            if not any((project.root / text / name).is_file() for name in ("pyproject.toml", "setup.py")):
+            files = (project.root / text / name for name in ("pyproject.toml", "setup.py"))
+            if not any(contents.holds(Path.is_file, file) for file in files):
                 yield key, f"there is no Python project in {text}", "name a folder with a pyproject.toml"
         elif not REQUIREMENT.fullmatch(text):
             yield key, f"{text!r} is no requirement", 'write `name==version`, or "./folder"'

@@ -150,9 +150,27 @@ def test_bad_settings_are_told_with_what_to_write(bench: Bench) -> None:
         assert re.search(reason, said), said
 
 
-def test_a_link_in_a_folder_is_refused(bench: Bench) -> None:
-    (bench.root / "plugins/clock/passwd").symlink_to("/etc/passwd")
+def test_a_link_that_a_command_leaves_is_refused(bench: Bench) -> None:
+    bench.change('{ files = "plugins/echo" }', '{ build = ["ln", "-s", "/etc/passwd", "{output}/passwd"] }')
     assert "passwd is not a regular file" in bench.build().failures[0].message
+
+
+@pytest.mark.parametrize("name", ["a b", "$(touch mark)", "it's;touch mark", "{architecture}"])
+def test_a_folder_of_any_name_is_one_word_for_commands(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    bench = Bench(tmp_path / name)
+    bench.change('{ files = "plugins/echo" }', '{ source = "plugins/echo", build = ["cp", "desk-echo", "{output}"] }')
+    script = 'cp desk-count \\"$MKPKGS_OUTPUT\\"'
+    bench.change('{ files = "plugins/count" }', f'{{ source = "plugins/count", build = ["sh", "-ec", "{script}"] }}')
+    bench.change('{ files = "plugins/clock"', '{ source = "plugins/clock", build = ["sh", "-c", "cp desk* {output}"]')
+    outcome = bench.build()
+    assert modes(outcome, "echo") == {"desk-echo": 0o755}
+    assert modes(outcome, "count") == {"desk-count": 0o755}
+    (failure,) = outcome.failures
+    assert failure.plugin == "clock"
+    assert failure.message.startswith("{output} in the script of a shell is ")
+    assert failure.repair == 'write "$MKPKGS_OUTPUT" in its place, with the quotes'
+    assert not list(tmp_path.rglob("mark"))
 
 
 def test_a_server_that_is_a_link_is_refused(bench: Bench) -> None:

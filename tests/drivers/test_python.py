@@ -235,10 +235,10 @@ def test_what_is_no_wheel_is_told(tmp_path: Path) -> None:
 
 def test_a_project_is_built_again_when_a_file_of_it_changes(bench: Bench) -> None:
     cache = bench.root / ".mkpkgs/local"
-    first = pip.build(bench.root / "atlas", cache, isolated=False)
-    assert pip.build(bench.root / "atlas", cache, isolated=False) == first
+    first = pip.build(bench.root / "atlas", cache, bench.root, isolated=False)
+    assert pip.build(bench.root / "atlas", cache, bench.root, isolated=False) == first
     bench.change("the atlas", "the map", "atlas/shelf_atlas.py")
-    second = pip.build(bench.root / "atlas", cache, isolated=False)
+    second = pip.build(bench.root / "atlas", cache, bench.root, isolated=False)
     assert second != first
     assert not list((bench.root / "atlas").glob("*.egg-info")), "the folder is left as it was"
 

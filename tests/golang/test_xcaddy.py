@@ -54,6 +54,11 @@ def test_folders_are_local_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     found = project(tmp_path, f"build v2.11.9 --with example.com/mine=./mine --replace {xcaddy.CADDY}=./caddy")
     assert found["plugin"]["mine"]["go"] == {"module": "./mine"}
     assert found["core"]["go"]["module"] == "./caddy"
+    assert "outside" not in found["core"]
+    (tmp_path / "project").mkdir()
+    found = project(tmp_path / "project", "build v2.11.9 --with example.com/mine=./mine")
+    assert found["plugin"]["mine"]["go"] == {"module": "../mine"}
+    assert found["core"]["outside"]
 
 
 def test_plugins_of_one_name_get_the_owner_too(tmp_path: Path) -> None:
