@@ -11,8 +11,8 @@ from packaging_tool.package.model import Lifecycle
 from packaging_tool.project.model import Project
 from packaging_tool.target import unit
 
-# Lines of the service that make its sandbox or its process; what it listens to, writes or restarts on is left out. So is
-# RemoveIPC: it would take the shared memory of all who run with the service's group, and what is tried has its own.
+# Lines of the service that make its sandbox or its process; what it listens to, writes or restarts on is left out. So
+# is RemoveIPC: it would take the shared memory of all who run with the service's group, and what is tried has its own.
 KEPT = re.compile(
     r"Supplementary|Environment|UMask|Limit|Nice|Protect|Private|Restrict|Lock|MemoryDeny|NoNew|SystemCall"
     r"|Inaccessible|ReadOnlyPaths|NoExecPaths|ExecPaths|BindReadOnlyPaths|TemporaryFileSystem|Keyring"

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from packaging_tool import confine
 from packaging_tool.errors import BuildError, CommandError, InputError, PackageError
 from packaging_tool.package.content import Content
 from packaging_tool.project import contents

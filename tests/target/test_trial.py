@@ -69,7 +69,7 @@ def test_nothing_of_a_unit_goes_on_when_its_program_has_ended(unit: str) -> None
 def test_the_steps_of_a_driver_do_not_get_what_the_service_has() -> None:
     made = lines(project(SupplementaryGroups="disk", LoadCredential="key:/etc/key", Environment="A=b"), "make")
     assert {"User=_fake-try", "Group=fake", "CapabilityBoundingSet=", "PrivateNetwork=yes", "MemoryMax=4G"} <= set(made)
-    assert not [line for line in made if re.match("Supplementary|Load|Environment|Ambient.*=.", line)]
+    assert not [line for line in made if re.match("Supplementary|Load|Environment|RemoveIPC|Ambient.*=.", line)]
 
 
 def test_without_a_step_there_is_no_unit_for_it() -> None:

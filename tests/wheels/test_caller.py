@@ -119,7 +119,7 @@ def test_a_backend_brings_nothing_by_address_either(index: Index, tmp_path: Path
     (source := tmp_path / "source").mkdir()
     (source / "pyproject.toml").write_text('[build-system]\nrequires = ["bait"]\nbuild-backend = "bait"\n')
     with pytest.raises(BuildError, match=r"bait requires evil @ http.*pip would build and run"):
-        pip.build(source, tmp_path / "cache", isolated=True)
+        pip.build(source, tmp_path / "cache", source, isolated=True)
     assert not index.mark.exists()
 
 
