@@ -334,7 +334,7 @@ def test_an_output_directory_that_cannot_be_exchanged_is_refused_before_the_work
 def test_a_file_in_the_output_that_is_no_package_is_named_where_it_lies(mkpkgs: Mkpkgs, project: Path) -> None:
     assert mkpkgs().returncode == 0
     (project / "dist/apt/pool/main/g/greet/other_1_all.deb").write_text("not a package\n")
-    done = mkpkgs()
+    done = mkpkgs("--adopt")
     assert done.returncode == 2
     assert "mkpkgs: error: dist/apt/pool/main/g/greet/other_1_all.deb cannot be read as a .deb" in done.stderr
 
