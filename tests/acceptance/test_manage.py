@@ -308,7 +308,10 @@ def test_doctor_names_the_package_that_ends_a_mismatch(
     assert good(system, "doctor").stdout.endswith("all is well\n")
 
 
-def test_bash_offers_names_that_could_be_installed(system: System) -> None:
+@pytest.mark.parametrize(
+    "who", [(), ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")], ids=["root", "visitor"]
+)
+def test_bash_offers_names_that_could_be_installed(system: System, who: tuple[str, ...]) -> None:
     begin(system, "hello")
     offered = {}
     for command in ("install", "remove", "why"):
@@ -318,7 +321,7 @@ def test_bash_offers_names_that_could_be_installed(system: System) -> None:
             _greet_plugins greet-plugins ''
             echo "${{COMPREPLY[@]}}"
         """
-        offered[command] = set(system.run("bash", "-c", script).stdout.split())
+        offered[command] = set(system.run(*who, "bash", "-c", script).stdout.split())
     assert offered == {"install": {"bye", "moon"}, "remove": {"hello"}, "why": {"bye", "hello", "moon"}}
 
 

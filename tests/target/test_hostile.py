@@ -120,7 +120,8 @@ def test_names_that_are_options_of_apt_reach_it_as_nothing(customer: Machine) ->
     """apt runs the program that an option names, to learn the architectures."""
     options = "-o=Dir::Bin::dpkg=/bin/sh -o=DPkg::Options::=-c -o=DPkg::Options::="
     sell(customer, stanza(f"fake-plugin-zz {options}touch${{IFS}}{MARK}".encode()), -1)
-    ask_everything(customer)
+    names = ("list", "why", "install", "doctor", "sync")
+    harmless_all(customer, [Call(words) for words in QUESTIONS if words[0] in names])
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -140,7 +141,7 @@ def test_files_have_any_name(served_by: Machine) -> None:
         for path in made:
             path.unlink()
         made = name_files(served_by, place)
-        harmless_all(served_by, [Call(["verify"]), Call(["status", "--json"]), Call(["doctor", "--dry-run"])])
+        harmless_all(served_by, [Call(["verify"]), Call(["doctor", "--dry-run"])])
     for place in NAMED:
         name_files(served_by, place)
     ask_everything(served_by, *DRY)
@@ -197,7 +198,7 @@ def test_files_of_many_lines_say_anything(served_by: Machine) -> None:
     hook = Call(["hook"], transaction(NO_GIT, NEW_CORE, CONFIGURED).encode())
     for place, data in said.items():
         (served_by.root / place).write_bytes(data)
-        harmless_all(served_by, [Call(["apply"]), Call(["status"]), Call(["verify", "--json"]), hook])
+        harmless_all(served_by, [Call(["apply"]), *([hook] if place == "etc/fake/plugins.conf" else [])])
         (served_by.root / place).unlink()
         if place in before:
             (served_by.root / place).write_bytes(before[place])
@@ -243,7 +244,7 @@ def test_nobody_waits_for_the_end_of_a_pipe(served_by: Machine) -> None:
         before = path.read_bytes() if path.exists() else None
         path.unlink(missing_ok=True)
         os.mkfifo(path)
-        harmless_all(served_by, [*calls, Call(["apply"]), Call(["apply", "--boot"])])
+        harmless_all(served_by, [*calls, Call(["apply"])])
         path.unlink(missing_ok=True)
         if before is not None:
             path.write_bytes(before)
@@ -267,7 +268,7 @@ def test_arguments_are_words(served_by: Machine) -> None:
         for command in ("disable", "install", "remove", "sync"):
             calls += [Call([command, "--dry-run", "--", word]), Call([command, "--dry-run", b"fake-plugin-" + word])]
     assert len(calls) > 500
-    harmless_all(served_by, calls)
+    harmless_all(served_by, calls, once=True)
 
 
 # Not LC_ALL and OPTIND: of these shells complain before they have read a line.
