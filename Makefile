@@ -40,7 +40,7 @@ unit: setup ## fast tests
 	$(call timed,$(BIN)/pytest -q -n $(WORKERS) --dist loadfile)
 
 acceptance: setup ## boot real systems; install, upgrade and remove real packages with apt and dnf
-	$(call timed,$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m acceptance --durations=25)
+	$(call timed,$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m acceptance --durations=25)
 
 test: ## lint, unit and acceptance tests: what CI runs
 	@start=$$SECONDS; $(MAKE) --no-print-directory lint unit acceptance; echo "== test: $$((SECONDS - start)) s"

@@ -53,6 +53,7 @@ rpmlint /usr/bin/rpmlint judge of .rpm files
 shellcheck /usr/bin/shellcheck judge of shell scripts
 signify-openbsd /usr/bin/signify-openbsd judge of manifest signatures
 systemd-container /usr/bin/systemd-nspawn boots the systems
+uidmap /usr/bin/newuidmap gives rooms of a user that is not root their users
 util-linux /usr/bin/unshare boots the systems
 zlib1g-dev /usr/include/zlib.h a library that only dpkg knows the package of
 zstd /usr/bin/zstd judge of compressed files
