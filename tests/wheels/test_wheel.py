@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from packaging_tool.errors import BuildError
+from packaging_tool.errors import BuildError, InputError
 from packaging_tool.wheels import published, wheel
 from packaging_tool.wheels.wheel import Wheel
 from tests.hostile.words import words
@@ -111,7 +111,7 @@ def test_a_requirement_with_an_address_is_refused(text: str, tmp_path: Path) -> 
     folder = tmp_path / "core"
     folder.mkdir()
     (folder / published.SITE).write_text(f'core = ["a"]\n[dist.a]\nversion = "1"\nrequires = ["{text}"]\n')
-    with pytest.raises(BuildError, match="names an address"):
+    with pytest.raises(InputError, match="names an address"):
         published.read(folder)
 
 
