@@ -168,6 +168,18 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def once(place: Path) -> Iterator[bool]:
+    """Whether a directory is still to be made: by one process, others wait. It is when this ends without an error."""
+    with locked(place.with_name(f"{place.name}.lock")):
+        missing = not (place / "done").exists()
+        if missing:
+            shutil.rmtree(place, ignore_errors=True)
+        yield missing
+        if missing:
+            (place / "done").touch()
+
+
 def debian_sources(suite: str) -> str:
     """One-line apt entries for a suite from the mirrors that this machine uses, "" if it uses none of Debian's.
 
