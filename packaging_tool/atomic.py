@@ -50,7 +50,7 @@ def place(path: Path, pieces: Iterable[Bytes]) -> None:
     """
     # A thousand packages come this way: plain texts take half of the time of paths.
     directory, name = os.path.split(path)
-    part = os.path.join(directory, f".{name}.{os.urandom(4).hex()}")  # noqa: PTH118
+    part = os.path.join(directory, f".{name}.{os.urandom(4).hex()}")  # noqa: PTH118 - see above
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
         try:
@@ -60,7 +60,7 @@ def place(path: Path, pieces: Iterable[Bytes]) -> None:
                 append(descriptor, piece)
         finally:
             os.close(descriptor)
-        os.rename(part, path)  # noqa: PTH104
+        os.rename(part, path)  # noqa: PTH104 - see above
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise

@@ -33,7 +33,7 @@ from packaging_tool.errors import CommandError
 from packaging_tool.run import Done, not_found, run
 
 # Other people's files, sockets and processes; what of it is there is hidden.
-PLACES = ("/home", "/root", "/run", "/tmp", "/var/tmp", "/var/run", "/dev/shm", "/var/spool", "/mnt", "/media")  # noqa: S108
+PLACES = ("/home", "/root", "/run", "/tmp", "/var/tmp", "/var/run", "/dev/shm", "/var/spool", "/mnt", "/media")  # noqa: S108 - names, nothing is written
 # Directories of the system. Whatever else lies at the top is somebody's: /srv, /work, /builds.
 SYSTEM = frozenset({"bin", "boot", "dev", "etc", "lib", "nix", "opt", "proc", "sbin", "sys", "usr", "var"})
 SECRETS = ("/etc/shadow", "/etc/gshadow", "/etc/ssl/private", "/etc/ssh", "/etc/sudoers", "/etc/sudoers.d")
@@ -176,7 +176,7 @@ def run_confined(
         view.hide([*map(Path, SECRETS), *_secrets()])
         view.lend(lent)
         view.hide(guard.hidden)
-        view.put(scratch, Path("/tmp"))  # noqa: S108
+        view.put(scratch, Path("/tmp"))  # noqa: S108 - of the place, with nothing in it
         net = () if network else ("--unshare-net",)
         within = [*caged, *net, *view.arguments(), "--chdir", str(cwd.absolute()), "--"]
         return run(argv, env=env, stdin=stdin, check=check, within=within)

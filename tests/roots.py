@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -85,6 +86,8 @@ def _dnf(suite: str, *packages: str, capabilities: tuple[str, ...] = ()) -> Defi
 
 
 DEFINITIONS: Mapping[str, Definition] = {
+    # What the others of a suite begin with: installing it anew for each takes most of the time of making them.
+    **{f"bare-{suite}": Definition(suite, COMMON) for suite in ("bookworm", "trixie", "sid")},
     "debian12-apt": Definition("bookworm", (*COMMON, "debsums"), files=HOSTS),
     "debian12-dnf": _dnf("bookworm", "dnf"),
     "debian12-python": Definition("bookworm", (*COMMON, "debsums", "python3"), files=HOSTS),
@@ -134,12 +137,14 @@ def root(name: str) -> Path:
         if path.exists():
             os.utime(path)
             return path
-        for old in cache.glob(f"{name}-*"):
+        making, bare = cache / f"{name}-making", f"bare-{definition.suite}"
+        shutil.rmtree(making, ignore_errors=True)
+        # Names of other roots begin like this one's.
+        for old in cache.glob(f"{name}-{'[0-9a-f]' * 16}"):
             # Another checkout may use another definition at the same time.
-            if old.name.endswith("-making") or time.time() - old.stat().st_mtime > UNUSED:
+            if time.time() - old.stat().st_mtime > UNUSED:
                 shutil.rmtree(old)
-        making = cache / f"{name}-making"
-        _bootstrap(making, definition, sources)
+        _bootstrap(making, definition, sources, root(bare) if name != bare else None)
         for relative in definition.directories:
             (making / relative).mkdir(parents=True, exist_ok=True)
         for relative, text in definition.files.items():
@@ -161,6 +166,18 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def once(place: Path) -> Iterator[bool]:
+    """Whether a directory is still to be made: by one process, others wait. It is when this ends without an error."""
+    with locked(place.with_name(f"{place.name}.lock")):
+        missing = not (place / "done").exists()
+        if missing:
+            shutil.rmtree(place, ignore_errors=True)
+        yield missing
+        if missing:
+            (place / "done").touch()
 
 
 def debian_sources(suite: str) -> str:
@@ -200,11 +217,13 @@ def _entries(apt: Path) -> Iterator[tuple[str, str]]:
                     yield from ((uri, suite) for suite in fields.get("suites", []))
 
 
-def _bootstrap(path: Path, definition: Definition, sources: str) -> None:
+def _bootstrap(path: Path, definition: Definition, sources: str, bare: Path | None) -> None:
+    """Make a root. bare: one to begin with, else nothing is there."""
+    begin = [f"--setup-hook=tar -C {shlex.quote(str(bare))} --exclude='./dev/*' -c . | tar -C $1 -x"]
     command = [
         "mmdebstrap",
         "--quiet",
-        "--variant=apt",
+        *(["--variant=custom", *begin] if bare else ["--variant=apt"]),
         f"--include={','.join(definition.packages)}",
         # Manuals and translations are half of the copying time and no test reads them.
         "--dpkgopt=path-exclude=/usr/share/man/*",

@@ -25,7 +25,7 @@ from packaging_tool.errors import CommandError
 from tests.workspace import Workspace
 
 DESK = Path(__file__).parent / "samples/desk"
-PASSPHRASE = "correct horse battery"  # noqa: S105
+PASSPHRASE = "correct horse battery"  # noqa: S105 - of no real key
 # Each attempt writes what it got into the folder `got` of what it builds; nothing there is nothing reached.
 HOSTILE = r"""#!/bin/sh
 out=$1 keys=$2 port=$3 root=$4
@@ -299,7 +299,7 @@ def test_the_program_of_a_trial_has_no_terminal(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
 def test_another_user_than_root_gets_the_same(tmp_path: Path) -> None:
-    place = Path("/var/tmp/mkpkgs-test-confine")  # noqa: S108
+    place = Path("/var/tmp/mkpkgs-test-confine")  # noqa: S108 - made anew, where every user can walk to
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(mode=0o755)
     try:

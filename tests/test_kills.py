@@ -71,12 +71,9 @@ def test_killed_between_two_renames_nothing_that_was_published_is_lost(
     with (tmp_path / "start/sitecustomize.py").open("a") as file:
         file.write(AT_RENAME)
     kills.change(project, 7)
-    own = there.environment()
-    there.environment = lambda: {**own, "AT": str(at)}  # type: ignore[method-assign]
-    assert there.mkpkgs("-q", check=False).returncode == -signal.SIGKILL
+    assert there.under(AT=str(at)).mkpkgs("-q", check=False).returncode == -signal.SIGKILL
     assert project.dist.exists() == (at < 3)
-    there.environment = lambda: {**own, "AT": "99"}  # type: ignore[method-assign]
-    there.mkpkgs("-q")
+    there.under(AT="99").mkpkgs("-q")
     assert list(kills.faults(project.dist)) == []
     assert old.is_file()
     assert kills.leftovers(project) == []

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.conftest import SLOWEST
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "packaging_tool"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -115,3 +117,23 @@ def test_a_build_imports_what_every_build_needs_and_no_more() -> None:
     code = "import sys, packaging_tool.build; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert heavy.isdisjoint(done.stdout.split())
+
+
+SILENCED = re.compile(r"#.*?(noqa: [A-Z0-9, ]+|type: ignore\[[a-z-]+(, ?[a-z-]+)*\]|shellcheck disable=[A-Z0-9,]+)(.*)")
+
+
+def test_what_a_checker_is_not_to_say_has_its_reason_beside_it() -> None:
+    bare = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for folder in ("packaging_tool", "tests")
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in (".py", ".sh", ".j2")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if (found := SILENCED.search(line)) and not re.search(r"\w{2}", found[3])
+    ]
+    assert bare == []
+
+
+def test_the_slowest_files_of_tests_are_there() -> None:
+    for name in SLOWEST:
+        assert (ROOT / f"tests/acceptance/test_{name}.py").is_file(), name

@@ -20,6 +20,7 @@ class Workspace:
     def __init__(self, root: Path, keys: Path) -> None:
         self.root = root
         self.keys = keys
+        self._variables: dict[str, str] = {}
 
     @classmethod
     def at(cls, directory: Path) -> Self:
@@ -54,25 +55,52 @@ class Workspace:
         if self.dist.exists() and not arguments:
             # apt asks If-Modified-Since in whole seconds: two publications in one second look like one.
             time.sleep(1.1)
-        done = subprocess.run(
+        with self.start(*arguments, output=subprocess.PIPE) as running:
+            try:
+                output, _ = running.communicate(timeout=1500)
+            except BaseException:
+                running.kill()
+                raise
+        done = subprocess.CompletedProcess(running.args, running.returncode, output)
+        if check:
+            assert done.returncode == 0, f"mkpkgs {' '.join(arguments)}: status {done.returncode}\n{done.stdout}"
+        return done
+
+    def start(self, *arguments: str, output: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+        """Begin to run mkpkgs in the project, in a session of its own. output: for stdout and stderr."""
+        return subprocess.Popen(
             [sys.executable, "-m", "packaging_tool", *arguments],
             cwd=self.root,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=1500,
+            start_new_session=True,
         )
-        if check:
-            assert done.returncode == 0, f"mkpkgs {' '.join(arguments)}: status {done.returncode}\n{done.stdout}"
-        return done
+
+    def under(self, **variables: str) -> Self:
+        """The same project where these variables are set, too."""
+        other = type(self)(self.root, self.keys)
+        other._variables = {**self._variables, **variables}
+        return other
+
+    def patched(self, directory: Path, text: str) -> Self:
+        """The same project where Python begins with this text. directory: to keep it in; it must not exist."""
+        directory.mkdir()
+        (directory / "sitecustomize.py").write_text(text)
+        return self.under(PYTHONPATH=f"{directory}:{self.environment()['PYTHONPATH']}")
 
     def environment(self) -> dict[str, str]:
         """Ours without what a user may have set for mkpkgs, and with the keys of this workspace."""
         keep = {key: value for key, value in os.environ.items() if not key.startswith(("MKPKGS_", "SOURCE_DATE_"))}
         keep |= {key: os.environ[key] for key in ("MKPKGS_SHOW",) if key in os.environ}
-        return {**keep, "MKPKGS_KEYS": str(self.keys), "PYTHONPATH": str(Path(__file__).parent.parent)}
+        return {
+            **keep,
+            "MKPKGS_KEYS": str(self.keys),
+            "PYTHONPATH": str(Path(__file__).parent.parent),
+            **self._variables,
+        }
 
     def replace(self, file: str, **words: str) -> None:
         """Set the first `key = "value"` line of each key in a file of the project: the core stands first."""

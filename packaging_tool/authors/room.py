@@ -350,7 +350,7 @@ def keep(files: Collection[Fetched], source: Path, target: Path, *, mode: int = 
     for file in files:
         with suppress(OSError):
             # Links, and what is no file, are not opened: somebody else may have written the directory.
-            with open(os.open(source / file.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as opened:  # noqa: PTH123
+            with open(os.open(source / file.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as opened:  # noqa: PTH123 - of a descriptor
                 status = os.fstat(opened.fileno())
                 if not stat.S_ISREG(status.st_mode) or status.st_size != file.size:
                     continue

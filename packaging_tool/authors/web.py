@@ -100,40 +100,36 @@ class _Redirects(HTTPRedirectHandler):
         if not newurl.lower().startswith(("https://", "http://") if req.type == "http" else "https://"):
             fp.close()
             raise URLError(f"it leads from {req.type} to {newurl}")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]  # of IO's kind
+
+
+class _Watched(HTTPConnection):
+    """Shows its socket to a watch."""
+
+    watch: _Watch
+
+    def connect(self) -> None:
+        super().connect()
+        self.watch.add(self.sock)
+
+
+class _WatchedSecure(HTTPSConnection, _Watched):
+    """In this order it is watched before it is encrypted."""
 
 
 class _Plain(HTTPHandler):
     def __init__(self, watch: _Watch) -> None:
         super().__init__()
-        self._watch = watch
+        self._connection: type[_Watched] = type("Connection", (_Watched,), {"watch": watch})
 
     def http_open(self, req: Request) -> HTTPResponse:
-        watch = self._watch
-
-        class Connection(HTTPConnection):
-            def connect(self) -> None:
-                super().connect()
-                watch.add(self.sock)
-
-        return self.do_open(Connection, req)
+        return self.do_open(self._connection, req)
 
 
 class _Secure(HTTPSHandler):
     def __init__(self, watch: _Watch) -> None:
         super().__init__()
-        self._watch = watch
+        self._connection: type[_Watched] = type("Connection", (_WatchedSecure,), {"watch": watch})
 
     def https_open(self, req: Request) -> HTTPResponse:
-        watch = self._watch
-
-        class Watched(HTTPConnection):
-            def connect(self) -> None:
-                super().connect()
-                watch.add(self.sock)
-
-        # In this order the connection is watched before it is encrypted.
-        class Connection(HTTPSConnection, Watched):
-            pass
-
-        return self.do_open(Connection, req)
+        return self.do_open(self._connection, req)

@@ -49,7 +49,7 @@ class Content:
     @cached_property
     def size(self) -> int:
         """Length in bytes."""
-        return len(self.source) if isinstance(self.source, bytes) else os.stat(self.source).st_size  # noqa: PTH116
+        return len(self.source) if isinstance(self.source, bytes) else os.stat(self.source).st_size  # noqa: PTH116 - half of a path's time
 
     def chunks(self) -> Iterator[bytes | memoryview]:
         """The bytes, in pieces of at most 1 MiB. A piece is valid until the next one is asked for."""
@@ -57,7 +57,7 @@ class Content:
             if self.source:
                 yield self.source
             return
-        with open(self.source, "rb", buffering=0) as file:  # noqa: PTH123
+        with open(self.source, "rb", buffering=0) as file:  # noqa: PTH123 - half of a path's time
             if self.size <= CHUNK:
                 if data := file.read():
                     yield data
@@ -87,7 +87,7 @@ class Content:
             return self.source[:size]
         if self.size <= KEPT:
             return self._whole(self.source)[:size]
-        with open(self.source, "rb", buffering=0) as file:  # noqa: PTH123
+        with open(self.source, "rb", buffering=0) as file:  # noqa: PTH123 - half of a path's time
             return file.read(size)
 
     def _whole(self, source: Path) -> bytes:
@@ -173,5 +173,5 @@ class Content:
     def _stamped(self) -> Stamp | None:
         if isinstance(self.source, bytes):
             return None
-        found = os.stat(self.source)  # noqa: PTH116
+        found = os.stat(self.source)  # noqa: PTH116 - half of a path's time
         return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

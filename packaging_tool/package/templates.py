@@ -30,8 +30,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        # The output is shell and configuration, never HTML.
-        autoescape=False,  # noqa: S701
+        autoescape=False,  # noqa: S701 - shell and configuration; the page escapes what it shows
     )
     # `sh`: one word of a shell. `specifiers`: a text of systemd's where `%` begins one.
     made.filters |= {"sh": shlex.quote, "specifiers": lambda text: text.replace("%", "%%")}

@@ -227,7 +227,7 @@ def _first_key(listing: str, row: str) -> _Listed | None:
 
 @contextmanager
 def _private_home() -> Iterator[Path]:
-    places = list(_places()) or [Path("/tmp")]  # noqa: S108
+    places = list(_places()) or [Path("/tmp")]  # noqa: S108 - mkdtemp makes a directory there
     for place in places:
         _sweep(place)
     made = Path(tempfile.mkdtemp(prefix=BEGUN, dir=places[0]))

@@ -96,8 +96,7 @@ class Wheel:
         """Group, name and module of each (PyPA's specification "Entry points"). Raises BuildError."""
         name = next((name for name in self._names if re.fullmatch(r"[^/]+\.dist-info/entry_points\.txt", name)), "")
         parser = configparser.RawConfigParser(delimiters=("=",), strict=False)
-        # Names are of either case.
-        parser.optionxform = str  # type: ignore[assignment, method-assign]
+        parser.optionxform = str  # type: ignore[assignment, method-assign]  # as configparser says; names are of either case
         try:
             parser.read_string(self._read(self._zip.getinfo(name), LONGEST).decode() if name else "")
         except (configparser.Error, UnicodeDecodeError) as broken:

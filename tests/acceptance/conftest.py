@@ -16,8 +16,10 @@ from tests import roots
 from tests.acceptance.abi_machines import Prepared
 from tests.acceptance.abi_world import World
 from tests.acceptance.caddy import Caddy
-from tests.machine import why_no_boot
+from tests.machine import Machine, why_no_boot
 from tests.systems import SYSTEMS, System, several
+from tests.target.machine import Key
+from tests.target.server import Server
 from tests.workspace import Workspace, tiny
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
@@ -75,16 +77,14 @@ def caddy(shared: Path) -> Caddy:
     """
     place = Path(os.environ.get("MKPKGS_TEST_CADDY") or shared / "caddy")
     found = Caddy(older=place / "dist-2.11.8", newer=place / "project/dist")
-    with roots.locked(shared / "caddy.lock"):
-        if not (place / "done").exists():
-            shutil.rmtree(place, ignore_errors=True)
+    with roots.once(place) as missing:
+        if missing:
             project = Workspace.create(EXAMPLES / "caddy", place)
             project.replace("mkpkgs.toml", version="2.11.8")
             project.mkpkgs("--arch", "amd64")
             shutil.copytree(project.dist, found.older)
             project.replace("mkpkgs.toml", version="2.11.9")
             project.mkpkgs()
-            (place / "done").touch()
     return found
 
 
@@ -139,6 +139,14 @@ def machine(kind: type[System], bootable: None, tmp_path: Path) -> Iterator[Call
 def system(machine: Callable[[Workspace, str], System], greet: Workspace) -> System:
     """A booted machine that uses the repository of `greet`."""
     return machine(greet, "greet")
+
+
+@pytest.fixture(params=["deb", "rpm"])
+def server(request: pytest.FixtureRequest, bootable: None, tmp_path: Path) -> Iterator[Server]:
+    """A booted machine for the packages of `tests.target.packages`, with apt, then with dnf."""
+    base = {"deb": "debian12-apt", "rpm": "debian12-dnf"}[request.param]
+    with Machine(roots.root(base), tmp_path / "root") as machine:
+        yield Server(machine, Key(tmp_path, "trusted"), tmp_path / "packages", request.param)
 
 
 def keep(source: Path, target: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,29 +15,12 @@ from tests.target.server import PLUGINS, Server
 
 pytestmark = pytest.mark.acceptance
 
-ROOTS = {"deb": "debian12-apt", "rpm": "debian12-dnf"}
 LUCK = "echo no luck >&2; exit 1\n"
 # systemd's word for the begin of a stop that somebody asked for; the server's own user can write it of this very run.
 FORGED = (
     "printf 'MESSAGE_ID=de5b426a63be47a7b6ac3eaac82e2f6f\\nUNIT=demo.service\\nINVOCATION_ID=%s\\nMESSAGE=x\\n' "
     '"$INVOCATION_ID" | logger --journald; '
 )
-
-
-@pytest.fixture(params=sorted(ROOTS))
-def server(request: pytest.FixtureRequest, bootable: None, tmp_path: Path) -> Iterator[Server]:
-    family: str = request.param
-    with Machine(roots.root(ROOTS[family]), tmp_path / "root") as machine:
-        yield Server(machine, Key(tmp_path, "trusted"), tmp_path / "packages", family)
-
-
-def install(server: Server, *places: str) -> str:
-    if server.family == "deb":
-        return server.dpkg("-i", *places)
-    said = server.rpm("-U", "--force", *places)
-    if server.state() == "inactive":
-        server.machine.run("systemctl", "enable", "--now", "demo")
-    return said
 
 
 def unpack(server: Server, *places: str) -> None:
@@ -65,7 +47,7 @@ def shown_as_failed(server: Server) -> str:
 
 
 def test_boot_changes_nothing_where_nothing_changed(server: Server) -> None:
-    install(server, *server.build(plugins=PLUGINS).values())
+    server.install(*server.build(plugins=PLUGINS).values())
     before = server.machine.sh("find /usr/lib/demo -printf '%i %p\\n' | sort")
     # It compares manifests only: to hash all payloads would be felt at each boot.
     server.machine.sh("echo changed >/usr/lib/demo/plugins/git/code")
@@ -83,13 +65,13 @@ def test_boot_changes_nothing_where_nothing_changed(server: Server) -> None:
 
 def test_a_preset_cannot_leave_the_boot_unit_off(server: Server) -> None:
     server.machine.write("/etc/systemd/system-preset/00-none.preset", "disable *\n")
-    install(server, *server.build(plugins=PLUGINS).values())
+    server.install(*server.build(plugins=PLUGINS).values())
     server.machine.run("systemctl", "preset", "demo-apply", check=False)
     assert "demo-apply.service" in server.machine.sh("systemctl show -P Wants multi-user.target")
 
 
 def test_a_transaction_that_was_cut_off_is_applied_before_the_service_starts(server: Server) -> None:
-    install(server, *server.build(plugins={"git": PLUGINS["git"]}).values())
+    server.install(*server.build(plugins={"git": PLUGINS["git"]}).values())
     unpack(server, *server.build(version="1.1", plugins=PLUGINS).values())
     assert server.starts() == ["1.0 with: git"]
     reboot(server)
@@ -101,15 +83,23 @@ def test_a_transaction_that_was_cut_off_is_applied_before_the_service_starts(ser
     assert server.status() == 0
 
 
-@pytest.mark.parametrize("status", [0, 3])
-def test_a_set_that_the_service_leaves_again_at_boot_is_taken_back(server: Server, status: int) -> None:
-    """It passes its try, and systemd takes the service for started before its own code has run."""
-    unit = {"Type": "exec", "Restart": "no"}
-    install(server, *server.build(plugins={"git": PLUGINS["git"]}, unit=unit).values())
-    leaves = f'if [ "$1" = run ]; then sleep 0.3; exit {status}; fi\n'
-    unpack(server, *server.build(version="1.1", plugins={"git": leaves}, unit=unit).values())
+# systemd takes such a service for started before its own code has run.
+LEAVES = {"Type": "exec", "Restart": "no"}
+
+
+def leave_at_boot(server: Server, command: str) -> None:
+    """A server serves; a newer set comes at a boot and, as a service, soon runs this command."""
+    server.install(*server.build(plugins={"git": PLUGINS["git"]}, unit=LEAVES).values())
+    leaves = f'if [ "$1" = run ]; then sleep 0.3; {command}; fi\n'
+    unpack(server, *server.build(version="1.1", plugins={"git": leaves}, unit=LEAVES).values())
     reboot(server)
     settle(server)
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_set_that_the_service_leaves_again_at_boot_is_taken_back(server: Server, status: int) -> None:
+    """It passes its try, in which it does not run as a service."""
+    leave_at_boot(server, f"exit {status}")
     assert server.state() == "active"
     assert server.starts()[1:] == ["1.0 with: git"]
     assert "put back the old set of demo" in server.journal("--boot", "-t", "demo-plugins")
@@ -125,12 +115,7 @@ def test_only_systemd_says_that_the_service_was_stopped(base: str, bootable: Non
     """A set that ends at once is taken back, whatever it writes to the journal; one that somebody stopped stays."""
     with Machine(roots.root(base), tmp_path / "root") as machine:
         server = Server(machine, Key(tmp_path, "trusted"), tmp_path / "packages", "deb")
-        unit = {"Type": "exec", "Restart": "no"}
-        install(server, *server.build(plugins={"git": PLUGINS["git"]}, unit=unit).values())
-        leaves = f'if [ "$1" = run ]; then sleep 0.3; {FORGED}exit 0; fi\n'
-        unpack(server, *server.build(version="1.1", plugins={"git": leaves}, unit=unit).values())
-        reboot(server)
-        settle(server)
+        leave_at_boot(server, f"{FORGED}exit 0")
         stopping = ("--boot", "MESSAGE_ID=de5b426a63be47a7b6ac3eaac82e2f6f", "UNIT=demo.service")
         assert "x\n" in server.journal(*stopping), "the forged line has come in"
         assert server.starts()[1:] == ["1.0 with: git"]
@@ -143,7 +128,7 @@ def test_only_systemd_says_that_the_service_was_stopped(base: str, bootable: Non
             "ExecStart=sh -c 'sleep 1; systemctl stop demo'\n[Install]\nWantedBy=multi-user.target\n",
         )
         machine.run("systemctl", "enable", "stopper")
-        unpack(server, *server.build(version="1.2", plugins={"git": PLUGINS["git"]}, unit=unit).values())
+        unpack(server, *server.build(version="1.2", plugins={"git": PLUGINS["git"]}, unit=LEAVES).values())
         reboot(server)
         settle(server)
         assert "Stopping" in server.journal(*stopping, "_PID=1")
@@ -154,7 +139,7 @@ def test_only_systemd_says_that_the_service_was_stopped(base: str, bootable: Non
 
 @pytest.mark.parametrize("moment", ["assemble", "swap"])
 def test_power_loss_within_apply_is_repaired_at_boot(server: Server, moment: str) -> None:
-    install(server, *server.build(plugins={"git": PLUGINS["git"]}).values())
+    server.install(*server.build(plugins={"git": PLUGINS["git"]}).values())
     unpack(server, *server.build(version="1.1", plugins=PLUGINS).values())
     # It stops in the middle: the step of the driver, or the first write to disk that follows it, never ends.
     victim = {"assemble": "/usr/lib/demo/assemble", "swap": "/usr/bin/sync"}[moment]
@@ -180,9 +165,9 @@ def test_power_loss_within_apply_is_repaired_at_boot(server: Server, moment: str
 
 def test_a_failed_apply_is_seen_among_the_failed_units_until_it_is_repaired(server: Server) -> None:
     built = server.build(plugins={**PLUGINS, "bad": LUCK})
-    install(server, built["demo"], built["demo-plugin-git"])
+    server.install(built["demo"], built["demo-plugin-git"])
     assert shown_as_failed(server) == ""
-    install(server, built["demo-plugin-bad"])
+    server.install(built["demo-plugin-bad"])
     assert "demo-apply.service" in shown_as_failed(server)
     shown = server.machine.run("systemctl", "status", "--no-pager", "--full", "demo-apply", check=False).stdout
     assert "no luck" in shown
@@ -196,7 +181,7 @@ def test_a_failed_apply_is_seen_among_the_failed_units_until_it_is_repaired(serv
     assert "demo-apply.service" in shown_as_failed(server)
     assert "no luck" in server.journal("--boot", "-u", "demo-apply")
     assert server.starts()[1:] == ["1.0 with: git"]
-    install(server, *server.build(version="1.1", plugins={"bad": 'plugins="$plugins good"\n', **PLUGINS}).values())
+    server.install(*server.build(version="1.1", plugins={"bad": 'plugins="$plugins good"\n', **PLUGINS}).values())
     assert shown_as_failed(server) == ""
     assert not server.machine.sh("ls /run/demo-plugins.failed 2>/dev/null || :")
     assert server.starts()[2:] == ["1.1 with: good cors git"]
@@ -204,7 +189,7 @@ def test_a_failed_apply_is_seen_among_the_failed_units_until_it_is_repaired(serv
 
 def test_a_payload_that_was_changed_is_seen_among_the_failed_units(server: Server) -> None:
     """Its manifest is still the same, so a look at manifests alone would find nothing wrong."""
-    install(server, *server.build(plugins=PLUGINS).values())
+    server.install(*server.build(plugins=PLUGINS).values())
     server.machine.sh("cp /usr/lib/demo/plugins/git/code /root/code; echo evil >>/usr/lib/demo/plugins/git/code")
     assert server.machine.run("demo-plugins", "apply", check=False).returncode == 1
     assert "demo-apply.service" in shown_as_failed(server)
@@ -217,7 +202,7 @@ def test_a_payload_that_was_changed_is_seen_among_the_failed_units(server: Serve
 
 def test_the_boot_unit_waits_for_nobody_and_restarts_the_service_without_a_deadlock(server: Server) -> None:
     built = server.build(plugins=PLUGINS)
-    install(server, built["demo"], built["demo-plugin-git"])
+    server.install(built["demo"], built["demo-plugin-git"])
     unpack(server, built["demo-plugin-cors"])
     server.machine.sh("flock /run/demo-plugins.lock sleep 3 & sleep 0.3; timeout 2 systemctl start demo-apply")
     assert server.starts() == ["1.0 with: git"], "another apply is at work: it will do"
@@ -231,7 +216,7 @@ def test_the_boot_unit_waits_for_nobody_and_restarts_the_service_without_a_deadl
 def test_an_apply_while_the_machine_goes_down_is_left_to_the_next_boot(server: Server) -> None:
     """systemd starts nothing then, neither a try nor the server, which is no reason to refuse a set."""
     built = server.build(plugins=PLUGINS)
-    install(server, built["demo"], built["demo-plugin-git"])
+    server.install(built["demo"], built["demo-plugin-git"])
     unpack(server, built["demo-plugin-cors"])
     server.machine.write(
         "/etc/systemd/system/late.service",
@@ -249,7 +234,7 @@ def test_an_apply_while_the_machine_goes_down_is_left_to_the_next_boot(server: S
 
 
 def test_systemd_accepts_the_units_and_finds_them_confined(server: Server) -> None:
-    install(server, *server.build(plugins=PLUGINS).values())
+    server.install(*server.build(plugins=PLUGINS).values())
     units = ["demo.service", "demo-apply.service", "demo-apply-later@1.service", "demo-try.service"]
     done = server.machine.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units)
     assert done.stdout == ""
@@ -259,7 +244,7 @@ def test_systemd_accepts_the_units_and_finds_them_confined(server: Server) -> No
 def test_a_server_that_may_bind_ports_80_and_443_is_exposed_by_at_most_2_0(server: Server) -> None:
     bind = "CAP_NET_BIND_SERVICE"
     unit = {"CapabilityBoundingSet": bind, "AmbientCapabilities": bind, "PrivateUsers": "no"}
-    install(server, *server.build(plugins=PLUGINS, unit=unit).values())
+    server.install(*server.build(plugins=PLUGINS, unit=unit).values())
     server.machine.run("systemd-analyze", "security", "--no-pager", "--threshold=20", "demo.service")
     pid = server.machine.sh("systemctl show -P MainPID demo").strip()
     assert "CapEff:\t0000000000000400\n" in server.machine.sh(f"cat /proc/{pid}/status")

@@ -6,7 +6,6 @@ password come all the time: each must be turned away.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,9 +98,8 @@ def gates(shared: Path) -> Path:
     spare: core and plugin are newer, and the plugin crashes, but is optional.
     """
     place = shared / "gates"
-    with roots.locked(shared / "gates.lock"):
-        if not (place / "done").exists():
-            shutil.rmtree(place, ignore_errors=True)
+    with roots.once(place) as missing:
+        if missing:
             good = Workspace.create(SAMPLE, place / "good")
             good.mkpkgs()
             for name, (code, _) in BREAKS.items():
@@ -115,7 +113,6 @@ def gates(shared: Path) -> Path:
             crash = f'\tif _, err := os.Stat("/etc/gate/gate.conf"); err == nil {{\n\t\t{BREAKS["crash"][0]}\n\t}}\n'
             rebuild(spare, crash, "", ("os",))
             rebuild(good.copy(place / "nosy"), "", NOSY, ("fmt", "net", "os", "os/user", "strings"))
-            (place / "done").touch()
     return place
 
 

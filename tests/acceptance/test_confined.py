@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -135,9 +134,8 @@ done
 def desk(shared: Path) -> Workspace:
     """The sample with more places to write, and with plugins that mean ill."""
     place = shared / "confined"
-    with roots.locked(shared / "confined.lock"):
-        if not (place / "done").exists():
-            shutil.rmtree(place, ignore_errors=True)
+    with roots.once(place) as missing:
+        if missing:
             project = Workspace.create(DESK, place)
             file = project.root / "mkpkgs.toml"
             tables = "".join(
@@ -150,7 +148,6 @@ def desk(shared: Path) -> Workspace:
                 (project.root / f"plugins/{name}/desk-{name}").write_text(text)
                 (project.root / f"plugins/{name}/desk-{name}").chmod(0o755)
             project.mkpkgs()
-            (place / "done").touch()
     return Workspace.at(place)
 
 

@@ -29,9 +29,8 @@ def lighttpd(shared: Path) -> Path:
     MKPKGS_TEST_LIGHTTPD names a directory to keep them in from run to run, for those who work on the tests.
     """
     place = Path(os.environ.get("MKPKGS_TEST_LIGHTTPD") or shared / "lighttpd")
-    with roots.locked(shared / "lighttpd.lock"):
-        if not (place / "done").exists():
-            shutil.rmtree(place, ignore_errors=True)
+    with roots.once(place) as missing:
+        if missing:
             example = place / "example"
             shutil.copytree(EXAMPLES / "lighttpd", example)
             shutil.copytree(debian_source("lighttpd"), example / "lighttpd-1.4.69")
@@ -43,7 +42,6 @@ def lighttpd(shared: Path) -> Path:
             with (project.root / "lighttpd-1.4.69/src/plugin.h").open("a") as header:
                 header.write("/* The next release. */\n")
             project.mkpkgs()
-            (place / "done").touch()
     return place
 
 

@@ -71,9 +71,8 @@ def nginx(shared: Path) -> Repositories:
     """MKPKGS_TEST_NGINX names a directory to keep it in from run to run, for those who work on the tests."""
     place = Path(os.environ.get("MKPKGS_TEST_NGINX") or shared / "nginx")
     found = Repositories(place / "older", place / "newer", place / "project/dist")
-    with roots.locked(shared / "nginx.lock"):
-        if not (place / "done").exists():
-            shutil.rmtree(place, ignore_errors=True)
+    with roots.once(place) as missing:
+        if missing:
             example = place / "example"
             shutil.copytree(EXAMPLES / "nginx", example)
             shutil.copytree(debian_source("nginx"), example / "nginx-1.22.1")
@@ -90,7 +89,6 @@ def nginx(shared: Path) -> Repositories:
             with source.open("a") as file:
                 file.write(BROKEN)
             project.mkpkgs()
-            (place / "done").touch()
     return found
 
 
@@ -98,13 +96,11 @@ def nginx(shared: Path) -> Repositories:
 def acme(nginx: Repositories, shared: Path) -> Workspace:
     """A module of somebody who has what is published of the older nginx and nothing else of it."""
     place = shared / "acme-nginx"
-    with roots.locked(shared / "nginx.lock"):
-        if not (place / "done").exists():
-            shutil.rmtree(place, ignore_errors=True)
+    with roots.once(place) as missing:
+        if missing:
             shutil.copytree(HELLO, Workspace.at(place).root / "hello")
             project = author(place, "nginx", nginx.older, "elf", HELLO_TABLES)
             project.mkpkgs()
-            (place / "done").touch()
     return Workspace.at(place)
 
 

@@ -34,9 +34,8 @@ def visible(shared: Path) -> Iterator[None]:
 def example(shared: Path, visible: None) -> Workspace:
     """The example, built, with the headers of Debian's packages."""
     place = shared / "postgresql"
-    with roots.locked(shared / "postgresql.lock"):
-        if not (place / "done").exists():
-            shutil.rmtree(place, ignore_errors=True)
+    with roots.once(place) as missing:
+        if missing:
             for folder in ("include", "lib"):
                 (place / folder).mkdir(parents=True)
             for major, suite in RELEASES.items():
@@ -49,7 +48,6 @@ def example(shared: Path, visible: None) -> Workspace:
             text = re.sub("/usr/(include|lib)/postgresql", rf"{place}/\1", file.read_text())
             file.write_text(text)
             Workspace.create(place / "example", place).mkpkgs()
-            (place / "done").touch()
     return Workspace.at(place)
 
 
@@ -78,9 +76,8 @@ files = [
 def acme(example: Workspace, shared: Path) -> Workspace:
     """The project of another author, for both majors out of one file."""
     place = shared / "acme-postgresql"
-    with roots.locked(shared / "postgresql.lock"):
-        if not (place / "done").exists():
-            shutil.rmtree(place, ignore_errors=True)
+    with roots.once(place) as missing:
+        if missing:
             source = Workspace.at(place).root / "dong"
             source.mkdir(parents=True)
             for path in (EXAMPLES / "postgresql/ding").iterdir():
@@ -88,7 +85,6 @@ def acme(example: Workspace, shared: Path) -> Workspace:
                 (source / path.name.replace("ding", "dong")).write_text(text)
             table = DONG.replace("HEADERS", str(shared / "postgresql/include"))
             author(place, "pg{abi}", example.dist, "elf", table, ("15", "17")).mkpkgs()
-            (place / "done").touch()
     return Workspace.at(place)
 
 

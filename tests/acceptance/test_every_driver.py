@@ -51,9 +51,8 @@ class Sample:
     def build(cls, driver: str, shared: Path) -> Sample:
         source, data = find(driver)
         place = shared / f"every-{driver}"
-        with roots.locked(shared / f"every-{driver}.lock"):
-            if not (place / "done").exists():
-                shutil.rmtree(place, ignore_errors=True)
+        with roots.once(place) as missing:
+            if missing:
                 merged = place / "source"
                 for part in (*([SAMPLES / data["base"]] if "base" in data else []), source):
                     shutil.copytree(part, merged, dirs_exist_ok=True)
@@ -68,7 +67,6 @@ class Sample:
                 change(following, *data["next"])
                 following.replace("mkpkgs.toml", version="2.0.0")
                 following.mkpkgs()
-                (place / "done").touch()
         return cls(data, place)
 
     def state(self, name: str) -> Workspace:

@@ -30,9 +30,8 @@ def phrases(shared: Path) -> Path:
     The next server speaks protocols 6 and 5, and the plugin of protocol 4 has followed.
     """
     place = shared / "phrases"
-    with roots.locked(shared / "phrases.lock"):
-        if not (place / "done").exists():
-            shutil.rmtree(place, ignore_errors=True)
+    with roots.once(place) as missing:
+        if missing:
             first = Workspace.create(EXAMPLE, place / "first")
             warm(first, "amd64")
             first.mkpkgs("--arch", "amd64")
@@ -54,7 +53,6 @@ def phrases(shared: Path) -> Path:
             )
             following.replace("mkpkgs.toml", version="2.0")
             following.mkpkgs("--arch", "amd64")
-            (place / "done").touch()
     return place
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from packaging_tool.drivers.base import Target
 from tests import roots
-from tests.acceptance.test_boot import ROOTS, install, reboot, shown_as_failed
+from tests.acceptance.test_boot import reboot, shown_as_failed
 from tests.machine import Machine
 from tests.systems import Apt
 from tests.target import packages
@@ -22,13 +22,6 @@ from tests.workspace import Workspace
 pytestmark = pytest.mark.acceptance
 
 RELOADS = {"ExecReload": '/bin/sh -c "kill -HUP $MAINPID"'}
-
-
-@pytest.fixture(params=sorted(ROOTS))
-def server(request: pytest.FixtureRequest, bootable: None, tmp_path: Path) -> Iterator[Server]:
-    family: str = request.param
-    with Machine(roots.root(ROOTS[family]), tmp_path / "root") as machine:
-        yield Server(machine, Key(tmp_path, "trusted"), tmp_path / "packages", family)
 
 
 @pytest.fixture
@@ -47,9 +40,9 @@ def said_by_status(server: Server) -> str:
 
 def test_defer_leaves_the_restart_to_people(server: Server) -> None:
     built = server.build(plugins=PLUGINS)
-    install(server, built["demo"], built["demo-plugin-git"])
+    server.install(built["demo"], built["demo-plugin-git"])
     policy(server, "defer")
-    said = install(server, built["demo-plugin-cors"])
+    said = server.install(built["demo-plugin-cors"])
     assert "demo.service goes on with the old set as restart = defer asks: systemctl restart demo.service" in said
     assert server.starts() == ["1.0 with: git"]
     assert server.status() == 1
@@ -62,7 +55,7 @@ def test_defer_leaves_the_restart_to_people(server: Server) -> None:
     assert server.starts()[1:] == ["1.0 with: cors git"]
     assert server.status() == 0
     # Back to auto, what is due is done.
-    install(server, *server.build(version="1.1", plugins=PLUGINS).values())
+    server.install(*server.build(version="1.1", plugins=PLUGINS).values())
     policy(server, "auto")
     assert "restarted demo.service" in server.machine.run("demo-plugins", "apply").stdout
     assert server.starts()[2:] == ["1.1 with: cors git"]
@@ -70,9 +63,9 @@ def test_defer_leaves_the_restart_to_people(server: Server) -> None:
 
 def test_a_reboot_serves_what_was_deferred(server: Server) -> None:
     built = server.build(plugins=PLUGINS)
-    install(server, built["demo"], built["demo-plugin-git"])
+    server.install(built["demo"], built["demo-plugin-git"])
     policy(server, "defer")
-    install(server, built["demo-plugin-cors"])
+    server.install(built["demo-plugin-cors"])
     reboot(server)
     assert server.starts()[1:] == ["1.0 with: cors git"]
     assert server.status() == 0
@@ -81,10 +74,10 @@ def test_a_reboot_serves_what_was_deferred(server: Server) -> None:
 def test_a_deferred_set_that_does_not_start_gives_way_to_the_one_that_served(server: Server) -> None:
     bad = 'if [ "$1" = run ]; then echo no luck; exit 1; fi\n'
     built = server.build(plugins={**PLUGINS, "bad": bad})
-    install(server, built["demo"], built["demo-plugin-git"])
+    server.install(built["demo"], built["demo-plugin-git"])
     policy(server, "defer")
-    install(server, built["demo-plugin-cors"])
-    install(server, built["demo-plugin-bad"])
+    server.install(built["demo-plugin-cors"])
+    server.install(built["demo-plugin-bad"])
     policy(server, "auto")
     done = server.machine.run("demo-plugins", "apply", check=False)
     assert done.returncode == 1
@@ -96,26 +89,26 @@ def test_a_deferred_set_that_does_not_start_gives_way_to_the_one_that_served(ser
 def test_reload_is_used_where_the_program_stays_the_same(server: Server) -> None:
     program = packages.TREE.encode()
     built = server.build(plugins=PLUGINS, unit=RELOADS, program=program, target=Target(tree=True))
-    install(server, built["demo"], built["demo-plugin-git"])
+    server.install(built["demo"], built["demo-plugin-git"])
     policy(server, "reload")
-    assert "; reloaded demo.service" in install(server, built["demo-plugin-cors"])
+    assert "; reloaded demo.service" in server.install(built["demo-plugin-cors"])
     assert "RELOADED with: cors git" in server.journal("-u", "demo")
     assert server.starts() == ["1.0 with: git"]
     assert server.status() == 0
     # A process cannot become another program, nor get another unit's settings.
     newer = server.build(version="1.1", plugins=PLUGINS, unit=RELOADS, program=program, target=Target(tree=True))
-    assert "restarted demo.service, since a reload cannot bring it" in install(server, *newer.values())
+    assert "restarted demo.service, since a reload cannot bring it" in server.install(*newer.values())
     assert server.starts()[1:] == ["1.1 with: cors git"]
     other = {**RELOADS, "LimitNOFILE": "4096"}
     other_unit = server.build(version="1.1", plugins=PLUGINS, unit=other, program=program, target=Target(tree=True))
-    assert "restarted demo.service, since a reload cannot bring it" in install(server, other_unit["demo"])
+    assert "restarted demo.service, since a reload cannot bring it" in server.install(other_unit["demo"])
 
 
 def test_a_server_that_is_not_ours_to_restart_takes_plugins_at_its_next_start(server: Server) -> None:
     target = Target(tree=True, restarts=False)
     built = server.build(plugins=PLUGINS, unit=RELOADS, program=packages.TREE.encode(), target=target)
-    install(server, built["demo"], built["demo-plugin-git"])
-    assert "; demo.service takes them at its next start" in install(server, built["demo-plugin-cors"])
+    server.install(built["demo"], built["demo-plugin-git"])
+    assert "; demo.service takes them at its next start" in server.install(built["demo-plugin-cors"])
     assert server.starts() == ["1.0 with: git"]
     assert "RELOADED" not in server.journal("-u", "demo")
     server.machine.run("systemctl", "restart", "demo")
@@ -126,9 +119,9 @@ def test_a_server_that_is_not_ours_to_restart_takes_plugins_at_its_next_start(se
 def test_a_reload_that_fails_brings_the_old_set_back(server: Server) -> None:
     unit = {"ExecReload": "/bin/sh -c '[ ! -e /usr/lib/demo/bin/serving/plugins/cors ]'"}
     built = server.build(plugins=PLUGINS, unit=unit, program=packages.TREE.encode(), target=Target(tree=True))
-    install(server, built["demo"], built["demo-plugin-git"])
+    server.install(built["demo"], built["demo-plugin-git"])
     policy(server, "reload")
-    said = install(server, built["demo-plugin-cors"])
+    said = server.install(built["demo-plugin-cors"])
     assert "the old set goes on serving: demo with git 1.0-1" in said
     assert server.machine.sh("ls /usr/lib/demo/bin/serving/plugins") == "git\n"
     assert server.status() == 1
@@ -137,19 +130,19 @@ def test_a_reload_that_fails_brings_the_old_set_back(server: Server) -> None:
 
 def test_reload_restarts_a_server_that_cannot_reload(server: Server) -> None:
     built = server.build(plugins=PLUGINS)
-    install(server, built["demo"], built["demo-plugin-git"])
+    server.install(built["demo"], built["demo-plugin-git"])
     policy(server, "reload")
-    assert "restarted demo.service, since a reload cannot bring it" in install(server, built["demo-plugin-cors"])
+    assert "restarted demo.service, since a reload cannot bring it" in server.install(built["demo-plugin-cors"])
     assert server.starts()[1:] == ["1.0 with: cors git"]
 
 
 def test_a_command_restarts_it(server: Server) -> None:
     built = server.build(plugins=PLUGINS)
-    install(server, built["demo"], built["demo-plugin-git"])
+    server.install(built["demo"], built["demo-plugin-git"])
     script = '#!/bin/sh\nenv | sort >/root/environment\nsystemctl restart "$UNIT"\n'
     server.machine.write("/usr/local/sbin/drain", script, 0o755)
     policy(server, "/usr/local/sbin/drain")
-    assert "; /usr/local/sbin/drain was run" in install(server, built["demo-plugin-cors"])
+    assert "; /usr/local/sbin/drain was run" in server.install(built["demo-plugin-cors"])
     assert server.starts()[1:] == ["1.0 with: cors git"]
     assert server.status() == 0
     shown = server.machine.sh("cat /root/environment")
@@ -166,16 +159,16 @@ def test_a_command_restarts_it(server: Server) -> None:
     ]
     # A service that people stopped stays so.
     server.machine.sh("systemctl stop demo; rm /root/environment")
-    install(server, *server.build(version="1.1", plugins=PLUGINS).values())
+    server.install(*server.build(version="1.1", plugins=PLUGINS).values())
     assert not server.machine.path("/root/environment").exists()
 
 
 def test_a_command_that_fails_or_does_nothing_is_told(server: Server) -> None:
     built = server.build(plugins=PLUGINS)
-    install(server, built["demo"], built["demo-plugin-git"])
+    server.install(built["demo"], built["demo-plugin-git"])
     server.machine.write("/usr/local/sbin/drain", "#!/bin/sh\necho the balancer is away >&2\nexit 7\n", 0o755)
     policy(server, "/usr/local/sbin/drain")
-    said = install(server, built["demo-plugin-cors"])
+    said = server.install(built["demo-plugin-cors"])
     assert "/usr/local/sbin/drain ended with status 7: the balancer is away" in said
     assert "demo-apply.service" in shown_as_failed(server)
     assert "demo.service still runs the old set" in said_by_status(server)
@@ -205,11 +198,11 @@ def test_a_command_that_fails_or_does_nothing_is_told(server: Server) -> None:
 )
 def test_a_command_that_others_could_change_is_not_run(debian: Server, prepare: str, reason: str) -> None:
     built = debian.build(plugins=PLUGINS)
-    install(debian, built["demo"])
+    debian.install(built["demo"])
     debian.machine.write("/srv/drain", "#!/bin/sh\ntouch /root/was-run\n", 0o755)
     policy(debian, "/srv/drain")
     debian.machine.sh(prepare)
-    said = install(debian, built["demo-plugin-git"])
+    said = debian.install(built["demo-plugin-git"])
     assert f"restart = /srv/drain was not run: {reason}" in said
     assert not debian.machine.path("/root/was-run").exists()
     assert debian.status() == 1
@@ -217,11 +210,11 @@ def test_a_command_that_others_could_change_is_not_run(debian: Server, prepare: 
 
 def test_policy_rc_d_forbids_a_command_too(debian: Server) -> None:
     built = debian.build(plugins=PLUGINS)
-    install(debian, built["demo"])
+    debian.install(built["demo"])
     debian.machine.write("/usr/local/sbin/drain", "#!/bin/sh\ntouch /root/was-run\n", 0o755)
     policy(debian, "/usr/local/sbin/drain")
     debian.machine.write("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
-    assert "policy-rc.d forbids a restart" in install(debian, built["demo-plugin-git"])
+    assert "policy-rc.d forbids a restart" in debian.install(built["demo-plugin-git"])
     assert not debian.machine.path("/root/was-run").exists()
 
 
@@ -231,10 +224,10 @@ def test_needrestart_lists_a_deferred_restart(debian: Server) -> None:
     copy = '#!/bin/sh\nset -eu\noutput=$1\nshift\ncat /usr/lib/demo/bin/demo-core >"$output"\nchmod 0755 "$output"\n'
     server = {"ExecStart": "/usr/bin/demo infinity", "Type": "simple"}
     built = debian.build(plugins=PLUGINS, unit=server, program=program, target=Target(assemble=copy), check="--version")
-    install(debian, built["demo"], built["demo-plugin-git"])
+    debian.install(built["demo"], built["demo-plugin-git"])
     assert "demo.service" not in debian.machine.run("needrestart", "-b").stdout
     policy(debian, "defer")
-    install(debian, built["demo-plugin-cors"])
+    debian.install(built["demo-plugin-cors"])
     assert "NEEDRESTART-SVC: demo.service\n" in debian.machine.run("needrestart", "-b").stdout
     debian.machine.run("systemctl", "restart", "demo")
     assert "demo.service" not in debian.machine.run("needrestart", "-b").stdout
@@ -243,9 +236,9 @@ def test_needrestart_lists_a_deferred_restart(debian: Server) -> None:
 
 def test_memory_of_256_mb_is_enough(server: Server) -> None:
     built = server.build(plugins=PLUGINS)
-    install(server, built["demo"], built["demo-plugin-git"])
+    server.install(built["demo"], built["demo-plugin-git"])
     policy(server, "defer")
-    install(server, built["demo-plugin-cors"])
+    server.install(built["demo-plugin-cors"])
     server.machine.sh("rm -rf /usr/lib/demo/bin/serving")
     limited = ["systemd-run", "--quiet", "--wait", "--pipe", "-p", "MemoryMax=256M", "-p", "MemorySwapMax=0"]
     done = server.machine.run(*limited, "-p", "LimitDATA=256M", "/usr/bin/demo-plugins", "apply")
@@ -254,9 +247,9 @@ def test_memory_of_256_mb_is_enough(server: Server) -> None:
 
 def test_a_read_only_usr_is_refused_and_the_old_set_serves_on(server: Server) -> None:
     built = server.build(plugins=PLUGINS)
-    install(server, built["demo"], built["demo-plugin-git"])
+    server.install(built["demo"], built["demo-plugin-git"])
     server.machine.sh("mount --bind /usr/lib/demo/bin /usr/lib/demo/bin; mount -o remount,bind,ro /usr/lib/demo/bin")
-    said = install(server, built["demo-plugin-cors"])
+    said = server.install(built["demo-plugin-cors"])
     assert "is the disk full, or /usr read-only?" in said
     assert "repair: make room or remount it writable, then demo-plugins apply" in said
     assert server.starts() == ["1.0 with: git"]
@@ -397,7 +390,7 @@ def test_a_shutdown_before_unattended_upgrades_ends_is_made_up_for_at_boot(
 def test_a_program_of_another_name_puts_nothing_off(debian: Server) -> None:
     """Only the program itself counts, not what merely speaks of it."""
     built = debian.build(plugins=PLUGINS)
-    install(debian, built["demo"])
+    debian.install(built["demo"])
     for number, script in enumerate(("/root/50unattended-upgrades", "/root/unattended-upgrade.sh")):
         debian.machine.write(script, '#!/bin/sh\ndpkg -i "$@"\ntrue\n', 0o755)
         said = debian.machine.run(script, built[["demo-plugin-git", "demo-plugin-cors"][number]]).stdout

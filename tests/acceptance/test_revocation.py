@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests import roots
-from tests.machine import Machine
 from tests.target import packages
 from tests.target.machine import Key
 from tests.target.server import PLUGINS, Server
 
 pytestmark = pytest.mark.acceptance
 
-ROOTS = {"deb": "debian12-apt", "rpm": "debian12-dnf"}
 EVIL = {"evil": 'plugins="$plugins evil"\n'}
 # It passes its try, and as a service wants the plugin.
 WANTS_EVIL = 'if [ "$1" = run ]; then case $plugins in *evil*) ;; *) exit 1 ;; esac; fi\n'
 
 
-@pytest.fixture(params=sorted(ROOTS))
-def server(request: pytest.FixtureRequest, bootable: None, tmp_path: Path) -> Iterator[Server]:
-    family: str = request.param
-    with Machine(roots.root(ROOTS[family]), tmp_path / "root") as machine:
-        yield Server(machine, Key(tmp_path, "trusted"), tmp_path / "packages", family)
-
-
-def install(server: Server, *places: str) -> None:
-    if server.family == "deb":
-        server.dpkg("-i", *places)
-    else:
-        server.rpm("-U", "--force", *places)
-        if server.state() == "inactive":
-            server.machine.run("systemctl", "enable", "--now", "demo")
-
-
 def test_no_update_waits_for_a_revoked_key_and_nothing_goes_back_to_it(server: Server, tmp_path: Path) -> None:
     lost = Key(tmp_path, "lost")
-    install(server, *server.build(plugins=PLUGINS, keys=(lost,)).values())
-    install(server, server.build(plugins=EVIL, key=lost)["demo-plugin-evil"])
+    server.install(*server.build(plugins=PLUGINS, keys=(lost,)).values())
+    server.install(server.build(plugins=EVIL, key=lost)["demo-plugin-evil"])
     assert server.starts()[-1] == "1.0 with: cors evil git"
     unit = {"Restart": "no"}
     revoked = {"revoked_keys": (lost.id.hex(),)}
@@ -48,7 +28,7 @@ def test_no_update_waits_for_a_revoked_key_and_nothing_goes_back_to_it(server: S
     before = len(server.starts())
 
     # The service does not start without it: it is not started with it again.
-    install(server, server.build(version="1.1", unit=unit, facts=revoked, program=program)["demo"])
+    server.install(server.build(version="1.1", unit=unit, facts=revoked, program=program)["demo"])
     assert server.starts()[before:] == []
     assert server.state() == "failed"
     status = server.machine.run("demo-plugins", "status", check=False).stdout
@@ -61,7 +41,7 @@ def test_no_update_waits_for_a_revoked_key_and_nothing_goes_back_to_it(server: S
     assert server.starts()[before:] == []
 
     # The next core does, and whoever revoked has to be told until he has decided.
-    install(server, server.build(version="1.2", unit=unit, facts=revoked)["demo"])
+    server.install(server.build(version="1.2", unit=unit, facts=revoked)["demo"])
     assert server.starts()[-1] == "1.2 with: cors git"
     assert "evil" in server.journal("MKPKGS_EVENT=revoked")
     assert server.status() == 1

@@ -14,8 +14,6 @@ import random
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -62,26 +60,12 @@ def change(made: Workspace, number: int) -> None:
 
 def without_exchange(made: Workspace, directory: Path) -> Workspace:
     """The project where no two names can be exchanged."""
-    directory.mkdir()
-    (directory / "sitecustomize.py").write_text(RENAMES)
-    own = made.environment()
-    there = Workspace(made.root, made.keys)
-    search = f"{directory}:{own['PYTHONPATH']}"
-    there.environment = lambda: {**own, "PYTHONPATH": search}  # type: ignore[method-assign]
-    return there
+    return made.patched(directory, RENAMES)
 
 
 def killed(made: Workspace, number: signal.Signals, delay: float, *, group: bool) -> int:
     """Run mkpkgs and send a signal after so many seconds. Gives its status."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "packaging_tool", "-q", "-j3"],
-        cwd=made.root,
-        env=made.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    process = made.start("-q", "-j3")
     time.sleep(delay)
     if group:
         os.killpg(process.pid, number)

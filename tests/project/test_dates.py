@@ -70,13 +70,7 @@ def entry(project: Workspace, date: str) -> None:
 
 def moved(project: Workspace, directory: Path, seconds: int) -> Workspace:
     """The project on a machine whose clock is so much ahead."""
-    directory.mkdir()
-    (directory / "sitecustomize.py").write_text(MOVED.format(seconds))
-    there = Workspace(project.root, project.keys)
-    own = there.environment()
-    search = f"{directory}:{own['PYTHONPATH']}"
-    there.environment = lambda: {**own, "PYTHONPATH": search}  # type: ignore[method-assign]
-    return there
+    return project.patched(directory, MOVED.format(seconds))
 
 
 def released(dist: Path) -> float:
@@ -130,9 +124,7 @@ def test_a_lock_of_a_wrong_clock_is_refused_with_the_line_to_write(tmp_path: Pat
 
 
 def test_source_date_epoch_ahead_of_the_clock_is_a_warning_and_not_published(tmp_path: Path) -> None:
-    project = Workspace.create(TINY, tmp_path)
-    own = {**project.environment(), "SOURCE_DATE_EPOCH": "4000000000"}
-    project.environment = lambda: own  # type: ignore[method-assign]
+    project = Workspace.create(TINY, tmp_path).under(SOURCE_DATE_EPOCH="4000000000")
     said = project.mkpkgs().stdout
     assert "warning: SOURCE_DATE_EPOCH is ahead of this machine's clock: 2096-10-02" in said
     assert released(project.dist) <= time.time()

@@ -63,6 +63,15 @@ class Server:
     def rpm(self, *arguments: str) -> str:
         return self.machine.run("rpm", "--nosignature", *arguments).stdout
 
+    def install(self, *places: str) -> str:
+        """Install packages and, as rpm's distributions leave it to people, start the service."""
+        if self.family == "deb":
+            return self.dpkg("-i", *places)
+        said = self.rpm("-U", "--force", *places)
+        if self.state() == "inactive":
+            self.machine.run("systemctl", "enable", "--now", "demo")
+        return said
+
     def starts(self) -> list[str]:
         """What each start so far said: version and plugins."""
         return re.findall(r"^STARTED (.*) as demo$", self.journal("-u", "demo"), re.MULTILINE)

@@ -71,8 +71,7 @@ refuse() {
     printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$W/refused" || exit 1
 }
 
-# Called by the traps at the end of this file.
-# shellcheck disable=SC2317
+# shellcheck disable=SC2317 # called by the traps at the end of this file
 leave() {
     status=$?
     trap - EXIT

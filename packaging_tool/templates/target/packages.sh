@@ -19,8 +19,7 @@ read_packages() {
     find_manager
     case $MANAGER in
     apt)
-        # The format is dpkg-query's, not the shell's.
-        # shellcheck disable=SC2016
+        # shellcheck disable=SC2016 # the format is dpkg-query's, not the shell's
         dpkg-query -W -f '=${Package}\t${Version}\t${db:Status-Status}\t${db:Status-Want}\n${Depends}, ${Provides}\n' \
             "$CORE" "$CORE-plugin-*" 2>/dev/null
         ;;
@@ -114,7 +113,7 @@ run_apt() {
     # Names of packages have no spaces. `NAME-` would be the package of that very name if an index has one, so those that
     # leave are patterns (apt-patterns(7)); what is to come is in the index, and apt looks for a whole name first.
     set -f
-    # shellcheck disable=SC2046
+    # shellcheck disable=SC2046 # lists of names
     set -- "$1" $(packages_of "$2") $(packages_of "$3" '?exact-name(' ')-')
     set +f
     how=$1

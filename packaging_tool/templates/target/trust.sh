@@ -105,8 +105,7 @@ check_signatures() {
 
 # One of them: $name, $algorithm, $id, $octets.
 check_signature() {
-    # The text is nothing but octal escapes.
-    # shellcheck disable=SC2059
+    # shellcheck disable=SC2059 # the text is nothing but octal escapes
     printf "$octets" >"$W/signature"
     known=no
     good=no

@@ -156,8 +156,7 @@ read_record() {
     INSTALL="apt-get install"
     RECORD=dpkg
     if command -v dpkg-query >/dev/null; then
-        # The format is dpkg-query's, not the shell's.
-        # shellcheck disable=SC2016
+        # shellcheck disable=SC2016 # the format is dpkg-query's, not the shell's
         dpkg-query -W -f '${Package}\t${Version}\t${db:Status-Status}\n' "$CORE" "$CORE-plugin-*" \
             2>/dev/null | sound_rows >"$W/record"
         if grep -q "^$CORE$TAB" "$W/record"; then return 0; fi
