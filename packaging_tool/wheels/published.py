@@ -116,8 +116,10 @@ def read(core: Path) -> Site:
 
 def _dist(name: str, row: Mapping[str, Any]) -> Dist:
     # Both become part of a file's name.
-    if not all(NAME.fullmatch(text) for text in (name, row["version"])) or normal(name) != name:
-        raise ValueError(f"{name!r} is no distribution")
+    if not NAME.fullmatch(name) or normal(name) != name:
+        raise ValueError(f"dist: {name[:80]!r} is no distribution")
+    if not NAME.fullmatch(row["version"]):
+        raise ValueError(f"dist.{name}.version: {row['version'][:80]!r} is no version")
     lists = {key: _texts(row.get(key, [])) for key in ("requires", "extras", "files")}
     from packaging.requirements import Requirement
     from packaging.version import Version

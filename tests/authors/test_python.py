@@ -279,4 +279,4 @@ def test_what_was_published_and_damaged_is_refused(shelf: Workspace, tmp_path: P
     )
     done = project.mkpkgs("check", check=False)
     assert done.returncode == 2
-    assert "/files/site.toml is damaged: '1.0' is no distribution" in done.stdout
+    assert "/files/site.toml is damaged: dist.dye.version: '../1.0' is no version" in done.stdout
