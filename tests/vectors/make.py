@@ -183,6 +183,8 @@ SIGNATURE_CHANGES: dict[str, Callable[[bytes], bytes]] = {
     "base64-of-urls": lambda s: s[:60] + b"_" + s[61:],
     "base64-loose-bits": lambda s: s[:-3] + bytes([s[-3] + 1]) + b"=\n",
     "base64-not-ascii": lambda s: s[:60] + b"\xc3\xa4" + s[62:],
+    "base64-with-nul": lambda s: s[:60] + b"\0\0\0\0" + s[60:],
+    "base64-nul-at-the-end": lambda s: s[:-1] + b"\0\0\0\0\n",
     "algorithm-unknown": lambda s: text(b"Xx" + blob(s)[2:]),
     "algorithm-lower-case": lambda s: text(b"ed" + blob(s)[2:]),
     "algorithm-only": lambda s: text(b"Ed"),
@@ -311,6 +313,7 @@ def bad_keys() -> Iterator[Case]:
         "carriage-returns": file.replace(b"\n", b"\r\n"),
         "nul-at-the-end": file + b"\0",
         "base64-truncated": file[:-6] + b"\n",
+        "base64-nul-at-the-end": file[:-1] + b"\0\0\0\0\n",
         "algorithm-unknown": text(b"RS" + blob(file)[2:]),
         "short": text(blob(file)[:-1]),
         "long": text(blob(file) + b"\0"),
@@ -329,6 +332,10 @@ def bad_keys() -> Iterator[Case]:
         "upper-case": b"0123456789ABCDEF\n",
         "carriage-return": b"0123456789abcdef\r\n",
         "two-in-a-line": b"0123456789abcdef fedcba9876543210\n",
+        "nul-in-a-comment": b"0123456789abcdef # a\0b\n",
+        "nul-alone": b"\0",
+        "nul-behind-an-id": b"0123456789abcdef\0\n",
+        "larger-than-64-kB": b"#" * (1 << 16) + b"\n",
     }
     for name, data in lists.items():
         yield f"revoked-list-{name}", signed(revoked=data), "key"

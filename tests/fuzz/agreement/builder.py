@@ -10,7 +10,7 @@ from packaging_tool.golang import lists
 from packaging_tool.package import manifest
 from packaging_tool.signing import signify
 from tests.drivers.test_go_lists import GOOD as LISTS
-from tests.fuzz.agreement.answer import REFUSED, taken
+from tests.fuzz.agreement.answer import REFUSED, listed, taken
 from tests.fuzz.agreement.machines import BELL, CORE, Laid
 from tests.signing.test_vectors import read_revoked, verdict
 
@@ -87,4 +87,4 @@ def _case(item: Laid) -> str:
 
 def _list(item: Laid) -> str:
     said = lists.fault(BELL, item.input.format, item.input.files[""], set(LISTS))
-    return f"refused: plugin {BELL}: {item.input.format} {said}" if said else "taken"
+    return listed(item.input.data, f"plugin {BELL}: {item.input.format} {said}" if said else "")

@@ -26,8 +26,8 @@ Files = Mapping[str, bytes]
 class Format:
     """A sort of file.
 
-    seeds: real files and vectors. words: what may be put in. others: who reads it beside the sh tool, which reads it with
-    mawk and with gawk. apart: where readers differ on purpose, by reader: what it does not say, or says in another way.
+    seeds: real files and vectors. words: what may be put in. others: who reads it beside the sh tool with each of its
+    awks. apart: where a reader differs on purpose, and what is done about it here.
     """
 
     name: str
@@ -55,19 +55,19 @@ def _joined(files: Files) -> bytes:
     return CUT.join(part for name, data in sorted(files.items()) for part in (name.encode(), data))
 
 
-def kept(format: str, data: bytes, label: str = "") -> Input:
+def kept(sort: str, data: bytes, label: str = "") -> Input:
     """An input out of the bytes that were kept."""
-    if format != "case":
-        return Input(format, {"": data}, label)
+    if sort != "case":
+        return Input(sort, {"": data}, label)
     parts = data.split(CUT)
-    return Input(format, {parts[i].decode(): parts[i + 1] for i in range(0, len(parts) - 1, 2)}, label)
+    return Input(sort, {parts[i].decode(): parts[i + 1] for i in range(0, len(parts) - 1, 2)}, label)
 
 
-def inputs(format: Format, seed: int) -> Iterator[Input]:
+def inputs(kind: Format, seed: int) -> Iterator[Input]:
     """Changed files without end: the same for the same seed."""
     # A string: the same on every version of Python, and no two formats share a sequence.
-    random = Random(f"{format.name} {seed}")  # noqa: S311 # a test case, no secret
-    seeds = list(format.seeds())
+    random = Random(f"{kind.name} {seed}")  # noqa: S311 # a test case, no secret
+    seeds = list(kind.seeds())
     number = 0
     while True:
         files, other = dict(random.choice(seeds)), random.choice(seeds)
@@ -75,10 +75,10 @@ def inputs(format: Format, seed: int) -> Iterator[Input]:
         if name and random.random() < 0.15:
             files = _other_files(files, other, random)
         else:
-            changed = mutate(files[name], random, format.words, other.get(name, b""))
+            changed = mutate(files[name], random, kind.words, other.get(name, b""))
             # A manifest without a byte is told before its signature is looked at.
             files[name] = changed if changed or not name.endswith(".manifest") else b"\n"
-        yield Input(format.name, files, f"{format.name} {seed} {number}")
+        yield Input(kind.name, files, f"{kind.name} {seed} {number}")
         number += 1
 
 
@@ -135,8 +135,8 @@ SETTINGS = b"# of the administrator\nrestart = reload\nremoval=allow # why\n\nre
 WISHES = b"# wanted\ngit\nfake-plugin-echo  # disabled\n\ntls-x # why\n"
 LINES = (b"untrusted comment: ", DAY_AT_THE_END, b", EXPIRES 2999-12-31", b"expires")
 FORMATS: Mapping[str, Format] = {
-    format.name: format
-    for format in (
+    kind.name: kind
+    for kind in (
         Format(
             "manifest",
             _manifests,
@@ -179,8 +179,8 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def vectors(format: str) -> Iterator[tuple[Path, bool, Input]]:
+def vectors(sort: str) -> Iterator[tuple[Path, bool, Input]]:
     """The vectors of a format that is one file: path, whether it is good, input."""
     for verdict in ("good", "bad"):
-        for path in sorted((VECTORS / format / verdict).glob("*")):
-            yield path, verdict == "good", kept(format, path.read_bytes(), str(path.relative_to(VECTORS)))
+        for path in sorted((VECTORS / sort / verdict).glob("*")):
+            yield path, verdict == "good", kept(sort, path.read_bytes(), str(path.relative_to(VECTORS)))

@@ -26,6 +26,7 @@ ALONE = {
     "settings": "etc/plugins.conf",
     "wishes": "wishes",
 }
+GIT = re.compile(rb"(^plugin |-plugin-)git\b", re.MULTILINE)
 KIT = re.compile(rb"^kit$", re.MULTILINE)
 
 
@@ -98,9 +99,8 @@ def _lay(machine: Path, name: str, item: Input) -> Laid:
 
 
 def named(data: bytes, name: str) -> bytes:
-    """A manifest of the plugin `git` as that of another one."""
-    data = data.replace(b"plugin git\n", b"plugin %s\n" % name.encode())
-    return data.replace(b"%s-plugin-git " % CORE.encode(), b"%s-plugin-%s " % (CORE.encode(), name.encode()))
+    """A manifest of the plugin `git` as that of another one, whatever stands behind the name."""
+    return GIT.sub(rb"\g<1>" + name.encode(), data)
 
 
 def _lay_manifest(path: Path, data: bytes, signature: bytes) -> None:

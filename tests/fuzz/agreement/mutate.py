@@ -39,6 +39,8 @@ ODD = (
     ),
     *(b"-", b"+", b".", b"..", b"/", b"./", b"../", b"//", b":", b",", b"_", b"0", b"00", b"1e3", b"0x1", b"nan"),
 )
+# What readers were seen to differ about.
+OFTEN = (b"\0", b"\r", b"\n", b"\t", b" ", b".", b"/", b"-", b"#")
 NUMBERS = (
     b"0",
     b"00",
@@ -81,6 +83,10 @@ def mutate(data: bytes, random: Random, words: Sequence[bytes] = (), other: byte
     return data
 
 
+def _some(random: Random) -> bytes:
+    return random.choice(OFTEN if random.random() < 0.5 else ODD)
+
+
 def _at(data: bytes, random: Random) -> int:
     return random.randint(0, len(data))
 
@@ -99,18 +105,18 @@ def _flipped(data: bytes, random: Random) -> bytes:
 
 def _other_byte(data: bytes, random: Random) -> bytes:
     at = _at(data, random)
-    return data[:at] + random.choice(ODD) + data[at + 1 :]
+    return data[:at] + _some(random) + data[at + 1 :]
 
 
 def _odd(data: bytes, random: Random) -> bytes:
-    return _put(data, random, random.choice(ODD))
+    return _put(data, random, _some(random))
 
 
 def _at_an_edge(data: bytes, random: Random) -> bytes:
     """Something odd where a line or a field begins or ends."""
     edges = [found.start() for found in re.finditer(rb"(?=[\n ])|(?<=[\n ])|\A|\Z", data)]
     at = random.choice(edges)
-    return data[:at] + random.choice(ODD) + data[at:]
+    return data[:at] + _some(random) + data[at:]
 
 
 def _cut(data: bytes, random: Random) -> bytes:
@@ -183,7 +189,7 @@ def _mark(data: bytes, random: Random) -> bytes:
 
 def _field(data: bytes, random: Random) -> bytes:
     """One word of the text becomes another one like it."""
-    found = [match for match in re.finditer(rb"[^\s=/:,]+", data)]
+    found = list(re.finditer(rb"[^\s=/:,]+", data))
     if not found:
         return _odd(data, random)
     word = random.choice(found)
@@ -213,7 +219,7 @@ def _other_word(word: bytes, random: Random) -> bytes:
         lambda: bytes(random.choice(b"0123456789abcdefgABCDEF") for _ in word),
         lambda: random.choice(NUMBERS),
         lambda: random.choice(DAYS),
-        lambda: word[: len(word) // 2] + random.choice(ODD) + word[len(word) // 2 :],
+        lambda: word[: len(word) // 2] + _some(random) + word[len(word) // 2 :],
     )
     return random.choice(makes)()
 
@@ -255,6 +261,6 @@ def _other_base64(text: bytes, random: Random) -> bytes:
 CHANGES: tuple[Change, ...] = (
     *(_flipped, _other_byte, _odd, _odd, _at_an_edge, _at_an_edge, _cut, _ends_early),
     *(_lines(change) for change in (_repeat, _drop, _swap, _blank, _joined, _long)),
-    *(_end_of_line, _mark, _field, _field, _field, _packed, _packed),
+    *(_end_of_line, _end_of_line, _mark, _field, _field, _field, _packed, _packed),
     _lines(_many),
 )

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from packaging_tool.golang import pieces
@@ -21,9 +21,9 @@ def available() -> bool:
 
 
 class Opener:
-    """A program that is built once, of the files that the driver makes."""
+    """A program that is built once, of the files that the driver makes. changes: of their text, for tests."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, changes: Mapping[str, str] | None = None) -> None:
         folder = place / "opener-judge"
         (folder / "opener/hashes").mkdir(parents=True)
         nowhere = str(folder / "none")
@@ -36,6 +36,9 @@ class Opener:
                 "go-plugin/hashes.go.j2", plugins=nowhere, variable="JUDGE_PLUGINS", piece=pieces.SIZE
             ),
         }
+        for old, new in (changes or {}).items():
+            assert any(old in text for text in texts.values()), old
+            texts = {name: text.replace(old, new) for name, text in texts.items()}
         for name, text in texts.items():
             (folder / name).write_text(text)
         shutil.copyfile(Path(__file__).with_name("judge.go"), folder / "opener/judge.go")

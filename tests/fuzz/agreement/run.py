@@ -75,8 +75,8 @@ def compare(given: Iterable[Input], asked: Mapping[str, Reader]) -> Iterator[tup
             yield item.input, said_of
 
 
-def _reads(reader: str, format: str) -> bool:
-    return reader not in (PYTHON, GO) or reader in FORMATS[format].others
+def _reads(reader: str, sort: str) -> bool:
+    return reader not in (PYTHON, GO) or reader in FORMATS[sort].others
 
 
 def disagreements(given: Iterable[Input], asked: Mapping[str, Reader]) -> list[Disagreement]:

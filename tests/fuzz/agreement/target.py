@@ -7,24 +7,22 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from packaging_tool.package import templates
 from packaging_tool.target import runtime
-from tests.fuzz.agreement.answer import REFUSED, taken
+from tests.fuzz.agreement.answer import REFUSED, listed, taken
 from tests.fuzz.agreement.machines import BELL, CORE, Laid
 from tests.target.machine import ABI, LINKED, PATH, spec
 
-# As Debian has them, and as EL and Fedora have them; then what an administrator may have chosen, where it is installed.
+# As Debian has them, and as EL and Fedora have them; then the other awk that a Debian can have, where it is installed.
 SHELLS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "dash and mawk": (("dash",), "mawk"),
     "bash and gawk": (("bash", "--posix"), "gawk"),
     "dash and original-awk": (("dash",), "original-awk"),
-    "dash and busybox": (("dash",), "busybox awk"),
 }
 AWK = Path(templates.__file__).parent.parent / "templates"
-PEM_HEAD = {"Ed": bytes.fromhex("302a300506032b6570032100"), "EC": 26}
 # What the tool says for each reason to refuse a signature.
 REASONS = {
     " which expired on ": "expired",
@@ -37,7 +35,7 @@ def available() -> list[str]:
     """The shells and awks that are here. The tool trusts what is root's only, so that it has to be root."""
     if os.geteuid() != 0:
         return []
-    return [name for name, (shell, awk) in SHELLS.items() if _found(shell[0]) and _found(awk.split()[0])]
+    return [name for name, (shell, awk) in SHELLS.items() if _found(shell[0]) and _found(awk)]
 
 
 def _found(program: str) -> str | None:
@@ -45,7 +43,7 @@ def _found(program: str) -> str | None:
 
 
 class Target:
-    """The tool under one shell with one awk. changed: gives its text, and that of lists.awk, another one, for tests."""
+    """The tool under one shell with one awk. changes: of its text and that of lists.awk, for tests."""
 
     def __init__(self, name: str, place: Path, changes: Mapping[str, str] | None = None) -> None:
         shell, awk = SHELLS[name]
@@ -57,10 +55,8 @@ class Target:
         for old, new in (changes or {}).items():
             assert old in tool + lists, old
             tool, lists = tool.replace(old, new), lists.replace(old, new)
-        words = awk.split()
-        words[0] = _found(words[0]) or words[0]
         rest = Path(__file__).with_name("target.sh").read_text()
-        self.script.write_text(f"{tool}\nAWK='{' '.join(words)}'\nLISTS={self.lists}\n{rest}")
+        self.script.write_text(f"{tool}\nAWK={_found(awk)}\nLISTS={self.lists}\n{rest}")
         self.lists.write_text(lists)
 
     def read(self, laid: Sequence[Laid]) -> list[str]:
@@ -99,7 +95,7 @@ class _Read:
         return path.read_bytes().decode("latin-1").split("\n")[:-1] if path.exists() else []
 
     def _keys(self) -> dict[str, list[str]]:
-        """Rows of keys by name: awk read the files one after the other, the last one listed first, and had no row for bad ones."""
+        """Rows of keys by name. awk read the last file of the list first, and printed nothing of bad ones."""
         bad = {reason.split(" ")[0] for name, reason, *_ in self.refused if name == "*"}
         good = [file for file in reversed(self.lines("keyfiles")) if file.endswith(".pub") and file not in bad]
         rows = [row.split("\t") for row in self.lines("keyrows")]
@@ -109,7 +105,7 @@ class _Read:
     def answer(self, item: Laid) -> str:
         if (self.machine / "ended").exists():
             return f"ended: {(self.machine / 'errors').read_text(errors='replace')[-200:]}"
-        reads = {
+        reads: Mapping[str, Callable[[Laid], str]] = {
             "manifest": self.manifest,
             "key": self.key,
             "signature": self.signature,
@@ -189,4 +185,4 @@ class _Read:
 
     def list(self, item: Laid) -> str:
         said = (self.machine / "lists" / item.name / "fault").read_bytes().decode("latin-1").removesuffix("\n")
-        return f"refused: {said}" if said else "taken"
+        return listed(item.input.data, said)

@@ -2,8 +2,7 @@
 # $LISTS: lists.awk. What was read of a machine is left in its w/.
 
 awk() {
-    # shellcheck disable=SC2086 # busybox takes its own name first
-    $AWK "$@"
+    "$AWK" "$@"
 }
 # What is above a machine is this system's, and there is no record of packages.
 look_at() {
