@@ -132,6 +132,16 @@ def _signatures() -> Iterator[Files]:
 ID, OTHER_ID = b"0123456789abcdef", b"fedcba9876543210"
 ABIS = b"ab" * 32 + b"\n" + b"01" * 32 + b"\n"
 SETTINGS = b"# of the administrator\nrestart = reload\nremoval=allow # why\n\nrestart = /usr/bin/restart-it\n"
+# As apt-cache shows it, and as dpkg-query is asked to.
+INDEXES = (
+    b"Package: fake-plugin-git\nVersion: 1:1.0+1.0-1\nDepends: fake-abi-"
+    + b"ab" * 32
+    + b", fake-plugin-echo (>= 1.0)\n"
+    b"Filename: pool/x.deb\n\nPackage: fake\nVersion: 1.0-1\nProvides: fake-abi-"
+    + b"ab" * 32
+    + b"\nFilename: pool/y.deb\n",
+    b"=fake-plugin-git\t1.0-1\tinstalled\thold\nfake-plugin-echo, fake-abi-" + b"ab" * 32 + b"\n",
+)
 WISHES = b"# wanted\ngit\nfake-plugin-echo  # disabled\n\ntls-x # why\n"
 LINES = (b"untrusted comment: ", DAY_AT_THE_END, b", EXPIRES 2999-12-31", b"expires")
 FORMATS: Mapping[str, Format] = {
@@ -174,6 +184,12 @@ FORMATS: Mapping[str, Format] = {
         ),
         Format("abi", _texts(ABIS, ABIS[:65]), others=(), words=(ABIS,)),
         Format("settings", _texts(SETTINGS), others=(), words=(b"restart = auto", b"=", b"#")),
+        Format(
+            "index",
+            _texts(*INDEXES),
+            others=(),
+            words=(b"Package: fake-plugin-x\n", b"Version: ", b"fake-plugin-", b"Depends: "),
+        ),
         Format("wishes", _texts(WISHES), others=(), words=(b"# disabled", b"fake-plugin-", b"kit")),
     )
 }

@@ -25,6 +25,7 @@ ALONE = {
     "abi": "share/abi",
     "settings": "etc/plugins.conf",
     "wishes": "wishes",
+    "index": "index",
 }
 GIT = re.compile(rb"(^plugin |-plugin-)git\b", re.MULTILINE)
 KIT = re.compile(rb"^kit$", re.MULTILINE)

@@ -115,6 +115,7 @@ class _Read:
             "disabled": lambda _: taken(sorted(self.lines("disabled"))),
             "abi": lambda _: taken(self.lines("abis")) if (self.machine / "w/abis").exists() else REFUSED,
             "settings": lambda _: taken(self.lines("settings")),
+            "index": lambda _: taken(rows) if (rows := self.lines("relations")) else REFUSED,
             "wishes": lambda _: taken(self.lines("wishes")) if (self.machine / "w/wishes").exists() else REFUSED,
         }
         return reads.get(item.input.format, self.list)(item)

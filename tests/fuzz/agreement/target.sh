@@ -34,6 +34,7 @@ read_machine() (
     if [ -e "$CONFIG/plugins.conf" ]; then
         for key in restart removal; do setting "$key" default; done >"$W/settings" 2>&1
     fi
+    if [ -e "$1/index" ]; then relations <"$1/index" >"$W/relations"; fi
     if [ -e "$1/wishes" ]; then
         # As for its exit at a bad file.
         (FILE=$1/wishes && exec 8<&0 && read_wishes) 2>"$W/wrong-wishes" || rm -f "$W/wishes"
