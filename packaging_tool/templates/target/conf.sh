@@ -19,7 +19,7 @@ setting() {
         printf '%s\n' "$2"
         return 0
     fi
-    # No NUL byte: in mawk 1.3.4 the end of a pattern fits before one, too.
+    # No NUL byte: in mawk 1.3.4 the end of a pattern can fit before one, too.
     text=$({ tr '\000' '?' <"$CONFIG/plugins.conf"; } 2>/dev/null) || {
         warn "cannot read $CONFIG/plugins.conf"
         text=''

@@ -298,7 +298,7 @@ read_wishes() {
         warn "$FILE is empty; a comment line in it says that no plugin is wanted"
         exit 2
     fi
-    # No NUL byte: in mawk 1.3.4 the end of a pattern fits before one, too.
+    # No NUL byte: in mawk 1.3.4 the end of a pattern can fit before one, too.
     tr '\000' '?' <"$W/file" | awk -v CORE="$CORE" '
 {% include "target/wishes.awk" %}
 ' >"$W/wishes" 2>"$W/errors" || {

@@ -8,7 +8,7 @@ find_manager() {
     esac
 }
 
-# What apt-cache shows is what an index has. No NUL byte: in mawk 1.3.4 the end of a pattern fits before one, too.
+# What apt-cache shows is what an index has. No NUL byte: in mawk 1.3.4 the end of a pattern can fit before one, too.
 relations() {
     tr '\000' '?' | awk -v CORE="$CORE" '
 {% include "target/relations.awk" %}
