@@ -48,7 +48,8 @@ test: ## lint, unit and acceptance tests: what CI runs
 fuzz: setup ## 200 random sequences of transactions that are cut off, in booted systems with apt and with dnf; an hour or so
 	@$(BIN)/python -m tests.fuzz transactions --sequences 100
 
-fuzz-readers: setup ## a minute of random bytes for each reader of foreign files, guided by coverage; half an hour
+fuzz-readers: setup ## a minute of random bytes for each reader of foreign files; ten minutes of the same bytes for all readers of one format
+	@$(BIN)/python -m tests.fuzz agreement --seconds 600
 	@$(BIN)/python -m tests.fuzz readers --seconds 60
 
 fuzz-kills: setup ## kill 100 runs of mkpkgs at random times, and 100 where names cannot be exchanged; ten minutes

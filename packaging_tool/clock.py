@@ -16,7 +16,7 @@ SKEW = 300
 def said_epoch() -> int | None:
     """What the variable SOURCE_DATE_EPOCH says; None without it. Raises InputError for what is no time."""
     said = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if said and (not said.isascii() or not said.isdigit() or int(said) >= END_OF_TIME):
+    if said and (not said.isascii() or not said.isdigit() or len(said) > 20 or int(said) >= END_OF_TIME):
         raise InputError(f"SOURCE_DATE_EPOCH={said!r} is not a number of seconds from 1970 to 2106")
     return int(said) if said else None
 

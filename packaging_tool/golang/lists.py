@@ -24,18 +24,16 @@ def fault(plugin: str, kind: str, text: bytes, files: Collection[str]) -> str:
     plugin: its name. kind: imports, lines, modules, compile.cfg or link.cfg. files: regular files of the payload,
     relative to the plugin's directory.
     """
-    if text and not text.endswith(b"\n"):
-        return "does not end with a newline, or has a NUL byte"
     judge: Callable[[str], str] = {
         "imports": lambda line: "" if _IMPORT.fullmatch(line) else 'is not: NAME "PATH"',
         "lines": lambda line: "has a comment that the compiler obeys" if _ORDER.search(line) else "",
         "modules": _record,
     }.get(kind, lambda line: _package_file(plugin, FOLDERS[kind], line, files))
-    for number, line in enumerate(text.split(b"\n")[:-1], 1):
+    for number, line in enumerate(text.removesuffix(b"\n").split(b"\n") if text else (), 1):
         said = "has a byte that is not printable" if _UNPRINTABLE.search(line) else judge(line.decode("ascii"))
         if said:
             return f"line {number} {said}"
-    return ""
+    return "does not end with a newline, or has a NUL byte" if text and not text.endswith(b"\n") else ""
 
 
 def _record(line: str) -> str:

@@ -5,7 +5,7 @@ A line format, because Python, sh and C programs must read it alike. Lines in th
     mkpkgs-manifest 1
     core NAME
     abi HEX                      64 lower-case digits
-    plugin NAME                  or the one word `kit`
+    plugin NAME                  none is called kit; or the one word `kit`
     package NAME VERSION         [epoch:]upstream-release
     order NUMBER                 not in a kit's
     optional                     only if the server may start without it
@@ -30,6 +30,8 @@ VERSION = r"(?:(?:0|[1-9][0-9]*):)?[A-Za-z0-9][A-Za-z0-9.+~]*-[A-Za-z0-9][A-Za-z
 # Nine digits fit into every integer that a shell's `[ -lt ]` can take.
 ORDER = r"0|[1-9][0-9]{0,8}"
 PATH = r"[A-Za-z0-9._+/-]+"
+# Bytes that a target reads of one.
+LARGEST = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class _Reader:
     def __init__(self, data: bytes, name: str) -> None:
         self.name = name
         self.at = 0
+        if len(data) > LARGEST:
+            raise InputError(f"{name}: is larger than {LARGEST >> 20} MB")
         if not data.isascii():
             self.at = data[: next(i for i, byte in enumerate(data) if byte > 127)].count(b"\n")
             raise self.refusal("a byte that is not ASCII")
@@ -124,7 +128,8 @@ class _Reader:
         abi = self.expect(r"abi ([0-9a-f]{64})", "`abi` and 64 lower-case hex digits")[1]
         plugin = None
         if self.accept("kit") is None:
-            plugin = self.expect(rf"plugin ({NAME})", "`plugin NAME` or `kit`")[1]
+            # The kit's manifest lies where that of a plugin of this name would lie.
+            plugin = self.expect(rf"plugin (?!kit$)({NAME})", "`plugin NAME` or `kit`")[1]
         package = self.expect(rf"package ({NAME}) ({VERSION})", "`package NAME [epoch:]version-release`")
         order, optional = 50, False
         needs: tuple[str, ...] = ()

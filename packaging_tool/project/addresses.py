@@ -36,7 +36,8 @@ def repository(text: str) -> None:
 def documentation(text: str) -> None:
     """systemd.unit(5), Documentation=: addresses parted by spaces."""
     _short(text)
-    for part in text.split():
+    # Not by any white space: a line break would end the line of the unit.
+    for part in filter(None, text.split(" ")):
         if not re.fullmatch(r"(https?://|file:/|info:|man:)[!-~]+", part):
             raise RuleError(f"{part!r} is not an address", "begin it with https://, file:/, info: or man:")
 

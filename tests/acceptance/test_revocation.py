@@ -53,8 +53,8 @@ def test_no_update_waits_for_a_revoked_key_and_nothing_goes_back_to_it(server: S
 
 def test_what_is_wrong_with_a_list_stops_no_good_line_and_brings_nothing_back(server: Server, tmp_path: Path) -> None:
     lost = Key(tmp_path, "lost")
-    install(server, *server.build(plugins=PLUGINS, keys=(lost,)).values())
-    install(server, server.build(plugins=EVIL, key=lost)["demo-plugin-evil"])
+    server.install(*server.build(plugins=PLUGINS, keys=(lost,)).values())
+    server.install(server.build(plugins=EVIL, key=lost)["demo-plugin-evil"])
     assert server.starts()[-1] == "1.0 with: cors evil git"
     listed = f"all of them\n{lost.id.hex()} # lost in the train\n"
     place = server.machine.root / "etc/demo/keys.d/revoked"
@@ -78,7 +78,7 @@ def test_what_is_wrong_with_a_list_stops_no_good_line_and_brings_nothing_back(se
     # The list turns into a link: that is told at each boot and each update, and what it said is in force all the same.
     place.rename(place.parents[1] / "lists")
     place.symlink_to("../lists")
-    install(server, server.build(version="1.1")["demo"])
+    server.install(server.build(version="1.1")["demo"])
     assert server.starts()[-1] == "1.1 with: cors git"
     server.machine.stop()
     server.machine.start()

@@ -6,12 +6,14 @@ import argparse
 import sys
 
 from tests.fuzz import kills, transactions
+from tests.fuzz.agreement import run as agreement
 from tests.fuzz.readers import run as readers
 
 PARTS = (
     ("kills", kills, "runs of mkpkgs that are killed at random times"),
     ("transactions", transactions, "transactions of apt and dnf that are cut off, in booted systems"),
     ("readers", readers, "random bytes, guided by coverage, for each reader of foreign files"),
+    ("agreement", agreement, "files that are nearly right, for all readers of one format: they must read the same"),
 )
 
 

@@ -19,12 +19,14 @@ setting() {
         printf '%s\n' "$2"
         return 0
     fi
-    lines=$(awk -v KEY="$1" -v DEFAULT="$2" '
-{% include "target/conf.awk" %}
-' "$CONFIG/plugins.conf" 2>/dev/null) || {
+    # No NUL byte: in mawk 1.3.4 the end of a pattern can fit before one, too.
+    text=$({ tr '\000' '?' <"$CONFIG/plugins.conf"; } 2>/dev/null) || {
         warn "cannot read $CONFIG/plugins.conf"
-        lines=$2
+        text=''
     }
+    lines=$(printf '%s\n' "$text" | awk -v KEY="$1" -v DEFAULT="$2" '
+{% include "target/conf.awk" %}
+')
     printf '%s\n' "$lines" | sed 1d | while IFS= read -r line; do warn "$CONFIG/plugins.conf line $line"; done
-    printf '%s\n' "$lines" | sed 1q
+    printf '%s\n' "$lines" | sed -n 1p
 }

@@ -8,8 +8,9 @@ find_manager() {
     esac
 }
 
+# What apt-cache shows is what an index has. No NUL byte: in mawk 1.3.4 the end of a pattern can fit before one, too.
 relations() {
-    awk -v CORE="$CORE" '
+    tr '\000' '?' | awk -v CORE="$CORE" '
 {% include "target/relations.awk" %}
 ' | sort
 }

@@ -14,7 +14,8 @@ function complain(reason) {
 }
 # Bytes of a base64 text go to byte[1..]; returns how many, -1 if it is not base64.
 function decode(text,    i, pad, sum, bits, value, n) {
-    if (text == "" || length(text) % 4 || text !~ /^[A-Za-z0-9+\/]+=?=?$/) return -1
+    # By what may not be in it: in mawk 1.3.4 the end of a pattern can fit before a NUL byte, too.
+    if (text == "" || length(text) % 4 || text ~ /[^A-Za-z0-9+\/=]/ || text !~ /^[^=]+=?=?$/) return -1
     pad = sub(/=$/, "", text) + sub(/=$/, "", text)
     sum = bits = n = 0
     for (i = 1; i <= length(text); i++) {

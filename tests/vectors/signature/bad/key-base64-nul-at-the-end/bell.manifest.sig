@@ -1,0 +1,2 @@
+untrusted comment: verify with the key
+RWQ7ZbJpCRT3978Mu7xTi/BMGtOWkIi4tqUQ+QBx7UrO8Amc9whurtgDqIGq9tZuKy1URzElx4djO/HWB1WyShxNamyzUgK2Wg4=
