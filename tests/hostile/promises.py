@@ -123,6 +123,11 @@ ROWS: Mapping[str, tuple[str, ...]] = {
         f"{KEYS}::test_a_package_cannot_replace_what_decides_about_trust",
         f"{KEYS}::test_a_diverted_file_is_not_the_cores",
     ),
+    "bad lines, links, pipes, NULs, wrong owners, second names, 64 kB in a list of revoked keys": (
+        f"{TARGET}/test_revoked_lists.py::test_good_lines_act_beside_bad_ones_and_each_bad_one_is_told",
+        f"{TARGET}/test_revoked_lists.py::test_a_list_that_turns_bad_brings_nothing_back",
+        f"{ACCEPTANCE}/test_revocation.py::test_what_is_wrong_with_a_list_stops_no_good_line_and_brings_nothing_back",
+    ),
     "links and hard links that change while `doctor`, apply or a purge walk": (
         f"{LINKS}::test_doctor_follows_no_link_that_comes_in_between",
         f"{LINKS}::test_doctor_does_not_touch_what_a_second_hard_link_leads_to",
@@ -135,7 +140,7 @@ ROWS: Mapping[str, tuple[str, ...]] = {
         f"{HOSTILE}::test_the_environment_changes_no_answer",
         f"{HOSTILE}::test_what_apt_and_tools_read_is_not_chosen_by_the_caller",
     ),
-    "2,172 changed files, manifests, signatures and owners, under dash and bash": (
+    "2,149 changed files, manifests, signatures and owners, under dash and bash each": (
         f"{TARGET}/test_tamper.py::test_all_mutations_differ_and_are_the_same_each_time",
     ),
     "keys, agent, /proc, home, network, terminal, other folders: out of build commands, compilers, trial runs": (
@@ -148,6 +153,24 @@ ROWS: Mapping[str, tuple[str, ...]] = {
     "shell characters, specifiers, macros, line breaks, HTML and roff in every text of a project file": (
         f"{PROJECT}::test_scripts_and_shown_commands_are_read_by_a_shell_and_run_nothing_else",
         f"{PROJECT}::test_systemd_reads_units",
+    ),
+    "a wheel of an index that requires sources by http, a file or a repository; a `pip` or `json.py` in the checkout": (
+        "tests/wheels/test_caller.py::test_what_a_wheel_requires_by_address_does_not_run",
+    ),
+    "a fork with a `dist/` of its author; packages, indexes, suites and descriptions that were changed or added": (
+        "tests/test_covered.py::test_a_fork_with_a_dist_of_its_author_is_not_signed",
+        "tests/test_covered.py::test_what_somebody_changed_in_my_dist_is_named",
+    ),
+    "hostile words in every key of a project file, of all drivers and of authors": (
+        "tests/hostile/test_driver_words.py::test_words_in_the_tables_of_a_driver",
+        "tests/hostile/test_project_words.py::test_dpkg_reads_what_words_came_to",
+        "tests/hostile/test_project_words.py::test_rpm_reads_what_words_came_to",
+        "tests/hostile/test_project_words.py::test_the_page_has_no_element_or_link_of_a_word",
+        "tests/hostile/test_project_words.py::test_words_of_authors_come_to_their_packages",
+    ),
+    "the same nearly right manifest, key, signature or list for Python, sh with mawk and gawk, and Go": (
+        "tests/test_readers_agree.py::test_nearly_right_files_are_read_alike",
+        "tests/test_readers_agree.py::test_vectors_are_read_alike",
     ),
     "code in the clean root: terminal, kernel settings, network, setuid files, mounts, keyring, links, no end": (
         f"{ROOM}::test_it_types_nothing_into_the_terminal_of_the_caller",
