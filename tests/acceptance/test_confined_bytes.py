@@ -46,8 +46,7 @@ def test_bytes_of_builds_are_the_same_with_and_without_a_place_of_their_own(
     for kind, path in (("bwrap", own["PATH"]), ("plain", path_without("bwrap", tmp_path / "bin"))):
         # Each compiles the project's own: one cache would show the first one's work.
         more = {"PATH": path, "GOCACHE": caches[kind], "SOURCE_DATE_EPOCH": "1790000000"}
-        project.environment = lambda more=more: {**own, **more}  # type: ignore[method-assign,misc]
-        said = project.mkpkgs("build").stdout
+        said = project.under(**more).mkpkgs("build").stdout
         assert ("commands of the project run with all that you may do" in said) == (kind == "plain"), said
         files = [path for path in project.dist.rglob("*") if path.suffix in (".deb", ".rpm")]
         found.append({path.name: path.read_bytes() for path in files})
