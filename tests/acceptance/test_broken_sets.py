@@ -233,6 +233,20 @@ def test_configuration_that_the_service_alone_may_read_is_checked(gate: System) 
     assert gate.run("gate-plugins", "enable", "auth").returncode == 0
     assert gate.run("gate-plugins", "status").returncode == 0
 
+    # What an administrator lets the service read by a group of its own.
+    gate.sh(
+        "groupadd keys; usermod -a -G keys gate; chown root:keys /etc/gate/gate.conf; chmod 0640 /etc/gate/gate.conf"
+    )
+    done = gate.run("gate-plugins", "disable", "auth", check=False)
+    assert "when the configuration was checked: gate.conf: there is no plugin auth" in done.stdout
+    assert "keys" in gate.sh("id -Gn _gate-try").split()
+    # An apply that is killed leaves a try behind, and the package takes it along.
+    gate.sh("mkdir /dev/shm/gate-plugins.abcdefgh")
+    gate.write("/run/systemd/system/gate-try.service.d/long.conf", "[Service]\nExecStart=\nExecStart=/bin/sleep 25\n")
+    gate.sh("systemctl daemon-reload; systemctl start --no-block gate-try; apt-get -qy purge gate gate-plugin-auth")
+    assert gate.sh("systemctl is-active gate-try || :") != "active\n"
+    assert gate.sh("ls -d /dev/shm/gate* /etc/gate 2>/dev/null || :") == ""
+
 
 @pytest.mark.parametrize("kind", [Apt])
 def test_events_have_identifiers_in_the_journal_of_the_service(gate: System, gates: Path) -> None:

@@ -7,6 +7,7 @@ import re
 import stat
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,29 @@ fi
     finally:
         service.kill()
         service.wait()
+
+
+def test_what_never_stays_the_same_process_ends_too(serving: Machine) -> None:
+    mark = own_time()
+    # It comes to an end by itself should nothing else end it.
+    hop = f": {mark}; n=60000; hop() {{ n=$((n - 1)); if [ $n -gt 0 ]; then hop & fi; exit; }}; hop"
+    code = f"""
+if [ -z "${{INNER-}}" ]; then
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do setsid sh -c '{hop}' >/dev/null 2>&1 & done
+    sleep 0.3
+fi
+"""
+    serving.install("hopper", files={"code": code})
+    with with_proc(serving):
+        done = apply(serving, *FEW)
+    assert done.returncode == 0, done.stdout
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if mark.encode() in read(path)]
+
+
+def read(path: Path) -> bytes:
+    with suppress(OSError):
+        return path.read_bytes()
+    return b""
 
 
 def test_a_try_that_keeps_its_output_open_does_not_keep_apply(serving: Machine) -> None:

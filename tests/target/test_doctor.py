@@ -54,6 +54,18 @@ def test_doctor_takes_back_what_is_the_cores(serving: Machine, how: str) -> None
     assert doctor(serving) == (0, "all is well\n")
 
 
+def test_the_service_reads_what_doctor_took_from_its_user(serving: Machine) -> None:
+    place = serving.root / "etc/fake"
+    (place / "fake.conf").write_text("port 1\n")
+    for path in (place, place / "keys.d"):
+        os.chown(path, 990, 990)
+        path.chmod(0o700)
+    assert doctor(serving)[0] == 0
+    assert [(path.stat().st_uid, path.stat().st_mode & 0o777) for path in (place, place / "keys.d")] == [(0, 0o750)] * 2
+    command = ["chroot", "--userspec=990:990", serving.root, "/bin/cat", "/etc/fake/fake.conf"]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == b"port 1\n"
+
+
 def test_doctor_tells_what_is_the_machines(serving: Machine) -> None:
     for number, place in enumerate(MACHINES):
         opened, found = OPEN["owner" if number % 2 else "group"]

@@ -6,8 +6,31 @@
 SCRATCH={{ scratch | join(" ") | sh }}
 
 need_user() {
-    if id -u "$TRY_USER" >/dev/null 2>&1; then return 0; fi
+    if id -u "$TRY_USER" >/dev/null 2>&1; then
+        share_groups
+        return 0
+    fi
     fail "the user $TRY_USER does not exist" "systemd-sysusers $CORE.conf; then $TOOL apply"
+}
+
+# Groups of the service's user, parted by commas, in which the trying user is not: a key may be readable to one of them.
+groups_to_share() {
+    if [ "$USER" = root ]; then return 0; fi
+    own=" $(id -Gn "$TRY_USER" 2>/dev/null) "
+    list=''
+    for name in $(id -Gn "$USER" 2>/dev/null); do
+        case $own in
+        *" $name "*) ;;
+        *) list=$list${list:+,}$name ;;
+        esac
+    done
+    echo "$list"
+}
+
+# Where it fails, since /etc is read-only, doctor tells it.
+share_groups() {
+    groups=$(groups_to_share)
+    [ -z "$groups" ] || usermod -a -G "$groups" "$TRY_USER" >/dev/null 2>&1 9>&- || :
 }
 
 # Lets those read files and directories who run the program: the service's group, or everybody where there is none.
@@ -170,11 +193,22 @@ marked() {
     grep -lE "^Groups:(.*[[:space:]])?$MARK([[:space:]]|\$)" /proc/[0-9]*/status 2>/dev/null | tr -dc '0-9\n' || :
 }
 
-# Ends the processes that a program left where it had no process namespace of its own; of the user's others none. They
-# are stopped first, so that none begins another meanwhile.
+# Whether a process of this user, or of another's with its number in a chroot, has not the mark.
+has_others() {
+    grep -lE "^Uid:[[:space:]]+${user}[[:space:]]" /proc/[0-9]*/status 2>/dev/null | while IFS= read -r path; do
+        grep -qE "^Groups:(.*[[:space:]])?$MARK([[:space:]]|\$)" "$path" || { [ ! -e "$path" ] || echo "$path"; }
+    done | grep -q .
+}
+
+# Ends the processes that a program left where it had no process namespace of its own; of the user's others none. The kernel
+# ends all of a user at once, also what begins others faster than anybody can look. Where the number is not this user's
+# alone they are stopped first, one by one.
 end_the_rest() {
     [ -n "$MARK" ] || return 0
-    for signal in STOP STOP KILL KILL KILL; do
+    if ! has_others; then
+        setpriv --reuid "$user" --clear-groups sh -c 'kill -s KILL -- -1' >/dev/null 2>&1 || :
+    fi
+    for signal in STOP STOP STOP KILL KILL KILL; do
         left=$(marked)
         [ -n "$left" ] || return 0
         # shellcheck disable=SC2086 # a list of numbers

@@ -51,6 +51,12 @@ remains() {
     LEFT=$((LEFT + 1))
 }
 
+# shellcheck disable=SC2317 # mend calls it by name
+join_groups() {
+    share_groups
+    [ -z "$(groups_to_share)" ]
+}
+
 look_for_users() {
     for user in "$USER" "$TRY_USER"; do
         if id -u "$user" >/dev/null 2>&1; then continue; fi
@@ -60,6 +66,10 @@ look_for_users() {
             remains "the user $user does not exist" "$REINSTALL $CORE"
         fi
     done
+    groups=$(groups_to_share)
+    if [ -n "$groups" ]; then
+        mend "$TRY_USER is not in all groups of $USER" "usermod -a -G $groups $TRY_USER" join_groups
+    fi
 }
 
 # A directory that was taken back shows what came into it meanwhile, so that is looked at again.
@@ -144,8 +154,11 @@ take_back() {
         case $1 in "$BIN"/*) names=$(find "$BIN" -xdev -samefile "$1" | wc -l) ;; *) names=1 ;; esac
         if [ "$(stat -c %h "$1")" -ne "$names" ]; then echo "$1 has another hard link"; return 1; fi
     fi
+    # The service goes on reading what its user could.
+    owner=$(stat -c %U "$1")
     chown -h root "$1" || return 1
-    chmod go-w,a-st "$1"
+    chmod go-w,a-st "$1" || return 1
+    if [ "$owner" = "$USER" ] && [ "$(stat -c %G "$1")" = "$GROUP" ]; then chmod g+rX "$1"; fi
 }
 
 # shellcheck disable=SC2317 # mend calls it by name

@@ -7,8 +7,13 @@ try() {
     shift
     try_once "$@"
     [ "$status" -ne 0 ] || return 0
-    fail_in_unit "$unit" "$CORE with ${NAMES:-no plugins} $what when $STEP: $(last_line "$W/output")" \
-        "remove or downgrade the plugin that it names, or repair the configuration; then $TOOL apply"
+    reason=$(last_line "$W/output")
+    case $reason in
+    *"ermission denied"*) more=" ($TRY_USER must be able to read it, by the group $GROUP for example)" ;;
+    *) more='' ;;
+    esac
+    fail_in_unit "$unit" "$CORE with ${NAMES:-no plugins} $what when $STEP: $reason" \
+        "remove or downgrade the plugin that it names, or repair the configuration$more; then $TOOL apply"
 }
 
 # $1: the unit. Then the arguments of the program. Out: $status, $what.
@@ -84,7 +89,7 @@ copy_config() {
     set -- -xdev \( -type f -o -type d \) -user "$USER" ! -perm -0004 ! \( -group "$GROUP" -perm -0040 \)
     [ -n "$(find "$CONFIG" "$@" -print -quit)" ] || return 0
     # Nobody but root gets at the copies, so that no name in them turns into another.
-    if ! prlimit --fsize=67108864 cp -R -P -p "$CONFIG" "$W/config" 2>/dev/null; then
+    if ! prlimit --fsize=1073741824 cp -R -P -p "$CONFIG" "$W/config" 2>/dev/null; then
         rm -rf "${W:?}/config"
         return 0
     fi
