@@ -24,6 +24,7 @@ PROGRAMS = (
     *(
         "bash",
         "cat",
+        "chgrp",
         "chmod",
         "chown",
         "chroot",
@@ -33,6 +34,7 @@ PROGRAMS = (
         "date",
         "dd",
         "df",
+        "du",
         "getcap",
         "md5sum",
         "dpkg-query",

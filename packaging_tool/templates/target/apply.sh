@@ -382,6 +382,15 @@ must_be_closed() {
     exit 1
 }
 
+# What an apply that was killed left: what it ran, and $1, its directory.
+clear_away() {
+    rm -rf "$1"
+    if [ -d /run/systemd/system ]; then
+        systemctl stop "$CORE-make.service" "$CORE-try.service" "$CORE-check.service" >/dev/null 2>&1 9>&- || :
+    fi
+    find /dev/shm -maxdepth 1 -type d -uid 0 -name "$TOOL.*" -exec rm -rf --one-file-system {} + 2>/dev/null || :
+}
+
 apply() {
     [ "$ROOT" = yes ] || { warn "apply must be called by root"; exit 1; }
     JOURNAL=yes
@@ -394,7 +403,9 @@ apply() {
     esac
     must_be_closed
     FINGERPRINT=$(fingerprint)
-    rm -rf "$BIN"/.apply.*
+    for path in "$BIN"/.apply.*; do
+        if [ -e "$path" ]; then clear_away "$path"; fi
+    done
     W=$BIN/.apply.new
     mkdir -m 0700 "$W" 2>/dev/null || {
         W=''

@@ -6,7 +6,13 @@
 SCRATCH={{ scratch | join(" ") | sh }}
 
 need_user() {
-    if id -u "$TRY_USER" >/dev/null 2>&1; then
+    if number=$(id -u "$TRY_USER" 2>/dev/null); then
+        case $number in
+        0 | "$(id -u "$USER" 2>/dev/null)")
+            fail "$TRY_USER has the number of $(id -un "$number"), so nothing would part them" \
+                "userdel $TRY_USER; systemd-sysusers $CORE.conf; then $TOOL apply"
+            ;;
+        esac
         share_groups
         return 0
     fi
@@ -130,7 +136,10 @@ confine_here() {
     seconds=$1 memory=$2 size=$3 own=$4 keep=$5 new=$6
     shift 6
     user=$(id -u "$TRY_USER")
-    group=$(id -g "$TRY_USER")
+    mkdir -p "$W/root"
+    # As in the units.
+    if [ "$USER" != root ]; then chgrp "$GROUP" "$W/root"; else chgrp "$(id -g "$TRY_USER")" "$W/root"; fi
+    group=$(stat -c %g "$W/root")
     set -- setsid --wait env -i PATH=/usr/bin:/bin LC_ALL=C HOME="$own" TMPDIR="$own" "$@"
     # Without capabilities a container may neither drop more of them nor make namespaces; the user's own limits remain.
     if setpriv --inh-caps=-all --bounding-set=-all true >/dev/null 2>&1; then
@@ -140,11 +149,13 @@ confine_here() {
     MARK=''
     case $spaces in
     *--pid*) ;;
-    *) choose_mark ;;
+    *)
+        choose_mark
+        end_the_rest
+        ;;
     esac
     if [ -n "$MARK" ]; then set -- --groups "$MARK" "$@"; else set -- --clear-groups "$@"; fi
     set -- setpriv --reuid "$user" --regid "$group" --no-new-privs "$@"
-    mkdir -p "$W/root"
     case $spaces in
     *--mount*) set -- sh -c "$VIEW" sh "$W/root" "$own" "$keep" "$new" "$WORKING" "$user" "$group" "$SCRATCH" "$@" ;;
     esac
@@ -160,7 +171,10 @@ confine_here() {
         exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
         exec timeout -s KILL "$seconds" prlimit --core=0 --fsize="$size" --data="$memory" "$@"
     ) >"$W/output" 2>&1 || status=$?
-    end_the_rest
+    case $spaces in
+    *--pid*) ;;
+    *) end_the_rest ;;
+    esac
     what="ended with status $status"
     if [ "$status" -eq 137 ]; then what="did not end within $seconds seconds"; fi
 }
@@ -182,36 +196,42 @@ choose_spaces() {
 # range is for containers that have no more numbers (systemd's documentation calls it unused). Out: $MARK.
 choose_mark() {
     for MARK in $((4000000000 + $$)) $((60578 + $$ % 600)); do
-        if ! setpriv --groups "$MARK" true >/dev/null 2>&1; then continue; fi
-        if [ -z "$(marked)" ]; then return 0; fi
+        if setpriv --groups "$MARK" true >/dev/null 2>&1; then return 0; fi
     done
     MARK=''
 }
 
-# Ids of the processes that have the mark.
-marked() {
-    grep -lE "^Groups:(.*[[:space:]])?$MARK([[:space:]]|\$)" /proc/[0-9]*/status 2>/dev/null | tr -dc '0-9\n' || :
+# Processes of the user that tries, as `try ID`, and as `other ID` those without such a group: in a chroot somebody else may
+# have its number.
+processes() {
+    grep -HE '^(State|Uid|Groups):' /proc/[0-9]*/status 2>/dev/null | tr ':' ' ' | awk -v OWN="$user" '
+        $2 == "State" { alive = $3 != "Z" && $3 != "X" }
+        $2 == "Uid" { mine = alive && $3 == OWN }
+        $2 == "Groups" && mine {
+            word = "other"
+            for (i = 3; i <= NF; i++)
+                if (($i >= 4000000000 && $i <= 4004194304) || ($i >= 60578 && $i <= 61177)) word = "try"
+            split($1, path, "/")
+            print word, path[3]
+        }' || :
 }
 
-# Whether a process of this user, or of another's with its number in a chroot, has not the mark.
-has_others() {
-    grep -lE "^Uid:[[:space:]]+${user}[[:space:]]" /proc/[0-9]*/status 2>/dev/null | while IFS= read -r path; do
-        grep -qE "^Groups:(.*[[:space:]])?$MARK([[:space:]]|\$)" "$path" || { [ ! -e "$path" ] || echo "$path"; }
-    done | grep -q .
-}
-
-# Ends the processes that a program left where it had no process namespace of its own; of the user's others none. The kernel
-# ends all of a user at once, also what begins others faster than anybody can look. Where the number is not this user's
-# alone they are stopped first, one by one.
+# Ends the processes that programs left, of this apply or of one that was killed, where they had no process namespace of
+# their own; of the user's others none. The kernel ends all of a user at once, also what begins others faster than anybody
+# can look; where the number is not this user's alone, they are stopped one by one.
 end_the_rest() {
-    [ -n "$MARK" ] || return 0
-    if ! has_others; then
-        setpriv --reuid "$user" --clear-groups sh -c 'kill -s KILL -- -1' >/dev/null 2>&1 || :
-    fi
-    for signal in STOP STOP STOP KILL KILL KILL; do
-        left=$(marked)
-        [ -n "$left" ] || return 0
-        # shellcheck disable=SC2086 # a list of numbers
-        kill -s "$signal" $left 2>/dev/null || :
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        processes >"$W/processes"
+        grep -q '^try ' "$W/processes" || return 0
+        if grep -q '^other ' "$W/processes"; then
+            for signal in STOP KILL; do
+                # shellcheck disable=SC2046 # a list of numbers
+                kill -s "$signal" $(sed -n 's/^try //p' "$W/processes") 2>/dev/null || :
+            done
+        else
+            setpriv --reuid "$user" --clear-groups sh -c 'kill -s KILL -- -1' >/dev/null 2>&1 || :
+        fi
+        sleep 0.05
     done
+    fail "what was tried left processes that do not end" "end all processes of $TRY_USER, or restart the container; then $TOOL apply"
 }

@@ -186,7 +186,7 @@ look_for_leftovers() {
     # Where others can change what a path leads to, nothing is removed by it; the refusals tell that.
     if ! closed "$BIN"; then return 0; fi
     for path in "$BIN"/.apply.* "$DISABLED.new" "$FAILED.new"; do
-        if [ -e "$path" ]; then mend "$path is left from an apply that was cut off" "rm -rf $path" rm -rf "$path"; fi
+        if [ -e "$path" ]; then mend "$path is left from an apply that was cut off" "rm -rf $path" clear_away "$path"; fi
     done
     if ! closed "$BIN/sets"; then return 0; fi
     for path in "$BIN"/sets/*; do

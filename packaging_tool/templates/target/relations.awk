@@ -39,7 +39,8 @@ function relate(text,    n, i, word, prefix) {
     }
 }
 /^=/ {
-    n = split(substr($0, 2), part, /[ \t]+/)
+    # A package that others only name has no version, which is a column all the same.
+    n = split(substr($0, 2), part, /[ \t]/)
     begin(part[1])
     version = part[2]
     if (n > 2) { state = part[3]; hold = part[4] == "hold" ? "yes" : "no" }

@@ -88,12 +88,18 @@ copy_config() {
     [ "$USER" != root ] && [ -d "$CONFIG" ] || return 0
     set -- -xdev \( -type f -o -type d \) -user "$USER" ! -perm -0004 ! \( -group "$GROUP" -perm -0040 \)
     [ -n "$(find "$CONFIG" "$@" -print -quit)" ] || return 0
-    # Nobody but root gets at the copies, so that no name in them turns into another.
-    if ! prlimit --fsize=1073741824 cp -R -P -p "$CONFIG" "$W/config" 2>/dev/null; then
-        rm -rf "${W:?}/config"
+    # Nobody but root gets at the copies, so that no name in them turns into another. Who has the files may be in the way.
+    if [ "$(du -skx "$CONFIG" 2>/dev/null | cut -f 1)" -gt 1048576 ]; then
+        echo "it is larger than 1 GB" >"$W/errors"
+    elif timeout -k 1 20 cp -R -P --preserve=mode,ownership,timestamps,links "$CONFIG" "$W/config" 2>"$W/errors"; then
+        find "$W/config" "$@" -exec chgrp "$GROUP" {} + -exec chmod g+rX {} +
         return 0
+    elif ! grep -q . "$W/errors"; then
+        echo "it took more than 20 seconds" >"$W/errors"
     fi
-    find "$W/config" "$@" -exec chgrp "$GROUP" {} + -exec chmod g+rX {} +
+    rm -rf "${W:?}/config"
+    fail "cannot copy $CONFIG, a part of which only $USER may read, to try it: $(last_line "$W/errors")" \
+        "make room, or let its group read it: chgrp -R $GROUP $CONFIG; chmod -R g+rX $CONFIG; then $TOOL apply"
 }
 
 # Directories in the place of those that the service may write. They lie in memory, so that the limit of memory is the
