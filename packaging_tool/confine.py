@@ -69,11 +69,12 @@ PR_SET_DUMPABLE = 4
 @dataclass(slots=True)
 class _Guard:
     """What a run keeps from all programs. hidden: files and directories. fixed: what they may read only. shown: that
-    they see."""
+    they see. instead: files that they see in place of others."""
 
     hidden: list[Path] = field(default_factory=list)
     fixed: list[Path] = field(default_factory=list)
     shown: list[Path] = field(default_factory=list)
+    instead: Mapping[Path, Path] = field(default_factory=dict)
     before: list[Callable[[], None]] = field(default_factory=list)
     warn: Callable[[str], None] = lambda text: None
     told: bool = False
@@ -88,14 +89,15 @@ def guarding(
     hidden: Iterable[Path] = (),
     fixed: Iterable[Path] = (),
     shown: Iterable[Path] = (),
+    instead: Mapping[Path, Path] | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> Iterator[None]:
     """Keep files from all programs that run here meanwhile, from all threads.
 
-    hidden: that they do not see. fixed: that they may read only. shown: that they see. warn: is told that there is no
-    such place.
+    hidden: that they do not see. fixed: that they may read only. shown: that they see. instead: by file, another one
+    that they see there. warn: is told that there is no such place.
     """
-    _guards.append(_Guard([*hidden], [*fixed], [*shown], warn=warn or (lambda text: None)))
+    _guards.append(_Guard([*hidden], [*fixed], [*shown], instead or {}, warn=warn or (lambda text: None)))
     try:
         yield
     finally:
@@ -178,6 +180,7 @@ def run_confined(
         view.allow(writable)
         view.fix([*fixed, *guard.fixed])
         view.hide([*map(Path, SECRETS), *_secrets()])
+        view.replace(guard.instead)
         view.lend(lent)
         view.hide(guard.hidden)
         view.put(scratch, Path("/tmp"))  # noqa: S108 - of the place, with nothing in it
@@ -217,6 +220,13 @@ class _View:
         for path in _there(paths):
             if self._visible(path):
                 self._say(path, ("--ro-bind", path, path))
+
+    def replace(self, files: Mapping[Path, Path]) -> None:
+        """Where the first of two files can be seen, the second is there, and can be read."""
+        for path, other in files.items():
+            for real in _there([path]):
+                if self._visible(real):
+                    self._say(real, ("--ro-bind", str(other), real))
 
     def put(self, source: Path, path: Path) -> None:
         """Another directory is there, which can be changed."""

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from packaging_tool import cache, clock, confine, registry, state, targets
+from packaging_tool import cache, clock, confine, logins, registry, state, targets
 from packaging_tool import lock as locking
 from packaging_tool.errors import BuildError, InputError, ProjectError
 from packaging_tool.listener import Listener
@@ -137,9 +137,11 @@ class Cores:
             hidden = (secrets.directory_of(self.project.core.name, self.settings.keys), self.cache / cache.ID)
             locks = [*map(locking.path_of, self.project.cores)]
             fixed = (self.settings.output, self.project.file, *locks)
+            folders = [self.project.root, *(each.root / place for each in self.chosen for place in check.named(each))]
+            instead = logins.cleaned(folders, self.cache / "git")
             with (
                 unread.guarding(self.project.root, self.settings.output, locks),
-                confine.guarding(hidden, fixed, (self.project.root,), self.listener.warn),
+                confine.guarding(hidden, fixed, (self.project.root,), instead, self.listener.warn),
             ):
                 self._apart()
                 yield

@@ -78,6 +78,12 @@ def _unread(project: Project, driver: Driver) -> Iterator[Problem]:
             yield Problem(str(project.file), 0, key, f"{text!r} is {own}", contents.HINT)
 
 
+def named(project: Project) -> set[str]:
+    """Sources of the driver, relative to the project file."""
+    driver = cast(Driver, registry.load("drivers", project.core.driver).Driver())
+    return {place for source in _named(project, driver) for place in _spelled(project, source.place)}
+
+
 def made(project: Project) -> tuple[Faults, list[Problem]]:
     """Sources that are none because this run makes them: where to, the project file does not say."""
     faults = Faults()
