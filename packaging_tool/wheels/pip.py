@@ -228,9 +228,9 @@ def build(folder: Path, cache: Path, within: Path | None, *, isolated: bool) -> 
         (tools := scratch / "tools").mkdir()
         options = ("--no-index", f"--find-links={tools}") if isolated else ("--no-build-isolation",)
         if isolated:
-            with _scratch() as place:
-                caller.ask("download", "--only-binary=:all:", f"--dest={place}", *_backend(copy), scratch=place)
-                for file in place.glob("*.whl"):
+            with _scratch() as fetched:
+                caller.ask("download", "--only-binary=:all:", f"--dest={fetched}", *_backend(copy), scratch=fetched)
+                for file in fetched.glob("*.whl"):
                     shutil.move(file, tools / file.name)
         said = ("wheel", "--no-deps", "--quiet", *options, f"--wheel-dir={scratch / 'made'}", str(copy))
         # The backend is whatever the project names.
