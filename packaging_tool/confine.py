@@ -7,6 +7,7 @@ the system lets us make such a place, a view of its own:
 - no home directory, `/run`, `/tmp`, `/var/tmp` or `/srv` of ours, nor what else lies at the top and is no system's;
   below these only what it is shown: the project, what it may write, where the programs in PATH lie, and what the
   variable MKPKGS_SHOW names (directories, with colons between): the user says that, and no project,
+- nothing that a plain user of the machine could not read, also where root builds (`closed`),
 - neither keys nor passphrase, nor what a run writes packages into,
 - no process but its own, and none of them lives longer than it,
 - no network, unless the project asks for it.
@@ -29,6 +30,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from packaging_tool import closed
 from packaging_tool.errors import CommandError
 from packaging_tool.run import Done, not_found, run
 
@@ -67,11 +69,12 @@ PR_SET_DUMPABLE = 4
 @dataclass(slots=True)
 class _Guard:
     """What a run keeps from all programs. hidden: files and directories. fixed: what they may read only. shown: that
-    they see."""
+    they see. instead: files that they see in place of others."""
 
     hidden: list[Path] = field(default_factory=list)
     fixed: list[Path] = field(default_factory=list)
     shown: list[Path] = field(default_factory=list)
+    instead: Mapping[Path, Path] = field(default_factory=dict)
     before: list[Callable[[], None]] = field(default_factory=list)
     warn: Callable[[str], None] = lambda text: None
     told: bool = False
@@ -86,14 +89,15 @@ def guarding(
     hidden: Iterable[Path] = (),
     fixed: Iterable[Path] = (),
     shown: Iterable[Path] = (),
+    instead: Mapping[Path, Path] | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> Iterator[None]:
     """Keep files from all programs that run here meanwhile, from all threads.
 
-    hidden: that they do not see. fixed: that they may read only. shown: that they see. warn: is told that there is no
-    such place.
+    hidden: that they do not see. fixed: that they may read only. shown: that they see. instead: by file, another one
+    that they see there. warn: is told that there is no such place.
     """
-    _guards.append(_Guard([*hidden], [*fixed], [*shown], warn=warn or (lambda text: None)))
+    _guards.append(_Guard([*hidden], [*fixed], [*shown], instead or {}, warn=warn or (lambda text: None)))
     try:
         yield
     finally:
@@ -147,7 +151,7 @@ def run_confined(
     beside the system's; fixed: files and directories in writable ones that it may not change. lent: what it sees though
     it is hidden from all others, for a program that runs nobody's code and has to log in. Raises CommandError.
     """
-    guard, name = _guards[-1], os.fspath(argv[0])
+    guard, name, writable, readable = _guards[-1], os.fspath(argv[0]), [*writable], [*readable]
     with guard.lock:
         steps, guard.before[:] = [*guard.before], []
         for step in steps:
@@ -169,11 +173,14 @@ def run_confined(
     try:
         view = _View()
         view.hide([*map(Path, PLACES), *_others(), *_homes()])
-        view.show([*_of_path(env.get("PATH", os.defpath)), *_resolver(network=network), *_said()])
-        view.show([*guard.shown, *readable, cwd])
+        shown = [*_of_path(env.get("PATH", os.defpath)), *_resolver(network=network), *_said()]
+        shown += [*guard.shown, *readable, cwd]
+        view.hide(_closed([*shown, *writable]))
+        view.show(shown)
         view.allow(writable)
         view.fix([*fixed, *guard.fixed])
         view.hide([*map(Path, SECRETS), *_secrets()])
+        view.replace(guard.instead)
         view.lend(lent)
         view.hide(guard.hidden)
         view.put(scratch, Path("/tmp"))  # noqa: S108 - of the place, with nothing in it
@@ -213,6 +220,13 @@ class _View:
         for path in _there(paths):
             if self._visible(path):
                 self._say(path, ("--ro-bind", path, path))
+
+    def replace(self, files: Mapping[Path, Path]) -> None:
+        """Where the first of two files can be seen, the second is there, and can be read."""
+        for path, other in files.items():
+            for real in _there([path]):
+                if self._visible(real):
+                    self._say(real, ("--ro-bind", str(other), real))
 
     def put(self, source: Path, path: Path) -> None:
         """Another directory is there, which can be changed."""
@@ -297,6 +311,15 @@ def _secrets() -> Iterator[Path]:
     for name in ("GNUPGHOME", "MKPKGS_KEYS", "MKPKGS_PASSPHRASE_FILE", "SSH_AUTH_SOCK"):
         if os.environ.get(name):
             yield Path(os.environ[name])
+
+
+def _closed(shown: Iterable[Path]) -> Iterator[Path]:
+    """What modes keep from all users but root, which we are. shown: what is seen on purpose, with all that is in it."""
+    if os.geteuid() == 0:
+        known = {os.path.realpath(path) for path in shown}
+        for place in map(Path, closed.places()):
+            if known.isdisjoint(map(str, (place, *place.parents))):
+                yield place
 
 
 def _rustup() -> Path | None:

@@ -13,11 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from packaging_tool import cache, clock, confine, registry, state, targets
+from packaging_tool import cache, clock, confine, logins, registry, state, targets
 from packaging_tool import lock as locking
-from packaging_tool.errors import BuildError, InputError
+from packaging_tool.errors import BuildError, InputError, ProjectError
 from packaging_tool.listener import Listener
-from packaging_tool.project import contents, dates
+from packaging_tool.project import check, contents, dates, loader, unread
 from packaging_tool.project.model import Project
 from packaging_tool.signing import secrets
 
@@ -135,9 +135,23 @@ class Cores:
             except BlockingIOError:
                 raise BuildError(f"another mkpkgs is at work in {self.project.root}", hint="wait for it") from None
             hidden = (secrets.directory_of(self.project.core.name, self.settings.keys), self.cache / cache.ID)
-            fixed = (self.settings.output, self.project.file, *map(locking.path_of, self.project.cores))
-            with confine.guarding(hidden, fixed, (self.project.root,), self.listener.warn):
+            locks = [*map(locking.path_of, self.project.cores)]
+            fixed = (self.settings.output, self.project.file, *locks)
+            folders = [self.project.root, *(each.root / place for each in self.chosen for place in check.named(each))]
+            instead = logins.cleaned(folders, self.cache / "git")
+            with (
+                unread.guarding(self.project.root, self.settings.output, locks),
+                confine.guarding(hidden, fixed, (self.project.root,), instead, self.listener.warn),
+            ):
+                self._apart()
                 yield
+
+    def _apart(self) -> None:
+        """Refuse sources that this run makes. Raises ProjectError."""
+        for each in self.chosen:
+            faults, problems = check.made(each)
+            if faults.found or problems:
+                raise ProjectError(loader.located(each.file, faults, problems, each.core.driver))
 
     def locks(self, *, fresh: bool = False) -> dict[str, locking.LockFile]:
         """The locks of the chosen cores by their `abi`."""

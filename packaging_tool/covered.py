@@ -51,8 +51,9 @@ class Covered:
         what = "files that were not built here, and that no index lists which your keys signed:"
         raise PublishError(
             "\n".join([f"nothing was published: {self.output} has {what}", *told]),
-            hint="remove them, or name a directory by -o that no checkout brought; if they are yours, of another"
-            " machine or of keys that you do not have any more, run once with --adopt",
+            hint="remove them, or name a directory by -o that no checkout brought; if they are yours and the repository"
+            f" key is a new one, keep its predecessor's public key as NAME.asc in {ring.directory}; if they are yours,"
+            " of another machine or of keys that you do not have any more, run once with --adopt",
         )
 
     def _of_repositories(self, kinds: Sequence[Repository], ring: Ring) -> Iterator[str]:

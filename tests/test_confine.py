@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from packaging_tool import confine
+from packaging_tool import closed, confine
 from packaging_tool.errors import CommandError
 from tests.workspace import Workspace
 
@@ -341,3 +341,42 @@ def test_a_directory_that_is_reached_by_a_link_in_a_hidden_one_is_there(tmp_path
     assert done.stdout == b"here\n"
     done = confine.run_confined(["cat", str(tmp_path / "link/file")], cwd=tmp_path / "link", env=env)
     assert done.stdout == b"here\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user cannot read it anyway")
+def test_root_s_commands_read_what_a_plain_user_can_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not below /tmp, where nothing is to be seen anyway.
+    top = Path(tempfile.mkdtemp(prefix="mkpkgs-test-", dir="/var/lib"))
+    try:
+        top.chmod(0o755)
+        modes = {"open": 0o644, "closed": 0o600, "data/main/table": 0o644, "listed/file": 0o644, "lent/file": 0o600}
+        for name, mode in {**modes, "project/file": 0o600, "project/below/file": 0o600}.items():
+            (top / name).parent.mkdir(parents=True, exist_ok=True)
+            (top / name).write_text("here\n")
+            (top / name).chmod(mode)
+        (top / "data/main").chmod(0o700)
+        (top / "listed").chmod(0o711)
+        (top / "project/below").chmod(0o700)
+        (top / "link").symlink_to("closed")
+        monkeypatch.setattr(closed, "DEPTHS", {"/etc": 5, str(top): 3})
+        closed.places.cache_clear()
+        expected = {top / name for name in ("closed", "data/main", "listed", "lent/file", "project/file")}
+        assert {Path(path) for path in closed.places() if path.startswith(str(top))} == expected | {
+            top / "project/below"
+        }
+        project, env = top / "project", {"PATH": "/usr/bin:/bin"}
+        script = 'for file; do [ ! -s "$file" ] || echo "$file"; done'
+        names = [str(top / name) for name in (*modes, "link", "project/file", "project/below/file")]
+        names += [f"/etc/{name}" for name in ("shadow", "shadow-", "gshadow-", "passwd")]
+        done = confine.run_confined(
+            ["sh", "-c", script, "sh", *names], cwd=project, env=env, lent=[top / "lent/file"], writable=[tmp_path]
+        )
+        seen = ["open", "lent/file", "project/file", "project/below/file"]
+        assert done.stdout.decode().split() == [*(str(top / name) for name in seen), "/etc/passwd"]
+        # Many of them in one directory are one argument.
+        for number in range(closed.MOST + 1):
+            (top / "data" / str(number)).touch(mode=0o600)
+        assert [path for path in closed.below(str(top), 3) if "/data" in path] == [str(top / "data")]
+    finally:
+        closed.places.cache_clear()
+        shutil.rmtree(top)

@@ -53,6 +53,7 @@ def refused(project: Workspace, *names: str, arguments: tuple[str, ...] = ()) ->
     for name in names:
         assert f"/{name}\n" in done.stdout
     assert "or name a directory by -o that no checkout brought" in done.stdout
+    assert f"keep its predecessor's public key as NAME.asc in {project.keys}" in done.stdout
     assert tree(project.dist) == before
 
 

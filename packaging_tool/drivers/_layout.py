@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging_tool.errors import BuildError, PackageError
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Entry
-from packaging_tool.project import contents
+from packaging_tool.project import contents, unread
 from packaging_tool.project.model import Project
 
 
@@ -39,13 +39,15 @@ def files(made: Path, ignored: Collection[str] = ()) -> Iterator[tuple[str, Path
 def sources(project: Project, source: Path, ignored: Collection[str] = ()) -> Iterator[tuple[str, Path]]:
     """The same of a source of the project, with the files that links lead to.
 
-    Raises BuildError also for a link that leads out of the project where that has no `outside = true`: what was told
-    when the project file was read may have changed since.
+    Raises BuildError also for what is no source (`unread`), and for a link that leads out of the project where that has
+    no `outside = true`: what was told when the project file was read may have changed since.
     """
     within = None if project.outside else project.root
     try:
         if within is not None and contents.leads_out(within, str(source)):
             raise BuildError(f"{source} leads out of the project", hint="copy it there instead")
+        if own := unread.what(project.root, os.path.relpath(source, project.root)):
+            raise BuildError(f"{source} is {own}", hint=contents.HINT)
         for name, path in contents.walk(source, ignored, within):
             if within is not None and contents.strays_from(within, path):
                 raise BuildError(f"{path} leads out of the project", hint="copy the file there instead")

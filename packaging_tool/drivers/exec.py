@@ -24,13 +24,13 @@ from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives
 from packaging_tool.package.templates import render
-from packaging_tool.project import contents
+from packaging_tool.project import contents, unread
 from packaging_tool.project.model import Project
 
 # The file for authors.
 LOCK = "lock.toml"
 # What no build reads, whatever the folder.
-IGNORED = (".mkpkgs", ".git", "dist", "__pycache__")
+IGNORED = (*sorted(unread.NAMES), "dist", "__pycache__")
 # SOURCE_DATE_EPOCH of commands where neither variable nor changelog says one: 1980, which zip files can have, too.
 EPOCH = 315532800
 # The folder that `{output}` stands for, for scripts: a shell would take a path with blanks for several words.

@@ -205,14 +205,14 @@ class _Site:
 
     def outcome(self, lock: Lock) -> Outcome:
         options, spec = self.project.core_options, self.project.core
-        core = self.closure(options.requires)
+        core = self.closure(options.requires, "core")
         root = f"/usr/lib/{spec.name}/bin/site"
         entries = self.entries(core, root)
         program = _layout.program(self.project, self.launcher(entries))
         plugins, brought = {}, {}
         for plugin in self.project.plugins:
             own = self.project.plugin_options[plugin.name]
-            names = [name for name in self.closure(own.requires) if name not in core]
+            names = [name for name in self.closure(own.requires, f"plugin.{plugin.name}") if name not in core]
             brought[plugin.name] = published.Plugin(dists=tuple(names), needs=plugin.needs)
             found = self.entries(names, f"{self.project.plugins_directory}/{plugin.name}")
             abi = _abi(self.project, own.api or problems.api(self.project))
@@ -226,16 +226,20 @@ class _Site:
         abi = _abi(self.project, problems.api(self.project))
         return Outcome(abi, payload, None, plugins, authors=authors, accepts=accepts)
 
-    def closure(self, requires: Sequence[str]) -> list[str]:
-        """Names of the wheels that these requirements come to, sorted."""
-        options = self.project.core_options
-        wanted = [
-            next(wheel.name for wheel in self.wheels.values() if _is_built_from(wheel, self.project, text))
-            if text.startswith("./")
-            else text
-            for text in requires
-        ]
-        return closure.find(wanted, self.wheels, self.platform, options.without)
+    def closure(self, requires: Sequence[str], table: str) -> list[str]:
+        """Names of the wheels that these requirements come to, sorted. table: where they stand. Raises BuildError."""
+        wanted = [self.local(text, table) if text.startswith("./") else text for text in requires]
+        return closure.find(wanted, self.wheels, self.platform, self.project.core_options.without)
+
+    def local(self, text: str, table: str) -> str:
+        """Name of the wheel of a folder or file of the project."""
+        for wheel in self.wheels.values():
+            if _is_built_from(wheel, self.project, text):
+                return wheel.name
+        raise BuildError(
+            f"{table}.python.requires: {text!r} changed while it was built, or has the name of another requirement",
+            hint="run mkpkgs again; if that is no help, let nothing write into the folder, and rename one of the two",
+        )
 
     def entries(self, names: Sequence[str], root: str) -> tuple[Entry, ...]:
         """Files of wheels below root. Where two have a file, the first by name wins, as pip does not say either."""
@@ -306,7 +310,11 @@ class _Author:
         place = self.workdir / "site" / self.platform.architecture
         site = _Site(self.project, self.platform, {**found, **local, **stubs}, place)
         own = [
-            name for name in site.closure(self.project.plugin_options[self.plugin.name].requires) if name not in base
+            name
+            for name in site.closure(
+                self.project.plugin_options[self.plugin.name].requires, f"plugin.{self.plugin.name}"
+            )
+            if name not in base
         ]
         dists = {name: published.dist(site.wheels[name], site.files(name)) for name in own}
         misfits = [

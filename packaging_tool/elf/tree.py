@@ -18,16 +18,16 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from packaging_tool import atomic, commands, confine
 from packaging_tool.elf import cross, machines
 from packaging_tool.errors import BuildError, CommandError
+from packaging_tool.project import unread
 from packaging_tool.project.model import Project
 from packaging_tool.run import run
 
-# Not sources, wherever they lie: version control's and our own cache.
-SKIPPED = frozenset({".git", ".mkpkgs"})
 _COMPILERS = ("cc", "gcc", "c++", "g++", "clang", "clang++")
 _LINES = 15
 
@@ -75,9 +75,10 @@ def files_of(source: Path) -> Iterator[Path]:
         yield source
         return
     for name, folders, files in os.walk(source):
-        folders[:] = sorted(set(folders) - SKIPPED)
+        own = unread.ignored(name, [*folders, *files], follows=False)
+        folders[:] = sorted(set(folders) - own)
         links = [folder for folder in folders if (Path(name) / folder).is_symlink()]
-        yield from (Path(name) / file for file in sorted([*files, *links]))
+        yield from (Path(name) / file for file in sorted({*files, *links} - own))
 
 
 def digest(source: Path) -> str:
@@ -178,8 +179,7 @@ def compiler(architecture: str) -> str:
 
 def _unpack(source: Path, into: Path) -> None:
     if source.is_dir():
-        ignore = shutil.ignore_patterns(*SKIPPED)
-        shutil.copytree(source, into, symlinks=True, ignore=ignore)
+        shutil.copytree(source, into, symlinks=True, ignore=partial(unread.ignored, follows=False))
         return
     into.mkdir()
     # Times are those of the archive, so that make finds what upstream generated newer than its sources.

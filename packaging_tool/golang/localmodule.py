@@ -18,7 +18,7 @@ from pathlib import Path
 from packaging_tool.errors import BuildError, InputError
 from packaging_tool.golang.spelling import CONTENT_VERSION
 from packaging_tool.package import zips
-from packaging_tool.project import contents
+from packaging_tool.project import contents, unread
 
 _MODULE = re.compile(r'^module\s+"?([^\s"]+)"?', re.MULTILINE)
 # golang.org/ref/mod, "go.mod file: Lexical elements" and "Module paths": no part begins or ends with a dot.
@@ -138,12 +138,14 @@ def publish(module: LocalModule, proxy: Path) -> None:
 def _files(folder: Path) -> list[str]:
     """What belongs to the module (golang.org/ref/mod, "File path and size constraints") and to a build of it.
 
-    Not: other modules below it, vendor, version control, links. Tests and go.sum are left out as well: nobody who
-    imports a module compiles or reads them, and a change of them must not rebuild a plugin.
+    Not: other modules below it, vendor, version control, what mkpkgs makes, links. Tests and go.sum are left out as
+    well: nobody who imports a module compiles or reads them, and a change of them must not rebuild a plugin.
     """
     found: list[str] = []
-    for path in folder.iterdir():
-        if path.is_symlink() or path.name in (".git", ".hg", ".svn", "vendor", "go.sum"):
+    paths = [*folder.iterdir()]
+    own = unread.ignored(str(folder), [path.name for path in paths], follows=False)
+    for path in paths:
+        if path.is_symlink() or path.name in ("vendor", "go.sum", *own):
             continue
         if path.is_dir():
             if not (path / "go.mod").exists():

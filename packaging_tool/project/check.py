@@ -13,7 +13,7 @@ from typing import cast
 from packaging_tool import registry, targets
 from packaging_tool.drivers.base import Driver, Source, Sourcing
 from packaging_tool.errors import MkpkgsError, Problem
-from packaging_tool.project import contents, dates, paths
+from packaging_tool.project import contents, dates, paths, unread
 from packaging_tool.project.faults import Faults, Path, did_you_mean, similar
 from packaging_tool.project.model import CoreSpec, FileSpec, PluginOfSpec, PluginSpec, Project
 
@@ -40,7 +40,7 @@ def check(project: Project, faults: Faults) -> list[Problem]:
     if not known_core and (project.plugin_of is None or faults.covers("plugin-of", "driver")):
         return []
     driver = cast(Driver, registry.load("drivers", project.core.driver).Driver())
-    problems = [*driver.check(project), *_outside(project, driver)]
+    problems = [*driver.check(project), *_outside(project, driver), *_unread(project, driver)]
     return [problem for problem in problems if not _covered(problem.key, faults)]
 
 
@@ -48,18 +48,53 @@ def _outside(project: Project, driver: Driver) -> Iterator[Problem]:
     """Sources that lead out of the project, which it does not allow."""
     if project.outside:
         return
-    named = [*cast(Sourcing, driver).sources(project)] if hasattr(driver, "sources") else []
-    if project.plugin_of is None and project.core.program:
-        named.insert(0, Source("core.program", project.core.program))
     table = "plugin-of" if project.plugin_of is not None else "core"
     instead = f"copy it into the project, or write outside = true in [{table}]"
-    for key, text, follows, ignored in named:
-        places = {text.replace("{architecture}", architecture) for architecture in project.core.architectures}
+    for key, text, follows, ignored in _named(project, driver):
+        places = _spelled(project, text)
         if any(contents.leads_out(project.root, place) for place in places):
             yield Problem(str(project.file), 0, key, f"{text!r} leads out of the project", instead)
         elif follows and text:
             for stray in sorted({name for place in places for name in contents.strays(project.root, place, ignored)}):
                 yield Problem(str(project.file), 0, key, f"the link {stray!r} leads out of the project", instead)
+
+
+def _named(project: Project, driver: Driver) -> list[Source]:
+    """The server's program, and what the driver says that it reads."""
+    named = [*cast(Sourcing, driver).sources(project)] if hasattr(driver, "sources") else []
+    if project.plugin_of is None and project.core.program:
+        named.insert(0, Source("core.program", project.core.program))
+    return named
+
+
+def _spelled(project: Project, text: str) -> set[str]:
+    return {text.replace("{architecture}", architecture) for architecture in project.core.architectures}
+
+
+def _unread(project: Project, driver: Driver) -> Iterator[Problem]:
+    """Sources that are none; see `unread`."""
+    for key, text, *_ in _named(project, driver):
+        if own := next((found for place in _spelled(project, text) if (found := unread.what(project.root, place))), ""):
+            yield Problem(str(project.file), 0, key, f"{text!r} is {own}", contents.HINT)
+
+
+def named(project: Project) -> set[str]:
+    """Sources of the driver, relative to the project file."""
+    driver = cast(Driver, registry.load("drivers", project.core.driver).Driver())
+    return {place for source in _named(project, driver) for place in _spelled(project, source.place)}
+
+
+def made(project: Project) -> tuple[Faults, list[Problem]]:
+    """Sources that are none because this run makes them: where to, the project file does not say."""
+    faults = Faults()
+    packages: list[tuple[Path, Sequence[FileSpec]]] = [(("core",), project.core.files)]
+    packages += [(("plugin", plugin.name), plugin.files) for plugin in project.plugins]
+    for base, specs in packages:
+        for index, spec in enumerate(specs):
+            if spec.source and (own := unread.what(project.root, spec.source)):
+                faults.add((*base, "files", index, "source"), f"{spec.source!r} is {own}", contents.HINT)
+    driver = cast(Driver, registry.load("drivers", project.core.driver).Driver())
+    return faults, [*_unread(project, driver)]
 
 
 def _covered(key: str, faults: Faults) -> bool:

@@ -10,9 +10,12 @@ from pathlib import Path
 from packaging_tool.errors import PackageError
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Entry
+from packaging_tool.project import unread
 from packaging_tool.project.model import FileSpec
 
 GLOB = frozenset("*?[")
+# Of what is no source.
+HINT = "copy it to another place in the project"
 
 
 def expand(root: Path, specs: Sequence[FileSpec]) -> tuple[Entry, ...]:
@@ -54,6 +57,9 @@ def sources(root: Path, pattern: str) -> list[Path]:
     except (OSError, ValueError, NotImplementedError) as failed:
         # A name that is too long for the file system, `**` as part of a name, a pattern that is not relative.
         raise PackageError(f"{pattern}: {getattr(failed, 'strerror', None) or failed}") from None
+    if files and (own := unread.what(root, pattern)):
+        raise PackageError(f"{pattern} is {own}", hint=HINT)
+    files = [path for path in files if path == root / pattern or not unread.what(root, str(path.relative_to(root)))]
     if not files:
         raise PackageError(f"{pattern}: no such file below {root}")
     for path in files:
@@ -91,8 +97,9 @@ def strays_from(root: Path, path: Path) -> bool:
 def walk(source: Path, ignored: Collection[str] = (), within: Path | None = None) -> Iterator[tuple[str, Path]]:
     """Names below source and paths of all that is no folder, or of the one file that source is; links are followed.
 
-    ignored: names of folders to pass over. within: a link to a folder that leads out of it is not followed but given,
-    so that nothing else but a link can lead out. Raises PackageError for links that lead in a circle.
+    What is no source (`unread`) is passed over. ignored: names of more folders to pass over. within: a link to a folder
+    that leads out of it is not followed but given, so that nothing else but a link can lead out. Raises PackageError
+    for links that lead in a circle.
     """
     if not source.is_dir():
         yield source.name, source
@@ -104,8 +111,9 @@ def walk(source: Path, ignored: Collection[str] = (), within: Path | None = None
         if any(real.get(above) == real[folder] for above in folder.parents):
             raise PackageError(f"{folder} leads in a circle", hint="take the link out of the folder")
         out = [name for name in folders if within is not None and strays_from(within, folder / name)]
-        folders[:] = sorted({*folders} - {*ignored, *out})
-        for name in sorted([*names, *({*out} - {*ignored})]):
+        own = {name for name in (*folders, *names) if unread.is_unread(real[folder], name)}
+        folders[:] = sorted({*folders} - {*ignored, *out} - own)
+        for name in sorted({*names, *({*out} - {*ignored})} - own):
             yield (folder / name).relative_to(source).as_posix(), folder / name
 
 

@@ -285,12 +285,23 @@ def _syntax(file: str, text: str, message: str) -> Problem:
     twice = re.match(r"Cannot (declare|overwrite|mutate|redefine)", what)
     if twice and (first := _first(text, line)):
         key, earlier = first
-        return Problem(file, line, key, f"stands here for the second time; the first is in line {earlier}", "keep one")
+        what = f"stands here for the second time; the first is in line {earlier}"
+        return Problem(file, line, key, what, _apart(key, content, text.split("\n")[earlier - 1].strip()))
     if double := re.match(r"Duplicate inline table key '?(.*?)'?$", what):
         return Problem(file, line, "", f"the key {double[1]} stands twice in one table", "keep one")
     if not where:
         return _unfinished(file, text)
     return Problem(file, line, "", f"not TOML: column {where[2]}: {what[:1].lower()}{what[1:]}", _toml_hint(content))
+
+
+def _apart(key: str, *rows: str) -> str:
+    """What to write instead of a key that two rows define: the driver `files` has its settings where other drivers have
+    a list."""
+    lists = [row for row in rows if re.match(r"\[\[|[^=]*=\s*\[", row)]
+    if re.fullmatch(r"core\.files|plugin\..*\.files", key) and len(lists) == 1:
+        owner = key.removesuffix(".files")
+        return f"[{key}] has settings of the driver `files`; write the list of files as [[{owner}.file]]"
+    return "keep one"
 
 
 def _unfinished(file: str, text: str) -> Problem:

@@ -33,6 +33,9 @@ _REFUSED = "mkpkgs lets pip start no program"
 _HEADER = re.compile(r"^(?:Collecting|Processing) .*", re.MULTILINE)
 _ADDRESSED = re.compile(r"(?:Collecting ([^@]+?) ?@ |Processing )(\S.*?)(?: \(from (.*?)(?:->.*)?\))?")
 
+# The end of its traceback at an address of a kind that it does not know.
+_UNKNOWN = re.compile(r"InvalidRequirement: Invalid URL(?: given)?: (\S+)\s*\Z")
+
 
 def ask(*arguments: str, scratch: Path, readable: Iterable[Path] = ()) -> None:
     """Run pip with an index and the network. scratch: the directory that it may write to. readable: that it sees.
@@ -81,8 +84,9 @@ def _judge(done: Done, command: str) -> None:
         raise BuildError("pip: not found", hint="install it: python3-pip")
     errors = re.findall(r"(?m)^ *(?:ERROR|error): (.*)", output)
     if not errors or errors == ["Exception:"]:
-        # It stumbled over what it did not expect of an index.
-        errors = (output or told).strip().splitlines()[-1:]
+        # It stumbled over what it did not expect of an index. Where in pip, helps nobody.
+        errors = [line.rpartition(" pip._")[2] for line in (output or told).strip().splitlines()[-1:]]
+        told = output = ""
     raise CommandError(
         f"pip {command}: {'; '.join(dict.fromkeys(errors))}", returncode=done.returncode, output=output or told
     )
@@ -91,6 +95,10 @@ def _judge(done: Done, command: str) -> None:
 def _refused(told: str, output: str) -> BuildError | None:
     """The error if pip ended at something that has an address. told, output: what it printed, and with what errors."""
     last = found[-1] if (found := _HEADER.findall(told)) else ""
+    if unknown := _UNKNOWN.search(output):
+        # It does not even try.
+        parent = re.match(r"Collecting ([^ @(]+)", last)
+        return addressed(unknown[1], parent[1] if parent else None)
     parts = _ADDRESSED.fullmatch(last)
     if parts is not None and (parts[1] or (parts[3] and not parts[2].endswith(".whl"))):
         return addressed(f"{parts[1]} @ {parts[2]}" if parts[1] else parts[2], parts[3])

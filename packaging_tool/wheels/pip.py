@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from packaging_tool.errors import BuildError, CommandError, InputError, PackageError
 from packaging_tool.package.content import Content
-from packaging_tool.project import contents
+from packaging_tool.project import contents, unread
 from packaging_tool.wheels import caller
 from packaging_tool.wheels.wheel import normal
 
@@ -224,13 +224,13 @@ def build(folder: Path, cache: Path, within: Path | None, *, isolated: bool) -> 
     with _scratch() as scratch:
         # Backends write into the folder that they build.
         copy = scratch / "source"
-        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
+        shutil.copytree(folder, copy, ignore=_ignored)
         (tools := scratch / "tools").mkdir()
         options = ("--no-index", f"--find-links={tools}") if isolated else ("--no-build-isolation",)
         if isolated:
-            with _scratch() as place:
-                caller.ask("download", "--only-binary=:all:", f"--dest={place}", *_backend(copy), scratch=place)
-                for file in place.glob("*.whl"):
+            with _scratch() as fetched:
+                caller.ask("download", "--only-binary=:all:", f"--dest={fetched}", *_backend(copy), scratch=fetched)
+                for file in fetched.glob("*.whl"):
                     shutil.move(file, tools / file.name)
         said = ("wheel", "--no-deps", "--quiet", *options, f"--wheel-dir={scratch / 'made'}", str(copy))
         # The backend is whatever the project names.
@@ -245,6 +245,12 @@ def build(folder: Path, cache: Path, within: Path | None, *, isolated: bool) -> 
         place.mkdir()
         shutil.copyfile(made[0], place / made[0].name)
     return place / made[0].name
+
+
+def _ignored(place: str, names: list[str]) -> set[str]:
+    """Names of a local project that are not copied: what earlier builds left, and what is no source."""
+    left = shutil.ignore_patterns("build", "*.egg-info", "__pycache__")(place, names)
+    return left | unread.ignored(place, names, follows=True)
 
 
 def _backend(folder: Path) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from packaging_tool.drivers import python
 from packaging_tool.drivers.base import Lock, Outcome
 from packaging_tool.drivers.python import Driver
 from packaging_tool.errors import BuildError, ProjectError
@@ -241,6 +242,12 @@ def test_a_project_is_built_again_when_a_file_of_it_changes(bench: Bench) -> Non
     second = pip.build(bench.root / "atlas", cache, bench.root, isolated=False)
     assert second != first
     assert not list((bench.root / "atlas").glob("*.egg-info")), "the folder is left as it was"
+
+
+def test_a_project_that_is_another_when_it_is_built_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(python, "_is_built_from", lambda wheel, project, text: text != "./atlas")
+    with pytest.raises(BuildError, match=r"^plugin\.atlas\.python\.requires: '\./atlas' changed while it was built"):
+        bench.build()
 
 
 def test_bad_settings_are_told_with_what_to_write(bench: Bench) -> None:

@@ -54,7 +54,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
 
 
 def mkpkgs(place: Path, *arguments: str, requires: str = "bait") -> subprocess.CompletedProcess[str]:
-    (place / "work").mkdir()
+    (place / "work").mkdir(exist_ok=True)
     (place / "work/mkpkgs.toml").write_text(PROJECT.format(requires=requires))
     return subprocess.run(
         [sys.executable, "-m", "packaging_tool", *arguments],
@@ -87,6 +87,7 @@ def repository(index: Index) -> str:
         ("sources of this machine", "bwrap"),
         ("a repository", "plain"),
         ("a wheel", "bwrap"),
+        ("a repository of this machine", "bwrap"),
     ],
 )
 def test_what_a_wheel_requires_by_address_does_not_run(
@@ -94,8 +95,10 @@ def test_what_a_wheel_requires_by_address_does_not_run(
 ) -> None:
     if kind == "plain":
         monkeypatch.setenv("PATH", path_without("bwrap", tmp_path / "bin"))
-    if where == "a repository":
+    if where.startswith("a repository"):
         address = repository(index)
+        if where == "a repository of this machine":
+            address = f"git+{(index.root / 'evil.git').as_uri()}"
     elif where == "a wheel":
         address = f"{index.url}/evil/{index.wheel('evil').name}"
     else:
@@ -106,7 +109,12 @@ def test_what_a_wheel_requires_by_address_does_not_run(
     assert done.returncode == 1, done.stdout
     assert not index.mark.exists()
     what = index.sources("evil") if where == "sources of this machine" else f"evil @ {address}"
+    if where == "a repository of this machine":
+        # pip says no name.
+        what = address
     who = "a wheel of the index" if where == "a wheel" else "bait"
+    assert "Traceback" not in done.stdout
+    assert "_vendor" not in done.stdout
     assert f"{who} requires {what}, which is in no index: pip would build and run what lies there" in done.stdout
     assert "choose a version that requires distributions of an index alone" in done.stdout
     assert ("run with all that you may do" in done.stdout) == (kind == "plain")
@@ -121,6 +129,43 @@ def test_a_backend_brings_nothing_by_address_either(index: Index, tmp_path: Path
     with pytest.raises(BuildError, match=r"bait requires evil @ http.*pip would build and run"):
         pip.build(source, tmp_path / "cache", source, isolated=True)
     assert not index.mark.exists()
+
+
+# A backend of PEP 517 in the project itself; the wheel names all that it found.
+OWN_BACKEND = """
+import os, zipfile
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    with zipfile.ZipFile(os.path.join(directory, "bait-1.0-py3-none-any.whl"), "w") as out:
+        out.writestr("bait.py", "def main(): pass\\n")
+        out.writestr("bait_saw.py", repr(sorted({*os.listdir(".")} - {"__pycache__"})))
+        out.writestr("bait-1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: bait\\nVersion: 1.0\\n")
+        out.writestr("bait-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        out.writestr("bait-1.0.dist-info/RECORD", "")
+    return "bait-1.0-py3-none-any.whl"
+"""
+
+
+def test_the_directory_of_the_project_is_built_as_it_was_before_mkpkgs_came(index: Index, tmp_path: Path) -> None:
+    index.wheel("wheel")
+    (tmp_path / "work").mkdir()
+    project = '[build-system]\nrequires = []\nbuild-backend = "back"\nbackend-path = ["."]\n'
+    (tmp_path / "work/pyproject.toml").write_text(project)
+    (tmp_path / "work/back.py").write_text(OWN_BACKEND)
+    (tmp_path / "work/.git").mkdir()
+    (tmp_path / "work/.git/config").write_text("token\n")
+    assert mkpkgs(tmp_path, "key", "new", requires="./").returncode == 0
+    kept = []
+    for number in range(2):
+        for _ in range(2):
+            done = mkpkgs(tmp_path, requires="./")
+            assert done.returncode == 0, done.stdout
+        files = [*(tmp_path / "work/dist").rglob("*.deb"), tmp_path / "work/mkpkgs.lock"]
+        kept.append({file.name: file.read_bytes() for file in files})
+        (tmp_path / "work/dist").rename(tmp_path / f"dist-{number}")
+        saw = next((tmp_path / "work/.mkpkgs/python").rglob("bait_saw.py")).read_text()
+        assert saw == "['back.py', 'mkpkgs.toml', 'pyproject.toml']"
+        shutil.rmtree(tmp_path / "work/.mkpkgs")
+    assert kept[0] == kept[1]
 
 
 def test_an_address_is_no_more_than_words(index: Index, tmp_path: Path) -> None:
