@@ -140,7 +140,7 @@ class Driver:
         place = _Place(project, architecture, workdir)
         program = place.made(None)
         needs = place.needs(f"the server {program.name}", [program])
-        core = Payload((_layout.program(project, Content(program)),), depends=needs)
+        core = Payload((_layout.program(project, _pin(Content(program))),), depends=needs)
         plugins, failures = self._plugins(project, place, listener)
         made = self._outcome(project, core, plugins, failures)
         return replace(made, authors={LOCK: Content(lock.text.encode())}), lock
@@ -180,9 +180,10 @@ class Driver:
                 if not programs:
                     raise BuildError("there is no program among its files", hint="chmod +x the program")
                 needs = place.needs(f"plugin {spec.name}", programs)
-                plugins[spec.name] = Payload(
-                    _layout.plugin(project, spec.name, files), depends=needs, abi=_abi_of(project, spec.name)
-                )
+                entries = _layout.plugin(project, spec.name, files)
+                for entry in entries:
+                    _pin(entry.content)
+                plugins[spec.name] = Payload(entries, depends=needs, abi=_abi_of(project, spec.name))
             except CommandError as failed:
                 failures.append(Failure(spec.name, "", failed.output or failed.message, failed.hint))
             except BuildError as failed:
@@ -199,6 +200,17 @@ class Driver:
     def target(self, project: Project) -> Target:
         """The server finds the programs of plugins among the verified copies, whose names `loader/plugins` has."""
         return Target(tree=True, arrange=render("loader/list.sh"), reload=project.core_options.reload)
+
+
+def _pin(content: Content | None) -> Content | None:
+    """Let the bytes of a file count as they are now.
+
+    The command of another part may put something else in its place, also a link to what it cannot read itself; the
+    packages are written when all have run, and say that it changed.
+    """
+    if content is not None:
+        _ = content.sha256
+    return content
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,12 +272,13 @@ class _Place:
             # What the maintainer's commands need is nothing for an author's machine.
             own = self.project.core_options.environment if self.project.plugin_of is None else {}
             variables = {OUTPUT: str(making), **{key: commands.fill([text], words)[0] for key, text in own.items()}}
+            # The project's own directory has what other parts are built of, and what its maintainer runs.
+            own_folder = () if self.project.root.resolve().is_relative_to(source.resolve()) else (source,)
             confine.run_confined(
                 commands.fill(command, words, {"output": OUTPUT}),
                 cwd=source,
                 env={**confine.environment(home, tree.epoch(self.project, EPOCH), network=network), **variables},
-                # The project's own directory has what other parts are built of, and what its maintainer runs.
-                writable=[making, home, *((source,) if source != self.project.root else ())],
+                writable=[making, home, *own_folder],
                 readable=[self.project.root],
                 fixed=[place / name for place in (source, self.project.root) for name in KEPT],
                 network=network,

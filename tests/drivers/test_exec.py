@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections import deque
 from pathlib import Path
 
 import pytest
 
 from packaging_tool.drivers.base import Outcome
 from packaging_tool.drivers.exec import Driver
-from packaging_tool.errors import BuildError, ProjectError
+from packaging_tool.errors import BuildError, PackageError, ProjectError
 from packaging_tool.listener import Silent
 from packaging_tool.package.model import Relation
 from packaging_tool.project.loader import load
@@ -148,6 +149,44 @@ def test_bad_settings_are_told_with_what_to_write(bench: Bench) -> None:
         r"mkpkgs.toml:\d+: plugin.clock.exec.files: files is missing; name a program, a folder, or a command in build",
     ):
         assert re.search(reason, said), said
+
+
+@pytest.mark.parametrize(("first", "builder"), [("echo", "count"), ("count", "echo")])
+def test_what_a_command_puts_in_the_place_of_another_part_gets_into_no_package(
+    first: str, builder: str, bench: Bench, tmp_path: Path
+) -> None:
+    """It could lead to what commands cannot read: a key of who builds. The parts are collected one after the other."""
+    (tmp_path / "secret").write_text("#!/bin/sh\n# a key\n")
+    (tmp_path / "secret").chmod(0o755)
+    folder = bench.root / f"plugins/{builder}"
+    for name, file in ((f"desk-{first}", f"plugins/{first}/desk-{first}"), ("desk", "desk")):
+        shutil.copyfile(bench.root / file, folder / name)
+        (folder / name).chmod(0o755)
+    bench.change('program = "desk"', f'program = "plugins/{builder}/desk"')
+    bench.change(f'{{ files = "plugins/{first}" }}', f'{{ files = "plugins/{builder}/desk-{first}" }}')
+    swap = f"for name in desk desk-{first}; do rm $name; ln -s {tmp_path}/secret $name; done"
+    script = f"cp desk-{builder} $MKPKGS_OUTPUT; {swap}"
+    bench.change(
+        f'{{ files = "plugins/{builder}" }}',
+        f'{{ source = "plugins/{builder}", build = ["sh", "-ec", "{script}"] }}',
+    )
+    outcome = bench.build()
+    assert (folder / "desk").is_symlink()
+    refused = {failure.plugin: failure.message for failure in outcome.failures}
+    collected = [*outcome.core.entries, *(outcome.plugins[first].entries if first not in refused else ())]
+    assert all("leads out of the project" in message for message in refused.values())
+    assert len(collected) == 2 - len(refused)
+    for entry in collected:
+        assert entry.content is not None
+        with pytest.raises(PackageError, match="changed while it was packaged"):
+            deque(entry.content.verified(), maxlen=0)
+
+
+def test_a_command_cannot_change_the_project_by_another_name_of_it(bench: Bench) -> None:
+    script = "echo hello > mark || :; cp plugins/count/desk-count $MKPKGS_OUTPUT"
+    bench.change('{ files = "plugins/count" }', f'{{ source = "plugins/..", build = ["sh", "-ec", "{script}"] }}')
+    assert not bench.build().failures
+    assert not (bench.root / "mark").exists()
 
 
 def test_a_link_that_a_command_leaves_is_refused(bench: Bench) -> None:

@@ -62,7 +62,7 @@ def test_the_service_reads_what_doctor_took_from_its_user(serving: Machine) -> N
         path.chmod(0o700)
     assert doctor(serving)[0] == 0
     assert [(path.stat().st_uid, path.stat().st_mode & 0o777) for path in (place, place / "keys.d")] == [(0, 0o750)] * 2
-    command = ["chroot", "--userspec=990:990", serving.root, "/bin/cat", "/etc/fake/fake.conf"]
+    command = ["chroot", "--userspec=990:990", str(serving.root), "/bin/cat", "/etc/fake/fake.conf"]
     assert subprocess.run(command, capture_output=True, check=True).stdout == b"port 1\n"
 
 
