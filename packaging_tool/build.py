@@ -291,7 +291,7 @@ class _Run:
         """Refuse what somebody put into the output directory, before it is signed."""
         made = {os.path.relpath(item.path, staging) for items in self.built.values() for item in items} | {*self.laid}
         found = covered.Covered(staging, self.settings.output, before, made)
-        found.check(tuple(self.cores.repositories.values()), ring)
+        found.check(self.cores.known_repositories, ring)
 
     def _warn_of_dates(self, time_of_all: int) -> None:
         """Tell what is dated ahead of the clock: apt refuses that, so what is published is dated now instead."""

@@ -101,8 +101,12 @@ class Cores:
     @cached_property
     def repositories(self) -> dict[str, Repository]:
         """Repository kinds of the project's formats, by format."""
-        found = (cast("Repository", registry.load("repos", name).Repository()) for name in registry.names("repos"))
-        return {kind.format: kind for kind in found if kind.format in self.formats}
+        return {kind.format: kind for kind in self.known_repositories if kind.format in self.formats}
+
+    @cached_property
+    def known_repositories(self) -> tuple[Repository, ...]:
+        """All kinds: what lies in an output directory may be of one that the project does not make."""
+        return tuple(cast("Repository", registry.load("repos", name).Repository()) for name in registry.names("repos"))
 
     @cached_property
     def cache(self) -> Path:

@@ -75,6 +75,16 @@ def test_a_fork_with_a_dist_of_its_author_is_not_signed(mine: Workspace, theirs:
     assert fork.mkpkgs().returncode == 0
 
 
+def test_packages_of_a_family_that_the_project_does_not_make_are_looked_at_too(
+    mine: Workspace, theirs: Workspace, tmp_path: Path
+) -> None:
+    fork = clone(theirs, mine, tmp_path)
+    text = (fork.root / "mkpkgs.toml").read_text()
+    (fork.root / "mkpkgs.toml").write_text(re.sub("(?m)^targets = .*", 'targets = ["debian12"]', text))
+    shutil.rmtree(fork.dist / "apt")
+    refused(fork, "repodata/repomd.xml")
+
+
 def test_another_machine_of_mine_goes_on(mine: Workspace, tmp_path: Path) -> None:
     other = clone(mine, mine, tmp_path)
     other.mkpkgs()
