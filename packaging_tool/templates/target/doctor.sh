@@ -128,7 +128,7 @@ look_for_ways() {
         $1 == "symlink" { print $3 " is a symbolic link\tput a directory of root'\''s into its place" }
         $1 == "special" { print $3 " is neither a file nor a directory\tremove it" }' "$W/tree" "$W/ways" >"$W/findings"
     case $RECORD in
-    dpkg) record=/var/lib/dpkg/info ;;
+    dpkg) record=$(dpkg-query --control-path "$CORE" md5sums 2>/dev/null) && record=${record%/*} || record='' ;;
     rpm) record=$(readlink -f "$(rpm --eval '%_dbpath' 2>/dev/null)") || record='' ;;
     esac
     for place in "$record" /run; do
