@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 
@@ -17,27 +14,11 @@ from packaging_tool.project import check
 from packaging_tool.project.faults import Faults
 from packaging_tool.project.loader import load
 from packaging_tool.project.model import PluginSpec, Project
+from tests.counting import counted
 
 HEAD = (Path(__file__).parent.parent / "samples/tiny/mkpkgs.toml").read_text().partition("[plugin.hello]")[0]
 SOURCE = 'files = { source = "greet" }\n'
 SMALL, LARGE = 100, 400
-
-
-def counted(work: Callable[[], object]) -> int:
-    """How many calls of Python and C some work takes."""
-    calls = 0
-
-    def count(frame: FrameType, event: str, argument: Any) -> None:
-        nonlocal calls
-        calls += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return calls
 
 
 class Name(str):

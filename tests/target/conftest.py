@@ -100,6 +100,17 @@ def _machine(base: Path, key: Key, directory: Path, shell: list[str], target: Ta
     shutil.rmtree(machine.root)
 
 
+def serve_evil(machine: Machine) -> Key:
+    """Have the plugin `evil` serve beside `git`; its key is in the administrator's directory, and is given back."""
+    lost = Key(machine.root / "tmp", "lost")
+    (machine.root / "etc/fake/keys.d/lost.pub").write_bytes(lost.public)
+    machine.install("git")
+    machine.install("evil", key=lost)
+    assert machine.tool("apply").returncode == 0
+    assert machine.serves() == ["core", "plugin evil", "plugin git"]
+    return lost
+
+
 def machine_of(base: Path, key: Key, directory: Path, shell: list[str], target: Target = LINKED) -> Machine:
     """A machine with the core alone, in directory."""
     root = directory / "root"

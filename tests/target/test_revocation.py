@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from packaging_tool.target import runtime
+from tests.target.conftest import serve_evil
 from tests.target.machine import Key, Machine
 
 NEWER = "#!/bin/sh\ncase ${1-} in version) ;; *) exit 64 ;; esac\necho newer core\n"
@@ -18,13 +19,7 @@ NEWER = "#!/bin/sh\ncase ${1-} in version) ;; *) exit 64 ;; esac\necho newer cor
 @pytest.fixture
 def lost(machine: Machine) -> Key:
     """A key whose plugin `evil` serves beside `git`; the key is in the administrator's directory."""
-    lost = Key(machine.root / "tmp", "lost")
-    (machine.root / "etc/fake/keys.d/lost.pub").write_bytes(lost.public)
-    machine.install("git")
-    machine.install("evil", key=lost)
-    assert machine.tool("apply").returncode == 0
-    assert machine.serves() == ["core", "plugin evil", "plugin git"]
-    return lost
+    return serve_evil(machine)
 
 
 def by_core(machine: Machine, key: Key) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.target.conftest import serve_evil
 from tests.target.machine import Key, Machine
 
 MINE, CORES = "/etc/fake/keys.d/revoked", "/usr/share/fake/keys/revoked"
@@ -33,16 +34,6 @@ def lost(any_machine: Machine) -> Key:
 def lost_here(machine: Machine) -> Key:
     """The same, under dash."""
     return serve_evil(machine)
-
-
-def serve_evil(machine: Machine) -> Key:
-    lost = Key(machine.root / "tmp", "lost")
-    (machine.root / "etc/fake/keys.d/lost.pub").write_bytes(lost.public)
-    machine.install("git")
-    machine.install("evil", key=lost)
-    assert machine.tool("apply").returncode == 0
-    assert machine.serves() == ["core", "plugin evil", "plugin git"]
-    return lost
 
 
 def mine(machine: Machine) -> Path:
