@@ -7,11 +7,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging_tool import confine
 from packaging_tool.elf import machines
 from packaging_tool.elf.facts import Facts
 from packaging_tool.errors import CommandError
 from packaging_tool.listener import Listener
-from packaging_tool.run import run
 
 ROOT = "/usr/lib/debug/.build-id"
 
@@ -49,9 +49,13 @@ def split(path: Path, known: Facts, workdir: Path, listener: Listener, *, librar
     making.mkdir(parents=True)
     new, new_debug = making / made.name, making / debug.name
     less = ["--strip-unneeded" if library else "--strip-all", "--remove-section=.comment", "--remove-section=.note"]
+    source, env = path.absolute(), confine.environment(making, 0)
     try:
-        run([objcopy, "--only-keep-debug", "--compress-debug-sections", path, new_debug])
-        run([objcopy, *less, f"--add-gnu-debuglink={new_debug}", path, new])
+        for arguments in (
+            ["--only-keep-debug", "--compress-debug-sections", source, new_debug],
+            [*less, f"--add-gnu-debuglink={new_debug}", source, new],
+        ):
+            confine.run_confined([objcopy, *arguments], cwd=making, env=env, writable=[making], readable=[source])
     except CommandError as failed:
         listener.warn(f"{path.name} keeps its debug information: {failed.message}")
         return Split(path, None)

@@ -13,12 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging_tool import targets
+from packaging_tool import confine, targets
 from packaging_tool.elf import facts, machines
 from packaging_tool.elf.facts import Facts
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.package.model import Alternatives, Operator, Relation
-from packaging_tool.run import run
 
 # Debian's packages of the runtimes, by the sonames that they have on all architectures.
 _GLIBC = frozenset({"libc", "libm", "libdl", "libpthread", "librt", "libresolv", "libutil", "libanl", "libmvec"})
@@ -202,8 +201,15 @@ def _shlibdeps(
             lines += [f"{library} {version}\n"] if version else []
         (place / "debian/shlibs.local").write_text("".join(lines))
         arguments = [f"-e{file.path.absolute()}" for file in files]
+        folders = {file.path.absolute().parent for file in files}
         try:
-            done = run(["dpkg-shlibdeps", "-O", "--warnings=0", f"-l{place}/known", *arguments], cwd=place)
+            done = confine.run_confined(
+                ["dpkg-shlibdeps", "-O", "--warnings=0", f"-l{place}/known", *arguments],
+                cwd=place,
+                env=confine.environment(place, 0),
+                writable=[place],
+                readable=folders,
+            )
         except CommandError as failed:
             raise BuildError(
                 f"{what}: {failed.message}", hint=f"install the libraries that it is linked with, or write {example}"

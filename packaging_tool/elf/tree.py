@@ -183,7 +183,12 @@ def _unpack(source: Path, into: Path) -> None:
         return
     into.mkdir()
     # Times are those of the archive, so that make finds what upstream generated newer than its sources.
-    run(["tar", "-xf", source, "-C", into, "--no-same-owner", "--no-same-permissions"])
+    argv = ["tar", "-xf", source.absolute(), "-C", into.absolute(), "--no-same-owner", "--no-same-permissions"]
+    try:
+        confine.run_confined(argv, cwd=into, env=confine.environment(into, 0), writable=[into], readable=[source])
+    except CommandError as failed:
+        first = failed.output.partition("\n")[0] or failed.message
+        raise BuildError(f"{source}: {first}", hint="it must be an archive of files, directories and links") from None
     inside = list(into.iterdir())
     if len(inside) == 1 and inside[0].is_dir():
         inside[0].rename(into.with_name("unpacked"))

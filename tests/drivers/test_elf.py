@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -282,6 +283,42 @@ def test_a_tarball_is_as_good_as_its_directory(bench: Bench) -> None:
     assert file(packed.core, "-core").read_bytes() == file(plain.core, "-core").read_bytes()
     locked = tomllib.loads((bench.root / "lock").read_text())["elf"]["sources"]
     assert set(locked) == {"core"}
+
+
+def test_a_tarball_with_a_device_is_refused(bench: Bench) -> None:
+    subprocess.run(["mknod", bench.root / "server/disk", "b", "8", "0"], check=True)
+    subprocess.run(["tar", "-C", bench.root, "-czf", bench.root / "server-1.0.tar.gz", "server"], check=True)
+    bench.edit("mkpkgs.toml", 'source = "server"', 'source = "server-1.0.tar.gz"')
+    with pytest.raises(BuildError, match=r"server-1\.0\.tar\.gz: tar: server/disk: Cannot mknod"):
+        bench.build()
+    assert not [path for path in bench.workdir.rglob("disk")]
+
+
+def test_programs_that_read_archives_and_objects_find_no_key(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They read what somebody else wrote; here they are ones that look for more."""
+    key = tmp_path / "keys/manifest.key"
+    key.parent.mkdir()
+    key.write_text("SECRET KEY\n")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("tar", "objcopy", "dpkg-shlibdeps"):
+        tool = tools / name
+        script = f"cat {key} >&2 && exit 1\n: >{key}.{name}\nexec {shutil.which(name)} \"$@\"\n"
+        tool.write_text(f"#!/bin/sh\n{script}")
+        tool.chmod(0o755)
+    (tmp_path / "z.c").write_text("const char *zlibVersion(void); const char *v(void) { return zlibVersion(); }")
+    run("gcc", "-shared", "-fPIC", "-o", tmp_path / "z.so", tmp_path / "z.c", "-lz")
+    subprocess.run(["tar", "-C", bench.root, "-czf", bench.root / "server-1.0.tar.gz", "server"], check=True)
+    bench.edit("mkpkgs.toml", 'source = "server"', 'source = "server-1.0.tar.gz"')
+    shutil.rmtree(bench.workdir)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    with confine.guarding([key.parent]):
+        assert bench.build().failures == ()
+        assert libraries.deb("z", libraries.objects([tmp_path / "z.so"]), {})
+    assert bench.said == []
+    assert [path.name for path in key.parent.iterdir()] == ["manifest.key"]
 
 
 def test_a_plugin_that_does_not_build_is_told_with_the_compilers_words(bench: Bench) -> None:
