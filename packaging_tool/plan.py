@@ -30,7 +30,6 @@ from packaging_tool.target import hooks, runtime
 
 # What comes behind `CORE-plugin-` in the name of the package for authors, as each family of distributions has it.
 AUTHORS = {"deb": "dev", "rpm": "devel"}
-FIELDS = ("depends", "recommends", "suggests", "conflicts", "replaces", "provides")
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,7 +389,7 @@ class _Draft:
         made = {}
         for family in self._formats():
             own = getattr(spec, family, None)
-            said = {field: _parse(getattr(own, field, ()) or getattr(spec, field)) for field in FIELDS}
+            said = {field: _parse(getattr(own, field, ()) or getattr(spec, field)) for field in relations.FIELDS}
             base = Relations(**said)
             made[family] = _extend(base, depends=depends.get(family, ()), provides=provides)
         return made
@@ -413,5 +412,5 @@ def _parse(texts: Sequence[str]) -> tuple[Alternatives, ...]:
 
 
 def _extend(base: Relations, **more: tuple[Alternatives, ...]) -> Relations:
-    joined = {field: (*getattr(base, field), *more.get(field, ())) for field in FIELDS}
+    joined = {field: (*getattr(base, field), *more.get(field, ())) for field in relations.FIELDS}
     return Relations(**{field: tuple(dict.fromkeys(items)) for field, items in joined.items()})

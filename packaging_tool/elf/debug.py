@@ -49,13 +49,14 @@ def split(path: Path, known: Facts, workdir: Path, listener: Listener, *, librar
     making.mkdir(parents=True)
     new, new_debug = making / made.name, making / debug.name
     less = ["--strip-unneeded" if library else "--strip-all", "--remove-section=.comment", "--remove-section=.note"]
-    source, env = path.absolute(), confine.environment(making, 0)
+    source, env = str(path.absolute()), confine.environment(making, 0)
+    calls = (
+        ["--only-keep-debug", "--compress-debug-sections", source, str(new_debug)],
+        [*less, f"--add-gnu-debuglink={new_debug}", source, str(new)],
+    )
     try:
-        for arguments in (
-            ["--only-keep-debug", "--compress-debug-sections", source, new_debug],
-            [*less, f"--add-gnu-debuglink={new_debug}", source, new],
-        ):
-            confine.run_confined([objcopy, *arguments], cwd=making, env=env, writable=[making], readable=[source])
+        for arguments in calls:
+            confine.run_confined([objcopy, *arguments], cwd=making, env=env, writable=[making], readable=[path])
     except CommandError as failed:
         listener.warn(f"{path.name} keeps its debug information: {failed.message}")
         return Split(path, None)

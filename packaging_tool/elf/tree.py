@@ -183,7 +183,7 @@ def _unpack(source: Path, into: Path) -> None:
         return
     into.mkdir()
     # Times are those of the archive, so that make finds what upstream generated newer than its sources.
-    argv = ["tar", "-xf", source.absolute(), "-C", into.absolute(), "--no-same-owner", "--no-same-permissions"]
+    argv = ["tar", "-xf", str(source.absolute()), "--no-same-owner", "--no-same-permissions"]
     try:
         confine.run_confined(argv, cwd=into, env=confine.environment(into, 0), writable=[into], readable=[source])
     except CommandError as failed:

@@ -61,7 +61,7 @@ def _spell_one(item: Relation | Capability) -> str:
     name = f"{item.name}-{item.value}" if isinstance(item, Capability) else item.name
     base, _, architecture = name.partition(":")
     if not NAME.fullmatch(base) or (architecture and not ARCHITECTURE.fullmatch(architecture)):
-        raise PackageError(f"a .deb cannot relate to {name!r}", hint="names have lower-case letters, digits, + - .")
+        raise PackageError(f"a .deb cannot relate to {name!r}", hint="names are two or more of a-z, 0-9, `+-.`")
     if isinstance(item, Capability) or not item.operator:
         return name
     if not VERSION.fullmatch(item.version):

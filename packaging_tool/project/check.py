@@ -6,14 +6,14 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import dropwhile, islice
+from itertools import dropwhile, islice, product
 from operator import ne
 from typing import cast
 
 from packaging_tool import registry, targets
 from packaging_tool.drivers.base import Driver, Source, Sourcing
-from packaging_tool.errors import MkpkgsError, Problem
-from packaging_tool.project import contents, dates, paths, unread
+from packaging_tool.errors import MkpkgsError, PackageError, Problem
+from packaging_tool.project import contents, dates, paths, relations, unread
 from packaging_tool.project.faults import Faults, Path, did_you_mean, similar
 from packaging_tool.project.model import CoreSpec, FileSpec, PluginOfSpec, PluginSpec, Project
 
@@ -111,6 +111,7 @@ def _all(project: Project, known: Faults) -> Iterator[Finding]:
     else:
         yield from _plugin_of(project.plugin_of)
     yield from _plugins(project)
+    yield from _relations(project, known)
     yield from _repository(project)
     yield from _files(project, known)
 
@@ -235,6 +236,28 @@ def _plugins(project: Project) -> Iterator[Finding]:
             yield from _doubles(getattr(plugin, key), ("plugin", plugin.name, key))
     yield from islice(_cycles(needs), MOST)
     yield from islice(_contradictions(project.plugins, needs), MOST)
+
+
+def _relations(project: Project, known: Faults) -> Iterator[Finding]:
+    """Relations that a format cannot spell: `Perl` is a name for rpm, and none for dpkg."""
+    packages: list[tuple[Path, CoreSpec | PluginSpec]] = [(("core",), project.core)]
+    packages += [(("plugin", plugin.name), plugin) for plugin in project.plugins]
+    chosen = targets.formats([name for name in project.core.targets if name in targets.TARGETS])
+    for family, (base, spec) in product(chosen, packages):
+        spell, own = registry.load("formats", family).Format().spell, getattr(spec, family, None)
+        for field in relations.FIELDS:
+            replaced = getattr(own, field, ())
+            path = (*base, family, field) if replaced else (*base, field)
+            for index, text in enumerate(replaced or getattr(spec, field)):
+                if known.covers(*path, index):
+                    continue
+                try:
+                    spell(relations.parse(text))
+                except PackageError as error:
+                    others = [name for name in chosen if name != family and not replaced]
+                    tables = " or ".join(f"[{'.'.join(map(str, (*base, name)))}]" for name in others)
+                    alone = f"write it into {tables}" if tables else ""
+                    yield (*path, index), error.message, "; ".join(filter(None, (error.hint, alone)))
 
 
 def _choice(names: Sequence[str]) -> str:

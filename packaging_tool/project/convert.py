@@ -55,7 +55,7 @@ class Converter:
 
     def _field(self, cls: type, key: schema.Key, item: Any, path: Path) -> Any:
         value = self.value(key.hint, item, path, key.doc)
-        if key.required or value not in ("", None):
+        if key.required or value != key.default:
             self._apply(rules.OF.get((cls.__name__, key.field), rules.plain), value, path)
         return value
 

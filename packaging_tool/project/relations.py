@@ -7,6 +7,8 @@ from typing import cast
 
 from packaging_tool.package.model import Alternatives, Operator, Relation
 
+# Of packages, in projects and in `package.model.Relations`.
+FIELDS = ("depends", "recommends", "suggests", "conflicts", "replaces", "provides")
 OPERATORS = ("<", "<=", "=", ">=", ">")
 # Debian Policy 5.6.1; rpm takes more (capital letters, `_`, `foo(bar)`), so a format's own table may say those.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*(\([A-Za-z0-9+._:/-]+\))?")

@@ -291,7 +291,7 @@ def test_a_tarball_with_a_device_is_refused(bench: Bench) -> None:
     bench.edit("mkpkgs.toml", 'source = "server"', 'source = "server-1.0.tar.gz"')
     with pytest.raises(BuildError, match=r"server-1\.0\.tar\.gz: tar: server/disk: Cannot mknod"):
         bench.build()
-    assert not [path for path in bench.workdir.rglob("disk")]
+    assert not list(bench.workdir.rglob("disk"))
 
 
 def test_programs_that_read_archives_and_objects_find_no_key(
@@ -305,7 +305,7 @@ def test_programs_that_read_archives_and_objects_find_no_key(
     tools.mkdir()
     for name in ("tar", "objcopy", "dpkg-shlibdeps"):
         tool = tools / name
-        script = f"cat {key} >&2 && exit 1\n: >{key}.{name}\nexec {shutil.which(name)} \"$@\"\n"
+        script = f'cat {key} >&2 && exit 1\n: >{key}.{name}\nexec {shutil.which(name)} "$@"\n'
         tool.write_text(f"#!/bin/sh\n{script}")
         tool.chmod(0o755)
     (tmp_path / "z.c").write_text("const char *zlibVersion(void); const char *v(void) { return zlibVersion(); }")
