@@ -156,6 +156,25 @@ def test_purge_leaves_the_files_of_others_in_a_shared_directory(machine: Machine
     assert not (machine.root / "etc/fake").exists()
 
 
+@pytest.mark.parametrize("config", ["/etc/fake", "/etc/nginx"])
+def test_purge_leaves_what_is_mounted_in_the_configuration(machine: Machine, config: str) -> None:
+    """A store of certificates that several machines share, for example."""
+    shared = machine.root / config.lstrip("/") / "keys.d/shared"
+    shared.mkdir(parents=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", shared], check=False).returncode != 0:
+        pytest.skip("this machine mounts no tmpfs")
+    try:
+        (shared / "site.pem").touch()
+        (shared.parent / "mine.pub").touch()
+        call(machine, "deb/postrm.j2", "purge", config=config)
+        assert [path.name for path in shared.parent.iterdir()] == ["shared"]
+        assert [path.name for path in shared.iterdir()] == ["site.pem"]
+    finally:
+        subprocess.run(["umount", shared], check=True)
+    call(machine, "deb/postrm.j2", "purge", config=config)
+    assert not (machine.root / config.lstrip("/")).exists()
+
+
 @pytest.mark.parametrize("owner", [0, MALLORY])
 @pytest.mark.parametrize(
     ("script", "word"), [("deb/prerm.j2", "remove"), ("deb/postrm.j2", "purge"), ("rpm/preun.j2", "0")]

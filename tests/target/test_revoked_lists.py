@@ -15,12 +15,16 @@ from tests.target.conftest import serve_evil
 from tests.target.machine import Key, Machine
 
 MINE, CORES = "/etc/fake/keys.d/revoked", "/usr/share/fake/keys/revoked"
-BESIDE = "all of them\n# why\n{id}\t # lost in the train\n\0\nABCDEF0123456789\n  0123456789abcdef\r\n"
+BESIDE = (
+    "\ufeffFEDCBA9876543210\nall of them\n# why\n{id}\t # lost in the train\n\0\nABCDEF0123456789\n"
+    "  0123456789abcdef\r\n"
+)
 TOLD = {
-    1: "write the 16 digits 0-9 a-f of a key id, or # before a comment",
-    4: "write the 16 digits 0-9 a-f of a key id, or # before a comment",
-    5: "write abcdef0123456789",
-    6: "write 0123456789abcdef",
+    1: "write fedcba9876543210",
+    2: "write the 16 digits 0-9 a-f of a key id, or # before a comment",
+    5: "write the 16 digits 0-9 a-f of a key id, or # before a comment",
+    6: "write abcdef0123456789",
+    7: "write 0123456789abcdef",
 }
 
 
@@ -90,6 +94,11 @@ def as_link(path: Path) -> None:
     path.symlink_to("elsewhere")
 
 
+def as_link_to_nothing(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nothing")
+
+
 def as_second_link(path: Path) -> None:
     os.link(path, path.parents[3] / "elsewhere")
 
@@ -111,6 +120,7 @@ def as_large(path: Path) -> None:
 # What is wrong with a list as a whole, and how that is told.
 WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "link": (as_link, "is a symbolic link"),
+    "link to nothing": (as_link_to_nothing, "is a symbolic link that leads to no file"),
     "second link": (as_second_link, "has another hard link"),
     "pipe": (as_pipe, "is neither a file nor a directory"),
     "directory": (as_directory, "is a directory"),

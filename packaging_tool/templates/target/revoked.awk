@@ -7,7 +7,7 @@ function is_id(text) { return length(text) == 16 && text !~ /[^0-9a-f]/ }
 function better(text) {
     if (length(text) < 100) {
         text = tolower(text)
-        gsub(/^[ \t]+|[ \t?]+$/, "", text)
+        gsub(/^[ \t?]+|[ \t?]+$/, "", text)
         sub(/^0x/, "", text)
         if (is_id(text)) return "write " text
     }

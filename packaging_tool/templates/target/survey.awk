@@ -1,5 +1,5 @@
-# In: "class TAB size TAB path" of every file and directory. Out: files to copy; key files; lists of revoked keys that can be
-# read, and complaints about others; names that have a manifest; refusals.
+# In: "class TAB size TAB path" of every file and directory; for the size of a link, "f" where it leads to a file. Out: files to
+# copy; key files; lists of revoked keys that can be read, and complaints about others; names that have a manifest; refusals.
 function owner_of(path,    rest) {
     if (index(path, PLUGINS "/") == 1) {
         rest = substr(path, length(PLUGINS) + 2)
@@ -31,7 +31,8 @@ $1 == "name" {
     next
 }
 is_list($3) {
-    if ($1 == "symlink") complain($3, "is a symbolic link", own_copy($3))
+    if ($1 == "symlink" && $2 != "f") complain($3, "is a symbolic link that leads to no file", in_its_place($3))
+    else if ($1 == "symlink") complain($3, "is a symbolic link", own_copy($3))
     else if ($1 == "hardlink") complain($3, "has another hard link", own_copy($3))
     else if ($1 == "owner") complain($3, "does not belong to root", "chown root " $3)
     else if ($1 == "writable") complain($3, "can be written by others than root", "chmod go-w " $3)

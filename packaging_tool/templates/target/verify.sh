@@ -10,7 +10,7 @@ look() {
     find "$@" \( \
         \( -name '*[!A-Za-z0-9._+-]*' ! -path / -printf 'name\t0\t%h\n' -prune \) -o \
         \( -type l \( -path "$PROGRAM" -o -path "$WORKING" -o -path "$BIN/working-set" \) -printf 'known\t0\t%p\n' \) -o \
-        \( -type l -printf 'symlink\t0\t%p\n' \) -o \
+        \( -type l -printf 'symlink\t%Y\t%p\n' \) -o \
         \( ! -type d ! -type f -printf 'special\t0\t%p\n' \) -o \
         \( ! -uid 0 -printf 'owner\t0\t%p\n' \) -o \
         \( -perm /022 -printf 'writable\t0\t%p\n' \) -o \
