@@ -73,12 +73,12 @@ def append(descriptor: int, data: Bytes) -> None:
         written += os.write(descriptor, memoryview(data)[written:])
 
 
-def exchange(staging: Path, place: Path) -> None:
+def exchange(staging: Path, place: Path, waiting: Path) -> None:
     """Put a finished directory tree into place at once; what was there is in staging afterwards, if anywhere.
 
     Both must lie in one directory. Without anything at place, staging is renamed to it. All files of staging must
     be on the disk already (`write` and `sync_files` do that); the directories are synced here. Where the file system
-    cannot exchange two names (NFS, lower layers of an overlay), the new tree takes the name that `finish` looks for,
+    cannot exchange two names (NFS, lower layers of an overlay), the new tree takes the name waiting, beside the place,
     and then the place: after a kill between the two, `finish` does the rest. Raises OSError.
     """
     for directory, _, _ in os.walk(staging):
@@ -86,19 +86,14 @@ def exchange(staging: Path, place: Path) -> None:
     if not place.exists():
         staging.rename(place)
     elif not _exchange(staging, place):
-        staging.rename(new_of(place))
+        staging.rename(waiting)
         sync_directory(place.parent)
-        finish(place, staging)
+        finish(waiting, place, staging)
     sync_directory(place.parent)
 
 
-def new_of(place: Path) -> Path:
-    """The name of a whole tree that is about to take a place."""
-    return place.with_name(f".{place.name}.new")
-
-
-def finish(place: Path, aside: Path) -> None:
-    """Put the tree that waits for a place there. aside: a free name beside it, where the old tree is afterwards.
+def finish(waiting: Path, place: Path, aside: Path) -> None:
+    """Put a tree that waits for a place there. aside: a free name beside it, where the old tree is afterwards.
 
     In a lower layer of an overlay (an image's, below a container) no directory can be renamed: there, the old tree is
     removed where it lies. Raises OSError; another call goes on.
@@ -113,7 +108,7 @@ def finish(place: Path, aside: Path) -> None:
         import shutil  # seldom
 
         shutil.rmtree(place)
-    new_of(place).rename(place)
+    waiting.rename(place)
     sync_directory(place.parent)
 
 

@@ -23,7 +23,7 @@ from packaging_tool.errors import BuildError, InputError, PublishError, SigningE
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.project.model import Project
-from packaging_tool.staging import beside, recover, tidy, undisturbed
+from packaging_tool.staging import beside, exchange, recover, tidy, undisturbed
 
 if TYPE_CHECKING:
     from packaging_tool import covered, writing
@@ -178,7 +178,7 @@ class _Run:
                 after.published = True
             tidy(staging, self.settings.output)
             with undisturbed():
-                atomic.exchange(staging, self.settings.output.resolve())
+                exchange(staging, self.settings.output)
                 self.exchanged = True
             after.files = state.stamps(self.settings.output)
             after.packages = {name: kept for name, kept in after.packages.items() if name in after.files}

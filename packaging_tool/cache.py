@@ -25,13 +25,13 @@ def directory(root: Path, listener: Listener) -> Path:
     path = root / NAME
     try:
         path.mkdir(mode=0o700)
-        word = b""
+        found = b""
     except FileExistsError:
         if not stat.S_ISDIR(path.lstat().st_mode):
             raise InputError(f"{path} is a link or a file", hint="remove it: mkpkgs makes a directory there") from None
-        word = _read(path / ID)
-    own = _own()
-    if not hmac.compare_digest(word, own):
+        found = _read(path / ID)
+    own = word()
+    if not hmac.compare_digest(found, own):
         # Another run may hold its lock.
         busy = path / "busy"
         kept = {busy} if busy.is_file() and not busy.is_symlink() else set()
@@ -58,22 +58,22 @@ def _empty(items: list[Path]) -> None:
             item.unlink()
 
 
-def _own() -> bytes:
-    """The word of this user on this machine, made at its first use."""
+def word() -> bytes:
+    """The word of this user on this machine, made at its first use. Raises BuildError."""
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
     place = state / "mkpkgs" / "machine"
-    if word := _read(place):
-        return word
-    word = os.urandom(16).hex().encode()
+    if known := _read(place):
+        return known
+    made = os.urandom(16).hex().encode()
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        atomic.write(place, word, mode=0o600)
+        atomic.write(place, made, mode=0o600)
     except OSError as failed:
         raise BuildError(
             f"cannot write {place}: {failed.strerror}",
-            hint="it tells our caches from those that came with a repository; XDG_STATE_HOME names another place",
+            hint="it tells our files from those that came with a repository; XDG_STATE_HOME names another place",
         ) from None
-    return word
+    return made
 
 
 def _read(path: Path) -> bytes:
@@ -85,5 +85,5 @@ def _read(path: Path) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
         private = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
-        word = file.read(64) if private else b""
-    return word if len(word) == 32 else b""
+        text = file.read(64) if private else b""
+    return text if len(text) == 32 else b""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import glob
+import hmac
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from packaging_tool import atomic, registry
+from packaging_tool import atomic, cache, registry
 from packaging_tool.errors import BuildError, InputError, MkpkgsError
 from packaging_tool.listener import Listener
 
@@ -25,10 +26,10 @@ def recover(target: Path, listener: Listener) -> None:
     """Clear up beside an output directory what a killed run left: a whole new tree takes its place, others go.
 
     Before anything reads the directory. A run that is alive is waited for where its new tree is on its way, else its
-    leftovers are left alone. Raises OSError.
+    leftovers are left alone. Raises OSError, InputError for a new tree of somebody else.
     """
     output = target.resolve()
-    waits = atomic.new_of(output).exists()
+    waits = _waiting(output)
     if not waits and not any(_left(output)):
         return
     with _turn(output.parent, listener, wait=waits) as mine:
@@ -72,6 +73,33 @@ def beside(target: Path, listener: Listener) -> Iterator[Path]:
             shutil.rmtree(staging, ignore_errors=True)
 
 
+def exchange(staging: Path, target: Path) -> None:
+    """Put a finished copy into the place of the output directory, which it is afterwards. Raises OSError."""
+    output = target.resolve()
+    atomic.exchange(staging, output, _new(output))
+
+
+def _new(output: Path) -> Path:
+    """The name of a whole tree that is about to be the output directory: nobody else can know it.
+
+    A checkout could bring what a run finds beside, and so put it into the place of what was published.
+    """
+    own = hmac.digest(cache.word(), os.fsencode(output), "sha256").hex()[:16]
+    return output.with_name(f".{output.name}.{own}.new")
+
+
+def _waiting(output: Path) -> bool:
+    """Whether a whole tree of ours waits to be the output directory. Raises InputError for one of somebody else."""
+    found = {*output.parent.glob(f"{glob.escape(f'.{output.name}.')}*.new")}
+    ours = _new(output) if found else output
+    if others := sorted(found - {ours}):
+        raise InputError(
+            f"{others[0]} was put there by no run of this user on this machine",
+            hint=f"remove it, or, if it is what a run of yours elsewhere was about to publish: mv it to {output}",
+        )
+    return ours in found
+
+
 def _left(output: Path) -> Iterator[Path]:
     """Working copies of runs, of which all but that of a run that is alive are leftovers."""
     return output.parent.glob(f"{glob.escape(f'.{output.name}.')}*.staging")
@@ -83,10 +111,10 @@ def _sweep(output: Path, listener: Listener) -> None:
 
     for left in _left(output):
         shutil.rmtree(left, ignore_errors=True)
-    if atomic.new_of(output).exists():
+    if _waiting(output):
         listener.step(f"finish what a run that was killed had begun: {output}")
         aside = output.with_name(f".{output.name}.old.staging")
-        atomic.finish(output, aside)
+        atomic.finish(_new(output), output, aside)
         shutil.rmtree(aside, ignore_errors=True)
 
 

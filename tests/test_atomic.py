@@ -95,14 +95,14 @@ def trees(directory: Path) -> tuple[Path, Path]:
 
 def test_two_trees_change_places(tmp_path: Path) -> None:
     new, old = trees(tmp_path)
-    atomic.exchange(new, old)
+    atomic.exchange(new, old, tmp_path / "waiting")
     assert (old / "sub" / "f").read_text() == "new"
     assert (new / "sub" / "f").read_text() == "old"
 
 
 def test_a_tree_goes_where_nothing_was(tmp_path: Path) -> None:
     new, _ = trees(tmp_path)
-    atomic.exchange(new, tmp_path / "place")
+    atomic.exchange(new, tmp_path / "place", tmp_path / "waiting")
     assert (tmp_path / "place" / "sub" / "f").read_text() == "new"
     assert not new.exists()
 
@@ -110,7 +110,7 @@ def test_a_tree_goes_where_nothing_was(tmp_path: Path) -> None:
 def test_where_the_file_system_cannot_exchange_two_renames_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(atomic, "RENAME_EXCHANGE", 1 << 20)  # a flag that no kernel knows: EINVAL, as NFS answers
     new, old = trees(tmp_path)
-    atomic.exchange(new, old)
+    atomic.exchange(new, old, tmp_path / "waiting")
     assert (old / "sub" / "f").read_text() == "new"
     assert (new / "sub" / "f").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "old"]
@@ -127,6 +127,6 @@ def test_no_reader_ever_finds_the_place_empty(tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         for _ in range(300):
-            atomic.exchange(new, old)
+            atomic.exchange(new, old, tmp_path / "waiting")
         (tmp_path / "end").touch()
         assert process.wait() == 0

@@ -79,6 +79,18 @@ def test_killed_between_two_renames_nothing_that_was_published_is_lost(
     assert kills.leftovers(project) == []
 
 
+def test_a_tree_that_a_checkout_brings_takes_nobodys_place(project: Workspace) -> None:
+    stranger = project.root / ".dist.0123456789abcdef.new"
+    (stranger / "apt").mkdir(parents=True)
+    before = sorted(project.dist.rglob("*"))
+    done = project.mkpkgs(check=False)
+    assert (done.returncode, "was put there by no run of this user" in done.stdout) == (2, True)
+    assert "Traceback" not in done.stdout
+    assert sorted(project.dist.rglob("*")) == before
+    shutil.rmtree(stranger)
+    assert project.mkpkgs().returncode == 0
+
+
 def test_a_run_with_nothing_to_do_sweeps_what_a_kill_left(project: Workspace) -> None:
     (project.root / ".dist.abcd.staging/apt").mkdir(parents=True)
     assert "nothing to do" in project.mkpkgs("-o", "dist").stdout

@@ -130,7 +130,7 @@ def sequence(made: Workspace, kills: int, seed: int, *, gap: bool = False) -> It
         place = f"seed {seed}, kill {number}: {way.name}{' of the group' if group else ''} after {delay:.2f} s: "
         if made.dist.exists():
             yield from (place + fault for fault in faults(made.dist))
-        elif not (gap and (made.root / ".dist.new").is_dir()):
+        elif not (gap and [*made.root.glob(".dist.*.new")]):
             yield f"{place}dist is gone"
         done = made.mkpkgs("-q", check=False)
         if done.returncode:

@@ -125,7 +125,7 @@ def test_all_that_walk_a_folder_pass_over_it(tmp_path: Path) -> None:
     with unread.guarding(root, dist, [lock]):
         before = digests()
         lock.write_text("lock\n")
-        made = [dist, root / ".dist.abc.staging", root / ".dist.new"]
+        made = [dist, root / ".dist.abc.staging", root / ".dist.abc.new"]
         for place in [*made, *(root / "below" / name for name in unread.NAMES)]:
             (place / "sub").mkdir(parents=True)
             (place / "sub/file").write_text("file\n")
