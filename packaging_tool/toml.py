@@ -37,6 +37,12 @@ def loads(text: str) -> dict[str, Any]:
     return raw
 
 
+def table(text: str, name: str) -> dict[str, Any]:
+    """A table at the top of a text; an empty one if the name is not there, or not a table's. Raises as `loads` does."""
+    found = loads(text).get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def _check(raw: dict[str, Any]) -> None:
     waiting: list[tuple[Any, int]] = [(raw, 0)]
     while waiting:

@@ -165,7 +165,7 @@ class Driver:
 
     def changes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
         """The protocol, if it changed."""
-        old, new = (str(toml.loads(text).get(self.name, {}).get("protocol", "?")) for text in (before, after))
+        old, new = (str(toml.table(text, self.name).get("protocol", "?")) for text in (before, after))
         return () if old == new else (f"protocol: {old} became {new}",)
 
     def _plugins(

@@ -133,7 +133,7 @@ class Driver:
 
     def changes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
         """The format, if it changed."""
-        old, new = (str(toml.loads(text).get(self.name, {}).get("format", "?")) for text in (before, after))
+        old, new = (str(toml.table(text, self.name).get("format", "?")) for text in (before, after))
         return () if old == new else (f"format: {old} became {new}",)
 
     def target(self, project: Project) -> Target:

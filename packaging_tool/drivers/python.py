@@ -88,7 +88,7 @@ class Driver:
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The wheels of all requirements together, for each architecture."""
         inputs = _inputs(project)
-        if previous is not None and toml.loads(previous.text).get("python", {}).get("inputs") == inputs:
+        if previous is not None and toml.table(previous.text, "python").get("inputs") == inputs:
             return previous
         listener.step("resolve the wheels of core and plugins")
         left_out = {normal(name) for name in project.core_options.without}

@@ -127,6 +127,8 @@ def test_the_lock_names_every_wheel_of_the_index_by_its_hash(bench: Bench) -> No
     assert row["sha256"] == shown.split()[0]
     wheel(bench.index, "ink", "1.1")
     assert bench.lock(lock) == lock
+    # One that is no table says nothing.
+    assert bench.lock(Lock('python = "3"\n')) == bench.lock()
     # Another file of that name is not taken.
     wheel(bench.index, "ink", files={"ink.py": "import os\n"})
     project = load(bench.file)
