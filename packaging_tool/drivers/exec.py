@@ -263,9 +263,7 @@ class _Place:
     def _run(self, command: Sequence[str], source: Path, output: Path, *, network: bool) -> None:
         """Let a command fill a folder. It is made beside, so that half a build is none."""
         output.parent.mkdir(parents=True, exist_ok=True)
-        # A builder's downloads and caches, each part's own: what one leaves there, another need not trust.
-        home = output.parent / "home" / output.name
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home = self._home(output.name)
         making = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
         try:
             words = {"output": str(making), "architecture": self.architecture}
@@ -287,6 +285,27 @@ class _Place:
             making.rename(output)
         finally:
             shutil.rmtree(making, ignore_errors=True)
+
+    def _home(self, part: str) -> Path:
+        """A builder's downloads and caches, each part's own: what one plugin leaves there, another need not trust.
+
+        They begin with what the server's command left, for another architecture too: a plugin runs in that server.
+        """
+        home = self.workdir / self.architecture / "home" / part
+        if home.is_dir():
+            return home
+        home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        architectures = dict.fromkeys((self.architecture, *self.project.core.architectures))
+        places = (self.workdir / architecture / "home/core" for architecture in architectures)
+        first = next((place for place in places if place != home and place.is_dir()), None)
+        making = home.with_name(f".{part}.making")
+        shutil.rmtree(making, ignore_errors=True)
+        if first is None:
+            making.mkdir(mode=0o700)
+        else:
+            shutil.copytree(first, making, symlinks=True)
+        making.rename(home)
+        return home
 
     def needs(self, what: str, programs: Sequence[Path]) -> dict[str, tuple[Alternatives, ...]]:
         """Relations of programs. Raises BuildError for what does not run on the targets."""

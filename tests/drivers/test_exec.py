@@ -96,6 +96,21 @@ def test_a_command_builds_server_and_plugins(bench: Bench) -> None:
     assert not list((bench.root / ".mkpkgs").rglob(".*"))
 
 
+def test_a_command_finds_what_the_servers_left_in_its_home_and_no_other_plugins(bench: Bench) -> None:
+    """Modules that were fetched and packages that were compiled once."""
+    leave = "cp $(ls desk plugins/echo/desk-echo 2>/dev/null) {output}; ls ~ >{output}/seen; touch ~/$1"
+    bench.change('program = "desk"\n', "")
+    bench.change('protocol = "2"', f'protocol = "2"\nbuild = ["sh", "-c", "{leave}", "sh", "servers"]')
+    for name in ("echo", "count"):
+        bench.change(f'{{ files = "plugins/{name}" }}', f'{{ build = ["sh", "-c", "{leave}", "sh", "{name}s"] }}')
+    for seen in ("servers\n", "{name}s\nservers\n"):
+        outcome = bench.build()
+        for name in ("echo", "count"):
+            (found,) = (e.content for e in outcome.plugins[name].entries if e.path.endswith("seen"))
+            assert found is not None
+            assert found.read().decode() == seen.format(name=name)
+
+
 def test_a_command_that_fails_is_that_plugins_failure_with_its_words(bench: Bench) -> None:
     words = "echo no such thing >&2; exit 3"
     bench.change('{ files = "plugins/echo" }', f'{{ build = ["sh", "-c", "{words}"] }}')
