@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
@@ -258,6 +259,20 @@ def test_a_silent_try_is_compared_with_the_core_alone(
     machine.install("bad", files={"code": "exit 0\n"})
     done = apply(machine)
     assert done.returncode == status, done.stdout
-    said = "fake with bad ended without a word when it was tried" in done.stdout
-    assert said == (status == 1)
+    assert ("fake with bad ended without a word when it was tried" in done.stdout) == (status == 1)
+    assert machine.leftovers() == []
+
+
+def test_of_each_program_it_is_asked_once_whether_it_says_something(base: Path, key: Key, tmp_path: Path) -> None:
+    """What is known of a program is nothing of its successor."""
+    machine = machine_of(base, key, tmp_path, SHELLS["dash and mawk"], FIRST)
+    machine.core.write_text("#!/bin/sh\nexit 0\n")
+    machine.install("bad", files={"code": "exit 0\n"})
+    assert apply(machine).returncode == 0
+    assert (machine.bin / "serving/silent").read_text() == f"{hashlib.sha256(machine.core.read_bytes()).hexdigest()}\n"
+    machine.install("other", files={"code": "exit 0\n"})
+    assert apply(machine).returncode == 0
+    machine.core.write_text("#!/bin/sh\necho core\n")
+    done = apply(machine)
+    assert (done.returncode, "ended without a word when it was tried" in done.stdout) == (1, True), done.stdout
     assert machine.leftovers() == []

@@ -67,10 +67,15 @@ confine_in_unit() {
     # An apply that was killed may have left it running.
     systemctl stop "$1" >/dev/null 2>&1 9>&- || :
     systemctl start "$1" >/dev/null 2>"$W/errors" 9>&- || status=$?
-    # It has its result when the program ends, and may still be ending the rest.
-    result=$(systemctl show -p Result -p ExecMainStatus "$1" 2>/dev/null | tr '\n' ' ') || result=''
-    systemctl stop "$1" >/dev/null 2>&1 9>&- || :
-    systemctl reset-failed "$1" >/dev/null 2>&1 9>&- || :
+    result=$(systemctl show -p ActiveState -p Result -p ExecMainStatus "$1" 2>/dev/null | tr '\n' ' ') || result=''
+    case $result in
+    *ActiveState=inactive*) ;;
+    *)
+        # It has its result when the program ends, and may still be ending the rest.
+        systemctl stop "$1" >/dev/null 2>&1 9>&- || :
+        systemctl reset-failed "$1" >/dev/null 2>&1 9>&- || :
+        ;;
+    esac
     [ "$status" -ne 0 ] || return 0
     what="ended with status $status"
     case $result in

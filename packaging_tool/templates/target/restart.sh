@@ -60,9 +60,11 @@ stays_up() {
     Type=simple | Type=exec | Type=idle) ;;
     *) return 0 ;;
     esac
-    for _ in 1 2 3 4 5; do
-        sleep 0.2
-        [ "$(service_state)" = active ] || return 1
+    run=$(invocation)
+    for _ in 1 2; do
+        sleep 0.5
+        # systemd may have started it once more by now.
+        if [ "$run" = - ] || [ "$(invocation)" != "$run" ]; then return 1; fi
     done
 }
 

@@ -67,19 +67,25 @@ new_set_can_stand_in() {
 }
 {% endif %}
 
-# Whether the core says something if all is well: a set without plugins is made and tried as every other one. Out: $speaks.
+# Whether the core says something if all is well: a set without plugins is made and tried as every other one. Of a program
+# that is known to say nothing, the sets keep that, in a file with its hash. Out: $speaks.
 try_core_alone() {
     speaks=no
-    [ -s "$W/used" ] || return 0
-    mv "$W/set" "$W/set.whole"
-    mv "$W/used" "$W/used.whole"
-    : >"$W/used"
-    assemble
-    try_once "$CORE-try.service" "$@"
-    if [ "$status" -eq 0 ] && grep -q . "$W/output"; then speaks=yes; fi
-    rm -rf "${W:?}/set"
-    mv "$W/set.whole" "$W/set"
-    mv "$W/used.whole" "$W/used"
+    program=$(digest "$BIN/$CORE-core")
+    if [ -s "$W/used" ] && [ "$(cat "$WORKING/silent" 2>/dev/null)" != "$program" ]; then
+        mv "$W/set" "$W/set.whole"
+        mv "$W/used" "$W/used.whole"
+        : >"$W/used"
+        assemble
+        try_once "$CORE-try.service" "$@"
+        if [ "$status" -eq 0 ] && grep -q . "$W/output"; then speaks=yes; fi
+        rm -rf "${W:?}/set"
+        mv "$W/set.whole" "$W/set"
+        mv "$W/used.whole" "$W/used"
+        # Where it failed without plugins, nothing is known.
+        [ "$status" -eq 0 ] || return 0
+    fi
+    if [ "$speaks" = no ]; then printf '%s\n' "$program" >"$W/set/silent"; fi
 }
 
 # Who tries is not the service's user. What of the configuration that user alone may read, its group may read in a copy.
