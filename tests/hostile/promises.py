@@ -140,8 +140,10 @@ ROWS: Mapping[str, tuple[str, ...]] = {
         f"{HOSTILE}::test_the_environment_changes_no_answer",
         f"{HOSTILE}::test_what_apt_and_tools_read_is_not_chosen_by_the_caller",
     ),
-    "2,149 changed files, manifests, signatures and owners, under dash and bash each": (
+    "more than 2,100 changed files, manifests, signatures and owners, half of them under dash and half under bash": (
         f"{TARGET}/test_tamper.py::test_all_mutations_differ_and_are_the_same_each_time",
+        f"{ACCEPTANCE}/test_tamper_dash.py::test_no_mutation_is_used_and_each_has_its_own_reason",
+        f"{ACCEPTANCE}/test_tamper_bash.py::test_no_mutation_is_used_and_each_has_its_own_reason",
     ),
     "keys, agent, /proc, home, network, terminal, other folders: out of build commands, compilers, trial runs": (
         f"{CONFINE}::test_a_build_command_reaches_nothing",
@@ -160,6 +162,10 @@ ROWS: Mapping[str, tuple[str, ...]] = {
     "a fork with a `dist/` of its author; packages, indexes, suites and descriptions that were changed or added": (
         "tests/test_covered.py::test_a_fork_with_a_dist_of_its_author_is_not_signed",
         "tests/test_covered.py::test_what_somebody_changed_in_my_dist_is_named",
+    ),
+    "a finished tree in a checkout that would take the place of `dist/`; an archive of sources with a device": (
+        "tests/test_kills.py::test_a_tree_that_a_checkout_brings_takes_nobodys_place",
+        "tests/drivers/test_elf.py::test_a_tarball_with_a_device_is_refused",
     ),
     "hostile words in every key of a project file, of all drivers and of authors": (
         "tests/hostile/test_driver_words.py::test_words_in_the_tables_of_a_driver",
