@@ -389,7 +389,7 @@ class _Draft:
         made = {}
         for family in self._formats():
             own = getattr(spec, family, None)
-            said = {field: _parse(getattr(own, field, ()) or getattr(spec, field)) for field in relations.FIELDS}
+            said = {field: _parse(relations.of(spec, own, field)) for field in relations.FIELDS}
             base = Relations(**said)
             made[family] = _extend(base, depends=depends.get(family, ()), provides=provides)
         return made

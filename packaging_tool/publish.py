@@ -215,7 +215,8 @@ def _trusting(project: Project, files: Mapping[str, bytes]) -> str:
         place = quote(f"{each.core.config_directory or f'/etc/{each.core.name}'}/keys.d")
         # Whoever has one of several servers leaves out what is for the others.
         said += f"# for {each.core.name}:\n" if each.abi else ""
-        said += f"install -d -m 0755 {place}\ncurl -fsSo {place}/{quote(name)} {quote(f'{url}/{name}')}\n"
+        key = f"{place}/{quote(name)}"
+        said += f"install -d -m 0755 {place}\ncurl -fsSo {key} {quote(f'{url}/{name}')}\nchmod 0644 {key}\n"
     return said
 
 

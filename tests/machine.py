@@ -65,6 +65,7 @@ class Machine:
         self._mounted = False
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._servers: list[subprocess.Popen[bytes]] = []
+        self._served: list[Path] = []
 
     def __enter__(self) -> Self:
         self.root.parent.mkdir(parents=True, exist_ok=True)
@@ -190,6 +191,7 @@ class Machine:
             start_new_session=True,
         )
         self._servers.append(server)
+        self._served.append(directory)
         address = f"http://127.0.0.1:{port}/"
         _wait(
             lambda: self.run("curl", "-sfo", "/dev/null", address, check=False).returncode == 0,
@@ -204,6 +206,7 @@ class Machine:
             server.terminate()
             server.wait()
         self._servers.clear()
+        self._served.clear()
 
     def _copy(self) -> None:
         """Make the root: an overlay over the base where the kernel gives one, since that takes no time; else a copy."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
@@ -102,6 +102,7 @@ class Apt(System):
     folder = "apt"
     suffix = "deb"
     base_name = "debian12-apt"
+    _read: Sequence[object] = ()
 
     def configure(self, address: str) -> None:
         for old in (self.path("/etc/apt/sources.list"), *self.path("/etc/apt/sources.list.d").glob("*")):
@@ -119,10 +120,18 @@ class Apt(System):
         return self.run("apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0", *arguments, check=check)
 
     def install(self, *names: str, check: bool = True) -> Done:
-        updated = self.apt("update", "--error-on=any", check=check)
-        if updated.returncode != 0:
-            return updated
+        if (now := self._to_read()) != self._read or not [*self.path("/var/lib/apt/lists").glob("*_InRelease")]:
+            updated = self.apt("update", "--error-on=any", check=check)
+            if updated.returncode != 0:
+                return updated
+            self._read = now
         return self.apt("install", *names, check=check)
+
+    def _to_read(self) -> Sequence[object]:
+        """What decides whether `apt update` finds anything new: it takes a quarter of the time of an installation."""
+        signed = [path for place in self._served for path in place.rglob("InRelease")]
+        files = [*signed, *(path for path in self.path("/etc/apt").rglob("*") if path.is_file())]
+        return [(path, path.stat().st_ino, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(files)]
 
     def remove(self, *names: str) -> Done:
         return self.apt("remove", *names)

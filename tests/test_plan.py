@@ -12,7 +12,7 @@ import pytest
 
 from packaging_tool import plan
 from packaging_tool.drivers.files import Driver
-from packaging_tool.errors import InputError
+from packaging_tool.errors import InputError, ProjectError
 from packaging_tool.listener import Silent
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Capability, Entry, Package, Relation
@@ -165,6 +165,31 @@ def test_relations_of_one_format_replace_those_for_both(planned: Callable[..., P
     assert (Relation("git"),) in depends["deb"]
     assert (Relation("git-core"),) in depends["rpm"]
     assert (Relation("git"),) not in depends["rpm"]
+    change = ("order = 10", 'order = 10\ndepends = ["git"]\nrpm.depends = []')
+    depends = {f: r.depends for f, r in planned(change)["greet-plugin-hello"].relations.items()}
+    assert ((Relation("git"),) in depends["deb"], (Relation("git"),) in depends["rpm"]) == (True, False)
+
+
+def test_configuration_that_runs_can_be_run(planned: Callable[..., Planned], tmp_path: Path) -> None:
+    """As a job in /etc/cron.daily."""
+    change = ('path = "/etc/greet/"', 'path = "/etc/cron.daily/"')
+    for mode, packed in ((0o644, 0o644), (0o755, 0o755)):
+        planned(change)
+        (tmp_path / "tiny/greet.conf").chmod(mode)
+        project = load(tmp_path / "tiny/mkpkgs.toml")
+        (core,) = (package for package in packages(project) if package.name == "greet")
+        (job,) = (entry for entry in core.entries if entry.path == "/etc/cron.daily/greet.conf")
+        assert (job.type, job.mode) == ("config", packed)
+
+
+def test_what_not_everybody_may_read_gets_no_mode_by_itself(planned: Callable[..., Planned], tmp_path: Path) -> None:
+    planned()
+    (tmp_path / "tiny/greet.conf").chmod(0o600)
+    with pytest.raises(ProjectError, match=r"core.file\[0\].mode: is missing: not everybody can read greet.conf"):
+        load(tmp_path / "tiny/mkpkgs.toml")
+    # A checkout under umask 077 says nothing.
+    (tmp_path / "tiny/mkpkgs.toml").chmod(0o600)
+    load(tmp_path / "tiny/mkpkgs.toml")
 
 
 def test_versions_sort_as_the_core_does() -> None:

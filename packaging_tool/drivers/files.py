@@ -149,6 +149,9 @@ def _of_plugins(project: Project) -> list[Problem]:
         if not contents.holds(Path.exists, project.root / options.source):
             what = f"there is no {options.source}"
             problems.append(Problem(str(project.file), 0, f"{key}.source", what, "name a file or a directory"))
+        elif contents.is_bare(project.root / options.source):
+            what = f"there is no file in {options.source}"
+            problems.append(Problem(str(project.file), 0, f"{key}.source", what, "run first what fills it"))
         if project.plugin_of is None and options.format and options.format not in (known := _formats(project)):
             what = f"the core does not read {options.format!r}"
             instead = f"write one of {', '.join(map(repr, known))}"

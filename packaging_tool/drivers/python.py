@@ -278,7 +278,8 @@ class _Site:
 
     def modules(self, names: Sequence[str]) -> tuple[Module, ...]:
         return tuple(
-            Module(f"pypi:{name}", self.wheels[name].version, license=self.wheels[name].license) for name in names
+            Module(name, self.wheels[name].version, license=self.wheels[name].license, ecosystem="pypi")
+            for name in names
         )
 
 

@@ -69,7 +69,7 @@ def _of_entries(package: Package, entries: Sequence[Entry]) -> Iterator[Override
         if entry.type == "directory":
             if entry.mode != 0o755:
                 yield Override("non-standard-dir-perm", f"{entry.path}/", PRIVATE)
-            if core and entry.path not in filled and not entry.path.startswith("/etc/"):
+            if core and entry.path not in filled and not entry.path.startswith(("/etc/", "/var/")):
                 yield Override("package-contains-empty-directory", f"{entry.path}/", FILLED)
         elif entry.content is not None and entry.content.size >= SMALLEST:
             head = entry.content.head(HEAD)

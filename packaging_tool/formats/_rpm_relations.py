@@ -15,6 +15,8 @@ from packaging_tool.package.model import Alternatives, Capability, Module, Packa
 OPERATORS = {"": 0, "<": t.LESS, "<=": t.LESS | t.EQUAL, "=": t.EQUAL, ">=": t.GREATER | t.EQUAL, ">": t.GREATER}
 # A package, a capability such as `perl(Foo::Bar)`, or a file; no space and nothing that begins a rich dependency.
 NAME = re.compile(r"[A-Za-z0-9_/][^\s()<>=&|,\x00-\x1f\x7f]*(\([^\s()<>=\x00-\x1f\x7f]*\)){0,2}")
+# By ecosystem, what a library is called in `bundled(…)`.
+BUNDLED = {"golang": "golang", "pypi": "python3dist"}
 VERSION = re.compile(r"(?:[0-9]+:)?[A-Za-z0-9._+~^]+(?:-[A-Za-z0-9._+~^]+)?")
 # What a package needs of rpm itself, and the rpm that brought it (rpm's rpmds.c).
 COMPRESSED_FILE_NAMES = ("rpmlib(CompressedFileNames)", "3.0.4-1")
@@ -129,8 +131,11 @@ def _self_provides(package: Package, *, config: bool) -> Iterator[Dependency]:
 
 
 def _bundled(module: Module) -> Dependency:
-    """As Fedora's Go guidelines have it. A hyphen would begin a release; `~` keeps a pre-release below the release."""
-    name = f"bundled(golang({module.path}))"
+    """As Fedora's guidelines for Go and for Python have it.
+
+    A hyphen would begin a release; `~` keeps a pre-release below the release.
+    """
+    name = f"bundled({BUNDLED[module.ecosystem]}({module.path}))"
     version = module.version.removeprefix("v").replace("-", "~")
     return Dependency(name, t.EQUAL, version) if VERSION.fullmatch(version) else Dependency(name)
 

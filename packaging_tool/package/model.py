@@ -86,9 +86,10 @@ class Change(NamedTuple):
 
 
 class Module(NamedTuple):
-    """A library that is compiled in. purl-like: path `golang.org/x/net`, version `v0.50.0`, license an SPDX id.
+    """A library that is brought along: path `golang.org/x/net`, version `v0.50.0`.
 
-    license: "" if it is not known. license_text: the whole file, copyright: its copyright lines. sum: `h1:…` or "".
+    license: an SPDX id, "" if it is not known. copyright: lines of the license file. license_text: all of that. sum:
+    `h1:…` or "". ecosystem: type of its purl.
     """
 
     path: str
@@ -97,6 +98,7 @@ class Module(NamedTuple):
     copyright: tuple[str, ...] = ()
     license_text: str = ""
     sum: str = ""
+    ecosystem: Literal["golang", "pypi"] = "golang"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,7 +147,7 @@ def module_list(package: Package) -> bytes:
 
 
 def _component(module: Module) -> dict[str, object]:
-    purl = f"pkg:golang/{module.path}@{module.version}".replace("+", "%2B")
+    purl = f"pkg:{module.ecosystem}/{module.path}@{module.version}".replace("+", "%2B")
     made: dict[str, object] = {
         "type": "library",
         "bom-ref": purl,

@@ -123,6 +123,10 @@ def _core(core: CoreSpec) -> Iterator[Finding]:
             f"is missing: {core.name!r} cannot be the name of a user",
             "write for example user = " + (f'"{core.name.replace(".", "-").replace("+", "-")[:31]}"'),
         )
+    if core.service and "+" in core.name:
+        # systemd.unit(5) names the characters.
+        what = f"{core.name!r} has a `+`, which no unit can have, and the service's is called like the core"
+        yield ("core", "name"), what, f'write for example "{core.name.replace("+", "-").strip("-")}"'
     yield from directories(core)
     if not core.architectures:
         yield ("core", "architectures"), "is empty", 'write ["amd64"]'
@@ -135,7 +139,11 @@ def _core(core: CoreSpec) -> Iterator[Finding]:
         if newest and core.version and newest != f"{core.version}-{core.release}":
             what = f"the newest entry is for {newest}, the package is {core.version}-{core.release}"
             yield ("core", "changelog", 0, "version"), what, "add an entry on top"
+    for number, change in enumerate(core.changelog):
+        if not change.changes:
+            yield ("core", "changelog", number, "changes"), "is empty", "say what changed"
     yield from dates.to_come(core.changelog, ("core", "changelog"))
+    yield from dates.rising(core.changelog, ("core", "changelog"))
 
 
 def directories(core: CoreSpec) -> Iterator[Finding]:
@@ -147,7 +155,7 @@ def directories(core: CoreSpec) -> Iterator[Finding]:
     place = core.config_directory or f"/etc/{core.name}"
     if core.name and paths.is_systems(place, core.name):
         shared = place if place.removeprefix("/etc/") in paths.SHARED else posixpath.dirname(place)
-        what = f"{shared} is not this package's alone, and purge removes the whole directory"
+        what = f"{shared} is not this package's alone"
         better = f"/etc/{core.name}"
         free = better if not paths.is_systems(better, core.name) else f"{better}-server"
         yield ("core", "config-directory"), what, f'write "{free}"'
@@ -246,9 +254,9 @@ def _relations(project: Project, known: Faults) -> Iterator[Finding]:
     for family, (base, spec) in product(chosen, packages):
         spell, own = registry.load("formats", family).Format().spell, getattr(spec, family, None)
         for field in relations.FIELDS:
-            replaced = getattr(own, field, ())
+            replaced = getattr(own, field, None) is not None
             path = (*base, family, field) if replaced else (*base, field)
-            for index, text in enumerate(replaced or getattr(spec, field)):
+            for index, text in enumerate(relations.of(spec, own, field)):
                 if known.covers(*path, index):
                     continue
                 try:
@@ -392,6 +400,14 @@ def _sources(project: Project, spec: FileSpec, path: Path) -> Iterator[Finding]:
     if len(found) > 1 and not spec.path.endswith("/"):
         what = f"{spec.source!r} finds {len(found)} files, which cannot all be {spec.path}"
         yield (*path, "path"), what, f'write "{spec.path}/"'
+    # Under umask 077 it means nothing that others cannot read a file.
+    if not spec.mode and project.file.stat().st_mode & 0o004:
+        closed = next((source for source in found if not source.stat().st_mode & 0o004), None)
+        if closed is not None:
+            what = (
+                f"is missing: not everybody can read {closed.relative_to(project.root)}, but all could in the package"
+            )
+            yield (*path, "mode"), what, 'write "0640", with a group, or "0644" if all may'
 
 
 def _places(project: Project, spec: FileSpec) -> list[str]:

@@ -38,7 +38,8 @@ def _expand_one(root: Path, spec: FileSpec) -> Iterable[Entry]:
         return
     for source in sources(root, spec.source):
         name = path if not spec.path.endswith("/") else f"{path}/{source.name}"
-        executable = source.stat().st_mode & 0o100 and spec.type == "file"
+        # In /etc too: run-parts(8) passes over what is not.
+        executable = source.stat().st_mode & 0o100
         yield Entry(
             path=name,
             type=spec.type,
@@ -74,6 +75,14 @@ def holds(question: Callable[[Path], bool], path: Path) -> bool:
     try:
         return question(path)
     except (OSError, ValueError):
+        return False
+
+
+def is_bare(folder: Path) -> bool:
+    """Whether it is a directory with nothing in it but directories."""
+    try:
+        return holds(Path.is_dir, folder) and next(iter(walk(folder)), None) is None
+    except PackageError:
         return False
 
 

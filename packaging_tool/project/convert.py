@@ -14,7 +14,14 @@ from packaging_tool.project.faults import Faults, Path, RuleError, similar
 
 T = TypeVar("T")
 
-_NAMES = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a table"}
+_NAMES = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a table",
+}
 
 
 class Converter:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from packaging_tool import clock
 from packaging_tool.project.faults import Path
@@ -32,6 +33,18 @@ def is_day(date: str) -> bool:
 def began_elsewhere(date: str, moment: int) -> bool:
     """Whether the date names a day that began somewhere before this moment (seconds since 1970), but not in UTC."""
     return is_day(date) and moment < seconds(date) <= moment + FIRST_ZONE
+
+
+def rising(changelog: Sequence[ChangeSpec], path: Path) -> Iterator[tuple[Path, str, str]]:
+    """Entries that are older than the one below them (Policy 4.4 has the newest on top). path: as of to_come."""
+    for number, (upper, lower) in enumerate(pairwise(changelog)):
+        try:
+            older = seconds(upper.date) < seconds(lower.date)
+        except (ValueError, OverflowError):
+            continue
+        if older:
+            what = f"{upper.date} is before {lower.date} of the entry below"
+            yield (*path, number, "date"), what, "the newest entry stands on top"
 
 
 def to_come(changelog: Sequence[ChangeSpec], path: Path) -> Iterator[tuple[Path, str, str]]:

@@ -16,7 +16,7 @@ FileType = Literal["file", "config", "doc", "directory", "symlink", "ghost"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelationSet:
-    """Relations in neutral words, e.g. `"openssl >= 3.0"` or `"mailx | s-nail"`.
+    """Relations in neutral words, e.g. `"openssl >= 3.0"` or `"mailx | s-nail"`; an empty list takes those above away.
 
     depends: must be installed.
     recommends: installed unless the administrator says no.
@@ -26,12 +26,12 @@ class RelationSet:
     provides: names that this package also answers to.
     """
 
-    depends: tuple[str, ...] = ()
-    recommends: tuple[str, ...] = ()
-    suggests: tuple[str, ...] = ()
-    conflicts: tuple[str, ...] = ()
-    replaces: tuple[str, ...] = ()
-    provides: tuple[str, ...] = ()
+    depends: tuple[str, ...] | None = None
+    recommends: tuple[str, ...] | None = None
+    suggests: tuple[str, ...] | None = None
+    conflicts: tuple[str, ...] | None = None
+    replaces: tuple[str, ...] | None = None
+    provides: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class FileSpec:
     path: where it goes; with a final `/` the source keeps its name below it.
     type: file, config (kept when the administrator changed it), doc, directory, symlink or ghost (owned, not shipped).
     mode: octal text such as `"0640"`, without setuid, setgid and sticky bit, and not writable for all; the default is
-        0755 for directories and executable sources, else 0644.
+        0755 for directories and executable sources, else 0644; to be said where not everybody can read the source.
     owner: root or the service's user.
     group: root, adm or the service's group.
     target: of a symlink.

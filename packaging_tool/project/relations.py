@@ -6,6 +6,7 @@ import re
 from typing import cast
 
 from packaging_tool.package.model import Alternatives, Operator, Relation
+from packaging_tool.project.model import CoreSpec, PluginSpec, RelationSet
 
 # Of packages, in projects and in `package.model.Relations`.
 FIELDS = ("depends", "recommends", "suggests", "conflicts", "replaces", "provides")
@@ -22,6 +23,13 @@ def parse(text: str) -> Alternatives:
     OPERATOR is <, <=, =, >= or >. Raises ValueError with the reason.
     """
     return tuple(_parse_one(part) for part in text.split("|"))
+
+
+def of(spec: CoreSpec | PluginSpec, own: RelationSet | None, field: str) -> tuple[str, ...]:
+    """The texts of a field for one format. own: what is said for that format alone."""
+    alone: tuple[str, ...] | None = getattr(own, field, None)
+    said: tuple[str, ...] = getattr(spec, field)
+    return said if alone is None else alone
 
 
 def _parse_one(text: str) -> Relation:

@@ -41,6 +41,8 @@ CODENAMES = {
     "alma9": "el9",
 }
 LONGEST_VERSION = 100
+# Policy 5.6.2.
+_MAINTAINER = re.compile(r"[^<>\"@,]+ <[^\s<>@,]+@[A-Za-z0-9.-]+>")
 # With `-plugin-`, a plugin's name of 64 and a version, a file has at most 255 bytes.
 LONGEST_NAME = 64
 # What comes behind `CORE-plugin-` in names of packages that are no plugins.
@@ -147,9 +149,10 @@ def upstream_version(version: str) -> None:
     if not version[:1].isdigit():
         raise RuleError(f"{version!r} does not begin with a digit", "a .deb's version must")
     if "-" in version:
-        before = re.match(r"[0-9.]+-?(alpha|beta|rc|pre|dev|a|b)", version)
-        why = "`~` sorts before the release, `+` after it" if before else "rpm ends the version at `-`"
-        raise RuleError(f"{version!r} has a `-`, which rpm cannot carry", f'write "{_common(version)}" ({why})')
+        what = f"{version!r} has a `-`, which rpm cannot carry"
+        if debian := re.fullmatch(r"([0-9A-Za-z.+~]+)-([0-9]{1,3})", version):
+            raise RuleError(what, f'write "{debian[1]}", and "{debian[2]}" as `release` if that is of the packaging')
+        raise RuleError(what, f'write "{_common(version)}" (`~` sorts before the release, `+` after it)')
     raise RuleError(
         f"{version!r} has characters that .deb and .rpm do not both carry: letters, digits, `.`, `+`, `~` are",
         f'write "{_common(version)}"',
@@ -163,8 +166,10 @@ def _short(version: str) -> None:
 
 
 def _common(version: str) -> str:
-    pre = re.sub(r"-(?=(alpha|beta|rc|pre|dev|a|b)\b|(alpha|beta|rc|pre|dev)[0-9.])", "~", version)
-    return re.sub(r"[^A-Za-z0-9.+~]+", "+", pre).strip("+")
+    """What comes closest: in semver a `-` is before the release, in `git describe` (`-5-g1a2b3c4`) after it."""
+    since = re.sub(r"-(?=[0-9]+-g[0-9a-f]{4,})", "+", version)
+    pre = re.sub(r"^([0-9.]+)-", r"\1~", since)
+    return re.sub(r"[^A-Za-z0-9.+~]+", ".", pre).strip("+.")
 
 
 def abi(text: str) -> None:
@@ -225,12 +230,26 @@ def maintainer(text: str) -> None:
     one_line(text)
     if len(text) > 300:
         raise RuleError(f"has {len(text)} characters, 300 are allowed", "name one person or team")
-    if re.fullmatch(r"[^<>\"@,]+ <[^\s<>@,]+@[A-Za-z0-9.-]+>", text):
+    if _MAINTAINER.fullmatch(text):
         return
-    address = re.search(r"[^\s<>@,]+@[A-Za-z0-9.-]+", text)
-    name = re.sub(r"[<>()\",]", "", text.replace(address[0], "")).strip() if address else text.strip()
-    example = f"{name or 'Jane Doe'} <{address[0] if address else 'jane@example.org'}>"
+    address = re.search(r"([^\s<>@,]+)@([^\s<>@,()\"]+)", text)
+    # Of several people the first.
+    name = " ".join(
+        re.sub(r"[<>()\"@]", " ", text.replace(address[0], "") if address else text).partition(",")[0].split()
+    )
+    where = f"{address[1]}@{_in_ascii(address[2])}" if address else ""
+    example = f"{name or 'Jane Doe'} <{where or 'jane@example.org'}>"
+    if not _MAINTAINER.fullmatch(example):
+        example = "Jane Doe <jane@example.org>"
     raise RuleError(f"{text!r} is not `Name <address>`", f'write "{example}"')
+
+
+def _in_ascii(domain: str) -> str:
+    """A name of a host as the DNS has it (RFC 3490); unchanged where it can be none."""
+    try:
+        return domain.encode("idna").decode()
+    except UnicodeError:
+        return domain
 
 
 def section(text: str) -> None:
@@ -247,8 +266,12 @@ def priority(text: str) -> None:
 
 def architecture(text: str) -> None:
     """An architecture in Debian's words."""
-    also = {other: name for name, others in ARCHITECTURES.items() for other in others}
-    _one_of(text, ARCHITECTURES, "an architecture that mkpkgs builds for", also)
+    if text in ARCHITECTURES:
+        return
+    meant = next((name for name, others in ARCHITECTURES.items() if text.lower() in others), "")
+    # No near name: armhf is not nearly arm64.
+    instead = f'write "{meant}"' if meant else f"known: {', '.join(ARCHITECTURES)}"
+    raise RuleError(f"{text!r} is not an architecture that mkpkgs builds for", instead)
 
 
 def target(text: str) -> None:

@@ -150,11 +150,14 @@ class Repository:
 
     def instructions(self, spec: RepositorySpec, name: str, packages: Sequence[str], unit: str) -> str:
         """Shell commands for root."""
-        url, key, sources = spec.url.rstrip("/"), f"/etc/apt/keyrings/{name}.asc", f"{name}.sources"
+        url, key = spec.url.rstrip("/"), f"/etc/apt/keyrings/{name}.asc"
+        sources = f"/etc/apt/sources.list.d/{name}.sources"
         return (
             "install -d -m 0755 /etc/apt/keyrings\n"
             f"curl -fsSo {quote(key)} {quote(f'{url}/{_site.key_file(name)}')}\n"
-            f"curl -fsSo {quote(f'/etc/apt/sources.list.d/{sources}')} {quote(f'{url}/{sources}')}\n"
+            f"curl -fsSo {quote(sources)} {quote(f'{url}/{name}.sources')}\n"
+            # apt reads the key as a user of its own; root may have another umask than 022.
+            f"chmod 0644 {quote(key)} {quote(sources)}\n"
             "apt update\n"
             f"apt install {join(packages)}\n"
         )

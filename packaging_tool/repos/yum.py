@@ -132,9 +132,8 @@ class Repository:
 
     def instructions(self, spec: RepositorySpec, name: str, packages: Sequence[str], unit: str) -> str:
         """Shell commands for root."""
-        file = f"{name}.repo"
-        address = f"{spec.url.rstrip('/')}/{file}"
-        commands = f"curl -fsSo {quote(f'/etc/yum.repos.d/{file}')} {quote(address)}\ndnf install {join(packages)}\n"
+        file, address = quote(f"/etc/yum.repos.d/{name}.repo"), quote(f"{spec.url.rstrip('/')}/{name}.repo")
+        commands = f"curl -fsSo {file} {address}\nchmod 0644 {file}\ndnf install {join(packages)}\n"
         # On these systems no package starts its service by itself.
         return commands + (f"systemctl enable --now {quote(unit)}\n" if unit else "")
 

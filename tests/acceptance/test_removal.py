@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.test_lifecycle import EVENING, MORNING, answer, install
-from tests.systems import System
+from tests.systems import Apt, System
 from tests.workspace import Workspace, newest, tiny
 
 pytestmark = pytest.mark.acceptance
@@ -49,6 +49,29 @@ def test_erasing_a_core_whose_last_apply_failed_leaves_only_data_and_logs(
     assert before - system.files() == set()
     assert known_to_systemd(system) == ""
     assert system.sh("systemctl is-system-running") == "running\n"
+
+
+def test_purging_the_core_keeps_what_is_not_its_own(bootable: None, tmp_path: Path) -> None:
+    """A conffile of a plugin that was removed, not purged: dpkg would never bring it back."""
+    project = tiny(tmp_path / "project")
+    table = '[[plugin.hello.file]]\nsource = "greet.conf"\npath = "/etc/greet/hello.conf"\ntype = "config"\n'
+    with (project.root / "mkpkgs.toml").open("a") as file:
+        file.write(table)
+    project.mkpkgs()
+    with Apt(project.dist, tmp_path / "machine", "greet") as system:
+        system.use()
+        install(system, "hello")
+        system.sh("echo changed >>/etc/greet/hello.conf; echo mine >/etc/greet/mine; greet-plugins disable hello")
+        system.remove("greet")
+        system.apt("purge", "greet")
+        assert system.sh("ls /etc/greet") == "hello.conf\nmine\n"
+        install(system, "hello")
+        assert system.sh("tail -n 1 /etc/greet/hello.conf") == "changed\n"
+        # And it is not disabled any more.
+        assert answer(system)[1:] == [MORNING]
+        system.sh("rm /etc/greet/mine")
+        system.purge()
+        assert not system.path("/etc/greet").exists()
 
 
 def test_a_core_without_a_service_leaves_nothing_either(

@@ -14,6 +14,21 @@ from packaging_tool.project.loader import load
 EXAMPLE = Path(__file__).parent.parent.parent / "examples/board"
 
 
+def test_a_folder_that_nobody_filled_is_told_before_it_replaces_a_good_plugin(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLE, tmp_path / "board")
+    place = tmp_path / "board/themes/dark"
+    shutil.rmtree(place)
+    (place / "css").mkdir(parents=True)
+    with pytest.raises(ProjectError, match=r"theme-dark.files.source: there is no file in themes/dark; run first what"):
+        load(tmp_path / "board/mkpkgs.toml")
+    # What a link leads to counts.
+    (tmp_path / "board/made").mkdir()
+    (tmp_path / "board/made/style").touch()
+    (place / "css").rmdir()
+    (place / "css").symlink_to("../../made")
+    load(tmp_path / "board/mkpkgs.toml")
+
+
 def test_bad_settings_are_told_with_what_to_write(tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE, tmp_path / "board")
     file = tmp_path / "board/mkpkgs.toml"

@@ -114,7 +114,7 @@ def test_a_plugin_has_what_the_core_lacks(bench: Bench) -> None:
     assert {"shelf/__init__.py", "paper.py"} <= names(outcome)
     assert {"shelf_atlas.py", "ink.py", "shelf_atlas-1.0.dist-info/entry_points.txt"} <= names(outcome, "atlas")
     assert not {"paper.py", "glue.py", "shelf/__init__.py"} & names(outcome, "atlas")
-    assert [module.path for module in outcome.plugins["atlas"].modules] == ["pypi:ink", "pypi:shelf-atlas"]
+    assert [module.path for module in outcome.plugins["atlas"].modules] == ["ink", "shelf-atlas"]
 
 
 def test_the_lock_names_every_wheel_of_the_index_by_its_hash(bench: Bench) -> None:

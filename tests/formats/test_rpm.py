@@ -226,6 +226,11 @@ def test_compiled_in_modules_are_bundled_provides(version: str, spelled: str, tm
     assert "/usr/share/doc/tiny-plugin-git/modules.cdx.json" in query(path, "--docfiles")
 
 
+def test_a_wheel_is_bundled_by_the_name_that_pythons_packages_have(tmp_path: Path) -> None:
+    path = build(plugin(modules=(Module("click", "8.1.7", "BSD-3-Clause", ecosystem="pypi"),)), tmp_path).path
+    assert "bundled(python3dist(click)) = 8.1.7" in query(path, "--provides")
+
+
 def test_file_flags_tell_configuration_documents_licenses_and_ghosts(tmp_path: Path) -> None:
     package = core()
     page = samples.file("/usr/share/man/de/man8/tiny.8", ".TH TINY 8\n")

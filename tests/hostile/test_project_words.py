@@ -348,6 +348,7 @@ def test_readers_of_repositories_read_what_words_came_to(published: tuple[Worksp
         "gpgcheck": "1",
         "repo_gpgcheck": "1",
         "gpgkey": settings["greet"]["gpgkey"],
+        "module_hotfixes": "1",
     }
     (source,) = Deb822.iter_paragraphs((made.dist / "greet.sources").read_text())
     assert source["URIs"] == "https://h.example/a~b@c+d=e%41/apt"

@@ -150,6 +150,8 @@ def test_the_module_list_is_cyclonedx_and_always_the_same() -> None:
     by_name = {component["name"]: component for component in document["components"]}
     assert list(by_name) == [module.path for module in MODULES]
     assert by_name["example.org/d"]["purl"] == "pkg:golang/example.org/d@v4.0.0%2Bincompatible"
+    wheel = samples.plugin(modules=(Module("click", "8.1.7", ecosystem="pypi"),))
+    assert json.loads(texts.module_list(wheel))["components"][0]["purl"] == "pkg:pypi/click@8.1.7"
     assert by_name["example.org/a"]["licenses"] == [{"license": {"id": "BSD-3-Clause"}}]
     assert by_name["example.org/e"]["licenses"] == [{"expression": "MIT AND Apache-2.0"}]
     assert "licenses" not in by_name["example.org/f"]

@@ -219,11 +219,11 @@ def test_whatever_stands_in_a_file_is_a_problem_of_the_file(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("place", ["/etc/ssl", "/etc/default", "/etc/systemd/system"])
 def test_a_configuration_directory_that_others_use_too_is_refused(place: str, tmp_path: Path) -> None:
-    """Purge would remove all of it."""
+    """`keys.d`, `plugins.d` and `plugins.conf` would lie in it."""
     text = SMALLEST.replace("[core.files]", f'config-directory = "{place}"\n[core.files]')
     (told,) = problems(tmp_path, text)
     assert told.startswith("11 core.config-directory: /etc/")
-    assert "purge removes the whole directory" in told
+    assert "is not this package's alone" in told
     assert read(tmp_path, text.replace(place, f"{place}/served")).core.config_directory == f"{place}/served"
 
 
@@ -256,7 +256,7 @@ def test_problems_of_a_shared_table_are_told_where_they_stand(tmp_path: Path) ->
     assert problems(tmp_path, text) == [
         "11 core.go.colour: unknown key",
         "12 core.go.main: '../x y' is no import path",
-        "15 plugin.x.go.packages: must be a list, not a number",
+        "15 plugin.x.go.packages: must be a list, not a whole number",
     ]
 
 

@@ -6,7 +6,8 @@ import pytest
 from debian.deb822 import PkgRelation
 
 from packaging_tool.package.model import Relation
-from packaging_tool.project.relations import parse
+from packaging_tool.project.model import PluginSpec, RelationSet
+from packaging_tool.project.relations import of, parse
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,14 @@ def test_others_are_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
         parse(text)
     assert reason in str(caught.value)
+
+
+def test_an_empty_list_of_one_format_takes_away_what_is_said_for_both() -> None:
+    both = PluginSpec(name="x", summary="x", depends=("ca-certificates",), suggests=("a",))
+    assert of(both, RelationSet(depends=()), "depends") == ()
+    assert of(both, RelationSet(depends=("b",)), "depends") == ("b",)
+    assert of(both, RelationSet(depends=()), "suggests") == ("a",)
+    assert of(both, None, "depends") == ("ca-certificates",)
 
 
 @pytest.mark.parametrize("text", ["a", "a >= 1.0", "a | b = 2", "x < 1:2-3", "y > 1", "z <= 1"])

@@ -29,6 +29,8 @@ def rpm_version(text: str) -> bool:
     return done.returncode == 0
 
 
+# What people call releases that are still to come.
+BEFORE = ("preview1", "next", "nightly.20260101", "canary.5", "M1", "0.3.7", "rc.1", "beta2")
 VERSIONS = ["1", "1.0", "2.11.9", "2.12.0~beta.1", "0", "1.0+git20261120.abc", "20261120", "1.0a"]
 NO_VERSIONS = ["", "v1.0", "1.0-1", "1:1.0", "1.0_1", "1.0^1", "1 0", "1.0\n", "a", "1.0/2", "1.0$x", "ü1", "\u0661.0"]
 
@@ -51,9 +53,12 @@ def test_other_versions_are_refused(text: str) -> None:
         ("v2.11.9", "2.11.9"),
         ("2.12.0-beta.1", "2.12.0~beta.1"),
         ("v2.12.0-rc1", "2.12.0~rc1"),
-        ("1.0-1", "1.0+1"),
-        ("1.0_1", "1.0+1"),
+        ("1.0-1", "1.0"),
+        ("1.0_1", "1.0.1"),
         ("2.0-alpha", "2.0~alpha"),
+        ("1.2.3-5-g1a2b3c4", "1.2.3+5.g1a2b3c4"),
+        *((f"1.0.0-{word}", f"1.0.0~{word}") for word in BEFORE),
+        ("2.0-SNAPSHOT-ab12cd", "2.0~SNAPSHOT.ab12cd"),
     ],
 )
 def test_the_version_that_is_proposed_is_accepted(text: str, better: str) -> None:
@@ -65,8 +70,38 @@ def test_the_version_that_is_proposed_is_accepted(text: str, better: str) -> Non
     assert rpm_version(better)
 
 
-def test_a_proposed_pre_release_sorts_before_its_release() -> None:
-    assert subprocess.run(["dpkg", "--compare-versions", "2.12.0~beta.1-1", "lt", "2.12.0-1"]).returncode == 0
+@pytest.mark.parametrize("word", BEFORE)
+def test_a_proposed_pre_release_sorts_before_its_release(word: str) -> None:
+    """Whoever followed another proposal could publish the release never again without an epoch."""
+    with pytest.raises(RuleError) as caught:
+        rules.upstream_version(f"1.0.0-{word}")
+    better = caught.value.instead.split('"')[1]
+    assert subprocess.run(["dpkg", "--compare-versions", f"{better}-1", "lt", "1.0.0-1"]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "better"),
+    [
+        ("Zoë Müller <zoe@müller.de>", "Zoë Müller <zoe@xn--mller-kva.de>"),
+        ("Acme @ Work <a@b.org>", "Acme Work <a@b.org>"),
+        ("Ann Bo <a@b.org>, Cy Do <c@d.org>", "Ann Bo <a@b.org>"),
+        ("Jo Doe jo@example.org", "Jo Doe <jo@example.org>"),
+        ("jo@example.org", "Jane Doe <jo@example.org>"),
+        ("", "Jane Doe <jane@example.org>"),
+    ],
+)
+def test_the_maintainer_that_is_proposed_is_accepted(text: str, better: str) -> None:
+    with pytest.raises(RuleError) as caught:
+        rules.maintainer(text)
+    assert caught.value.instead == f'write "{better}"'
+    assert accepts(rules.maintainer, better)
+
+
+def test_no_architecture_is_proposed_that_is_another_one() -> None:
+    for text, instead in (("x86_64", 'write "amd64"'), ("armhf", "known: amd64, arm64, all")):
+        with pytest.raises(RuleError) as caught:
+            rules.architecture(text)
+        assert caught.value.instead == instead
 
 
 @pytest.mark.parametrize("text", ["ab", "caddy", "libfoo++", "a.b-c", "7zip"])
