@@ -347,6 +347,7 @@ class _Draft:
             },
             modules=modules,
             lifecycle=runtime.lifecycle(self.project) if kind == "core" else None,
+            watched=self.project.plugins_directory,
         )
 
     def _formats(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ SMALLEST = 128
 MANY = 4
 FIRST_UPLOAD = "This is not an upload to Debian, so there is no bug that asks for it."
 PRIVATE = "Only root and the service's group may look in here."
+CLOSED = "Its mode is what it is for: not everybody may read it, or change it by mistake."
 STATIC = "A static program runs on every release, and linking plugins into it gives the same bytes on each."
 GO_ARCHIVE = "These archives hold Go's own object format, which is no ELF: Go's linker reads them."
 FILLED = "Other packages put their files in here."
@@ -71,7 +72,11 @@ def _of_entries(package: Package, entries: Sequence[Entry]) -> Iterator[Override
                 yield Override("non-standard-dir-perm", f"{entry.path}/", PRIVATE)
             if core and entry.path not in filled and not entry.path.startswith(("/etc/", "/var/")):
                 yield Override("package-contains-empty-directory", f"{entry.path}/", FILLED)
-        elif entry.content is not None and entry.content.size >= SMALLEST:
+            continue
+        if entry.content is not None and entry.mode not in (0o644, 0o755):
+            kind = "executable" if entry.mode & 0o111 else "file"
+            yield Override(f"non-standard-{kind}-perm", entry.path, CLOSED)
+        if entry.content is not None and entry.content.size >= SMALLEST:
             head = entry.content.head(HEAD)
             if head.startswith(b"\x7fELF") and is_static(head):
                 yield Override("statically-linked-binary", entry.path, STATIC)

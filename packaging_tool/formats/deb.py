@@ -19,6 +19,8 @@ from packaging_tool.package.shelf import Shelf, hashed
 from packaging_tool.signing.base import Signer
 
 SCRIPTS = ("postinst", "prerm", "postrm")
+# Groups that each Debian has (base-passwd) and that a project may name.
+STATIC = frozenset({"root", "adm"})
 # Readable by every dpkg and lintian; the control archive is too small for another method to matter.
 CONTROL_COMPRESSION = "gzip:6"
 PIECE = 1 << 20
@@ -41,11 +43,12 @@ class Format:
         return _deb_control.spell(alternatives)
 
     def scripts(self, package: Package) -> Mapping[str, str]:
-        """Maintainer scripts and the triggers file; only a package with a lifecycle has any."""
+        """Maintainer scripts and the triggers file, of a package with a lifecycle or with files of the core's user."""
         lifecycle = package.lifecycle
+        owned = [*_owned(package)]
         if lifecycle is None:
-            return {}
-        made = {name: templates.render(f"deb/{name}.j2", l=lifecycle) for name in SCRIPTS}
+            return {"postinst": templates.render("deb/postinst-of-plugin.j2", owned=owned)} if owned else {}
+        made = {name: templates.render(f"deb/{name}.j2", l=lifecycle, owned=owned) for name in SCRIPTS}
         # noawait: a plugin is installed although its core has not yet taken it in (deb-triggers(5)).
         return made | {"triggers": f"interest-noawait {lifecycle.watched}\n"}
 
@@ -125,6 +128,14 @@ class Format:
             content = Content(text.encode())
             members.append(_tar.Member(f"./{name}".encode(), _tar.FILE, mode, size=content.size, content=content))
         return b"".join(bodies.plain(_tar.stream(members, package.time), CONTROL_COMPRESSION))
+
+
+def _owned(package: Package) -> Iterator[Entry]:
+    """What belongs to a user or group that a system has only when the core is configured (Policy 9.2.1)."""
+    for entry in package.entries_of("deb"):
+        foreign = entry.owner != "root" or entry.group not in STATIC
+        if foreign and entry.path != package.watched and (entry.content is not None or entry.type == "directory"):
+            yield entry
 
 
 def _complete(package: Package) -> tuple[Entry, ...]:

@@ -81,6 +81,7 @@ def plugin(name: str = "tiny-plugin-git", entries: Sequence[Entry] = (), **chang
         relations={"deb": Relations(depends=((Capability("tiny-abi", ABI),),))},
         changelog=(Change("1.2.0-1", TIME, MAINTAINER, ("Package tiny 1.2.0.",)),),
         compression={"deb": "gzip:6", "rpm": "zstd:3"},
+        watched=PLUGINS,
     )
     return replace(package, **changes)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from packaging_tool.drivers.base import Target
-from packaging_tool.package.model import Lifecycle
+from packaging_tool.package.model import Entry, Lifecycle
 from packaging_tool.package.templates import render
 from packaging_tool.target import runtime
 from tests.target.machine import ABI, ARRANGED, LINKED, PLAIN, spec
@@ -24,6 +24,7 @@ SHELL = sorted(
 )
 
 SERVICE = runtime.lifecycle(spec())
+OWNED = (Entry(path="/etc/fake/it's", type="config", owner="fake", group="web"),)
 PLACES = {
     "a service": SERVICE,
     "no service": replace(SERVICE, unit="", user="root", group="root"),
@@ -57,7 +58,8 @@ def check(text: str) -> None:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_maintainer_scripts_are_clean(name: str, place: str) -> None:
-    check(render(name, l=PLACES[place]))
+    for owned in ((), OWNED):
+        check(render(name, l=PLACES[place], owned=owned))
 
 
 def test_the_target_tool_is_clean_for_every_driver() -> None:
@@ -151,7 +153,7 @@ def test_awk_programs_fit_into_single_quotes(path: Path) -> None:
 
 def test_scripts_name_everything_that_apply_made() -> None:
     for name in ("deb/prerm.j2", "deb/postrm.j2", "rpm/preun.j2"):
-        text = render(name, l=SERVICE)
+        text = render(name, l=SERVICE, owned=())
         assert all(path in text for path in SERVICE.made)
 
 
