@@ -133,8 +133,8 @@ class Package:
     `all` if independent. summary: without final stop. description: paragraphs parted by blank lines. license: SPDX
     expression of what is inside. section, priority: Debian's; group: rpm's. entries: sorted by path, no doubles.
     modules: compiled in. lifecycle: only for the core. compression: per format name, `method` or `method:level`.
-    time: SOURCE_DATE_EPOCH, seconds; every time stamp in the package. watched: directory of all plugins, whose owner the
-    core's package sees to on the target; "" for none.
+    time: SOURCE_DATE_EPOCH, seconds; every time stamp in the package. watched: directory of all plugins, whose owner
+    the core's package sees to on the target; "" for none.
     """
 
     kind: Kind
