@@ -218,7 +218,7 @@ def _values(project: Project, target: Target) -> dict[str, object]:
         "tree": target.tree,
         "restarts": target.restarts,
         "reload": target.reload and bool(core.service and core.service.reload),
-        "parents": _parents(f"/usr/lib/{place.core}", f"/usr/share/{place.core}", place.watched),
+        "parents": _parents(f"/usr/lib/{place.core}/bin", f"/usr/share/{place.core}/keys", place.watched),
         "config_parents": _parents(f"{place.config_directory}/keys.d"),
     }
 

@@ -44,7 +44,12 @@ closed() {
 survey() {
     : >"$W/tree"
     look_at {{ parents | map("sh") | join(" ") }} -maxdepth 0
-    set -- "$LIB" "$SHARE"{{ ' "$PLUGINS"' if not l.watched.startswith("/usr/lib/" + l.core + "/") else "" }}
+    # What decides, what runs as root, and what is made here; what else the core has is the package manager's business.
+    set --
+    for place in "$BIN" "$KIT" "$PLUGINS" "$LIB/assemble" "$LIB/arrange" "$SHARE/plugins" "$SHARE/keys" "$SHARE/abi" \
+        "$SHARE/trust" "$SHARE/kit.manifest" "$SHARE/kit.manifest.sig"; do
+        if [ -e "$place" ] || [ -L "$place" ]; then set -- "$@" "$place"; fi
+    done
     if [ "$READABLE" = yes ]; then
         look_at "$@" -path "$BIN/.apply.*" -prune -o
     else

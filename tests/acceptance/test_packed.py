@@ -1,4 +1,4 @@
-"""Files of the service's user: as the project says, on both families, from the first installation on."""
+"""What mkpkgs packs, the target takes: names, links, owners and modes, on both families."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.test_lifecycle import install
+from tests.acceptance.test_lifecycle import MORNING, answer, install
 from tests.systems import System
 from tests.workspace import Workspace, tiny
 
@@ -43,9 +43,58 @@ WANTED = {
 }
 
 
+# Beside what decides, a core may have anything that dpkg and rpm carry.
+NAMES = ("logo@2x.png", "Open Sans.ttf", "[slug].html", "it's", "$(id)", "日本.txt", "a=b,c", "~")
+WEB = """
+[[core.file]]
+source = "www/*"
+path = "/usr/share/greet/www/"
+
+[[core.file]]
+path = "/usr/share/greet/latest"
+type = "symlink"
+target = "www"
+
+[[core.file]]
+source = "greet.conf"
+path = "/usr/share/greet/www/state@1"
+owner = "greet"
+mode = "0664"
+
+[[plugin.hello.file]]
+source = "greet.conf"
+path = "/usr/share/greet/www/hello@2x.png"
+"""
+
+
 def owners(system: System) -> dict[str, str]:
     rows = system.run("stat", "-c", "%n=%a %U:%G", *WANTED).stdout.splitlines()
     return dict(row.split("=", 1) for row in rows)
+
+
+def test_files_beside_the_plugins_keep_no_server_from_starting(
+    machine: Callable[[Workspace, str], System], tmp_path: Path
+) -> None:
+    project = tiny(tmp_path / "project")
+    project.mkpkgs()
+    system = machine(project, "greet")
+    install(system, "hello")
+    (project.root / "www").mkdir()
+    for name in NAMES:
+        (project.root / "www" / name).write_text("web\n")
+    with (project.root / "mkpkgs.toml").open("a") as file:
+        file.write(WEB)
+    project.replace("mkpkgs.toml", version="1.1")
+    project.mkpkgs()
+    system.use()
+    system.upgrade()
+    assert system.run("greet-plugins", "status").returncode == 0
+    assert answer(system)[1:] == [MORNING]
+    assert system.installed()["greet"] == "1.1-1"
+    listed = system.run("ls", "-U", "/usr/share/greet/latest/").stdout.splitlines()
+    assert {*NAMES, "state@1", "hello@2x.png"} == {*listed}
+    assert "repair" not in system.run("greet-plugins", "doctor").stdout
+    assert system.verify() == ""
 
 
 def test_files_belong_to_whom_the_project_says(machine: Callable[[Workspace, str], System], tmp_path: Path) -> None:
