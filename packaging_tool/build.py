@@ -42,6 +42,10 @@ else:
     authors, work, keys = map(registry.later, ("authors.site", "authors.work", "signing.keys"))
 
 
+# So many seconds before its end, a key is told of: people who maintain servers read mail once a month.
+SOON = 60 * 86400
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What a run did.
@@ -212,6 +216,11 @@ class _Run:
             raise SigningError(
                 f"the keys in {ring.directory} do not fit the targets: {'; '.join(unfit)}",
                 hint="make others in a new directory (mkpkgs key new --keys DIR), or leave the target out",
+            )
+        if 0 < ring.ends <= clock.real() + SOON:
+            self.listener.warn(
+                f"the repository key expires on {clock.spelled(ring.ends)}: from then on every apt and dnf refuses the "
+                "repository; give it more time, or make people trust its successor before"
             )
 
     def _is_current(self, before: state.State, inputs: str) -> bool:

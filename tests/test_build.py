@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from packaging_tool import build
 from packaging_tool.cores import Settings
 from packaging_tool.listener import Silent
 from packaging_tool.project.loader import load
+from tests.signing.test_gpg import made_by_gpg
 from tests.workspace import Workspace, raise_tiny, tiny
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -89,6 +91,22 @@ def test_keys_that_a_target_cannot_check_are_refused_before_anything_is_built(
     for reason in reasons:
         assert reason in refused.stdout
     assert not project.dist.exists()
+
+
+def test_a_repository_key_that_ends_soon_is_told_and_one_that_ended_publishes_nothing(project: Workspace) -> None:
+    for end, status, said in (
+        ("30d", 0, "the repository key expires on "),
+        ("seconds=1", 1, "repository.key expired on "),
+    ):
+        # gpg's sockets need a short path.
+        with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as place:
+            make = ("--quick-generate-key", "Test <test@example.org>", "ed25519", "cert,sign", end)
+            secret, public = made_by_gpg(Path(place) / "home", make)
+        (project.keys / "repository.key").write_bytes(secret)
+        (project.keys / "repository.asc").write_bytes(public)
+        time.sleep(2 * status)
+        done = project.mkpkgs(check=False)
+        assert (done.returncode, said in done.stdout) == (status, True), done.stdout
 
 
 def test_keys_for_the_oldest_target_fit_all(tmp_path: Path) -> None:

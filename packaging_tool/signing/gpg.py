@@ -70,7 +70,8 @@ class GpgSigner:
 
     home: the keyring's directory, None for the user's own. selector: fingerprint of the key. time: of signatures,
     seconds since 1970; where the key is younger, its creation is taken, since no verifier accepts a signature that is
-    older than its key. Raises SigningError if there is no such secret key.
+    older than its key. What is said of kind, creation and end is that of the key that signs: a subkey, if there is one.
+    Raises SigningError if there is no such secret key, or none that signs.
     """
 
     def __init__(self, home: Path | None, selector: str, time: int, passphrase: str | None, name: str = "") -> None:
@@ -80,12 +81,15 @@ class GpgSigner:
         self._turn = _Turn()
         self._agent: Agent | None = None
         listing = _gpg(home, None, ["--with-colons", "--list-secret-keys", selector], check=False).decode()
-        found = _first_key(listing, "sec")
-        if found is None:
+        keys = _listed(listing)
+        if not keys:
             raise SigningError(f"gpg has no secret key {selector}", hint="`gpg --list-secret-keys` shows those it has")
-        self.fingerprint = found.fingerprint
-        self.key_kind = found.kind
-        self._time = max(time, found.created)
+        signing = _signing(keys, self._name)
+        self.fingerprint = keys[0].fingerprint
+        self.key_kind = signing.kind
+        self.expires = signing.expires
+        self._signs = signing.fingerprint
+        self._time = max(time, keys[0].created, signing.created)
 
     def detached(self, data: bytes) -> bytes:
         """A binary detached signature packet (RFC 4880, 5.2.3)."""
@@ -126,7 +130,7 @@ class GpgSigner:
         while 0 <= time.time() - self._time < 1 + TICK:
             time.sleep(0.02)
         moment = ["--faked-system-time", f"{self._time}!"]
-        arguments = ["--digest-algo", "SHA512", *moment, "--local-user", self.fingerprint, *options]
+        arguments = ["--digest-algo", "SHA512", *moment, "--local-user", f"{self._signs}!", *options]
         with tempfile.TemporaryFile() as said:
             with self._turn:
                 signature = self._gpg(
@@ -197,32 +201,72 @@ def generate(uid: str, kind: str, passphrase: str | None) -> tuple[bytes, bytes,
         return signer.secret_key(), signer.public_key(), signer.fingerprint
 
 
-def describe(public: bytes) -> tuple[str, str]:
-    """Kind and fingerprint of an armored public key. Raises SigningError if it is none."""
+def describe(public: bytes) -> tuple[str, str, str]:
+    """Kind of the key that signs, fingerprint of the primary one, and the last day of signatures, ISO 8601, or "".
+
+    Raises SigningError if it is no armored public key.
+    """
     with _private_home() as home:
         listing = _gpg(home, None, ["--with-colons", "--show-keys"], stdin=public, name="the public key").decode()
-    found = _first_key(listing, "pub")
-    if found is None:
+    keys = _listed(listing)
+    if not keys:
         raise SigningError("not an OpenPGP public key")
-    return found.kind, found.fingerprint
+    able = [key for key in keys if key.signs] or keys[:1]
+    used = next((key for key in reversed(able) if key.lasts()), able[-1])
+    return used.kind, keys[0].fingerprint, _day(used.expires) if used.expires else ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
+    """A primary key or a subkey. created, expires: seconds since 1970, expires 0 for never. signs: whether it may."""
+
     kind: str
     created: int
+    expires: int
     fingerprint: str
+    signs: bool
+
+    def lasts(self) -> bool:
+        """Whether what it signs is accepted today."""
+        return not self.expires or self.expires > time.time()
 
 
-def _first_key(listing: str, row: str) -> _Listed | None:
-    """The first primary key of `--with-colons` output. row: `sec` or `pub`."""
+def _day(moment: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(moment))
+
+
+def _listed(listing: str) -> list[_Listed]:
+    """The first key of `--with-colons` output and its subkeys, the primary one first, subkeys by age."""
     rows = [line.split(":") for line in listing.splitlines()]
-    # doc/DETAILS of gpg: 1 type, 3 bits, 4 algorithm, 6 creation, 10 fingerprint in an fpr row.
+    found: list[_Listed] = []
+    # doc/DETAILS of gpg: 1 type, 2 validity, 3 bits, 4 algorithm, 6 creation, 7 end, 10 fingerprint in an fpr row, 12
+    # what the key may do itself in small letters, 15 `#` for a secret key that is not there.
     for key, following in pairwise(rows):
-        if key[0] == row and following[0] == "fpr":
-            kind = ALGORITHMS.get(key[3], "unknown")
-            return _Listed(f"rsa{key[2]}" if kind == "rsa" else kind, int(key[5]), following[9])
-    return None
+        if key[0] not in ("sec", "ssb", "pub", "sub") or following[0] != "fpr":
+            continue
+        if found and key[0] in ("sec", "pub"):
+            break
+        kind, end = ALGORITHMS.get(key[3], "unknown"), int(key[6] or 0)
+        if found and found[0].expires:
+            end = min(end or found[0].expires, found[0].expires)
+        signs = "s" in key[11] and key[1] not in ("r", "d", "i") and key[14:15] != ["#"]
+        kind = f"rsa{key[2]}" if kind == "rsa" else kind
+        found.append(_Listed(kind, int(key[5]), end, following[9], signs))
+    return [*found[:1], *sorted(found[1:], key=lambda key: key.created)]
+
+
+def _signing(keys: Sequence[_Listed], name: str) -> _Listed:
+    """The one that gpg would sign with, and apt and dnf would accept: the youngest subkey, else the primary key."""
+    able = [key for key in keys if key.signs]
+    if not able:
+        raise SigningError(f"{name} has no key that may sign", hint="gpg --quick-add-key FINGERPRINT rsa4096 sign")
+    if (found := next((key for key in reversed(able) if key.lasts()), None)) is not None:
+        return found
+    raise SigningError(
+        f"{name} expired on {_day(able[-1].expires)}: every apt and dnf would refuse what it signs",
+        hint="give it more time (gpg --quick-set-expire FINGERPRINT 2y), export it anew into the directory of keys, "
+        "and let people fetch the public key again",
+    )
 
 
 @contextmanager

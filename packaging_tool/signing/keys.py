@@ -77,6 +77,11 @@ class Ring:
         manifest = signify.parse_public(self.manifest_public_keys["manifest.pub"], "manifest.pub")
         return self.signer.key_kind, manifest.kind
 
+    @property
+    def ends(self) -> int:
+        """Until when targets accept what the repository key signs, seconds since 1970; 0 for ever."""
+        return self.signer.expires
+
     def trusted(self, revoked: Collection[str]) -> dict[str, bytes]:
         """Public keys of manifests by file name, without the revoked ones.
 
@@ -177,6 +182,11 @@ class _Spared(Ring):
         return "rsa4096", "ecdsa-p256"
 
     @property
+    def ends(self) -> int:
+        """It has no end."""
+        return 0
+
+    @property
     def signer(self) -> gpg.GpgSigner:
         """There is none. Raises SigningError."""
         raise SigningError(f"there are no keys for {self._core}", hint="run: mkpkgs key new")
@@ -264,8 +274,8 @@ def show(core: str, directory: Path | None = None) -> tuple[Shown, ...]:
             public = ring.signer.public_key()
     else:
         public = _read(place / "repository.asc")
-    kind, fingerprint = gpg.describe(public)
-    shown = [Shown("repository", kind, fingerprint, place / "repository.key", public.decode())]
+    kind, fingerprint, end = gpg.describe(public)
+    shown = [Shown("repository", kind, fingerprint, place / "repository.key", public.decode(), end)]
     for name, text in _public_keys(place).items():
         key = signify.parse_public(text, name)
         path = place / ("manifest.key" if name == "manifest.pub" else name)

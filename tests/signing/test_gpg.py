@@ -114,8 +114,82 @@ def test_rpm_takes_the_public_key(signer: gpg.GpgSigner, tmp_path: Path) -> None
 
 
 def test_the_key_says_what_it_is(key: tuple[bytes, bytes, str], signer: gpg.GpgSigner) -> None:
-    assert (signer.key_kind, signer.fingerprint) == gpg.describe(key[1])
+    assert (signer.key_kind, signer.fingerprint, "") == gpg.describe(key[1])
     assert signer.fingerprint == key[2]
+
+
+def made_by_gpg(home: Path, *steps: Sequence[str]) -> tuple[bytes, bytes]:
+    """A key as people make it: commands of gpg, in which FPR stands for its fingerprint. Secret and public key."""
+
+    def call(*arguments: str) -> bytes:
+        own = ["gpg", "--homedir", str(home), "--batch", "--pinentry-mode", "loopback", "--passphrase", ""]
+        return subprocess.run([*own, *arguments], capture_output=True, check=True).stdout
+
+    home.mkdir(mode=0o700)
+    try:
+        for step in steps:
+            listed = call("--with-colons", "--list-keys").decode().splitlines()
+            fingerprint = next((row.split(":")[9] for row in listed if row.startswith("fpr")), "")
+            call(*(word.replace("FPR", fingerprint) for word in step))
+        return call("--armor", "--export-secret-keys"), call("--armor", "--export")
+    finally:
+        subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=True)
+
+
+def at(moment: str, *step: str) -> tuple[str, ...]:
+    return ("--faked-system-time", moment, *step)
+
+
+def test_what_is_said_of_a_key_is_said_of_the_subkey_that_signs(short: Path) -> None:
+    """An RSA key with a subkey that the oldest targets cannot read."""
+    secret, public = made_by_gpg(
+        short / "home",
+        at("20240101T000000", "--quick-generate-key", UID, "rsa3072", "cert", "never"),
+        at("20240101T000000", "--quick-add-key", "FPR", "rsa3072", "sign", "2099-01-01"),
+        at("20250101T000000", "--quick-add-key", "FPR", "ed25519", "sign", "2098-01-01"),
+    )
+    kind, fingerprint, end = gpg.describe(public)
+    assert (kind, end[:4]) == ("ed25519", "2098")
+    # The project's time is before the subkey was made, as after each rotation.
+    with gpg.from_file(secret, 1_704_200_000, None) as signer:
+        assert (signer.key_kind, signer.fingerprint) == (kind, fingerprint)
+        (short / "data").write_bytes(DATA)
+        (short / "signature").write_bytes(signer.detached(DATA))
+        code, said = gpgv(keyring(signer, short), short / "signature", short / "data")
+    assert code == 0, said
+    assert "EDDSA" in said
+
+
+@pytest.mark.parametrize("what", ["key", "subkey"])
+def test_an_expired_key_is_told_before_anything_is_published(short: Path, what: str) -> None:
+    """Signing at the project's time, gpg itself would say nothing, and every apt and dnf refuse the repository."""
+    ends = {"key": ("2025-06-01", "never"), "subkey": ("never", "2025-06-01")}[what]
+    secret, public = made_by_gpg(
+        short / "home",
+        at("20250101T000000", "--quick-generate-key", UID, "rsa3072", "cert", ends[0]),
+        at("20250101T000000", "--quick-add-key", "FPR", "rsa3072", "sign", ends[1]),
+    )
+    assert gpg.describe(public)[2] == "2025-06-01"
+    with (
+        pytest.raises(SigningError, match=r"^r\.key expired on 2025-06-01") as caught,
+        gpg.from_file(secret, 1_740_000_000, None, "r.key"),
+    ):
+        pass
+    assert "--quick-set-expire" in caught.value.hint
+
+
+def test_a_subkey_that_is_over_leaves_the_older_one_that_is_not(short: Path) -> None:
+    secret, public = made_by_gpg(
+        short / "home",
+        at("20240101T000000", "--quick-generate-key", UID, "rsa3072", "cert,sign", "never"),
+        at("20240101T000000", "--quick-add-key", "FPR", "ed25519", "sign", "2025-06-01"),
+    )
+    with gpg.from_file(secret, TIME, None) as signer:
+        assert signer.key_kind == "rsa3072"
+        (short / "data").write_bytes(DATA)
+        (short / "signature").write_bytes(signer.detached(DATA))
+        assert gpgv(keyring(signer, short), short / "signature", short / "data")[0] == 0
+    assert gpg.describe(public)[0] == "rsa3072"
 
 
 @pytest.mark.parametrize("passphrase", [None, "battery"])
