@@ -42,6 +42,11 @@ def good(system: Machine, *arguments: str) -> Done:
     return done
 
 
+def autoremove(system: System) -> None:
+    """Remove all that nothing needs and nobody named."""
+    system.sh({"deb": "apt-get -qy autoremove", "rpm": "dnf -y autoremove"}[system.suffix])
+
+
 def begin(system: System, *plugins: str) -> None:
     """Install core and plugins, and have the server running."""
     system.install("greet", *system.plugin(*plugins))
@@ -87,7 +92,32 @@ def test_the_core_stays_though_only_a_plugin_was_asked_for(system: System) -> No
     """dnf would remove what only that plugin needed."""
     system.install(*system.plugin("hello"))
     good(system, "remove", "hello", "--yes")
+    autoremove(system)
     assert set(system.installed()) == {"greet"}
+
+
+def test_what_was_named_outlives_what_brought_it(system: System) -> None:
+    """unattended-upgrades removes by default what nothing needs any more, and with it a plugin without a word."""
+    begin(system, "moon")
+    rehearsed = tool(system, "install", "bye", "--dry-run")
+    assert rehearsed.returncode == WOULD
+    assert "would keep greet-plugin-bye, which came as a dependency" in rehearsed.stdout
+    good(system, "install", "bye", "--yes")
+    assert tool(system, "install", "bye", "--dry-run").returncode == NOTHING
+    system.remove("greet-plugin-moon")
+    autoremove(system)
+    assert set(system.installed()) == {"greet", "greet-plugin-bye"}
+    good(system, "remove", "bye", "--yes")
+    system.install("greet-plugin-moon")
+    system.write("/root/plugins", "moon\nbye\n")
+    good(system, "sync", "/root/plugins", "--yes")
+    assert tool(system, "sync", "/root/plugins", "--dry-run").returncode == NOTHING
+    system.write("/root/plugins", "bye\n")
+    good(system, "sync", "/root/plugins", "--yes")
+    autoremove(system)
+    assert set(system.installed()) == {"greet", "greet-plugin-bye"}
+    system.install("greet-plugin-moon")
+    assert answer(system) == [EVENING, NIGHT]
 
 
 def test_an_unknown_name_is_answered_with_those_that_there_are(system: System) -> None:

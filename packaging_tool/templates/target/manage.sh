@@ -106,10 +106,9 @@ enable_plugins() {
 # $1: word for it. $2: the names that change. $3: all that are disabled then.
 change_disabled() {
     CHANGES=no
-    if [ "$DRY" = yes ]; then
-        if [ -n "$2" ]; then would "$1 $(commas "$2")"; fi
-        end_of_rehearsal
-    fi
+    if [ "$DRY" = yes ] && [ -n "$2" ]; then would "$1 $(commas "$2")"; fi
+    if [ "$1" = enable ]; then keep "$(packages_of "$NAMES")"; fi
+    if [ "$DRY" = yes ]; then end_of_rehearsal; fi
     if [ -n "$2" ]; then save_disabled "$3"; else say "nothing to $1: $(commas "$NAMES")"; fi
     exec 9>&-
     put_away
@@ -175,11 +174,17 @@ install_plugins() {
     look_around
     look_for_packages
     wanted=''
+    known=''
     for name in $1; do
-        if has_plugin "$W/packages" "$name"; then say "$name is installed already"; else wanted="$wanted $name"; fi
+        if has_plugin "$W/packages" "$name"; then
+            say "$name is installed already"
+            known="$known $name"
+        else
+            wanted="$wanted $name"
+        fi
     done
     must_be_available "$wanted"
-    carry_out "$wanted" ''
+    carry_out "$wanted" '' "$(packages_of "$known")"
 }
 
 remove_plugins() {
@@ -197,20 +202,20 @@ remove_plugins() {
             ;;
         esac
     done <"$W/needs"
-    carry_out '' "$leaving"
+    carry_out '' "$leaving" "$CORE"
 }
 
-# $1: names to install. $2: names to remove.
+# $1: names to install. $2: names to remove. $3: packages that are to stay.
 carry_out() {
     CHANGES=no
     if [ "$DRY" = yes ]; then
         rehearse_transaction "$1" "$2"
+        keep "$3"
         end_of_rehearsal
     fi
-    if [ -n "$1$2" ]; then
-        transact "$1" "$2" || exit 1
-        must_serve
-    fi
+    if [ -n "$1$2" ]; then transact "$1" "$2" || exit 1; fi
+    keep "$3"
+    if [ -n "$1$2" ]; then must_serve; fi
     settle
 }
 
@@ -260,6 +265,11 @@ synchronize() {
     if [ -n "$clash" ]; then warn "$FILE: ${clash#* } needs ${clash%% *}, which is disabled there"; exit 2; fi
     wanted=$(planned install)
     leaving=$(planned remove)
+    # Without plugins that need it, the core is still wanted.
+    named=$CORE
+    while IFS=$TAB read -r name _; do
+        if has_plugin "$W/packages" "$name"; then named="$named $CORE-plugin-$name"; fi
+    done <"$W/wishes"
     must_be_available "$wanted"
     now=$(tr '\n' ' ' <"$W/disabled")
     after=$(awk -F '\t' '$2 == "yes" { print $1 }' "$W/wishes" | tr '\n' ' ')
@@ -270,6 +280,7 @@ synchronize() {
         if [ -n "$off" ]; then would "disable $(commas "$off")"; fi
         on=$(without "$now" "$after")
         if [ -n "$on" ]; then would "enable $(commas "$on")"; fi
+        keep "$named"
         end_of_rehearsal
     fi
     if [ "$now" != "$after" ]; then write_disabled "$after"; fi
@@ -278,8 +289,9 @@ synchronize() {
             if [ "$now" != "$after" ]; then write_disabled "$now"; fi
             exit 1
         }
-        must_serve
     fi
+    keep "$named"
+    if [ -n "$wanted$leaving" ]; then must_serve; fi
     settle
 }
 

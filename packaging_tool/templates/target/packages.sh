@@ -181,6 +181,31 @@ more_than_wanted() {
         substr($2, length(CORE) + 1) !~ /^-plugin-(kit|dev|devel)$/ { printf "%s%s", n++ ? ", " : "", $2 }' "$W/output"
 }
 
+# Of these packages those that came as somebody's dependency. $1: packages.
+automatic() {
+    # shellcheck disable=SC2086 # a list of names
+    case $MANAGER in
+    apt) apt-mark showauto -- $1 ;;
+    dnf)
+        dnf --quiet --cacheonly repoquery --installed --qf {% raw %}'%{name} %{reason}\n'{% endraw %} $1 |
+            sed -n 's/ .*[dD]ependency$//p'
+        ;;
+    esac 2>/dev/null || :
+}
+
+# What a person named stays when nothing needs it any more: else the next autoremove, or unattended-upgrades, takes it away
+# without a word. $1: packages.
+keep() {
+    brought=$(automatic "$1" | sort | tr '\n' ' ')
+    [ -n "$brought" ] || return 0
+    if [ "$DRY" = yes ]; then would "keep $(commas "$brought"), which came as a dependency"; return 0; fi
+    # shellcheck disable=SC2086 # a list of names
+    case $MANAGER in
+    apt) apt-mark manual -- $brought ;;
+    dnf) if is_dnf5; then dnf --quiet --assumeyes mark user $brought; else dnf --quiet --assumeyes mark install $brought; fi ;;
+    esac >"$W/output" 2>&1 || warn "cannot mark $(commas "$brought") as wanted: $(last_line "$W/output")"
+}
+
 # Installs and removes plugins, in one transaction where the package manager can. $1: names to install. $2: to remove.
 transact() {
     # apt removes plugins to get a newer core; nobody asked for that here.
