@@ -251,8 +251,9 @@ def _relations(project: Project, known: Faults) -> Iterator[Finding]:
     packages: list[tuple[Path, CoreSpec | PluginSpec]] = [(("core",), project.core)]
     packages += [(("plugin", plugin.name), plugin) for plugin in project.plugins]
     chosen = targets.formats([name for name in project.core.targets if name in targets.TARGETS])
+    formats = {family: registry.load("formats", family).Format() for family in chosen}
     for family, (base, spec) in product(chosen, packages):
-        spell, own = registry.load("formats", family).Format().spell, getattr(spec, family, None)
+        own = getattr(spec, family, None)
         for field in relations.FIELDS:
             replaced = getattr(own, field, None) is not None
             path = (*base, family, field) if replaced else (*base, field)
@@ -260,7 +261,7 @@ def _relations(project: Project, known: Faults) -> Iterator[Finding]:
                 if known.covers(*path, index):
                     continue
                 try:
-                    spell(relations.parse(text))
+                    formats[family].spell(relations.parse(text))
                 except PackageError as error:
                     others = [name for name in chosen if name != family and not replaced]
                     tables = " or ".join(f"[{'.'.join(map(str, (*base, name)))}]" for name in others)
