@@ -180,6 +180,45 @@ def test_a_command_that_fails_or_does_nothing_is_told(server: Server) -> None:
     assert server.status() == 0
 
 
+# A plugin with which the server is well until it serves.
+DIES = 'if [ "$1" = run ]; then exit 3; fi\n'
+
+
+@pytest.mark.parametrize("kind", ["exec", "notify"])
+@pytest.mark.parametrize("way", ["auto", "/usr/local/sbin/drain"])
+def test_a_set_that_dies_as_a_service_is_put_back_by_every_policy(server: Server, kind: str, way: str) -> None:
+    """systemd starts it once more each second, so that it is seldom called failed."""
+    built = server.build(plugins={**PLUGINS, "dies": DIES}, unit={"Type": kind})
+    server.install(built["demo"], built["demo-plugin-git"])
+    server.machine.write("/usr/local/sbin/drain", '#!/bin/sh\nexec systemctl restart "$UNIT"\n', 0o755)
+    policy(server, way)
+    for _ in range(3):
+        said = server.install(built["demo-plugin-dies"])
+        assert "put back the old set of demo" in said
+        assert "the old set goes on serving: demo with git 1.0-1" in said
+        assert server.state() == "active"
+        assert server.starts()[-1] == "1.0 with: git"
+        assert server.status() == 1
+        server.remove("demo-plugin-dies")
+        assert server.status() == 0
+
+
+def test_nobody_is_told_that_the_old_set_serves_when_nothing_does(server: Server) -> None:
+    """Somebody broke the configuration meanwhile; the next plugin is not the reason."""
+    broken = '#!/bin/sh\nif [ "$1" = run ] && [ -e /etc/demo/broken ]; then exit 3; fi\n'
+    program = packages.TREE.replace("#!/bin/sh\n", broken).encode()
+    built = server.build(plugins=PLUGINS, unit={"Type": "exec"}, program=program, target=Target(tree=True))
+    server.install(built["demo"], built["demo-plugin-git"])
+    server.machine.sh("touch /etc/demo/broken")
+    said = server.install(built["demo-plugin-cors"])
+    assert "demo.service does not start with the old set either: journalctl -u demo.service" in said
+    assert "the old set stays: demo with git 1.0-1; demo.service has failed" in said
+    assert "goes on serving" not in said
+    server.machine.sh("rm /etc/demo/broken; systemctl restart demo; demo-plugins apply")
+    assert server.starts()[-1] == "1.0 with: cors git"
+    assert server.status() == 0
+
+
 @pytest.mark.parametrize(
     ("prepare", "reason"),
     [

@@ -65,6 +65,8 @@ chmod 0755 "$output"
 
 
 def project(version: str, plugins: Mapping[str, str], unit: Mapping[str, str], check: str = "version") -> Project:
+    """unit: lines of [Service]; `Type` among them is another one than notify."""
+    lines: dict[str, Any] = {"NotifyAccess": "all", "Type": "notify", **unit}
     core = CoreSpec(
         name="demo",
         version=version,
@@ -73,7 +75,7 @@ def project(version: str, plugins: Mapping[str, str], unit: Mapping[str, str], c
         homepage="https://example.org/demo",
         maintainer="Jo Doe <jo@example.org>",
         architectures=("all",),
-        service=ServiceSpec(command="run", check=check, type="notify", unit={"NotifyAccess": "all", **unit}),
+        service=ServiceSpec(command="run", check=check, type=lines.pop("Type"), unit=lines),
     )
     specs = tuple(PluginSpec(name=name, summary=f"Plugin {name}") for name in sorted(plugins))
     return Project(root=Path("/"), file=Path("/mkpkgs.toml"), core=core, plugins=specs)

@@ -72,6 +72,10 @@ class Server:
             self.machine.run("systemctl", "enable", "--now", "demo")
         return said
 
+    def remove(self, name: str) -> str:
+        """Remove a package."""
+        return self.dpkg("-r", name) if self.family == "deb" else self.rpm("-e", name)
+
     def starts(self) -> list[str]:
         """What each start so far said: version and plugins."""
         return re.findall(r"^STARTED (.*) as demo$", self.journal("-u", "demo"), re.MULTILINE)

@@ -46,7 +46,7 @@ report() {
 tell_failure() {
     if [ ! -e "$PROGRAM" ]; then
         event failed "there is no working program yet, so $CORE cannot start"
-    elif [ "$(service_state)" = failed ]; then
+    elif [ "${DOWN-}" = yes ] || is_down; then
         event failed "the old set stays: $(describe_working); $UNIT has failed: journalctl -u $UNIT"
     else
         event failed "the old set goes on serving: $(describe_working)"

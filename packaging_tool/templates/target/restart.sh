@@ -54,8 +54,18 @@ restart() {
     esac
 }
 
+# Whether the service has failed, or waits to be started once more after it ended.
+is_down() {
+    [ -n "$UNIT" ] && [ -d /run/systemd/system ] || return 1
+    case $(systemctl show -p ActiveState -p SubState "$UNIT" 2>/dev/null | sort | tr '\n' ' ') in
+    ActiveState=failed* | *SubState=auto-restart*) return 0 ;;
+    esac
+    return 1
+}
+
 # systemd takes a service of these types for started before its own code has run, so it must stay up for a second.
 stays_up() {
+    if is_down; then return 1; fi
     case $(systemctl show -p Type "$UNIT" 2>/dev/null) in
     Type=simple | Type=exec | Type=idle) ;;
     *) return 0 ;;
@@ -97,7 +107,9 @@ restart_by_systemd() {
     came_up=yes
     systemd_does "$how" || came_up=no
     after=$(service_state)
-    if [ "$came_up:$after" = yes:active ] && ! stays_up; then came_up=no after=failed; fi
+    case $came_up:$after in
+    yes:active | yes:activating) if ! stays_up; then came_up=no after=failed; fi ;;
+    esac
     # A unit that systemd will start once more is `activating`, but the restart has failed.
     case $how:$came_up:$after in
     restart:*:active | *:yes:active | *:yes:activating | *:yes:reloading) ;;
@@ -141,10 +153,15 @@ roll_back() {
     point_to "$OLD"
     rm -rf "${BIN:?}/$NEW"
     systemctl reset-failed "$UNIT" >/dev/null 2>&1 9>&- || :
+    came_up=yes
     case $how in
     reload) systemd_does reload || systemd_does restart ;;
     *) systemd_does restart ;;
-    esac || warn "$UNIT does not start with the old set either: journalctl -u $UNIT"
+    esac || came_up=no
+    if [ "$came_up" = no ] || ! stays_up; then
+        DOWN=yes
+        warn "$UNIT does not start with the old set either: journalctl -u $UNIT"
+    fi
     event rolled-back "put back the old set of $CORE"
     fail "$UNIT does not start with ${NAMES:-no plugins} (${reason:-unknown})" \
         "journalctl -u $UNIT; remove or downgrade the plugin, or repair the configuration; then $TOOL apply"
@@ -193,7 +210,12 @@ restart_by_command() {
         exec env -i PATH="$PATH" LC_ALL=C UNIT="$UNIT" CORE="$CORE" OLD="${OLD:+$BIN/$OLD}" NEW="$BIN/$NEW" \
             timeout -k 10 600 "$program"
     ) >"$W/output" 2>&1 9>&- || ended=$?
-    case $before:$(service_state) in
+    after=$(service_state)
+    # The command may have restarted it, or has told it to take the set in another way.
+    case $after in
+    active | activating) if ! restart_is_due && ! stays_up; then after=failed; fi ;;
+    esac
+    case $before:$after in
     failed:* | *:active | *:activating | *:reloading | inactive:*) ;;
     *)
         roll_back
