@@ -119,3 +119,22 @@ def test_only_a_key_of_the_core_vouches_for_a_kit(machine: Machine, stranger: Ke
     )
     machine.install_kit({"part": "good\n"})
     assert machine.tool("apply").returncode == 0
+
+
+def test_a_machine_that_checks_no_such_signatures_accuses_nobody(machine: Machine) -> None:
+    """In FIPS mode openssl has no Ed25519; that says nothing of the manifest."""
+    program = machine.root / "usr/bin/openssl"
+    program.rename(program.with_name("openssl.real"))
+    said = (
+        "pkeyutl: Error initializing context\n40479B234F7F0000:error:0308010C:digital envelope routines::unsupported:"
+    )
+    program.write_text(
+        f"#!/bin/sh\ncase $1 in\npkeyutl) echo '{said}' >&2; exit 1 ;;\nesac\nexec /usr/bin/openssl.real \"$@\"\n"
+    )
+    program.chmod(0o755)
+    machine.install("git")
+    done = machine.tool("apply")
+    assert done.returncode == 1
+    assert "this machine's openssl checks no signature of kind ed25519, as in FIPS mode" in done.stdout
+    assert "repair: ask its maker for a manifest key of kind ecdsa-p256" in done.stdout
+    assert "was changed" not in done.stdout

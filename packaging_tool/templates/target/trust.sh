@@ -133,6 +133,9 @@ check_signature() {
     done <"$W/keyrows"
     if [ "$good" = yes ]; then
         printf '%s\n' "$name" >>"$W/signed"
+    elif [ "$known" = yes ] && cannot_check; then
+        refuse "$name" "this machine's openssl checks no signature of kind $(kind_of "$algorithm"), as in FIPS mode" \
+            "ask its maker for a manifest key of kind ecdsa-p256 (mkpkgs key new --manifest-kind), or remove the package"
     elif [ "$known" = yes ]; then
         refuse "$name" "the signature of its manifest does not fit: $(why_not "$algorithm")" "$REINSTALL $CORE-plugin-$name"
     elif [ -n "$expired" ]; then
@@ -164,13 +167,22 @@ signers() {
     ' "$W/used" "$W/sigrows" "$W/digests-of-manifests"
 }
 
-# $1: algorithm. $2: PEM file. $3: manifest. The signature is in $W/signature.
+# $1: algorithm. $2: PEM file. $3: manifest. The signature is in $W/signature. Out: what openssl said, in $W/said.
 fits() {
     case $1 in
-    Ed) openssl pkeyutl -verify -pubin -inkey "$2" -rawin -in "$3" -sigfile "$W/signature" >/dev/null 2>&1 ;;
-    EC) openssl dgst -sha256 -verify "$2" -signature "$W/signature" "$3" >/dev/null 2>&1 ;;
+    Ed) openssl pkeyutl -verify -pubin -inkey "$2" -rawin -in "$3" -sigfile "$W/signature" >/dev/null 2>"$W/said" ;;
+    EC) openssl dgst -sha256 -verify "$2" -signature "$W/signature" "$3" >/dev/null 2>"$W/said" ;;
     *) return 1 ;;
     esac
+}
+
+# Whether openssl could not even begin: that says nothing of the signature.
+cannot_check() {
+    grep -qE ':unsupported:|not supported|disabled for (fips|FIPS)|[Ii]nitializing context' "$W/said" 2>/dev/null
+}
+
+kind_of() {
+    case $1 in Ed) echo ed25519 ;; *) echo ecdsa-p256 ;; esac
 }
 
 why_not() {
