@@ -277,10 +277,8 @@ class _Site:
         return Content(text.encode())
 
     def modules(self, names: Sequence[str]) -> tuple[Module, ...]:
-        return tuple(
-            Module(name, self.wheels[name].version, license=self.wheels[name].license, ecosystem="pypi")
-            for name in names
-        )
+        found = ((name, self.wheels[name]) for name in names)
+        return tuple(Module(name, one.version, one.license, ecosystem="pypi") for name, one in found)
 
 
 @dataclass(frozen=True, slots=True)

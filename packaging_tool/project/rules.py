@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from packaging_tool import targets
-from packaging_tool.project import addresses, licenses, model, paths, relations
+from packaging_tool.project import addresses, licenses, model, paths, people, relations
 from packaging_tool.project.faults import RuleError, did_you_mean, similar
 
 
@@ -41,8 +41,6 @@ CODENAMES = {
     "alma9": "el9",
 }
 LONGEST_VERSION = 100
-# Policy 5.6.2.
-_MAINTAINER = re.compile(r"[^<>\"@,]+ <[^\s<>@,]+@[A-Za-z0-9.-]+>")
 # With `-plugin-`, a plugin's name of 64 and a version, a file has at most 255 bytes.
 LONGEST_NAME = 64
 # What comes behind `CORE-plugin-` in names of packages that are no plugins.
@@ -228,28 +226,7 @@ def license_expression(text: str) -> None:
 def maintainer(text: str) -> None:
     """Policy 5.6.2: a name and one address."""
     one_line(text)
-    if len(text) > 300:
-        raise RuleError(f"has {len(text)} characters, 300 are allowed", "name one person or team")
-    if _MAINTAINER.fullmatch(text):
-        return
-    address = re.search(r"([^\s<>@,]+)@([^\s<>@,()\"]+)", text)
-    # Of several people the first.
-    name = " ".join(
-        re.sub(r"[<>()\"@]", " ", text.replace(address[0], "") if address else text).partition(",")[0].split()
-    )
-    where = f"{address[1]}@{_in_ascii(address[2])}" if address else ""
-    example = f"{name or 'Jane Doe'} <{where or 'jane@example.org'}>"
-    if not _MAINTAINER.fullmatch(example):
-        example = "Jane Doe <jane@example.org>"
-    raise RuleError(f"{text!r} is not `Name <address>`", f'write "{example}"')
-
-
-def _in_ascii(domain: str) -> str:
-    """A name of a host as the DNS has it (RFC 3490); unchanged where it can be none."""
-    try:
-        return domain.encode("idna").decode()
-    except UnicodeError:
-        return domain
+    people.check(text)
 
 
 def section(text: str) -> None:

@@ -102,7 +102,7 @@ def siblings(plugin: PluginSpec, brought: Sequence[Module], before: Mapping[str,
     for other, modules in before.items():
         known = {module.path: module.version for module in modules}
         for one in brought if other not in plugin.clashes else ():
-            version, name = known.get(one.path, one.version), one.path.partition(":")[2]
+            version, name = known.get(one.path, one.version), one.path
             if version != one.version:
                 yield Misfit(
                     f"brings {name} {one.version}, and plugin {other} brings {name} {version}: they cannot be in one"
