@@ -57,6 +57,7 @@ class Options:
 
     def project(self) -> Project:
         """The project file that is meant. Raises InputError with an example if there is none."""
+        from packaging_tool.project import unread
         from packaging_tool.project.loader import load
 
         if not self.file.exists():
@@ -67,7 +68,12 @@ class Options:
                 hint=f"go to a project, name its file with -f, or write one; the smallest is:\n\n{example}\n"
                 "  `mkpkgs --help` shows the commands; docs/reference.md every key",
             )
-        return load(self.file)
+        # A pattern of the project file finds nothing in what the last run made.
+        with unread.guarding(self.file.parent, self._output(), ()):
+            return load(self.file)
+
+    def _output(self) -> Path:
+        return self.output if self.output is not None else self.file.parent / "dist"
 
     def settings(self, plugins: tuple[str, ...] = ()) -> Settings:
         """The same for `packaging_tool.build`. The output directory is beside the project file by default.
@@ -76,7 +82,7 @@ class Options:
         """
         from packaging_tool.cores import Settings
 
-        output = self.output if self.output is not None else self.file.parent / "dist"
+        output = self._output()
         # The output directory is exchanged as a whole, so nothing else may live in it.
         if self.file.absolute().parent.resolve().is_relative_to(output.resolve()):
             raise InputError(f"{output} holds the project itself", hint="name a directory of its own with -o")
