@@ -47,6 +47,13 @@ def autoremove(system: System) -> None:
     system.sh({"deb": "apt-get -qy autoremove", "rpm": "dnf -y autoremove"}[system.suffix])
 
 
+def brought(system: System) -> set[str]:
+    """All packages of the machine that came as a dependency."""
+    asks = {"deb": "apt-mark showauto", "rpm": "dnf -qC repoquery --installed --qf '%{name} %{reason}'"}
+    said = system.sh(asks[system.suffix]).splitlines()
+    return {row.split()[0] for row in said if system.suffix == "deb" or row.lower().endswith("dependency")}
+
+
 def begin(system: System, *plugins: str) -> None:
     """Install core and plugins, and have the server running."""
     system.install("greet", *system.plugin(*plugins))
@@ -99,6 +106,9 @@ def test_the_core_stays_though_only_a_plugin_was_asked_for(system: System) -> No
 def test_what_was_named_outlives_what_brought_it(system: System) -> None:
     """unattended-upgrades removes by default what nothing needs any more, and with it a plugin without a word."""
     begin(system, "moon")
+    others = brought(system)
+    good(system, "install", "hello", "--yes")
+    assert brought(system) == others, "nothing else is marked"
     rehearsed = tool(system, "install", "bye", "--dry-run")
     assert rehearsed.returncode == WOULD
     assert "would keep greet-plugin-bye, which came as a dependency" in rehearsed.stdout
@@ -106,8 +116,9 @@ def test_what_was_named_outlives_what_brought_it(system: System) -> None:
     assert tool(system, "install", "bye", "--dry-run").returncode == NOTHING
     system.remove("greet-plugin-moon")
     autoremove(system)
-    assert set(system.installed()) == {"greet", "greet-plugin-bye"}
-    good(system, "remove", "bye", "--yes")
+    assert set(system.installed()) == {"greet", "greet-plugin-bye", "greet-plugin-hello"}
+    assert brought(system) == others - {"greet-plugin-bye"}
+    good(system, "remove", "bye", "hello", "--yes")
     system.install("greet-plugin-moon")
     system.write("/root/plugins", "moon\nbye\n")
     good(system, "sync", "/root/plugins", "--yes")

@@ -183,6 +183,8 @@ more_than_wanted() {
 
 # Of these packages those that came as somebody's dependency. $1: packages.
 automatic() {
+    # Without a name, all packages of the machine would be meant.
+    case $1 in *[!\ ]*) ;; *) return 0 ;; esac
     # shellcheck disable=SC2086 # a list of names
     case $MANAGER in
     apt) apt-mark showauto -- $1 ;;
