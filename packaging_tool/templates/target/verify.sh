@@ -45,8 +45,9 @@ survey() {
     : >"$W/tree"
     look_at {{ parents | map("sh") | join(" ") }} -maxdepth 0
     # What decides, what runs as root, and what is made here; what else the core has is the package manager's business.
-    set --
-    for place in "$BIN" "$KIT" "$PLUGINS" "$LIB/assemble" "$LIB/arrange" "$SHARE/plugins" "$SHARE/keys" "$SHARE/abi" \
+    # Without a place, find would look where it is called.
+    set -- "$BIN"
+    for place in "$KIT" "$PLUGINS" "$LIB/assemble" "$LIB/arrange" "$SHARE/plugins" "$SHARE/keys" "$SHARE/abi" \
         "$SHARE/trust" "$SHARE/kit.manifest" "$SHARE/kit.manifest.sig"; do
         if [ -e "$place" ] || [ -L "$place" ]; then set -- "$@" "$place"; fi
     done
