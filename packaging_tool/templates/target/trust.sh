@@ -176,8 +176,9 @@ fits() {
     esac
 }
 
-# Whether openssl could not even begin: that says nothing of the signature.
+# Whether openssl could not even begin: that says nothing of the signature. A key that it cannot read is no key.
 cannot_check() {
+    ! grep -qE '^(Could not read|unable to load)' "$W/said" 2>/dev/null || return 1
     grep -qE ':unsupported:|not supported|disabled for (fips|FIPS)|[Ii]nitializing context' "$W/said" 2>/dev/null
 }
 
