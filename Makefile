@@ -22,7 +22,7 @@ define timed
 @start=$$SECONDS; $(1); echo "== $@: $$((SECONDS - start)) s"
 endef
 
-.PHONY: help setup lint unit acceptance test fuzz fuzz-kills fuzz-readers demo bench reference install clean
+.PHONY: help setup lint unit acceptance test nightly fuzz fuzz-kills fuzz-readers demo bench reference install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -40,7 +40,10 @@ unit: setup ## fast tests
 	$(call timed,$(BIN)/pytest -q -n $(WORKERS) --dist loadfile)
 
 acceptance: setup ## boot real systems; install, upgrade and remove real packages with apt and dnf
-	$(call timed,$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m acceptance --durations=25)
+	$(call timed,$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'acceptance and not nightly' --durations=25)
+
+nightly: setup ## every case under both shells and on every release, and the repetitions: what `make test` has no time for
+	$(call timed,$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m nightly --durations=25)
 
 test: ## lint, unit and acceptance tests: what CI runs
 	@start=$$SECONDS; $(MAKE) --no-print-directory lint unit acceptance; echo "== test: $$((SECONDS - start)) s"

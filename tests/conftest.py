@@ -1,5 +1,15 @@
-"""For all tests: pytest shows the values of a failed assertion only in modules that it knows."""
+"""For all tests: which of them wait for the night, and where pytest shows the values of a failed assertion."""
 
 import pytest
 
+from tests import tiers
+
 pytest.register_assert_rewrite("tests.acceptance.caddy", "tests.workspace")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest looks at the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Here, since modules that are imported above are none whose assertions pytest explains.
+    from tests.target.conftest import SHELLS
+
+    tiers.one_shell(items, list(SHELLS))

@@ -253,8 +253,7 @@ class SidDnf(Dnf):
 
 # What most tests run on.
 SYSTEMS: dict[str, type[System]] = {"apt": Apt, "dnf": Dnf}
-NEWER: dict[str, type[System]] = {kind.base_name: kind for kind in (Debian13Apt, Debian13Dnf, SidApt, SidDnf)}
-ALL: dict[str, type[System]] = {kind.base_name: kind for kind in (Apt, Dnf)} | NEWER
+ALL: dict[str, type[System]] = {kind.base_name: kind for kind in (Apt, Dnf, Debian13Apt, Debian13Dnf, SidApt, SidDnf)}
 
 
 @contextmanager

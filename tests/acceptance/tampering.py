@@ -1,4 +1,6 @@
-"""All mutations of tests/target/tamper.py, in chunks, each under one of two shells; each shell has a file of its own.
+"""Mutations of tests/target/tamper.py in chunks, each under one of two shells; each shell has a file of its own.
+
+`make test` does a spread of a quarter of them, `make nightly` the others.
 
 Each failure names its mutation; `TAMPER_ONLY='part of the name' pytest -m acceptance tests/acceptance/test_tamper_*.py`
 repeats it alone.
@@ -14,8 +16,11 @@ import pytest
 from tests.target.conftest import SHELLS, machine_of
 from tests.target.machine import Key
 from tests.target.tamper import Prover, mutations
+from tests.tiers import every
 
 CHUNKS = 48
+# Of the chunks of each shell, `make test` does one of so many.
+SHARE = 4
 ONLY = os.environ.get("TAMPER_ONLY", "")
 
 
@@ -26,9 +31,9 @@ def prover(request: pytest.FixtureRequest, base: Path, key: Key, tmp_path_factor
     return Prover(machine_of(base, key, directory, SHELLS[request.module.SHELL]), Key(directory, "next"))
 
 
-def chunks(shell: str) -> range:
-    """Those that are done under this shell."""
-    return range(list(SHELLS).index(shell), CHUNKS, len(SHELLS))
+def chunks(shell: str) -> list[object]:
+    """Parameters for tests: the chunks that are done under this shell."""
+    return every(SHARE, range(list(SHELLS).index(shell), CHUNKS, len(SHELLS)))
 
 
 def check(prover: Prover, chunk: int) -> None:

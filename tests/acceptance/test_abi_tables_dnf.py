@@ -8,11 +8,12 @@ import pytest
 
 from tests.acceptance.abi_machines import Prepared, check, rows
 from tests.acceptance.abi_tables import SYSTEMS, Row, Situation
+from tests.tiers import every
 
 pytestmark = pytest.mark.acceptance
 
 
 @pytest.mark.parametrize(("situation", "row"), rows("dnf"))
-@pytest.mark.parametrize("prepared", SYSTEMS["dnf"], indirect=True)
+@pytest.mark.parametrize("prepared", every(3, list(SYSTEMS["dnf"])), indirect=True)
 def test_dnf(prepared: Prepared, situation: Situation, row: Row, tmp_path: Path) -> None:
     check(prepared, situation, row, tmp_path / "machine")

@@ -12,6 +12,7 @@ from tests import roots
 from tests.machine import Machine
 from tests.target.machine import Key
 from tests.target.server import PLUGINS, Server
+from tests.tiers import at_night
 
 pytestmark = pytest.mark.acceptance
 
@@ -110,7 +111,7 @@ def test_a_set_that_the_service_leaves_again_at_boot_is_taken_back(server: Serve
     assert server.state() == "inactive"
 
 
-@pytest.mark.parametrize("base", ["debian12-apt", "debian13-apt"])
+@pytest.mark.parametrize("base", ["debian12-apt", at_night("debian13-apt")])
 def test_only_systemd_says_that_the_service_was_stopped(base: str, bootable: None, tmp_path: Path) -> None:
     """A set that ends at once is taken back, whatever it writes to the journal; one that somebody stopped stays."""
     with Machine(roots.root(base), tmp_path / "root") as machine:

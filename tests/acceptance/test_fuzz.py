@@ -8,12 +8,18 @@ import pytest
 
 from tests.fuzz import operations, transactions
 from tests.fuzz.families import FAMILIES
+from tests.tiers import at_night
 
 pytestmark = pytest.mark.acceptance
 
 STEPS = 5
 # Seeds that found faults once; together, of each kind of server.
 SEEDS = {"apt": (4, 9), "dnf": (2, 8)}
+CASES = [
+    param
+    for family, (first, *more) in SEEDS.items()
+    for param in ((family, first), *(at_night(family, n) for n in more))
+]
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +30,7 @@ def repositories(shared: Path, bootable: None) -> Path:
     return shared / "fuzz"
 
 
-@pytest.mark.parametrize(("family", "seed"), [(family, seed) for family, seeds in SEEDS.items() for seed in seeds])
+@pytest.mark.parametrize(("family", "seed"), CASES)
 def test_no_transaction_leaves_a_broken_server_whatever_is_killed(
     family: str, seed: int, repositories: Path, tmp_path: Path
 ) -> None:

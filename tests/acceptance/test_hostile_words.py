@@ -18,12 +18,13 @@ from tests.hostile.words import raw
 from tests.machine import ENVIRONMENT
 from tests.systems import Apt, Debian13Apt, Dnf, System
 from tests.target.market import CLEAN, MARK, hostile_stanzas, judge, stanza
+from tests.tiers import at_night
 from tests.workspace import Workspace
 
 pytestmark = pytest.mark.acceptance
 
 CORE = b"greet"
-APT: tuple[type[System], ...] = (Apt, Debian13Apt)
+APT = (Apt, at_night(Debian13Apt))
 # Below it lies the other repository, in the machine.
 OTHER = "/srv/other"
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
@@ -42,7 +43,13 @@ done
 """
 
 
-@pytest.fixture(params=[*APT, Dnf], ids=lambda kind: kind.base_name)
+def name_of(kind: object) -> str:
+    assert isinstance(kind, type)
+    assert issubclass(kind, System)
+    return kind.base_name
+
+
+@pytest.fixture(params=[*APT, Dnf], ids=name_of)
 def image(request: pytest.FixtureRequest, greet: Workspace, tmp_path: Path) -> Iterator[System]:
     """An image with the plugin hello; moon and bye can be installed."""
     kind: type[System] = request.param
@@ -179,7 +186,7 @@ def test_the_index_of_another_repository_says_what_it_likes(image: System) -> No
     assert all(name in offered for name in (b"bye", b"hello", b"moon"))
 
 
-@pytest.mark.parametrize("image", APT, indirect=True, ids=lambda kind: kind.base_name)
+@pytest.mark.parametrize("image", APT, indirect=True, ids=name_of)
 @pytest.mark.parametrize("priority", [-1, 500])
 def test_a_name_that_means_an_action_to_apt_is_that_of_a_package(image: System, priority: int) -> None:
     """apt takes `NAME-` for a package if an index has one that is called so, else for the removal of NAME."""

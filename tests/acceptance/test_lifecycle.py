@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.machine import Machine, lines
-from tests.systems import NEWER, System
+from tests.systems import Debian13Apt, Debian13Dnf, SidApt, SidDnf, System
+from tests.tiers import at_night
 from tests.workspace import Workspace, raise_tiny
 
 pytestmark = pytest.mark.acceptance
@@ -161,7 +162,7 @@ def test_core_can_come_back_after_removal(system: System) -> None:
     assert answer(system) == ["greet 1.0 as greet", MORNING]
 
 
-@pytest.mark.parametrize("kind", NEWER.values(), ids=NEWER)
+@pytest.mark.parametrize("kind", [at_night(Debian13Apt), at_night(Debian13Dnf), SidApt, SidDnf])
 def test_newer_systems_install_upgrade_remove_and_purge_alike(
     machine: Callable[[Workspace, str], System], greet: Workspace, tmp_path: Path
 ) -> None:

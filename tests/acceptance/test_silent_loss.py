@@ -17,6 +17,7 @@ from tests import roots
 from tests.acceptance.test_lifecycle import EVENING, MORNING, NIGHT, answer, install
 from tests.machine import Done
 from tests.systems import Apt, Debian13Apt, Debian13Dnf, Dnf, SidApt, SidDnf, System, several
+from tests.tiers import at_night
 from tests.workspace import Workspace, raise_tiny
 
 pytestmark = pytest.mark.acceptance
@@ -29,7 +30,7 @@ STATUS_OF_APT = 100
 # Commands of apt that upgrade the core though plugins have no build for it. apt 3.3 keeps it back in dist-upgrade.
 INSTALLS = (("install", "greet"), ("install", "greet=2.0-1"), ("install", "greet-plugin-hello"))
 UPGRADES = (("dist-upgrade",), *INSTALLS)
-APTS = [pytest.param(Apt, UPGRADES), pytest.param(Debian13Apt, UPGRADES), pytest.param(SidApt, INSTALLS)]
+APTS = [pytest.param(Apt, UPGRADES), at_night(Debian13Apt, UPGRADES), pytest.param(SidApt, INSTALLS)]
 
 
 def without(project: Workspace, *plugins: str, rename: str = "") -> None:
@@ -126,7 +127,7 @@ def test_apt_stops_before_a_plugin_is_lost(
     assert events.splitlines() == [f"stopped before any change: {FINDING.strip()}"] * len(commands)
 
 
-@pytest.mark.parametrize("kind", [Apt, Debian13Apt, SidApt])
+@pytest.mark.parametrize("kind", [Apt, at_night(Debian13Apt), SidApt])
 def test_both_commands_that_apt_gives_to_choose_from_work(behind: MakeSystem, kind: type[System]) -> None:
     system = behind(kind)
     log = system.sh("cat /var/log/dpkg.log")
@@ -213,7 +214,13 @@ def test_unattended_upgrades_keep_the_core_back_and_ask_the_hook(
 
 @pytest.mark.parametrize(
     ("kind", "way"),
-    [(Apt, "variable"), (Apt, "settings"), (Apt, "command line"), (Debian13Apt, "variable"), (SidApt, "variable")],
+    [
+        (Apt, "variable"),
+        (Apt, "settings"),
+        (Apt, "command line"),
+        at_night(Debian13Apt, "variable"),
+        (SidApt, "variable"),
+    ],
 )
 def test_automation_can_say_that_plugins_may_leave(behind: MakeSystem, kind: type[System], way: str) -> None:
     system = behind(kind)
@@ -230,7 +237,7 @@ def test_automation_can_say_that_plugins_may_leave(behind: MakeSystem, kind: typ
     assert system.installed() == LEFT
 
 
-@pytest.mark.parametrize("kind", [Apt, Debian13Apt, SidApt])
+@pytest.mark.parametrize("kind", [Apt, at_night(Debian13Apt), SidApt])
 def test_a_broken_tool_blocks_no_transaction(make: MakeSystem, kind: type[System]) -> None:
     system = make(kind)
     install(system, "hello", "moon")
@@ -242,7 +249,7 @@ def test_a_broken_tool_blocks_no_transaction(make: MakeSystem, kind: type[System
     assert system.installed() == {"greet": "1.0-1"}
 
 
-@pytest.mark.parametrize("kind", [Apt, Debian13Apt, SidApt])
+@pytest.mark.parametrize("kind", [Apt, at_night(Debian13Apt), SidApt])
 def test_a_core_that_is_removed_but_not_purged_leaves_apt_in_peace(make: MakeSystem, kind: type[System]) -> None:
     system = make(kind)
     install(system, "hello")
@@ -255,7 +262,7 @@ def test_a_core_that_is_removed_but_not_purged_leaves_apt_in_peace(make: MakeSys
     assert not hook.exists()
 
 
-@pytest.mark.parametrize("kind", [Dnf, Debian13Dnf, SidDnf])
+@pytest.mark.parametrize("kind", [Dnf, at_night(Debian13Dnf), SidDnf])
 def test_dnf_itself_removes_no_plugin_unless_it_is_told_so(behind: MakeSystem, kind: type[System]) -> None:
     system = behind(kind)
     for command in (("upgrade",), ("upgrade", "--nobest"), ("install", "greet-2.0")):
@@ -294,7 +301,7 @@ def test_a_broken_tool_does_not_block_dnf5(make: MakeSystem) -> None:
         assert system.run("dnf", "-y", "remove", f"greet-plugin-{name}").returncode == 0
 
 
-@pytest.mark.parametrize("kind", [Dnf, Debian13Dnf])
+@pytest.mark.parametrize("kind", [Dnf, at_night(Debian13Dnf)])
 def test_dnf4_shows_what_allowerasing_removes_and_asks_nobody(behind: MakeSystem, kind: type[System]) -> None:
     """It has no hook that could stop a transaction but plugins in Python, which are tied to one version of it."""
     system = behind(kind)

@@ -10,10 +10,8 @@ import pytest
 from tests.target.conftest import SHELLS, machine_of
 from tests.target.machine import Key, Machine
 
-ALL = [pytest.param(shell, marks=pytest.mark.acceptance if "gawk" in shell else ()) for shell in SHELLS]
 
-
-@pytest.fixture(params=ALL)
+@pytest.fixture(params=SHELLS)
 def unsigned(base: Path, key: Key, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Machine]:
     """A machine whose core trusts the distribution; it serves with the plugin git, whose manifest has no signature."""
     shell: str = request.param

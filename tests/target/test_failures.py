@@ -160,7 +160,7 @@ def test_without_capabilities_the_try_still_leaves_root_behind(serving: Machine)
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("times", [8, pytest.param(40, marks=pytest.mark.acceptance)])
+@pytest.mark.parametrize("times", [8, pytest.param(40, marks=pytest.mark.nightly)])
 def test_kill_at_any_instant_leaves_the_old_or_the_new_set(serving: Machine, times: int) -> None:
     """The next apply always ends with the new one."""
     seed = random.SystemRandom().randrange(1 << 32)

@@ -88,10 +88,7 @@ SAYS = {
 }
 
 
-ALL = [pytest.param(shell, marks=pytest.mark.acceptance if "gawk" in shell else ()) for shell in SHELLS]
-
-
-@pytest.fixture(scope="module", params=ALL)
+@pytest.fixture(scope="module", params=SHELLS)
 def verifier(request: pytest.FixtureRequest, base: Path, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     """A machine with no key and no plugin, on which the package of the plugin `bell` is on record."""
     shell: str = request.param
