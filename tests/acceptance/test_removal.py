@@ -74,6 +74,40 @@ def test_purging_the_core_keeps_what_is_not_its_own(bootable: None, tmp_path: Pa
         assert not system.path("/etc/greet").exists()
 
 
+def test_packages_of_another_root_are_none_of_this_machines(bootable: None, tmp_path: Path) -> None:
+    """As image builders call dpkg: the maintainer scripts run here, for a system below $DPKG_ROOT."""
+    project = tiny(tmp_path / "project")
+    with (project.root / "mkpkgs.toml").open("a") as file:
+        file.write(
+            '[[core.file]]\nsource = "greet.conf"\npath = "/etc/greet/secret.conf"\ntype = "config"\nmode = "0640"\ngroup = "greet"\n'
+        )
+    project.mkpkgs()
+    with Apt(project.dist, tmp_path / "machine", "greet") as system:
+        system.use()
+        install(system, "hello")
+        system.sh("echo mine >/etc/greet/mine; greet-plugins disable hello; greet-plugins enable hello")
+        system.sh("mkdir -p /srv/other/etc /srv/other/var/lib/dpkg; touch /srv/other/var/lib/dpkg/status")
+        # Another number than here.
+        system.sh("echo 'greet:x:1234:' >/srv/other/etc/group; echo 'root:x:0:0::/:' >/srv/other/etc/passwd")
+        packages = [newest(project.dist, name, "deb") for name in ("greet", "greet-plugin-bye")]
+        for package in packages:
+            system.put(package, f"/root/{package.name}")
+        before, starts = system.files(), system.starts()
+        dpkg = ("dpkg", "--root=/srv/other", "--force-script-chrootless", "--force-depends")
+        system.run(*dpkg, "-i", *(f"/root/{package.name}" for package in packages))
+        there = Path("/srv/other/usr/lib/greet/plugins")
+        assert system.sh(f"stat -c '%a %u:%g' {there} {there}/../../../../etc/greet/secret.conf") == (
+            "750 0:1234\n640 0:1234\n"
+        )
+        system.sh("mkdir -p /srv/other/usr/lib/greet/bin/sets; touch /srv/other/etc/greet/keys.d/a.pub")
+        system.run(*dpkg, "--purge", "greet", "greet-plugin-bye")
+        assert system.sh("find /srv/other/usr/lib/greet /srv/other/etc/greet 2>/dev/null || :") == ""
+        assert {path for path in system.files() ^ before if not path.startswith("/srv/other")} == set()
+        assert answer(system)[1:] == [MORNING]
+        assert system.starts() == starts
+        assert system.run("greet-plugins", "status").returncode == 0
+
+
 def test_a_core_without_a_service_leaves_nothing_either(
     machine: Callable[[Workspace, str], System], greet: Workspace, tmp_path: Path
 ) -> None:
