@@ -37,7 +37,7 @@ lint: setup ## ruff (format and rules), mypy strict
 	$(call timed,$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy)
 
 unit: setup ## fast tests
-	$(call timed,$(BIN)/pytest -q -n $(WORKERS) --dist loadfile)
+	$(call timed,$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder)
 
 acceptance: setup ## boot real systems; install, upgrade and remove real packages with apt and dnf
 	$(call timed,$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'acceptance and not nightly' --durations=25)

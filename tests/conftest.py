@@ -1,4 +1,4 @@
-"""For all tests: which of them wait for the night, and where pytest shows the values of a failed assertion."""
+"""For all tests: which wait for the night, which come first, and where the values of a failed assertion are shown."""
 
 import pytest
 
@@ -13,3 +13,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     from tests.target.conftest import SHELLS
 
     tiers.one_shell(items, list(SHELLS))
+    tiers.slowest_first(items)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import SLOWEST
+from tests.tiers import SLOWEST
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "packaging_tool"
@@ -138,4 +138,4 @@ def test_what_a_checker_is_not_to_say_has_its_reason_beside_it() -> None:
 
 def test_the_slowest_files_of_tests_are_there() -> None:
     for name in SLOWEST:
-        assert (ROOT / f"tests/acceptance/test_{name}.py").is_file(), name
+        assert (ROOT / f"tests/{name}.py").is_file(), name

@@ -1,11 +1,37 @@
-"""What `make test` does of the tests, and what it leaves to `make nightly`."""
+"""What `make test` does of the tests, in which order, and what it leaves to `make nightly`."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
+
+# Files of tests that take longest, first: one that begins when all others are done leaves processors idle. What the
+# acceptance tests build in common comes early, and not all of those that wait for it.
+SLOWEST = (
+    *("target/test_hostile", "target/test_manage", "authors/test_go_link", "target/test_revoked_lists"),
+    *("target/test_confine", "hostile/test_project_words", "test_kills", "authors/test_python", "drivers/test_go_link"),
+    *("target/test_refusals", "authors/test_files", "test_build", "drivers/test_go_plugin", "wheels/test_caller"),
+    *("target/test_scripts", "test_readers_agree", "target/test_seal", "target/test_apply", "cli/test_commands"),
+    *(
+        f"acceptance/test_{name}"
+        for name in (
+            *("exec", "elf_nginx", "caddy_apt", "elf_lighttpd", "elf_postgresql", "broken_sets", "otelcol", "authors"),
+            *("restart", "abi_tables_starts", "silent_loss", "room", "abi_tables_dnf", "go_plugin", "confined", "boot"),
+            *("manage", "caddy_opened", "coredns", "caddy_dnf", "every_driver", "abi_tables_apt", "clean_root"),
+            *("caddy_build", "python", "lifecycle", "hostile_words"),
+        )
+    ),
+)
+
+
+def slowest_first(items: list[pytest.Item]) -> None:
+    """Begin with the slowest files; the Makefile tells xdist to keep this order."""
+    here = Path(__file__).parent
+    places = {here / f"{name}.py": place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def at_night(*values: object) -> object:

@@ -26,19 +26,6 @@ EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 NOT_SHOWN = "not shown: "
 # Where a test may serve `machine` and `more`; always the same, as another address would be another root.
 MORE = 18479
-# Files of tests that take longest, first: one that begins when all others are done leaves processors idle. What they
-# build in common comes early, and not all of those that wait for it.
-SLOWEST = (
-    *("exec", "elf_nginx", "caddy_apt", "elf_lighttpd", "elf_postgresql", "broken_sets", "otelcol", "authors"),
-    *("restart", "abi_tables_starts", "silent_loss", "room", "abi_tables_dnf", "go_plugin", "confined", "boot"),
-    *("manage", "caddy_opened", "coredns", "caddy_dnf", "every_driver", "abi_tables_apt", "clean_root", "caddy_build"),
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slowest files; `make acceptance` tells xdist to keep this order."""
-    places = {f"test_{name}": place for place, name in enumerate(SLOWEST)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @pytest.fixture(scope="session")

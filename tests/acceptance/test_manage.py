@@ -213,6 +213,43 @@ def test_disabled_plugins_stay_so_over_reinstallation_and_upgrade_until_purge(
     assert not system.path("/etc/greet").exists()
 
 
+def test_a_core_that_is_held_gets_plugins_that_were_built_for_it(
+    machine: Callable[[Workspace, str], System], greet: Workspace, tmp_path: Path
+) -> None:
+    project = greet.copy(tmp_path / "copy")
+    raise_tiny(project, "2.0", "2")
+    project.mkpkgs()
+    system = machine(greet, "greet")
+    begin(system, "hello")
+    system.use(project.dist)
+    reading = {"deb": "apt-get -q update", "rpm": "dnf -y makecache"}[system.suffix]
+    system.sh(reading)
+    rehearsed = tool(system, "install", "moon", "--dry-run")
+    assert rehearsed.returncode == WOULD
+    assert sorted(lines(rehearsed.stdout)) == [
+        "greet-plugins: would also install greet-plugin-bye 2.0-1",
+        "greet-plugins: would also upgrade greet to 2.0-1",
+        "greet-plugins: would also upgrade greet-plugin-hello to 2.0-1",
+        "greet-plugins: would install moon",
+    ]
+    if system.suffix == "deb":
+        system.run("apt-mark", "hold", "greet")
+    else:
+        system.sh("echo 'excludepkgs=greet-2*' >>/etc/yum.repos.d/*.repo; rm -rf /var/cache/dnf")
+        # As in an image that was emptied.
+        rehearsed = tool(system, "install", "moon", "--dry-run")
+        assert rehearsed.returncode == WOULD
+        assert "dnf has not read its repositories yet, so that it cannot say what it would do" in rehearsed.stdout
+        system.sh(reading)
+    rehearsed = tool(system, "install", "moon", "--dry-run")
+    assert rehearsed.returncode == WOULD
+    assert "would also install greet-plugin-bye 1.0-1" in rehearsed.stdout
+    assert "upgrade" not in rehearsed.stdout
+    good(system, "install", "moon", "--yes")
+    assert set(system.installed().values()) == {"1.0-1"}
+    assert answer(system) == [MORNING, EVENING, NIGHT]
+
+
 def test_what_waits_for_the_build_of_another_plugin_is_told(
     machine: Callable[[Workspace, str], System], greet: Workspace, tmp_path: Path
 ) -> None:

@@ -79,7 +79,8 @@ def test_packages_of_another_root_are_none_of_this_machines(bootable: None, tmp_
     project = tiny(tmp_path / "project")
     with (project.root / "mkpkgs.toml").open("a") as file:
         file.write(
-            '[[core.file]]\nsource = "greet.conf"\npath = "/etc/greet/secret.conf"\ntype = "config"\nmode = "0640"\ngroup = "greet"\n'
+            '[[core.file]]\nsource = "greet.conf"\npath = "/etc/greet/secret.conf"\n'
+            'type = "config"\nmode = "0640"\ngroup = "greet"\n'
         )
     project.mkpkgs()
     with Apt(project.dist, tmp_path / "machine", "greet") as system:

@@ -224,6 +224,8 @@ rehearse_transaction() {
     simulate "$1" "$2" || exit 1
     if [ -n "$1" ]; then would "install $(commas "$1")"; fi
     if [ -n "$2" ]; then would "remove $(commas "$2")"; fi
+    others "$1" "$2" >"$W/others"
+    while IFS= read -r line; do would "also $line"; done <"$W/others"
 }
 
 # The package manager has called apply, which has said what went wrong.

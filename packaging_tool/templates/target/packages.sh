@@ -114,8 +114,8 @@ run_apt() {
     # Names of packages have no spaces. `NAME-` would be the package of that very name if an index has one, so those that
     # leave are patterns (apt-patterns(7)); what is to come is in the index, and apt looks for a whole name first.
     set -f
-    # shellcheck disable=SC2046 # lists of names
-    set -- "$1" $(packages_of "$2") $(packages_of "$3" '?exact-name(' ')-')
+    # shellcheck disable=SC2046,SC2086 # lists of names
+    set -- "$1" ${BUILDS:-$(packages_of "$2")} $(packages_of "$3" '?exact-name(' ')-')
     set +f
     how=$1
     shift
@@ -137,7 +137,8 @@ run_dnf() {
     change:yes) set -- --assumeyes ;;
     *) set -- ;;
     esac
-    set -- dnf "$@" --setopt=clean_requirements_on_remove=False
+    # A core that is excluded or locked, or waits for other plugins, takes plugins that were built for it.
+    set -- dnf "$@" --setopt=clean_requirements_on_remove=False --setopt=best=False
     # shellcheck disable=SC2046 # as above
     if [ -z "$remove" ]; then
         (ask_person "$@" install $(packages_of "$install"))
@@ -155,23 +156,86 @@ run_dnf() {
     fi
 }
 
-# Says what a transaction would do. $1: names to install. $2: names to remove. Fails if the package manager refuses.
+# What a transaction would do. $1: names to install. $2: names to remove. Out: $W/output, and $BUILDS where not the newest
+# versions fit. Fails if the package manager refuses.
 simulate() {
-    if [ "$MANAGER" = apt ]; then
-        run_apt simulate "$1" "$2" >"$W/output" 2>&1 || { printable <"$W/output" >&2; return 1; }
-        lost=$(more_than_wanted "$2")
-        if [ -n "$lost" ]; then
-            warn "nothing is done: apt-get would also remove $lost; $TOOL why NAME tells more"
-            return 1
-        fi
+    BUILDS=''
+    : >"$W/output"
+    if [ "$MANAGER" = dnf ]; then
+        # Only root may ask dnf.
+        if [ "$ROOT" = yes ]; then simulate_dnf "$1" "$2"; fi
+        return
+    fi
+    if apt_would "$1" "$2"; then return 0; fi
+    refused=$WHY
+    # A core that is on hold or pinned, or waits for other plugins, does not get newer for this one.
+    if [ -n "$1" ] && BUILDS=$(fitting "$1") && apt_would "$1" "$2"; then
+        say "$(commas "$BUILDS"): the newest for the $CORE that is installed"
         return 0
     fi
-    # Only root may ask dnf; its status says no in any case.
-    [ "$ROOT" = yes ] || return 0
+    BUILDS=''
+    printf '%s\n' "$refused" >&2
+    return 1
+}
+
+# Out: $W/output; $WHY where apt does not do it.
+apt_would() {
+    run_apt simulate "$1" "$2" >"$W/output" 2>&1 || { WHY=$(printable <"$W/output"); return 1; }
+    lost=$(more_than_wanted "$2")
+    [ -n "$lost" ] || return 0
+    WHY=$(warn "nothing is done: apt-get would also remove $lost; $TOOL why NAME tells more" 2>&1)
+    return 1
+}
+
+# Prints `package=version` for each name and each plugin that these need: its newest build for the installed core. Fails if
+# one has none. apt takes no other than the newest version of what is only needed. $1: names.
+fitting() {
+    names=$1
+    seen=''
+    while [ -n "$names" ]; do
+        # shellcheck disable=SC2046 # a list of names
+        apt-cache show -- $(packages_of "$names") 2>/dev/null | relations | awk -F '\t' -v CORE="$CORE" -v PACKAGES="$W/packages" '
+            FILENAME == PACKAGES { if ($1 == CORE) own = "," $5 ","; next }
+            { n = split($5, abi, ","); for (i = 1; i <= n; i++) if (index(own, "," abi[i] ",")) { print $1, $2, $6; next } }
+        ' "$W/packages" - >"$W/builds"
+        needed=''
+        for name in $names; do
+            best=''
+            while read -r package version needs; do
+                [ "$package" = "$CORE-plugin-$name" ] || continue
+                if dpkg --compare-versions "$version" gt "$best"; then best=$version more=$needs; fi
+            done <"$W/builds"
+            [ -n "$best" ] || return 1
+            printf '%s-plugin-%s=%s ' "$CORE" "$name" "$best"
+            seen="$seen $name"
+            needed="$needed $(printf '%s' "${more#-}" | tr , ' ')"
+        done
+        names=''
+        for name in $(without "$needed" "$seen"); do
+            if ! has_plugin "$W/packages" "$name"; then names="$names $name"; fi
+        done
+    done
+}
+
+simulate_dnf() {
+    # Its status says no in any case.
     run_dnf simulate "$1" "$2" >"$W/output" 2>&1 || :
     if grep -qE '^(Operation aborted|Error: Operation aborted|Nothing to do)' "$W/output"; then return 0; fi
+    if [ ! -s "$W/available" ] && grep -qi 'GPG' "$W/output"; then
+        # It asks whether to trust the key of a repository that it has not read yet, and no is the answer here.
+        say "dnf has not read its repositories yet, so that it cannot say what it would do: dnf makecache"
+        return 0
+    fi
     printable <"$W/output" >&2
     return 1
+}
+
+# What a transaction would do beside what was asked for. $1: names to install. $2: names to remove. In: $W/output.
+others() {
+    awk '
+{% include "target/transaction.awk" %}
+' "$W/output" | awk -F '\t' -v ASKED=" $(packages_of "$1 $2")" '
+        !index(ASKED, " " $2 " ") { print $1 " " $2 ($1 == "remove" ? "" : $1 == "upgrade" ? " to " $3 : " " $3) }'
 }
 
 # Packages of ours that apt-get's simulation removes beyond the wanted ones. $1: wanted names.
