@@ -235,7 +235,9 @@ def test_a_core_that_is_held_gets_plugins_that_were_built_for_it(
     if system.suffix == "deb":
         system.run("apt-mark", "hold", "greet")
     else:
-        system.sh("echo 'excludepkgs=greet-2*' >>/etc/yum.repos.d/*.repo; rm -rf /var/cache/dnf")
+        (repository,) = system.path("/etc/yum.repos.d").glob("*.repo")
+        repository.write_text(f"{repository.read_text()}excludepkgs=greet-2*\n")
+        system.sh("rm -rf /var/cache/dnf")
         # As in an image that was emptied.
         rehearsed = tool(system, "install", "moon", "--dry-run")
         assert rehearsed.returncode == WOULD
