@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 
-from tests.target.machine import ABI, Machine
+import pytest
+
+from tests.target.machine import ABI, Key, Machine
 
 
 def test_without_plugins_the_core_itself_serves(any_machine: Machine) -> None:
@@ -125,6 +128,31 @@ def test_a_visitor_sees_versions_and_is_told_what_he_cannot_check(machine: Machi
         assert done.returncode == 1
         assert "cannot be read by this user" in done.stdout
         assert "refused" not in done.stdout
+
+
+@pytest.mark.parametrize("place", ["keys.d/theirs.pub", "plugins.d/disabled"])
+def test_a_file_that_root_alone_may_read_leaves_visitors_an_answer(any_machine: Machine, place: str) -> None:
+    """As umask 077 of a root who copies a key."""
+    file = any_machine.root / "etc/fake" / place
+    file.parent.mkdir(exist_ok=True)
+    theirs = Key(any_machine.root / "tmp", "theirs")
+    any_machine.install("git", key=theirs)
+    (any_machine.root / "etc/fake/keys.d/theirs.pub").write_bytes(theirs.public)
+    if not file.exists():
+        file.write_text("cors\n")
+    assert any_machine.tool("apply").returncode == 0
+    file.chmod(0o600)
+    assert any_machine.tool("status").returncode == 0
+    for command in ("status", "verify"):
+        done = any_machine.tool(command, user="visitor")
+        assert done.returncode == 1
+        assert "the files of the plugins cannot be read by this user" in done.stdout
+        assert "awk" not in done.stdout
+        assert "key" not in done.stdout
+        asked = any_machine.tool(command, "--json", user="visitor")
+        assert asked.returncode == 1
+        assert "call it as root" in json.dumps(json.loads(asked.stdout))
+    assert any_machine.tool("list", user="visitor").stdout.split() == ["git", "1.0-1", "unchecked"]
 
 
 def test_help_version_and_wrong_usage(any_machine: Machine) -> None:

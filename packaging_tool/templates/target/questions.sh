@@ -21,6 +21,7 @@ read_disabled() {
     : >"$W/disabled"
     # Who opens a pipe waits.
     if [ ! -f "$DISABLED" ] || [ ! -s "$DISABLED" ]; then return 0; fi
+    [ -r "$DISABLED" ] || { READABLE=no; return 0; }
     sed 's/#.*//; s/[[:space:]]*$//; s/^[[:space:]]*//; /^$/d' "$DISABLED" 2>/dev/null | sort -u >"$W/unsorted"
     grep -ax '[a-z0-9][a-z0-9.+-]*' "$W/unsorted" >"$W/disabled" || :
     bad=$(grep -avx '[a-z0-9][a-z0-9.+-]*' "$W/unsorted" | head -n 1 | printable)
