@@ -81,7 +81,7 @@ def serving(served: Path, key: Key, tmp_path: Path) -> Iterator[Machine]:
     shutil.rmtree(root)
 
 
-# What the tests change or the tool judges: true copies, since a second link of a file is a reason to refuse it.
+# What the tests change: true copies, since what a second link leads to is another machine's.
 OWN = ("etc", "var", "usr/lib/fake", "usr/share/fake")
 
 

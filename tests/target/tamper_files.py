@@ -141,21 +141,6 @@ def symbolic_links(chance: random.Random) -> Iterator[tuple[str, Act]]:
             yield f"{path} to {target!r}", act(path, target)
 
 
-def hard_links(chance: random.Random) -> Iterator[tuple[str, Act]]:
-    """Second names of files, through which they can be changed."""
-
-    def act(path: str, other: str) -> Act:
-        def give(made: Installed) -> str:
-            os.link(made.at(path), made.at(other))
-            return f"{re.escape(path)} has another hard link"
-
-        return give
-
-    for path in OWN_FILES:
-        for other in (ASIDE, "/run/other", "/var/other"):
-            yield f"{path} as {other}", act(path, other)
-
-
 def special_files(chance: random.Random) -> Iterator[tuple[str, Act]]:
     """Pipes, sockets and devices."""
     kinds: dict[str, tuple[int, int]] = {
@@ -333,11 +318,6 @@ def administrators_files(chance: random.Random) -> Iterator[tuple[str, Act]]:
                 )
         for what in (path, path.rpartition("/")[0]):
             yield f"{path} and {what} as a link", act(path, what, link, "is a symbolic link")
-        yield f"{path} with a second name", act(path, path, _second_name, "has another hard link")
-
-
-def _second_name(place: Path) -> None:
-    os.link(place, place.parent.parent / "aside")
 
 
 def wrong_kinds(chance: random.Random) -> Iterator[tuple[str, Act]]:
@@ -365,7 +345,6 @@ GENERATORS: tuple[Generator, ...] = (
     access_lists,
     capabilities,
     symbolic_links,
-    hard_links,
     special_files,
     unnamed_files,
     odd_names,

@@ -97,6 +97,26 @@ def test_doctor_does_not_touch_what_a_second_hard_link_leads_to(machine: Machine
     assert "/usr/lib/fake/plugins/git/d/f has another hard link" in done.stdout
 
 
+def test_a_second_hard_link_of_what_is_roots_is_no_fault(any_machine: Machine) -> None:
+    """As in an ostree checkout or a snapshot by `cp -al`: who may not write to a file may not by its other name."""
+    any_machine.install("git")
+    assert any_machine.tool("apply").returncode == 0
+    for name in ("etc/fake", "usr/lib/fake", "usr/share/fake"):
+        snapshot = any_machine.root / "snapshot" / name
+        snapshot.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-al", any_machine.root / name, snapshot], check=True)
+    any_machine.install("cors")
+    code = any_machine.plugins / "cors/code"
+    os.link(code, any_machine.root / "snapshot/code")
+    assert any_machine.tool("apply").returncode == 0
+    assert any_machine.serves() == ["core", "plugin cors", "plugin git"]
+    for question in ("status", "verify", "doctor"):
+        done = any_machine.tool(question)
+        assert done.returncode == 0, done.stdout
+    os.chown(code, MALLORY, MALLORY)
+    assert "cors/code does not belong to root" in any_machine.tool("verify").stdout
+
+
 def test_doctor_takes_back_a_whole_tree(machine: Machine, victim: Path) -> None:
     give_away(machine)
     (machine.plugins / "git/d/sub").chmod(0o777)

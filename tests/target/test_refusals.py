@@ -42,10 +42,6 @@ def code(machine: Machine, name: str = "git") -> Path:
     return machine.plugins / name / "code"
 
 
-def hard_link(machine: Machine) -> None:
-    os.link(code(machine), machine.root / "tmp/other")
-
-
 def swap_for_link(machine: Machine) -> None:
     code(machine).rename(machine.root / "tmp/code")
     code(machine).symlink_to("../../../../../tmp/code")
@@ -138,7 +134,6 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
     "a name that is not ASCII": (lambda m: (m.plugins / "git/ä").write_text(""), "other characters than"),
     "a symbolic link": (swap_for_link, "git/code is a symbolic link"),
     "a link for a directory": (swap_directory_for_link, "plugins/git is a symbolic link"),
-    "a hard link": (hard_link, "git/code has another hard link"),
     "a pipe": (special, "git/pipe is neither a file nor a directory"),
     "a pipe in place of a file": (pipe_for_file, "git/code is neither a file nor a directory"),
     "a device": (device, "git/null is neither a file nor a directory"),

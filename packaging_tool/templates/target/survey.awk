@@ -33,7 +33,6 @@ $1 == "name" {
 is_list($3) {
     if ($1 == "symlink" && $2 != "f") complain($3, "is a symbolic link that leads to no file", in_its_place($3))
     else if ($1 == "symlink") complain($3, "is a symbolic link", own_copy($3))
-    else if ($1 == "hardlink") complain($3, "has another hard link", own_copy($3))
     else if ($1 == "owner") complain($3, "does not belong to root", "chown root " $3)
     else if ($1 == "writable") complain($3, "can be written by others than root", "chmod go-w " $3)
     else if ($1 == "setuid") complain($3, "is setuid, setgid or sticky", "chmod a-st " $3)
@@ -49,10 +48,6 @@ $1 == "owner" { refuse(owner_of($3), $3 " does not belong to root", "chown root 
 $1 == "writable" { refuse(owner_of($3), $3 " can be written by others than root", "chmod go-w " $3); next }
 $1 == "setuid" { refuse(owner_of($3), $3 " is setuid, setgid or sticky", "chmod a-st " $3); next }
 $1 == "capability" { refuse(owner_of($3), $3 " has capabilities", "setcap -r " $3); next }
-$1 == "hardlink" {
-    refuse(owner_of($3), $3 " has another hard link", "remove it, then " reinstall(owner_of($3)))
-    next
-}
 $1 == "file" {
     if ($3 == SHARE "/kit.manifest") { found["kit"] = 1; size["kit"] = $2 }
     if ($3 == SHARE "/kit.manifest.sig") { signature["kit"] = 1; signed["kit"] = $2 }
