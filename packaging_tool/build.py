@@ -27,6 +27,7 @@ from packaging_tool.staging import beside, exchange, recover, tidy, undisturbed
 
 if TYPE_CHECKING:
     from packaging_tool import covered, writing
+    from packaging_tool import former as carrying
     from packaging_tool import plan as planning
     from packaging_tool import publish as publishing
     from packaging_tool.authors import site as authors
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 else:
     # Many runs have nothing to do, and most have no core of somebody else.
     covered, planning, publishing, writing = map(registry.later, ("covered", "plan", "publish", "writing"))
+    carrying = registry.later("former")
     authors, work, keys = map(registry.later, ("authors.site", "authors.work", "signing.keys"))
 
 
@@ -259,7 +261,7 @@ class _Run:
         if self.cores.against:
             work.doubles(made)
         planning.apart(made)
-        self._write(staging, made, ring, after)
+        self._write(staging, self._carried(made), ring, after)
         try:
             for each in self.cores.chosen:
                 for name in authors.lay_out(each, by_core[each.abi], staging):
@@ -278,6 +280,17 @@ class _Run:
             return found
         wanted = {f"{project.core.name}-plugin-{name}" for name in chosen}
         return [package for package in found if package.name in wanted]
+
+    def _carried(self, packages: Sequence[Package]) -> Sequence[Package]:
+        """The packages with what they have to carry over from those that are published."""
+        listed = {family: kind.published(self.settings.output) for family, kind in self.cores.repositories.items()}
+        if not any(listed.values()):
+            return packages
+        read = {
+            family: lambda item, kind=kind: kind.kinds(self.settings.output / item.file)
+            for family, kind in self.cores.formats.items()
+        }
+        return carrying.carried(packages, listed, read)
 
     def _write(self, staging: Path, packages: Sequence[Package], ring: keys.Ring, after: state.State) -> None:
         """Write every package in every format it is for; those that are still right are taken as they are."""

@@ -31,7 +31,17 @@ MORE = 18479
 SLOWEST = (
     *("exec", "elf_nginx", "caddy_apt", "elf_lighttpd", "elf_postgresql", "broken_sets", "otelcol", "authors"),
     *("restart", "abi_tables_starts", "silent_loss", "room", "abi_tables_dnf", "go_plugin", "confined", "boot"),
-    *("manage", "caddy_opened", "coredns", "caddy_dnf", "every_driver", "abi_tables_apt", "clean_root", "caddy_build"),
+    *(
+        "manage",
+        "changed_kinds",
+        "caddy_opened",
+        "coredns",
+        "caddy_dnf",
+        "every_driver",
+        "abi_tables_apt",
+        "clean_root",
+        "caddy_build",
+    ),
 )
 
 
