@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -11,7 +10,7 @@ from packaging_tool.errors import PackageError
 from packaging_tool.formats import _rpm_files, _rpm_relations
 from packaging_tool.formats import _rpm_tags as t
 from packaging_tool.formats._rpm_header import Value
-from packaging_tool.package import limits, templates
+from packaging_tool.package import limits, prose, templates
 from packaging_tool.package.model import Change, Entry, Former, Lifecycle, Package
 
 ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64", "all": "noarch"}
@@ -36,7 +35,6 @@ VERSION = re.compile(r"[A-Za-z0-9._+~^]+")
 ARCHITECTURE = re.compile(r"[a-z0-9_]+")
 # In texts of several lines.
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-PARAGRAPHS = re.compile(r"\n\s*\n")
 DAY = 86400
 
 
@@ -144,15 +142,9 @@ def tags(package: Package, entries: Sequence[Entry], *, large: bool) -> dict[int
 
 @lru_cache(maxsize=64)
 def _description(text: str) -> str:
-    """The paragraphs, wrapped, since rpm shows them as they are; one with list or indented lines stays as it is."""
-    made = []
-    for paragraph in PARAGRAPHS.split(FORBIDDEN.sub("", text.expandtabs(4)).strip("\n")):
-        lines = [line.rstrip() for line in paragraph.split("\n")]
-        if any(line.startswith((" ", "* ", "- ")) for line in lines):
-            made.append("\n".join(lines))
-        else:
-            made.append(textwrap.fill(" ".join(lines), 79, break_long_words=False, break_on_hyphens=False))
-    return "\n\n".join(made)
+    """The paragraphs, wrapped, since rpm shows them as they are."""
+    said = prose.paragraphs(FORBIDDEN.sub("", text))
+    return "\n\n".join("\n".join(prose.lines(paragraph, 79)) for paragraph in said)
 
 
 def _triggers(life: Lifecycle) -> dict[int, Value]:
