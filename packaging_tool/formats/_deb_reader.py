@@ -17,7 +17,7 @@ from typing import BinaryIO, Protocol, cast
 from packaging_tool.errors import InputError
 from packaging_tool.formats import _ar, _tar
 from packaging_tool.formats.base import Description
-from packaging_tool.package.limits import CONTROL
+from packaging_tool.package import limits
 from packaging_tool.package.model import Kinds
 
 # What an index adds to a control file: from a package, it would speak of another file.
@@ -73,9 +73,8 @@ def _paths(data: BinaryIO, conffiles: set[str]) -> Iterator[tuple[str, str, str]
         left -= len(path)
         if left < 0:
             raise InputError("its list of files is too long")
-        if CONTROL.search(path + found.target):
-            raise InputError(f"a path of it has a control character: {path!r}")
         if path != "/":
+            limits.of_others(path, found.target)
             kind = {"d": "directory", "l": "symlink"}.get(found.kind, "file")
             yield path, "config" if path in conffiles else kind, found.target
 

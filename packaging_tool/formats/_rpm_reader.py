@@ -17,7 +17,7 @@ from packaging_tool.formats import _rpm_header, _rpm_package, _rpm_xml
 from packaging_tool.formats import _rpm_tags as t
 from packaging_tool.formats._rpm_header import Header
 from packaging_tool.formats.base import Built, Description
-from packaging_tool.package.limits import CONTROL
+from packaging_tool.package import limits
 from packaging_tool.package.model import Kinds
 
 LEAD = 96
@@ -145,8 +145,7 @@ def _kinds(header: Header) -> Iterator[tuple[str, str, str]]:
     links = header.texts(t.FILELINKTOS)
     for place, path in enumerate(paths):
         target = _at(links, place)
-        if CONTROL.search(path + target):
-            raise InputError(f"a path of it has a control character: {path!r}")
+        limits.of_others(path, target)
         kind = {stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink"}.get(stat.S_IFMT(modes[place] & 0xFFFF), "file")
         marked = "ghost" if flags[place] & t.GHOST else "config" if flags[place] & t.CONFIG else kind
         yield path, marked if kind == "file" or marked == "ghost" else kind, target
