@@ -11,7 +11,7 @@ import itertools
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from packaging_tool.staging import beside, exchange, recover, tidy, undisturbed
 
 if TYPE_CHECKING:
     from packaging_tool import covered, writing
+    from packaging_tool import former as carrying
     from packaging_tool import plan as planning
     from packaging_tool import publish as publishing
     from packaging_tool.authors import site as authors
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 else:
     # Many runs have nothing to do, and most have no core of somebody else.
     covered, planning, publishing, writing = map(registry.later, ("covered", "plan", "publish", "writing"))
+    carrying = registry.later("former")
     authors, work, keys = map(registry.later, ("authors.site", "authors.work", "signing.keys"))
 
 
@@ -61,21 +63,41 @@ class Report:
     seconds: float = 0.0
 
 
-def plan(project: Project, settings: Settings, listener: Listener) -> tuple[Package, ...]:
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What is to come. failures: plugins that are seen to fail already."""
+
+    packages: tuple[Package, ...]
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Relocked:
+    """What locking did. changed: whether a lock file changed. failures: plugins that are seen to fail already."""
+
+    changed: bool
+    failures: tuple[Failure, ...]
+
+
+def plan(project: Project, settings: Settings, listener: Listener) -> Planned:
     """The packages to come, without building them: contents that are not known yet are None."""
     run = _Run(project, settings, listener)
     with run.cores.exclusive():
         if project.plugin_of is not None:
             raise InputError("what comes out for somebody else's core shows when it is built", hint="run: mkpkgs check")
         locks = run.cores.locks()
-        return run.outlined(locks, run.public_keys(run.cores.newest(locks)))
+        packages = run.outlined(locks, run.public_keys(run.cores.newest(locks)))
+        return Planned(packages, tuple(run.failures))
 
 
-def lock(project: Project, settings: Settings, listener: Listener) -> bool:
-    """Resolve the inputs of the build anew and write `mkpkgs.lock`; says whether it changed."""
-    cores = Cores(project, settings, listener)
-    with cores.exclusive():
-        return cores.lock()
+def lock(project: Project, settings: Settings, listener: Listener) -> Relocked:
+    """Resolve the inputs of the build anew and write `mkpkgs.lock`."""
+    run = _Run(project, settings, listener)
+    with run.cores.exclusive():
+        changed = run.cores.lock()
+        if not run.cores.against:
+            run.foretell()
+        return Relocked(changed, tuple(run.failures))
 
 
 def build(project: Project, settings: Settings, listener: Listener) -> Report:
@@ -126,7 +148,7 @@ class _Run:
     def public_keys(self, locked: locking.LockFile) -> Mapping[str, bytes]:
         """Public keys of manifests by file name; without keys, the name that there will be."""
         try:
-            with keys.load(self.cores.project.name, self.cores.epoch(locked), self.settings.keys) as ring:
+            with keys.load(self.cores.project.name, self.cores.epoch(locked), self.settings.keys, needs=()) as ring:
                 return ring.trusted(self.cores.project.core.revoked_keys)
         except SigningError:
             return {"manifest.pub": b""}
@@ -138,9 +160,30 @@ class _Run:
         for each, architecture in itertools.product(self.cores.chosen, self.cores.architectures):
             locked, target = locks[each.abi], self.cores.driver.target(each)
             outline = self.cores.driver.outline(each, locked.part, architecture, self.cores.workdir(each))
+            self._failed(each, outline.failures)
             made += planning.packages(each, outline, architecture, target, trust, self.cores.epoch(locked))
         planning.apart(made)
         return tuple(made)
+
+    def foretell(self) -> None:
+        """Note plugins of which the driver knows already that they cannot be built."""
+        driver = self.cores.driver
+        if not hasattr(driver, "unresolved"):
+            return
+        for each, architecture in itertools.product(self.cores.chosen, self.cores.architectures):
+            locked, place = locking.read(locking.path_of(each)), self.cores.workdir(each)
+            if locked is None:
+                continue
+            try:
+                self._failed(each, driver.unresolved(each, locked.part, architecture, place))
+            except BuildError as failed:
+                self.listener.warn(f"for {architecture} nobody looked whether plugins can be built: {failed.message}")
+
+    def _failed(self, project: Project, found: Sequence[Failure]) -> None:
+        """Note plugins that fail; once, where they do for several architectures."""
+        if project.abi and not self.cores.against:
+            found = [replace(f, message=f"for {project.core.name}: {f.message}") for f in found]
+        self.failures += [f for f in found if f not in self.failures]
 
     def go(self, *, packages: bool, repositories: bool) -> Report:
         """Run, and put the result into place at the end."""
@@ -155,12 +198,7 @@ class _Run:
             sources = self.cores.sources()
             locks = self.cores.locks()
             time_of_all = self.cores.epoch(self.cores.newest(locks))
-            # A distribution's build machine has no keys, and needs none as long as it makes no repository.
-            spared = self.cores.project.core.trust == "distribution" and not repositories
-            name = self.cores.project.name
-            # apt 3 takes no signature from the future.
-            signed = min(time_of_all, clock.real())
-            ring = stack.enter_context(keys.load(name, signed, self.settings.keys, spared=spared))
+            ring = stack.enter_context(self._ring(time_of_all, packages=packages, repositories=repositories))
             before = state.load(self.cores.cache / "state.json")
             inputs = self._inputs(sources, ring, locks)
             if packages and repositories and not self.settings.due and self._is_current(before, inputs):
@@ -178,6 +216,9 @@ class _Run:
             if repositories:
                 if not self.settings.adopt:
                     self._cover(staging, ring, before)
+                    publishing.same_key(
+                        self.cores.project, self.settings.output, ring.signer, lambda: ring.fingerprints
+                    )
                 self._publish(staging, ring, time_of_all)
                 after.published = True
             tidy(staging, self.settings.output)
@@ -198,6 +239,23 @@ class _Run:
             failures=tuple(self.failures),
             changed=True,
             seconds=time.monotonic() - began,
+        )
+
+    def _ring(self, time_of_all: int, *, packages: bool, repositories: bool) -> AbstractContextManager[keys.Ring]:
+        """The keys, of which the secret ones that this run uses for sure must be there."""
+        used = {
+            keys.REPOSITORY: repositories or any(kind.signs for kind in self.cores.formats.values()),
+            keys.MANIFEST: packages,
+        }
+        return keys.load(
+            self.cores.project.name,
+            # apt 3 takes no signature from the future.
+            min(time_of_all, clock.real()),
+            self.settings.keys,
+            # A distribution's build machine has no keys, and needs none as long as it makes no repository.
+            spared=self.cores.project.core.trust == "distribution" and not repositories,
+            needs=[name for name, wanted in used.items() if wanted],
+            published=keys.signed(self.settings.output),
         )
 
     @contextmanager
@@ -247,19 +305,17 @@ class _Run:
         if len(self.cores.chosen) > 1 and not self.cores.against:
             # So that nobody waits for a build to hear that two cores have one file.
             self.outlined(locks, ring.trusted(self.cores.project.core.revoked_keys))
+            self.failures.clear()
         by_core: dict[str, list[Package]] = {each.abi: [] for each in self.cores.chosen}
         # All commands have ended before the first signature.
         for project, architecture, outcome in [*self.cores.outcomes(locks)]:
-            failed = outcome.failures
-            if project.abi and not self.cores.against:
-                failed = tuple(replace(f, message=f"for {project.core.name}: {f.message}") for f in failed)
-            self.failures += [f for f in failed if f not in self.failures]
+            self._failed(project, outcome.failures)
             by_core[project.abi] += self._plan(project, outcome, architecture, ring, locks[project.abi])
         made = [package for packages in by_core.values() for package in packages]
         if self.cores.against:
             work.doubles(made)
         planning.apart(made)
-        self._write(staging, made, ring, after)
+        self._write(staging, self._carried(made), ring, after)
         try:
             for each in self.cores.chosen:
                 for name in authors.lay_out(each, by_core[each.abi], staging):
@@ -278,6 +334,17 @@ class _Run:
             return found
         wanted = {f"{project.core.name}-plugin-{name}" for name in chosen}
         return [package for package in found if package.name in wanted]
+
+    def _carried(self, packages: Sequence[Package]) -> Sequence[Package]:
+        """The packages with what they have to carry over from those that are published."""
+        listed = {family: kind.published(self.settings.output) for family, kind in self.cores.repositories.items()}
+        if not any(listed.values()):
+            return packages
+        read = {
+            family: lambda item, kind=kind: kind.kinds(self.settings.output / item.file)
+            for family, kind in self.cores.formats.items()
+        }
+        return carrying.carried(packages, listed, read)
 
     def _write(self, staging: Path, packages: Sequence[Package], ring: keys.Ring, after: state.State) -> None:
         """Write every package in every format it is for; those that are still right are taken as they are."""
@@ -340,7 +407,7 @@ class _Run:
             self.listener.warn(line)
         everything = [item for items in listed.values() for item in items]
         for each in self.cores.chosen:
-            authors.write_index(each.core.name, staging, everything, ring.sign_manifest)
+            authors.write_index(each.core.name, staging, everything, ring.sign_anew)
         key = ring.manifest_public_keys.get("manifest.pub", b"")
         for name, data in publishing.site(self.cores.project, listed, kinds, ring.signer, key).items():
             atomic.write(staging / name, data)

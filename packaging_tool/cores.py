@@ -17,7 +17,7 @@ from packaging_tool import cache, clock, confine, logins, registry, state, targe
 from packaging_tool import lock as locking
 from packaging_tool.errors import BuildError, InputError, ProjectError
 from packaging_tool.listener import Listener
-from packaging_tool.project import check, contents, dates, loader, unread
+from packaging_tool.project import check, contents, dates, loader, placeholders, unread
 from packaging_tool.project.model import Project
 from packaging_tool.signing import secrets
 
@@ -151,9 +151,11 @@ class Cores:
                 yield
 
     def _apart(self) -> None:
-        """Refuse sources that this run makes. Raises ProjectError."""
+        """Refuse sources that this run makes, and what nobody filled in. Raises ProjectError."""
         for each in self.chosen:
             faults, problems = check.made(each)
+            for found in placeholders.left(each).found:
+                faults.add(*found)
             if faults.found or problems:
                 raise ProjectError(loader.located(each.file, faults, problems, each.core.driver))
 

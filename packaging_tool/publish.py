@@ -6,7 +6,7 @@ that plugin from servers, and dnf stops to upgrade anything at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -18,6 +18,7 @@ from packaging_tool.package.model import Version
 from packaging_tool.project.model import Project
 from packaging_tool.project.rules import TAKEN
 from packaging_tool.repos.base import Published, Repository
+from packaging_tool.signing import gpg
 from packaging_tool.signing.base import Signer
 
 # What each repository lists, by the name of its kind.
@@ -146,6 +147,28 @@ class _Comparison:
                 elif pins and name not in retired:
                     needed, version = pins[0]
                     yield f"{name} ({architecture}) needs {needed} {version}, which {newest[needed].version} replaces"
+
+
+def same_key(project: Project, output: Path, signer: Signer, known: Callable[[], Collection[str]]) -> None:
+    """Refuse to sign what another key signed until now: whoever installed from there knows that one alone.
+
+    known: fingerprints of the project's key and of those that were it before. Raises PublishError, SigningError.
+    """
+    name = project.name
+    for path in sorted(output.glob("*.asc")):
+        data = path.read_bytes()
+        if data == signer.public_key() or (fingerprint := gpg.describe(data)[1]) in known():
+            continue
+        whose = "this repository" if path.stem == name else f"the repository of {path.stem}, another project,"
+        way = "name the keys that it has by --keys or MKPKGS_KEYS"
+        if path.stem != name:
+            way = f"give this project an output directory of its own: -o {output.with_name(f'{output.name}-{name}')}"
+        raise PublishError(
+            f"nothing was published: until now the key {fingerprint} signed {whose} in {output}, and yours is "
+            f"{signer.fingerprint}: apt and dnf of all who installed from there would refuse it",
+            hint=f"{way}; to change the key, make it known first, then copy {path} into the directory of your keys, "
+            "under another name, or run once with --adopt",
+        )
 
 
 def _by_name(packages: Iterable[Published]) -> dict[str, list[Published]]:

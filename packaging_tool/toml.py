@@ -7,6 +7,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from packaging_tool.errors import InputError
+
 # Tables and lists within each other; a project file has five.
 DEEPEST = 64
 # Integers have 64 bits (TOML 1.0, "Integer"); tomllib takes any, and Python refuses to print the longest.
@@ -58,9 +60,11 @@ def _check(raw: dict[str, Any]) -> None:
 
 
 def string(text: str) -> str:
-    """A text as TOML has it, in quotes."""
+    """A text as TOML has it, in quotes. Raises InputError for what is no UTF-8, as names of files may be."""
     import json  # 2 ms that who only reads need not pay
 
+    if not text.isascii() and re.search("[\ud800-\udfff]", text):
+        raise InputError(f"{text!r} is no valid UTF-8", hint="rename the file")
     # A JSON string is a TOML basic string, except that DEL must be escaped too.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
@@ -71,28 +75,29 @@ def dumps(tree: Mapping[str, Any]) -> str:
 
 
 def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
-    plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
+    plain = {key: item for key, item in table.items() if not isinstance(item, Mapping)}
     if path and (plain or not table):
         yield ""
         yield f"[{'.'.join(map(_key, path))}]"
-    for key, value in plain.items():
-        if value not in (None, "", ()):
-            yield f"{_key(key)} = {_value(value)}"
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _lines(value, (*path, key))
+    for key, item in plain.items():
+        if item not in (None, "", ()):
+            yield f"{_key(key)} = {value(item)}"
+    for key, item in table.items():
+        if isinstance(item, Mapping):
+            yield from _lines(item, (*path, key))
 
 
 def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else value(name)
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, Mapping):
-        said = (f"{_key(key)} = {_value(item)}" for key, item in value.items() if item not in (None, "", ()))
-        return f"{{ {', '.join(said)} }}"
-    if isinstance(value, str):
-        return string(value)
-    return str(value).lower() if isinstance(value, bool) else str(int(value))
+def value(given: Any) -> str:
+    """One value as TOML has it, in one line."""
+    if isinstance(given, (list, tuple)):
+        return f"[{', '.join(map(value, given))}]"
+    if isinstance(given, Mapping):
+        said = [f"{_key(key)} = {value(item)}" for key, item in given.items() if item not in (None, "", ())]
+        return f"{{ {', '.join(said)} }}" if said else "{}"
+    if isinstance(given, str):
+        return string(given)
+    return str(given).lower() if isinstance(given, bool) else str(int(given))

@@ -111,7 +111,8 @@ class Writer:
             if kept is not None:
                 return Made(family, relative, mark, replace(kept, path=place.folder / name), new=False)
         try:
-            built = place.format.write(package, place.folder, self.ring.package_signer)
+            signer = self.ring.package_signer if place.format.signs else None
+            built = place.format.write(package, place.folder, signer)
         except OSError as failed:
             raise BuildError(f"cannot write {name}: {failed.strerror}") from failed
         return Made(family, relative, self._mark(family, fingerprint()), built, new=True)

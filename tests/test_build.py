@@ -189,6 +189,26 @@ def test_a_published_plugin_that_no_longer_builds_stops_the_new_abi_and_shows_wh
     assert not list(host.dist.rglob("*0.2.0*"))
 
 
+@pytest.mark.acceptance
+@pytest.mark.skipif(shutil.which("go") is None, reason="needs go")
+def test_lock_and_plan_tell_plugins_that_cannot_be_built_and_show_the_others(tmp_path: Path) -> None:
+    project = Workspace.create(SAMPLES / "go-host", tmp_path / "host")
+    with (project.root / "echo/echo.go").open("a") as file:
+        file.write('\nimport _ "example.com/host/nowhere"\n')
+    text = (project.root / "echo/echo.go").read_text()
+    lines = text.split("\n")
+    lines.insert(next(n for n, line in enumerate(lines) if line.startswith("package ")) + 1, lines.pop(-2))
+    (project.root / "echo/echo.go").write_text("\n".join(lines))
+    for command, rest in (("lock", "everything else is locked"), ("plan", "everything else is shown")):
+        told = project.mkpkgs(command, check=False)
+        assert told.returncode == 1, told.stdout
+        assert "plugin echo does not build" in told.stdout
+        assert "example.com/host/nowhere" in told.stdout
+        assert f"1 plugin failed: echo; {rest}" in told.stdout
+    assert "host-plugin-bell" in told.stdout
+    assert "host-plugin-echo " not in told.stdout
+
+
 PLUGINS = 60
 
 

@@ -258,13 +258,78 @@ def test_a_new_repository_key_takes_over_what_the_old_one_signed(mine: Workspace
             (project.keys / name).rename(project.keys / f"old-{name}")
             shutil.copy(after.keys / name, project.keys / name)
         (project.keys / "old-repository.key").unlink()
-    # On the machine that built all, without more; elsewhere by the old public key.
-    (here.keys / "old-repository.asc").unlink()
+    # On the machine that built all, and elsewhere: only where the old public key says that the new one follows it.
+    kept = (here.keys / "old-repository.asc").rename(tmp_path / "kept")
+    other_kept = (other.keys / "old-repository.asc").rename(tmp_path / "other-kept")
+    before = tree(here.dist)
+    done = here.mkpkgs(check=False)
+    assert done.returncode == 1
+    key = subprocess.run(["gpg", "--show-keys", "--with-colons", kept], check=True, capture_output=True, text=True)
+    (fingerprint, *_) = re.findall(r"(?m)^fpr:+([0-9A-F]{40}):", key.stdout)
+    assert f"until now the key {fingerprint} signed this repository in dist, and yours is" in done.stdout
+    assert "copy dist/greet.asc into the directory of your keys" in done.stdout
+    assert tree(here.dist) == before
+    shutil.copy(here.dist / "greet.asc", here.keys / "old-repository.asc")
     here.mkpkgs()
-    kept = (other.keys / "old-repository.asc").rename(tmp_path / "kept")
     refused(other, "Release")
-    shutil.copy(kept, other.keys / "old-repository.asc")
+    shutil.copy(other_kept, other.keys / "old-repository.asc")
     other.mkpkgs()
+
+
+def test_a_second_project_does_not_sign_the_repository_of_the_first(mine: Workspace, tmp_path: Path) -> None:
+    here = mine.copy(tmp_path)
+    text = (here.root / "mkpkgs.toml").read_text()
+    (here.root / "hail.toml").write_text(text.replace('name = "greet"', 'name = "hail"', 1))
+    before = tree(here.dist)
+    theirs = here.under(MKPKGS_KEYS=str(tmp_path / "of-hail"))
+    theirs.mkpkgs("key", "new", "-f", "hail.toml")
+    done = theirs.mkpkgs("-f", "hail.toml", check=False)
+    assert done.returncode == 1
+    assert "signed the repository of greet, another project, in dist, and yours is" in done.stdout
+    assert "give this project an output directory of its own: -o dist-hail" in done.stdout
+    assert tree(here.dist) == before
+    theirs.mkpkgs("-f", "hail.toml", "-o", "dist-hail")
+    # With the same keys both may be served from one place, and nobody has to accept another name of it.
+    here.mkpkgs("-f", "hail.toml")
+    assert {"greet.asc", "hail.asc"} <= {path.name for path in here.dist.iterdir()}
+    assert "Label: greet\n" in next(here.dist.rglob("Release")).read_text()
+
+
+def test_each_command_needs_the_key_that_it_uses(mine: Workspace, tmp_path: Path) -> None:
+    made = Workspace.at(tmp_path)
+    shutil.copytree(TINY, made.root)
+    shutil.copytree(mine.keys, made.keys)
+    both = {name: (mine.keys / name).read_bytes() for name in ("repository.key", "manifest.key")}
+    text = (made.root / "mkpkgs.toml").read_text()
+    debs = re.sub(r"(?m)^\[core\.rpm\]\n(.+\n)*", "", text.replace(', "el9"]', "]"))
+    (made.root / "mkpkgs.toml").write_text(debs)
+    (made.keys / "repository.key").unlink()
+    made.mkpkgs("build")
+    assert "there is no repository.key in" in (said := made.mkpkgs("repo", check=False).stdout)
+    assert "key new" not in said
+    (made.keys / "repository.key").write_bytes(both["repository.key"])
+    (made.keys / "repository.key").chmod(0o600)
+    (made.keys / "manifest.key").unlink()
+    made.mkpkgs("key", "show")
+    # It signs the list for authors, once.
+    assert "manifest.key" in made.mkpkgs("repo", check=False).stdout
+    (made.keys / "manifest.key").write_bytes(both["manifest.key"])
+    (made.keys / "manifest.key").chmod(0o600)
+    made.mkpkgs("repo")
+    (made.keys / "manifest.key").unlink()
+    made.mkpkgs("repo")
+    assert "there is no manifest.key in" in (said := made.mkpkgs("build", check=False).stdout)
+    assert "key new" not in said
+
+
+def test_where_a_repository_is_no_new_keys_are_proposed(mine: Workspace, tmp_path: Path) -> None:
+    here = mine.copy(tmp_path)
+    elsewhere = here.under(MKPKGS_KEYS=str(tmp_path / "none"))
+    for command in ((), ("build",), ("repo",), ("key", "show")):
+        done = elsewhere.mkpkgs(*command, check=False)
+        assert done.returncode == 1
+        assert "key new" not in done.stdout, done.stdout
+        assert "name the directory of the keys that signed" in done.stdout
 
 
 def test_packages_of_build_are_published_by_repo(mine: Workspace, tmp_path: Path) -> None:

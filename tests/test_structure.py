@@ -22,7 +22,7 @@ LAYERS = (
     {"__main__", "cli"},
     {"build"},
     {"cores"},
-    {"covered", "plan", "publish", "staging", "state", "lock", "writing", "authors"},
+    {"covered", "former", "plan", "publish", "staging", "state", "lock", "writing", "authors"},
     {"formats", "drivers", "repos", "target"},
     {"golang", "signing", "wheels"},
     {"elf"},

@@ -20,7 +20,16 @@ SLOWEST = (
         for name in (
             *("exec", "elf_nginx", "caddy_apt", "elf_lighttpd", "elf_postgresql", "broken_sets", "otelcol", "authors"),
             *("restart", "abi_tables_starts", "silent_loss", "room", "abi_tables_dnf", "go_plugin", "confined", "boot"),
-            *("manage", "caddy_opened", "coredns", "caddy_dnf", "every_driver", "abi_tables_apt", "clean_root"),
+            *(
+                "manage",
+                "changed_kinds",
+                "caddy_opened",
+                "coredns",
+                "caddy_dnf",
+                "every_driver",
+                "abi_tables_apt",
+                "clean_root",
+            ),
             *("caddy_build", "python", "lifecycle", "hostile_words"),
         )
     ),

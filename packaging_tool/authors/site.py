@@ -14,7 +14,7 @@ from packaging_tool.package.model import Package
 from packaging_tool.project.model import Project
 from packaging_tool.repos.base import Published
 
-Sign = Callable[[bytes], bytes]
+Sign = Callable[[bytes, bytes], bytes]
 
 
 def lay_out(project: Project, packages: Sequence[Package], staging: Path) -> Iterator[str]:
@@ -63,7 +63,8 @@ def listed(staging: Path, accepts: Callable[[bytes, bytes], bool]) -> dict[str, 
 def write_index(core: str, staging: Path, published: Sequence[Published], sign: Sign) -> None:
     """List the ABIs whose core is in the repository, sign the list, and remove the others.
 
-    published: all packages of the repositories. Raises SigningError, OSError, InputError for a damaged description.
+    published: all packages of the repositories. sign: gives the signature over data, told the one that is there.
+    Raises SigningError, OSError, InputError for a damaged description.
     """
     place = staging / "dev" / core
     if not place.is_dir():
@@ -82,7 +83,9 @@ def write_index(core: str, staging: Path, published: Sequence[Published], sign: 
         else:
             shutil.rmtree(path.parent)
     data = described.index(core, found, published)
-    for name, text in ((described.INDEX, data), (described.SIGNATURE, sign(data))):
+    before = place / described.SIGNATURE
+    signature = sign(data, before.read_bytes() if before.is_file() else b"")
+    for name, text in ((described.INDEX, data), (described.SIGNATURE, signature)):
         target = place / name
         if not target.is_file() or target.read_bytes() != text:
             atomic.write(target, text)

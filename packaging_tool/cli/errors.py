@@ -84,13 +84,14 @@ def colour() -> bool | None:
     return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
 
 
-def failures(found: Sequence[Failure]) -> None:
-    """Plugins that did not build: each with the package that failed and the compiler's own lines."""
+def failures(found: Sequence[Failure], rest: str = "everything else was built") -> None:
+    """Plugins that did not build: each with the package that failed and the compiler's own lines. rest: what is said
+    of all others."""
     for failure in found:
         say(str(failure))
     if found:
         names = ", ".join(sorted({failure.plugin for failure in found}))
-        say(f"{_count(len({f.plugin for f in found}), 'plugin')} failed: {names}; everything else was built")
+        say(f"{_count(len({f.plugin for f in found}), 'plugin')} failed: {names}; {rest}")
 
 
 def _problems(error: ProjectError) -> None:

@@ -9,10 +9,8 @@ from pathlib import Path
 from packaging_tool import atomic
 from packaging_tool.cli.text import tell
 from packaging_tool.errors import CommandError, InputError
-from packaging_tool.project import rules
+from packaging_tool.project import placeholders, rules
 from packaging_tool.project.faults import RuleError
-
-NOBODY = "Your Name <you@example.com>"
 
 
 def maintainer() -> str:
@@ -24,13 +22,13 @@ def maintainer() -> str:
         name = name or run(["git", "config", "user.name"], check=False).stdout.decode().strip()
         address = address or run(["git", "config", "user.email"], check=False).stdout.decode().strip()
     except (CommandError, UnicodeDecodeError):
-        return NOBODY
+        return placeholders.MAINTAINER
     text = f"{name} <{address}>"
     try:
         rules.OF[("CoreSpec", "maintainer")](text)
     except RuleError:
-        return NOBODY
-    return text if not set('"\\') & set(text) else NOBODY
+        return placeholders.MAINTAINER
+    return text if not set('"\\') & set(text) else placeholders.MAINTAINER
 
 
 def write(file: Path, texts: Mapping[str, str], *, force: bool, quiet: bool, whole: bool = True) -> None:

@@ -231,6 +231,14 @@ class Authoring(Protocol):
         ...
 
 
+class Resolving(Protocol):
+    """A driver that knows before the build which plugins cannot be built."""
+
+    def unresolved(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> tuple[Failure, ...]:
+        """Why not, of each. Raises BuildError if that cannot be known here."""
+        ...
+
+
 class Foreseeing(Protocol):
     """What a driver with `Authoring` has more if plugins are compiled together with what others publish."""
 

@@ -123,6 +123,10 @@ class Driver:
             authors=published.planned([wanted.local for wanted in request.modules if wanted.local is not None]),
         )
 
+    def unresolved(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> tuple[Failure, ...]:
+        """Plugins whose modules or packages are not found, or do not go together with the core's."""
+        return self.outline(project, lock, architecture, workdir).failures
+
     def build(
         self, project: Project, lock: Lock, architecture: str, workdir: Path, listener: Listener
     ) -> tuple[Outcome, Lock]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable
 
 from packaging_tool.errors import PackageError
-from packaging_tool.package import limits
+from packaging_tool.package import limits, prose
 from packaging_tool.package.model import Alternatives, Capability, Entry, Package, Relation, Relations, Version
 
 # Policy 7.1: a condition with one angle bracket means something else in old files.
 OPERATORS = {"<": "<<", "<=": "<=", "=": "=", ">=": ">=", ">": ">>"}
+# In texts of several lines.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 # Policy 5.6.1. dpkg folds upper case in names and apt does not, so such a name can never be installed cleanly.
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 # Policy 5.6.12; the release may have no hyphen, or it would end elsewhere.
@@ -148,38 +148,23 @@ def _debug_fields(package: Package) -> dict[str, str]:
 def description(package: Package) -> str:
     """The value of Description (Policy 5.6.13 and 3.4): synopsis, then the paragraphs, wrapped.
 
-    Lines that begin with a space or a bullet stand as they are. Policy wants more than the synopsis and not the
-    synopsis again, which is what a project gives that says nothing else.
+    Items of lists and indented lines begin with two spaces, so that nobody wraps them again. Policy wants more than
+    the synopsis and not the synopsis again, which is what a project gives that says nothing else.
     """
     synopsis = package.summary.strip()
-    paragraphs: list[list[str]] = [[]]
-    for line in package.description.expandtabs(4).strip("\n").split("\n"):
-        if line.strip():
-            paragraphs[-1].append(limits.CONTROL.sub("", line.rstrip()))
-        elif paragraphs[-1]:
-            paragraphs.append([])
-    said = [paragraph for paragraph in paragraphs if paragraph]
-    if said and _plain(" ".join(said[0])) == _plain(synopsis):
+    said = prose.paragraphs(CONTROL.sub("", package.description))
+    if said and _plain(" ".join(piece.text for piece in said[0])) == _plain(synopsis):
         del said[0]
     if not said:
-        said = [[f"This package brings {package.name} {package.version.upstream}."]]
+        said = prose.paragraphs(f"This package brings {package.name} {package.version.upstream}.")
     lines = [synopsis]
     for number, paragraph in enumerate(said):
         if number:
             lines.append(" .")
-        lines += _paragraph(tuple(paragraph))
+        # A dot as first character would mean a blank line, or something that Policy keeps for later.
+        lines += [f"  {line}" if line.startswith(".") else f" {line}" for line in prose.lines(paragraph, 78, 1)]
     return "\n".join(lines)
 
 
 def _plain(text: str) -> str:
     return " ".join(text.lower().split()).rstrip(".")
-
-
-@lru_cache(maxsize=256)
-def _paragraph(paragraph: tuple[str, ...]) -> Sequence[str]:
-    if any(line.startswith((" ", "* ", "- ")) for line in paragraph):
-        return [f"  {line.strip()}" if line.startswith((" ", "* ", "- ")) else f" {line}" for line in paragraph]
-    text = " ".join(" ".join(paragraph).split())
-    made = textwrap.wrap(text, width=78, break_long_words=False, break_on_hyphens=False)
-    # A dot as first character would mean a blank line, or something that Policy keeps for later.
-    return [f" {line}" if not line.startswith(".") else f"  {line}" for line in made]

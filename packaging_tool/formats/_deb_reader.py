@@ -17,6 +17,8 @@ from typing import BinaryIO, Protocol, cast
 from packaging_tool.errors import InputError
 from packaging_tool.formats import _ar, _tar
 from packaging_tool.formats.base import Description
+from packaging_tool.package import limits
+from packaging_tool.package.model import Kinds
 
 # What an index adds to a control file: from a package, it would speak of another file.
 OF_INDEX = ("filename", "size", "md5sum", "sha1", "sha256", "sha512")
@@ -54,6 +56,27 @@ def control(path: Path) -> tuple[str, dict[str, str]]:
     with _reading(path) as file:
         text = _control_files(file, _members(file))["control"].strip("\n") + "\n"
         return text, _listed(text)
+
+
+def kinds(path: Path) -> Kinds:
+    """What kinds of paths are in a .deb. Raises InputError if it is none, or has a path that no package can have."""
+    with _reading(path) as file:
+        members = _members(file)
+        conffiles = {*_control_files(file, members).get("conffiles", "").split("\n")}
+        return Kinds.of(_paths(_open(file, members, "data.tar", MAX_DATA), conffiles))
+
+
+def _paths(data: BinaryIO, conffiles: set[str]) -> Iterator[tuple[str, str, str]]:
+    left = MAX_LIST
+    for found, _ in _tar.members(data):
+        path = f"/{found.name.removeprefix('.').strip('/')}"
+        left -= len(path)
+        if left < 0:
+            raise InputError("its list of files is too long")
+        if path != "/":
+            limits.of_others(path, found.target)
+            kind = {"d": "directory", "l": "symlink"}.get(found.kind, "file")
+            yield path, "config" if path in conffiles else kind, found.target
 
 
 def _listed(text: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -11,8 +10,8 @@ from packaging_tool.errors import PackageError
 from packaging_tool.formats import _rpm_files, _rpm_relations
 from packaging_tool.formats import _rpm_tags as t
 from packaging_tool.formats._rpm_header import Value
-from packaging_tool.package import limits, templates
-from packaging_tool.package.model import Change, Entry, Lifecycle, Package
+from packaging_tool.package import limits, prose, templates
+from packaging_tool.package.model import Change, Entry, Former, Lifecycle, Package
 
 ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64", "all": "noarch"}
 # Low, so that the triggers of systemd (unit files, users, temporary files) have run before ours restarts a service.
@@ -28,13 +27,14 @@ SCRIPTLETS = {
     "postun": (t.POSTUN, t.POSTUNPROG),
     "posttrans": (t.POSTTRANS, t.POSTTRANSPROG),
 }
+# No program is there yet in the first transaction of a system.
+PRETRANS = "%pretrans -p <lua>"
 TRIGGERS = {"transfiletriggerin": t.SENSE_TRIGGERIN, "transfiletriggerpostun": t.SENSE_TRIGGERPOSTUN}
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 VERSION = re.compile(r"[A-Za-z0-9._+~^]+")
 ARCHITECTURE = re.compile(r"[a-z0-9_]+")
 # In texts of several lines.
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-PARAGRAPHS = re.compile(r"\n\s*\n")
 DAY = 86400
 
 
@@ -44,14 +44,26 @@ def architecture(package: Package) -> str:
 
 
 def scripts(package: Package) -> Mapping[str, str]:
-    """Scriptlets and triggers by the heads that they have in a spec file; only a package with a lifecycle has any."""
-    life = package.lifecycle
+    """Scriptlets and triggers by the heads that they have in a spec file, of a package with a lifecycle, or for
+    what rpm cannot do alone.
+    """
+    life, former = package.lifecycle, _former(package)
+    made = {PRETRANS: templates.render("rpm/pretrans.j2", former=former)} if former else {}
+    if moved := [item for item in former if item.was == "directory"]:
+        made["%post"] = templates.render("rpm/moved.j2", moved=moved)
     if life is None:
-        return {}
-    made = {f"%{name}": _script(name, life) for name in SCRIPTLETS}
+        return made
+    swept = made.pop("%post", "")
+    made |= {f"%{name}": _script(name, life) for name in SCRIPTLETS}
+    made["%post"] = swept + made["%post"]
     for name in TRIGGERS:
         made[f"%{name} -P {TRIGGER_PRIORITY} -- {life.watched}"] = _script(name, life)
     return made
+
+
+def _former(package: Package) -> list[Former]:
+    """What rpm refuses to replace, or would unpack through: directories, and links to what is a directory now."""
+    return [item for item in package.former.get("rpm", ()) if item.now == "directory" or item.was == "directory"]
 
 
 @lru_cache(maxsize=64)
@@ -88,7 +100,8 @@ def check(package: Package) -> None:
 def tags(package: Package, entries: Sequence[Entry], *, large: bool) -> dict[int, Value]:
     """All tags but those about the payload. large: a file has 4 GiB or more. Raises PackageError."""
     life = package.lifecycle
-    texts = [name.split()[0] for name in scripts(package)]
+    texts = scripts(package)
+    names = [name.split()[0] for name in texts]
     config = any(entry.type == "config" for entry in entries)
     arch = architecture(package)
     made: dict[int, Value] = {
@@ -109,7 +122,7 @@ def tags(package: Package, entries: Sequence[Entry], *, large: bool) -> dict[int
         t.RPMVERSION: RPM_VERSION,
         t.ENCODING: "utf-8",
         **_rpm_files.tags(entries, package.time),
-        **_rpm_relations.tags(package, texts, config=config, large=large),
+        **_rpm_relations.tags(package, names, config=config, large=large),
         **_changelog(package.name, package.changelog),
     }
     if package.version.epoch:
@@ -117,31 +130,26 @@ def tags(package: Package, entries: Sequence[Entry], *, large: bool) -> dict[int
     for tag, text in ((t.VENDOR, package.vendor), (t.PACKAGER, package.maintainer), (t.URL, package.homepage)):
         if text:
             made[tag] = text
+    if PRETRANS in texts:
+        made |= {t.PRETRANS: texts[PRETRANS].rstrip("\n"), t.PRETRANSPROG: "<lua>"}
+    for name, (body, program) in SCRIPTLETS.items():
+        if script := texts.get(f"%{name}"):
+            made |= {body: script.rstrip("\n"), program: _rpm_relations.SH}
     if life is not None:
-        made |= _lifecycle(life)
+        made |= _triggers(life)
     return made
 
 
 @lru_cache(maxsize=64)
 def _description(text: str) -> str:
-    """The paragraphs, wrapped, since rpm shows them as they are; one with list or indented lines stays as it is."""
-    made = []
-    for paragraph in PARAGRAPHS.split(FORBIDDEN.sub("", text.expandtabs(4)).strip("\n")):
-        lines = [line.rstrip() for line in paragraph.split("\n")]
-        if any(line.startswith((" ", "* ", "- ")) for line in lines):
-            made.append("\n".join(lines))
-        else:
-            made.append(textwrap.fill(" ".join(lines), 79, break_long_words=False, break_on_hyphens=False))
-    return "\n\n".join(made)
+    """The paragraphs, wrapped, since rpm shows them as they are."""
+    said = prose.paragraphs(FORBIDDEN.sub("", text))
+    return "\n\n".join("\n".join(prose.lines(paragraph, 79)) for paragraph in said)
 
 
-def _lifecycle(life: Lifecycle) -> dict[int, Value]:
-    made: dict[int, Value] = {}
-    for name, (text, program) in SCRIPTLETS.items():
-        made[text] = _script(name, life).rstrip("\n")
-        made[program] = _rpm_relations.SH
+def _triggers(life: Lifecycle) -> dict[int, Value]:
     number = len(TRIGGERS)
-    return made | {
+    return {
         t.TRANSFILETRIGGERSCRIPTS: tuple([_script(name, life).rstrip("\n") for name in TRIGGERS]),
         t.TRANSFILETRIGGERSCRIPTPROG: (_rpm_relations.SH,) * number,
         t.TRANSFILETRIGGERNAME: (life.watched,) * number,

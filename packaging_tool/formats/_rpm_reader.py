@@ -17,6 +17,8 @@ from packaging_tool.formats import _rpm_header, _rpm_package, _rpm_xml
 from packaging_tool.formats import _rpm_tags as t
 from packaging_tool.formats._rpm_header import Header
 from packaging_tool.formats.base import Built, Description
+from packaging_tool.package import limits
+from packaging_tool.package.model import Kinds
 
 LEAD = 96
 PIECE = 1 << 20
@@ -129,6 +131,24 @@ def describe(path: Path) -> Description:
             files=tuple(_lines(header)),
             scripts=tuple((_clean(label), _clean(text, keep="\n\t")) for label, text in _scripts(header)),
         )
+
+
+def kinds(path: Path) -> Kinds:
+    """What kinds of paths are in an .rpm. Raises InputError if it is none, or has a path that no package can have."""
+    with _reading(path) as file:
+        return Kinds.of(_kinds(parse(file).header))
+
+
+def _kinds(header: Header) -> Iterator[tuple[str, str, str]]:
+    paths = _rpm_xml.paths(header)
+    modes, flags = (_column(header, tag, len(paths)) for tag in (t.FILEMODES, t.FILEFLAGS))
+    links = header.texts(t.FILELINKTOS)
+    for place, path in enumerate(paths):
+        target = _at(links, place)
+        limits.of_others(path, target)
+        kind = {stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink"}.get(stat.S_IFMT(modes[place] & 0xFFFF), "file")
+        marked = "ghost" if flags[place] & t.GHOST else "config" if flags[place] & t.CONFIG else kind
+        yield path, marked if kind == "file" or marked == "ghost" else kind, target
 
 
 @contextmanager

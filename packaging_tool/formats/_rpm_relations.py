@@ -25,6 +25,7 @@ PAYLOAD_PREFIX = ("rpmlib(PayloadFilesHavePrefix)", "4.0-1")
 PAYLOAD = {"zstd": ("rpmlib(PayloadIsZstd)", "5.4.18-1"), "xz": ("rpmlib(PayloadIsXz)", "5.2-1")}
 LARGE_FILES = ("rpmlib(LargeFiles)", "4.12.0-1")
 RICH = ("rpmlib(RichDependencies)", "4.12.0-1")
+LUA = ("rpmlib(BuiltinLuaScripts)", "4.2.2-1")
 TILDE = ("rpmlib(TildeInVersions)", "4.10.0-1")
 CARET = ("rpmlib(CaretInVersions)", "4.15.0-1")
 ISA = {"amd64": "x86-64", "arm64": "aarch-64"}
@@ -142,6 +143,9 @@ def _bundled(module: Module) -> Dependency:
 
 def _script_requires(package: Package, scripts: Iterable[str]) -> Iterator[Dependency]:
     for name in scripts:
+        if name == "%pretrans":
+            yield Dependency(LUA[0], t.SENSE_RPMLIB | t.LESS | t.EQUAL, LUA[1])
+            continue
         yield Dependency(SH, t.SENSE_INTERP | SCRIPT_SENSES.get(name, 0))
     life = package.lifecycle
     if life is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from packaging_tool.package.model import Alternatives, Package
+from packaging_tool.package.model import Alternatives, Kinds, Package
 from packaging_tool.signing.base import Signer
 
 
@@ -72,6 +72,10 @@ class Format(Protocol):
 
     def index(self, path: Path) -> Built:
         """What `write` gave back for a file that lies in a repository's pool. Raises InputError if it is none."""
+        ...
+
+    def kinds(self, path: Path) -> Kinds:
+        """What kinds of paths are in a file that lies in a repository's pool. Raises InputError if it is none."""
         ...
 
     def describe(self, path: Path) -> Description:

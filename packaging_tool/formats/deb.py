@@ -14,11 +14,13 @@ from packaging_tool.formats import _ar, _deb_control, _deb_lintian, _tar
 from packaging_tool.formats.base import Built, Description
 from packaging_tool.package import bodies, compress, manuals, templates, texts
 from packaging_tool.package.content import Content
-from packaging_tool.package.model import Alternatives, Change, Entry, Package, Relations
+from packaging_tool.package.model import Alternatives, Change, Entry, Kinds, Package, Relations
 from packaging_tool.package.shelf import Shelf, hashed
 from packaging_tool.signing.base import Signer
 
 SCRIPTS = ("postinst", "prerm", "postrm")
+# Those that dpkg-maintscript-helper(1) has to be called in.
+HELPED = ("preinst", "postinst", "postrm")
 # Groups that each Debian has (base-passwd) and that a project may name.
 STATIC = frozenset({"root", "adm"})
 # Readable by every dpkg and lintian; the control archive is too small for another method to matter.
@@ -43,12 +45,20 @@ class Format:
         return _deb_control.spell(alternatives)
 
     def scripts(self, package: Package) -> Mapping[str, str]:
-        """Maintainer scripts and the triggers file, of a package with a lifecycle or with files of the core's user."""
+        """Maintainer scripts and the triggers file, of a package with a lifecycle, or for what dpkg cannot do alone."""
         lifecycle = package.lifecycle
-        owned = [*_owned(package)]
+        owned, helped, gone = [*_owned(package)], [*_helped(package)], [*_gone(package)]
+        # Scripts by name with their templates.
+        made = dict.fromkeys(HELPED if helped else ("postrm",) if gone else (), "helped")
+        if lifecycle is not None:
+            made |= dict(zip(SCRIPTS, SCRIPTS, strict=True))
+        elif owned:
+            made["postinst"] = "postinst-of-plugin"
+        given = {"l": lifecycle, "owned": owned, "helped": helped, "gone": gone}
+        for name, text in made.items():
+            made[name] = templates.render(f"deb/{text}.j2", script=f"{name} of {package.name}", **given)
         if lifecycle is None:
-            return {"postinst": templates.render("deb/postinst-of-plugin.j2", owned=owned)} if owned else {}
-        made = {name: templates.render(f"deb/{name}.j2", l=lifecycle, owned=owned) for name in SCRIPTS}
+            return made
         # noawait: a plugin is installed although its core has not yet taken it in (deb-triggers(5)).
         return made | {"triggers": f"interest-noawait {lifecycle.watched}\n"}
 
@@ -106,6 +116,12 @@ class Format:
             index={"control": control},
         )
 
+    def kinds(self, path: Path) -> Kinds:
+        """What kinds of paths are in a .deb that lies in a pool. Raises InputError if it is none."""
+        from packaging_tool.formats import _deb_reader
+
+        return _deb_reader.kinds(path)
+
     def describe(self, path: Path) -> Description:
         """Read any .deb. Raises InputError if it is none."""
         from packaging_tool.formats import _deb_reader  # building packages needs no reader
@@ -115,8 +131,11 @@ class Format:
     def _control(self, package: Package, control: str, entries: Sequence[Entry]) -> bytes:
         """The compressed control archive (deb-control(5), deb-md5sums(5), deb-conffiles(5))."""
         files: dict[str, tuple[str, int]] = {"control": (control, 0o644)}
-        if conffiles := "".join(f"{entry.path}\n" for entry in entries if entry.type == "config"):
-            files["conffiles"] = conffiles, 0o644
+        conffiles = [entry.path for entry in entries if entry.type == "config"]
+        # dpkg 1.20.6 and later read it, so all targets do.
+        conffiles += [f"remove-on-upgrade {path}" for path in _gone(package)]
+        if conffiles:
+            files["conffiles"] = "".join(f"{line}\n" for line in conffiles), 0o644
         # As dh_md5sums(1): what the administrator may change is not listed.
         listed = (entry for entry in entries if entry.content is not None and entry.type != "config")
         if md5sums := "".join(f"{entry.content.md5}  {entry.path[1:]}\n" for entry in listed if entry.content):
@@ -136,6 +155,23 @@ def _owned(package: Package) -> Iterator[Entry]:
         foreign = entry.owner != "root" or entry.group not in STATIC
         if foreign and entry.path != package.watched and (entry.content is not None or entry.type == "directory"):
             yield entry
+
+
+def _gone(package: Package) -> Iterator[str]:
+    """Configuration files that the package has no more."""
+    return (item.path for item in package.former.get("deb", ()) if item.now == "gone")
+
+
+def _helped(package: Package) -> Iterator[tuple[str, ...]]:
+    """Arguments of dpkg-maintscript-helper(1): where there is a directory or a link to one, dpkg lets it be.
+
+    A directory that becomes a file, and all that a file becomes, it does by itself.
+    """
+    for item in package.former.get("deb", ()):
+        if item.now == "symlink":
+            yield "dir_to_symlink", item.path, item.target, f"{package.version}~"
+        elif item.was == "symlink" and item.now == "directory":
+            yield "symlink_to_dir", item.path, item.target, f"{package.version}~"
 
 
 def _complete(package: Package) -> tuple[Entry, ...]:

@@ -13,7 +13,7 @@ from packaging_tool.formats import _cpio, _rpm_files, _rpm_header, _rpm_package,
 from packaging_tool.formats import _rpm_tags as t
 from packaging_tool.formats.base import Built, Description
 from packaging_tool.package import bodies, compress
-from packaging_tool.package.model import Alternatives, Package
+from packaging_tool.package.model import Alternatives, Kinds, Package
 from packaging_tool.package.shelf import Packed, Shelf, hashed
 from packaging_tool.signing.base import Signer
 
@@ -84,6 +84,12 @@ class Format:
         from packaging_tool.formats import _rpm_reader  # building packages needs no reader
 
         return _rpm_reader.index(path)
+
+    def kinds(self, path: Path) -> Kinds:
+        """What kinds of paths are in an .rpm that lies in a pool. Raises InputError if it is none."""
+        from packaging_tool.formats import _rpm_reader
+
+        return _rpm_reader.kinds(path)
 
     def describe(self, path: Path) -> Description:
         """Read any .rpm. Raises InputError if it is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from packaging_tool.errors import PackageError
+from packaging_tool.errors import InputError, PackageError
 from packaging_tool.package.model import Entry
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -32,6 +32,12 @@ def check(package: str, entry: Entry, *, manager: str, suffix: int) -> None:
         _check_target(package, path, entry.target)
     elif entry.type in ("file", "config", "doc") and entry.content is None:
         raise PackageError(f"{package}: {path} has not been built")
+
+
+def of_others(path: str, target: str) -> None:
+    """Raise InputError for a path of somebody's package that could lead elsewhere in a script of ours."""
+    if CONTROL.search(path + target) or not path.startswith("/") or {"", ".", ".."} & {*path.split("/")[1:]}:
+        raise InputError(f"it has the path {path!r}, which no package can have")
 
 
 def utf8(package: str, text: str) -> bytes:

@@ -5,7 +5,8 @@ Everything is already decided: files are expanded, sorted and checked, relations
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from packaging_tool.package.content import Content
@@ -101,6 +102,46 @@ class Module(NamedTuple):
     ecosystem: Literal["golang", "pypi"] = "golang"
 
 
+class Former(NamedTuple):
+    """A path that an earlier version has in another kind, or had as a configuration file that is gone.
+
+    No package manager carries that over by itself. target: of the link that it was, or that it becomes. inside: what
+    was in the directory, relative to it, each directory behind what is in it.
+    """
+
+    path: str
+    was: Literal["directory", "symlink", "config"]
+    now: Literal["directory", "symlink", "file", "gone"]
+    target: str = ""
+    inside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """What kinds of paths a package has.
+
+    directories: also those that it only has files in. links: with their targets.
+    """
+
+    directories: frozenset[str]
+    links: Mapping[str, str]
+    configs: frozenset[str]
+    files: frozenset[str]
+
+    @classmethod
+    def of(cls, paths: Iterable[tuple[str, str, str]]) -> Kinds:
+        """Out of path, type of the entry and target of a link; a ghost is on no disk."""
+        found: dict[str, dict[str, str]] = {"directory": {}, "symlink": {}, "config": {}, "file": {}, "ghost": {}}
+        for path, kind, target in paths:
+            found["file" if kind == "doc" else kind][path] = target
+            parent = path.rpartition("/")[0]
+            while parent and parent not in found["directory"]:
+                found["directory"][parent] = ""
+                parent = parent.rpartition("/")[0]
+        directories, links, configs, files, _ = found.values()
+        return cls(frozenset(directories), links, frozenset(configs), frozenset(files))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifecycle:
     """What the core package does on the target when it comes, when plugins come or go, and when it leaves.
@@ -134,7 +175,8 @@ class Package:
     expression of what is inside. section, priority: Debian's; group: rpm's. entries: sorted by path, no doubles.
     modules: compiled in. lifecycle: only for the core. compression: per format name, `method` or `method:level`.
     time: SOURCE_DATE_EPOCH, seconds; every time stamp in the package. watched: directory of all plugins, whose owner
-    the core's package sees to on the target; "" for none.
+    the core's package sees to on the target; "" for none. former: by format, what of published versions is another
+    kind of file now.
     """
 
     kind: Kind
@@ -160,6 +202,7 @@ class Package:
     modules: tuple[Module, ...] = ()
     lifecycle: Lifecycle | None = None
     watched: str = ""
+    former: Mapping[str, tuple[Former, ...]] = field(default_factory=dict)
 
     def entries_of(self, family: str) -> tuple[Entry, ...]:
         """The entries that the package has in this format."""

@@ -32,6 +32,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701 - shell and configuration; the page escapes what it shows
     )
-    # `sh`: one word of a shell. `specifiers`: a text of systemd's where `%` begins one.
+    # `sh`: one word of a shell. `lua`: a text of Lua, whose bytes it reads as they are but for these.
+    # `specifiers`: a text of systemd's where `%` begins one.
     made.filters |= {"sh": shlex.quote, "specifiers": lambda text: text.replace("%", "%%")}
+    made.filters["lua"] = lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return made

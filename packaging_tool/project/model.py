@@ -38,6 +38,10 @@ class RelationSet:
 class FileSpec:
     """A file, or all files that a glob finds, to put into a package.
 
+    Where a version that lies published in the output directory has another kind at a path (a directory that is a link
+    or a file now, a link that is a directory), or a configuration file that is gone, the new package carries that over
+    at upgrades by itself; what cannot be carried over is refused with both versions.
+
     source: glob, relative to the project file; not for directory, symlink and ghost.
     path: where it goes; with a final `/` the source keeps its name below it.
     type: file, config (kept when the administrator changed it), doc, directory, symlink or ghost (owned, not shipped).

@@ -7,19 +7,19 @@ import re
 import textwrap
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from packaging_tool import registry
+from packaging_tool import registry, toml
 from packaging_tool.errors import InputError
-from packaging_tool.project import model, rules, schema
+from packaging_tool.project import model, placeholders, rules, schema
 from packaging_tool.project.faults import RuleError, did_you_mean
 
 # What a reader can leave as it is for a first try. All others that must be said are in capital letters.
 _SAID = {
     "version": '"0.1.0"',
     "license": '"Apache-2.0"',
-    "homepage": '"https://example.com"',
+    "homepage": toml.string(placeholders.HOMEPAGE),
     "format": '"1"',
+    "abi": '{ version = "{version}" }',
 }
 _RARE = {"recommends", "suggests", "conflicts", "replaces", "provides", "deb", "rpm", "service", "changelog"}
 _RARE |= {"name", "abis"}
@@ -36,7 +36,8 @@ def blank(driver: str, folder: str, maintainer: str) -> str:
         rules.package_name(name)
     except RuleError:
         name = "server"
-    said = {**_SAID, "name": f'"{name}"', "maintainer": f'"{maintainer}"', "driver": f'"{driver}"'}
+    said = {key: toml.string(text) for key, text in (("name", name), ("maintainer", maintainer), ("driver", driver))}
+    said = {**_SAID, **said}
     shared = _RARE - {"name"}
     lines = [
         "# Keys in comments have these values by default. docs/reference.md has all keys.",
@@ -74,22 +75,12 @@ def _keys(
             yield f"{key.name} = {said.get(key.name) or _capitals(key)}"
         else:
             is_table = dataclasses.is_dataclass(schema.optional(key.hint))
-            yield f"# {key.name} = {'{}' if is_table else _toml(key.default)}"
+            yield f"# {key.name} = {'{}' if is_table else toml.value('' if key.default is None else key.default)}"
 
 
 def _capitals(key: schema.Key) -> str:
     if dataclasses.is_dataclass(key.hint) and isinstance(key.hint, type):
         inner = [f"{k.name} = {_capitals(k)}" for k in schema.keys(key.hint).values() if k.required]
         return f"{{ {', '.join(inner)} }}" if inner else "{}"
-    text = f'"{key.name.upper().replace("-", " ")}"'
+    text = toml.string(placeholders.capitals(key.name))
     return f"[{text}]" if typing.get_origin(key.hint) is tuple else text
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return f"[{', '.join(_toml(item) for item in value)}]"
-    if isinstance(value, Mapping):
-        return "{}"
-    return str(value) if isinstance(value, int) else f'"{value or ""}"'

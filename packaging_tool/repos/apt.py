@@ -139,7 +139,8 @@ class Repository:
             import shutil  # seldom, and 2 ms that all others need not pay
 
             shutil.rmtree(gone)
-        release = _release(spec, core, _site.dated(time, _date(before)), architectures, files, hashes).encode()
+        label = spec.label or _said(before, "Label") or core
+        release = _release(spec, label, _site.dated(time, _date(before)), architectures, files, hashes).encode()
         signed = {"Release.gpg": signer.armored(release), "InRelease": signer.clear(release)}
         _site.write_changed(suite, {"Release": release} | signed)
 
@@ -213,14 +214,16 @@ def _compressed(data: bytes) -> dict[str, bytes]:
 
 def _release(
     spec: RepositorySpec,
-    core: str,
+    label: str,
     time: int,
     architectures: Iterable[str],
     files: Mapping[str, bytes],
     hashes: Mapping[str, str],
 ) -> str:
-    """The text of `Release`. No Valid-Until: a repository that is published once a year must not expire."""
-    label = spec.label or core
+    """The text of `Release`. No Valid-Until: a repository that is published once a year must not expire.
+
+    label: apt asks people before it goes on where this changes, so the name of another project does not change it.
+    """
     fields = {
         "Origin": spec.origin or label,
         "Label": label,
@@ -239,6 +242,12 @@ def _release(
 def _hashes(release: str) -> dict[str, str]:
     """SHA-256 by name, of a `Release`."""
     return {name: digest for digest, name in re.findall(r"^ ([0-9a-f]{64}) +\d+ (\S+)$", release, re.MULTILINE)}
+
+
+def _said(release: str, field: str) -> str:
+    """The value of a field of a `Release`, "" if there is none."""
+    found = re.search(rf"^{field}: (.*)$", release, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _date(release: str) -> int:

@@ -9,6 +9,9 @@ plugins that installed servers trust. In the directory of the keys:
     manifest.pub     its public key, signify format
     *.asc            more public keys: those that were the repository key before
     *.pub            more keys that the core package is to trust, e.g. the next one before it is used
+
+A machine needs only the secret key that it uses: `mkpkgs build` signs manifests, and .rpm with the repository key;
+`mkpkgs repo` signs indexes.
 """
 
 from __future__ import annotations
@@ -31,10 +34,17 @@ from packaging_tool.errors import SigningError
 from packaging_tool.signing import gpg, signify
 from packaging_tool.signing.secrets import directory_of, passphrase
 
-FILES = ("repository.key", "repository.asc", "manifest.key", "manifest.pub")
+REPOSITORY, MANIFEST = SECRETS = ("repository.key", "manifest.key")
 DEFAULT_KINDS = ("ed25519", "ed25519")
 ROTATION = (
     "make the next key in another directory (mkpkgs key new --keys DIR), and keep this .pub file in it until all moved"
+)
+
+
+COPY = (
+    "copy it from where the keys were made, or name another directory by --keys or MKPKGS_KEYS; `mkpkgs build` uses "
+    "manifest.key, and repository.key where it makes .rpm; `mkpkgs repo` uses repository.key, and manifest.key where "
+    "what authors of plugins read in dist/dev has changed"
 )
 
 
@@ -56,15 +66,19 @@ class Shown:
 class Ring:
     """The keys of a project, unlocked when they are first used. Methods may be called from several threads.
 
-    fingerprint: hash of all public keys, for up-to-date checks. manifest_public_keys: by file name.
+    fingerprint: hash of all public keys, for up-to-date checks. manifest_public_keys: by file name. needs: names of the
+    secret keys that are there for sure.
     """
 
-    def __init__(self, directory: Path, time: int, stack: ExitStack) -> None:
+    def __init__(self, directory: Path, time: int, stack: ExitStack, needs: Collection[str] = SECRETS) -> None:
         self.directory = directory
+        self._needs = needs
         self.manifest_public_keys: Mapping[str, bytes] = _public_keys(directory)
-        identity = _read_secret(directory / "repository.key")
-        if not identity.startswith(b"gpg:"):
-            identity = _read(directory / "repository.asc")
+        identity, public = b"", directory / "repository.asc"
+        if (secret := directory / REPOSITORY).exists():
+            identity = _read_secret(secret)
+        if not identity.startswith(b"gpg:") and (identity or public.exists()):
+            identity = _read(public)
         parts = [identity, *(name.encode() + data for name, data in self.manifest_public_keys.items())]
         self.fingerprint = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
         self._time = time
@@ -73,14 +87,17 @@ class Ring:
 
     @property
     def kinds(self) -> tuple[str, str]:
-        """Kinds of the repository key and of the manifest key, in the words of gpg.KINDS and signify.ALGORITHMS."""
+        """Kinds of the repository key and of the manifest key, in the words of gpg.KINDS and signify.ALGORITHMS.
+
+        Where no repository key is needed, a kind that every target can check.
+        """
         manifest = signify.parse_public(self.manifest_public_keys["manifest.pub"], "manifest.pub")
-        return self.signer.key_kind, manifest.kind
+        return self.signer.key_kind if REPOSITORY in self._needs else "rsa4096", manifest.kind
 
     @property
     def ends(self) -> int:
         """Until when targets accept what the repository key signs, seconds since 1970; 0 for ever."""
-        return self.signer.expires
+        return self.signer.expires if REPOSITORY in self._needs else 0
 
     def trusted(self, revoked: Collection[str]) -> dict[str, bytes]:
         """Public keys of manifests by file name, without the revoked ones.
@@ -97,10 +114,12 @@ class Ring:
         return found
 
     def unlock(self) -> None:
-        """Try both keys now, so that a wrong passphrase shows before the long work. Raises SigningError."""
+        """Try the keys now, so that a wrong passphrase shows before the long work. Raises SigningError."""
         with self._lock:
-            self._manifest_key.sign(b"", "try")
-            self.signer.detached(b"")
+            if MANIFEST in self._needs:
+                self._manifest_key.sign(b"", "try")
+            if REPOSITORY in self._needs:
+                self.signer.detached(b"")
 
     def lock(self) -> None:
         """Forget both keys: gpg's agent ends, the private keyring is removed. Who needs one next unlocks it again."""
@@ -122,7 +141,7 @@ class Ring:
 
     @cached_property
     def _signer(self) -> gpg.GpgSigner:
-        path = self.directory / "repository.key"
+        path = self.directory / REPOSITORY
         secret = _read_secret(path)
         if not secret.startswith(b"gpg:"):
             return self._stack.enter_context(gpg.from_file(secret, self._time, passphrase(), str(path)))
@@ -133,7 +152,7 @@ class Ring:
 
     @cached_property
     def _manifest_key(self) -> signify.SecretKey:
-        path = self.directory / "manifest.key"
+        path = self.directory / MANIFEST
         secret = passphrase()
         key = signify.load(_read_secret(path), secret.encode() if secret else None, str(path))
         public = signify.parse_public(self.manifest_public_keys["manifest.pub"], "manifest.pub")
@@ -153,6 +172,12 @@ class Ring:
         with gpg.verifier(public) as verify:
             yield verify
 
+    @property
+    def fingerprints(self) -> set[str]:
+        """Of the repository key, and of those that were it before. Raises SigningError."""
+        public = [self.signer.public_key(), *map(_read, sorted(self.directory.glob("*.asc")))]
+        return {gpg.describe(text)[1] for text in dict.fromkeys(public)}
+
     def signed_manifest(self, data: bytes, signature: bytes) -> bool:
         """Whether a signature is by one of the keys of manifests."""
         for name, text in self.manifest_public_keys.items():
@@ -166,6 +191,13 @@ class Ring:
         with self._lock:
             key = self._manifest_key
         return key.sign(manifest, "verify with manifest.pub")
+
+    def sign_anew(self, data: bytes, signature: bytes) -> bytes:
+        """The same, where the manifest key has not signed this data yet. Raises SigningError."""
+        with suppress(SigningError):
+            signify.parse_public(self.manifest_public_keys["manifest.pub"], "manifest.pub").verify(data, signature)
+            return signature
+        return self.sign_manifest(data)
 
 
 class _Spared(Ring):
@@ -250,56 +282,82 @@ def new(
 
 
 @contextmanager
-def load(core: str, time: int, directory: Path | None = None, *, spared: bool = False) -> Iterator[Ring]:
+def load(
+    core: str,
+    time: int,
+    directory: Path | None = None,
+    *,
+    spared: bool = False,
+    needs: Collection[str] = SECRETS,
+    published: Path | None = None,
+) -> Iterator[Ring]:
     """The keys of a core; time: of OpenPGP signatures, seconds since 1970. spared: it can be done without keys.
 
+    needs: names of the secret keys that must be there. published: the repository that other ones signed before.
     Raises SigningError if keys are missing, or others could read or change them.
     """
     place = directory_of(core, directory)
     if spared and not place.exists():
         yield _Spared(core)
         return
-    _check(core, place)
+    _check(core, place, needs, published)
     with ExitStack() as stack:
-        yield Ring(place, time, stack)
+        yield Ring(place, time, stack, needs)
 
 
-def show(core: str, directory: Path | None = None) -> tuple[Shown, ...]:
-    """Repository key, manifest key, then further trusted manifest keys. Needs no passphrase. Raises SigningError."""
+def signed(output: Path) -> Path | None:
+    """The output directory, if there is a repository in it that somebody signed."""
+    return output if any(output.glob("*.asc")) else None
+
+
+def show(core: str, directory: Path | None = None, published: Path | None = None) -> tuple[Shown, ...]:
+    """Repository key, manifest key, then further trusted manifest keys. Needs no passphrase. Raises SigningError.
+
+    published: as for `load`.
+    """
     place = directory_of(core, directory)
-    _check(core, place)
-    secret = _read_secret(place / "repository.key")
-    if secret.startswith(b"gpg:"):
+    _check(core, place, published=published)
+    if (place / REPOSITORY).exists() and _read_secret(place / REPOSITORY).startswith(b"gpg:"):
         with load(core, 0, directory) as ring:
             public = ring.signer.public_key()
     else:
         public = _read(place / "repository.asc")
     kind, fingerprint, end = gpg.describe(public)
-    shown = [Shown("repository", kind, fingerprint, place / "repository.key", public.decode(), end)]
+    shown = [Shown("repository", kind, fingerprint, place / REPOSITORY, public.decode(), end)]
     for name, text in _public_keys(place).items():
         key = signify.parse_public(text, name)
-        path = place / ("manifest.key" if name == "manifest.pub" else name)
+        path = place / (MANIFEST if name == "manifest.pub" else name)
         expires = key.expires.isoformat() if key.expires else ""
         shown.append(Shown("manifest", key.kind, key.id.hex(), path, text.decode(errors="replace"), expires))
     return tuple(shown)
 
 
-def _check(core: str, place: Path) -> None:
+def _check(core: str, place: Path, needs: Collection[str] = (), published: Path | None = None) -> None:
     hint = f"run: mkpkgs key new   (or set MKPKGS_KEYS to the directory of the keys of {core})"
+    if published is not None:
+        hint = (
+            f"name the directory of the keys that signed {published} by --keys or MKPKGS_KEYS, or copy it from the "
+            "machine that has them: other keys would cut off all who installed from there"
+        )
     if place.exists() and not place.is_dir():
         raise SigningError(f"{place} is not a directory of keys", hint=hint)
     if not place.is_dir():
         raise SigningError(f"there are no keys for {core}: {place} does not exist", hint=hint)
-    for name in FILES:
-        # A key of the user's own keyring has no public key file.
-        if not (place / name).exists() and name != "repository.asc":
-            raise SigningError(f"there is no {name} in {place}", hint=hint)
+    for name in (*needs, "manifest.pub"):
+        if not (place / name).exists():
+            raise SigningError(
+                f"there is no {name} in {place}",
+                hint=COPY,
+            )
     if stat.S_IMODE(place.stat().st_mode) & 0o022:
         raise SigningError(f"others can change the keys in {place}", hint=f"run: chmod 700 {place}")
 
 
 def _read_secret(path: Path) -> bytes:
-    found = path.stat()
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise SigningError(f"there is no {path.name} in {path.parent}", hint=COPY) from None
     if stat.S_IMODE(found.st_mode) & 0o077:
         raise SigningError(f"others can read {path}", hint=f"run: chmod 600 {path}; or make new keys")
     if found.st_uid not in (0, os.geteuid()):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
+import lzma
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -266,6 +269,13 @@ def test_a_config_file_survives_upgrade_and_removal_but_not_purge(tmp_path: Path
         ("Keeps a checked-out repository up to date.\n\nMore.", ["More."]),
         ("one\nparagraph\n\n\n\nand\ttwo", ["one paragraph", ".", "and two"]),
         ("Features:\n * one\n - two", ["Features:", " * one", " - two"]),
+        ("Steps:\n1. one\n2) two\n10. ten", ["Steps:", " 1. one", " 2) two", " 10. ten"]),
+        ("• one\n+ two\n* three", [" • one", " + two", " * three"]),
+        ("* one\n  - below\n  more\n* two", [" * one", "   - below", "   more", " * two"]),
+        ("* one\n  goes on\nand text", [" * one goes on", "and text"]),
+        ("An item\n* " + "word " * 20, ["An item", " * " + "word " * 14 + "word", "   " + "word " * 4 + "word"]),
+        ("Code:\n    a\n      b  c", ["Code:", " a", "   b  c"]),
+        (".dot\n  one indented", [" .dot", " one indented"]),
         (".dot first\n\n. alone", [" .dot first", ".", " . alone"]),
         ("ends\r\nlike Windows", ["ends like Windows"]),
         ("Evil: field\n\nPackage: other", ["Evil: field", ".", "Package: other"]),
@@ -471,6 +481,23 @@ def test_manual_pages_are_compressed_and_links_to_them_follow(tmp_path: Path) ->
         )
         link = deb.data.tgz().getmember("./usr/share/man/man8/tiny-plugins.8.gz")
         assert link.linkname == "tiny.8.gz"
+
+
+@pytest.mark.parametrize("pack", [lzma.compress, bz2.compress], ids=["xz", "bz2"])
+def test_a_manual_page_in_another_compression_gets_the_usual_one(
+    pack: Callable[[bytes], bytes], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    suffix = request.node.callspec.id
+    place = "/usr/share/man/man5"
+    entries = [
+        samples.file(f"{place}/tiny.conf.5.{suffix}", pack(b".SH NAME\n")),
+        samples.symlink(f"{place}/tinyrc.5.{suffix}", f"tiny.conf.5.{suffix}"),
+    ]
+    with DebFile(str(build(samples.plugin(entries=entries), tmp_path).path)) as deb:
+        assert gzip.decompress(deb.data.get_content(f"{place[1:]}/tiny.conf.5.gz") or b"") == b".SH NAME\n"
+        assert deb.data.tgz().getmember(f".{place}/tinyrc.5.gz").linkname == "tiny.conf.5.gz"
+    with pytest.raises(PackageError, match=f"tiny.conf.5.{suffix} cannot be unpacked"):
+        build(samples.plugin(entries=[samples.file(entries[0].path, "no such thing")]), tmp_path)
 
 
 def test_a_document_that_the_project_brings_itself_is_kept(tmp_path: Path) -> None:

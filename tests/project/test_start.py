@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from packaging_tool import registry
+from packaging_tool import build, registry
+from packaging_tool.cores import Settings
 from packaging_tool.errors import InputError, ProjectError
-from packaging_tool.project import start
+from packaging_tool.listener import Silent
+from packaging_tool.project import placeholders, start
 from packaging_tool.project.loader import load
 
 ME = "Jo Doe <jo@example.org>"
@@ -40,3 +42,29 @@ def test_what_is_a_comment_is_the_default(driver: str) -> None:
 def test_driver_that_there_is_not_is_told() -> None:
     with pytest.raises(InputError, match="no driver 'go-lnk'"):
         start.blank("go-lnk", "server", ME)
+
+
+@pytest.mark.parametrize("driver", ["elf", "files"])
+def test_a_file_that_was_filled_in_is_valid_and_what_nobody_filled_in_is_named(driver: str, tmp_path: Path) -> None:
+    file = tmp_path / "mkpkgs.toml"
+    text = start.blank(driver, "server", placeholders.MAINTAINER)
+    # ELF is looked at when it is built.
+    (tmp_path / "program").write_bytes(b"\x7fELF")
+    text = text.replace('# program = ""', 'program = "program"', 1)
+    for key in ("OBJECTS", "SOURCE"):
+        text = text.replace(f'"{key}"', '"program"')
+    file.write_text(text)
+    project = load(file)
+    assert placeholders.left(project).found
+    with pytest.raises(ProjectError) as caught:
+        build.plan(project, Settings(output=tmp_path / "dist"), Silent())
+    told = {problem.key: problem.what for problem in caught.value.problems}
+    assert told == dict.fromkeys(
+        ("core.summary", "core.homepage", "core.maintainer", "plugin.example.summary"),
+        "is still what mkpkgs init wrote",
+    )
+    assert all(problem.line for problem in caught.value.problems)
+    for old, new in (("SUMMARY", "A server"), (placeholders.HOMEPAGE, "https://a.example"), ("Your Name <you", "A <a")):
+        text = text.replace(old, new)
+    file.write_text(text)
+    assert build.plan(load(file), Settings(output=tmp_path / "dist"), Silent()).packages

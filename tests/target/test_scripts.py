@@ -11,19 +11,30 @@ from pathlib import Path
 import pytest
 
 from packaging_tool.drivers.base import Target
-from packaging_tool.package.model import Entry, Lifecycle
+from packaging_tool.package.model import Entry, Former, Lifecycle
 from packaging_tool.package.templates import render
 from packaging_tool.target import runtime
 from tests.target.machine import ABI, ARRANGED, LINKED, PLAIN, spec
 from tests.target.shell import bare_checks
 
 TEMPLATES = Path(runtime.__file__).parent.parent / "templates"
-SCRIPTS = sorted(f"{folder}/{path.name}" for folder in ("deb", "rpm") for path in (TEMPLATES / folder).glob("*.j2"))
+# rpm runs this one by itself, as Lua.
+LUA = "rpm/pretrans.j2"
+SCRIPTS = sorted(
+    name
+    for folder in ("deb", "rpm")
+    for path in (TEMPLATES / folder).glob("*.j2")
+    if (name := f"{folder}/{path.name}") != LUA
+)
 SHELL = sorted(
-    path for path in TEMPLATES.rglob("*") if path.parent.name in ("deb", "rpm") or path.name.endswith((".sh", ".sh.j2"))
+    path
+    for path in TEMPLATES.rglob("*")
+    if (path.parent.name in ("deb", "rpm") and not str(path).endswith(LUA)) or path.name.endswith((".sh", ".sh.j2"))
 )
 
 SERVICE = runtime.lifecycle(spec())
+MOVED = (Former("/usr/share/fake/it's", "directory", "file", "", ("sub/a b", "sub/")),)
+HELPED = (("dir_to_symlink", "/usr/share/fake/it's", "over there", "2.0-1~"),)
 OWNED = (Entry(path="/etc/fake/it's", type="config", owner="fake", group="web"),)
 PLACES = {
     "a service": SERVICE,
@@ -58,8 +69,21 @@ def check(text: str) -> None:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_maintainer_scripts_are_clean(name: str, place: str) -> None:
-    for owned in ((), OWNED):
-        check(render(name, l=PLACES[place], owned=owned))
+    for owned, helped, moved in (((), (), ()), (OWNED, HELPED, MOVED)):
+        gone = [item.path for item in moved]
+        words = {"script": "postrm of fake", "helped": helped, "gone": gone, "moved": moved}
+        check(render(name, l=PLACES[place], owned=owned, **words))
+
+
+@pytest.mark.skipif(not shutil.which("rpm"), reason="rpm is not installed")
+def test_what_rpm_runs_itself_is_lua(tmp_path: Path) -> None:
+    odd = '/usr/share/fake/it\'s "odd" \\n'
+    former = (Former(odd, "directory", "file"), Former(odd, "symlink", "directory", "x"))
+    (tmp_path / "script").write_text(render(LUA, former=former))
+    # It runs, too: there is nothing to do here.
+    said = f"%{{lua: dofile('{tmp_path}/script') print('good')}}"
+    done = subprocess.run(["rpm", "--eval", said], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "good", done
 
 
 def test_the_target_tool_is_clean_for_every_driver() -> None:
@@ -153,7 +177,7 @@ def test_awk_programs_fit_into_single_quotes(path: Path) -> None:
 
 def test_scripts_name_everything_that_apply_made() -> None:
     for name in ("deb/prerm.j2", "deb/postrm.j2", "rpm/preun.j2"):
-        text = render(name, l=SERVICE, owned=())
+        text = render(name, l=SERVICE, owned=(), helped=(), gone=())
         assert all(path in text for path in SERVICE.made)
 
 

@@ -89,7 +89,7 @@ def show(ctx: click.Context, public: bool) -> int:
     from packaging_tool.signing import keys
 
     options = given(ctx)
-    found = keys.show(options.project().name, options.keys)
+    found = keys.show(options.project().name, options.keys, keys.signed(options.settings().output))
     if public:
         for key in found:
             tell(key.public.rstrip("\n"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from packaging_tool.cli.errors import failures
 from packaging_tool.cli.options import common, given
 from packaging_tool.cli.text import tell
 
@@ -13,6 +14,8 @@ from packaging_tool.cli.text import tell
 @click.pass_context
 def command(ctx: click.Context) -> int:
     """Resolve every input of the build anew: toolchain, flags, versions and checksums of all modules.
+
+    Plugins that cannot be built with what was found are told, with status 1.
 
     A plain `mkpkgs` keeps what mkpkgs.lock says as long as it fits the project file. Keep the file in version control.
 
@@ -27,10 +30,11 @@ def command(ctx: click.Context) -> int:
 
     console = options.console()
     try:
-        changed = build.lock(project, options.settings(), console)
+        locked = build.lock(project, options.settings(), console)
     finally:
         console.close()
     if not options.quiet:
         names = ", ".join(path_of(each).name for each in project.cores)
-        tell(f"{names}: {'written' if changed else 'nothing changed'}")
-    return 0
+        tell(f"{names}: {'written' if locked.changed else 'nothing changed'}")
+    failures(locked.failures, "everything else is locked")
+    return 1 if locked.failures else 0

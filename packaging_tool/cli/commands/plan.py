@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from packaging_tool.cli.errors import failures
 from packaging_tool.cli.options import common, given
 from packaging_tool.cli.text import tell
 
@@ -15,6 +16,7 @@ from packaging_tool.cli.text import tell
 def command(ctx: click.Context, as_json: bool) -> int:
     """Show the packages to come as a tree: files with modes, owners and sizes, relations as each format spells them,
     scripts and triggers. Nothing is built; a size or an ABI that only the build knows is shown as `?`.
+    Plugins that are seen to fail already are told, with status 1.
     Documents that a format adds by itself (copyright, changelog, list of modules) are not among the files.
     With -v the scripts and large directories are shown in full.
 
@@ -31,9 +33,10 @@ def command(ctx: click.Context, as_json: bool) -> int:
 
     console = options.console()
     try:
-        packages = build.plan(project, options.settings(), console)
+        found = build.plan(project, options.settings(), console)
     finally:
         console.close()
+    packages = found.packages
     if as_json:
         tell(planned.as_json(packages))
     else:
@@ -41,4 +44,5 @@ def command(ctx: click.Context, as_json: bool) -> int:
             tell(line)
         if open_ := planned.networked(project):
             tell(f"\nbuild commands with the network: {', '.join(open_)}")
-    return 0
+    failures(found.failures, "everything else is shown")
+    return 1 if found.failures else 0

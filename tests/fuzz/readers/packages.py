@@ -118,6 +118,7 @@ def _is_clean(page: Description) -> None:
 def _read_deb(data: bytes) -> None:
     path = as_file("input.deb", data)
     _is_clean(deb.Format().describe(path))
+    deb.Format().kinds(path)
     built = deb.Format().index(path)
     holds(built.size == len(data), "another size")
     _is_one_stanza(built)
@@ -150,6 +151,7 @@ def _read_tar(data: bytes) -> None:
 def _read_rpm(data: bytes) -> None:
     path = as_file("input.rpm", data)
     _is_clean(rpm.Format().describe(path))
+    rpm.Format().kinds(path)
     built = rpm.Format().index(path)
     for kind, head in yum.HEADS.items():
         # The parser that dnf's library has too.

@@ -1,0 +1,153 @@
+"""What published versions have in another kind: a directory that is a link now, a configuration file that is gone.
+
+Package managers carry only some of that over to machines that have the older version. Where a package can help them, it
+is told what to help with (`Package.former`); all else is refused before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from packaging_tool.errors import InputError
+from packaging_tool.package import versions
+from packaging_tool.package.model import Former, Kinds, Package
+from packaging_tool.repos.base import Published
+
+# Directories in which services and people keep files of their own, which no package may move away.
+KEPT = ("/etc", "/var", "/srv", "/opt")
+Read = Callable[[Published], Kinds]
+
+
+def carried(
+    packages: Sequence[Package], published: Mapping[str, Sequence[Published]], read: Mapping[str, Read]
+) -> list[Package]:
+    """The packages, each told what it has to carry over. published: what is listed now, by format. read: by format.
+
+    Raises InputError with all paths that cannot be carried over, or if a published package cannot be read.
+    """
+    told: dict[tuple[str, str], dict[str, tuple[Former, ...]]] = {}
+    problems: list[str] = []
+    for family, listed in published.items():
+        made = [package for package in packages if family in package.relations]
+        comparison = _Comparison(family, made, listed, read[family])
+        for package in made:
+            found = comparison.of(package)
+            problems += found.problems
+            if found.former:
+                told.setdefault((package.name, package.architecture), {})[family] = found.former
+    if problems:
+        raise InputError(
+            "\n".join(["nothing was published: machines cannot upgrade to this:", *dict.fromkeys(problems)]),
+            hint="give the new one another path, or leave the old one as it was",
+        )
+    return [replace(each, former=told.get((each.name, each.architecture), {})) for each in packages]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    former: tuple[Former, ...]
+    problems: tuple[str, ...]
+
+
+class _Comparison:
+    """All packages of one format with those that are published."""
+
+    def __init__(self, family: str, made: Sequence[Package], listed: Sequence[Published], read: Read) -> None:
+        self._made = {(package.name, package.architecture): _kinds(package, family) for package in made}
+        self._older: dict[str, list[Published]] = {}
+        newest = {package.name: versions.key(str(package.version)) for package in made}
+        for item in listed:
+            if item.name in newest and versions.key(item.version) < newest[item.name]:
+                self._older.setdefault(item.name, []).append(item)
+        self._read = read
+        self._known: dict[str, Kinds] = {}
+
+    def of(self, package: Package) -> _Found:
+        """What one package carries over, and lines about what it cannot."""
+        found: dict[Former, set[str]] = {}
+        problems = []
+        now = self._made[package.name, package.architecture]
+        for item in self._older.get(package.name, ()):
+            if package.architecture not in (item.architecture, "all") and item.architecture != "all":
+                continue
+            was = self._kinds(item)
+            for path, change in _changes(was, now):
+                if why := self._why_not(package.name, path, change, was):
+                    said = f"{change.was} in {item.version}, {_spelled(change)} in {package.version}"
+                    problems.append(f"  {package.name}: {path} is a {said}: {why}")
+                elif change.now != "gone" or not self._has_moved(package.name, path):
+                    found.setdefault(change._replace(inside=()), set()).update(change.inside)
+        former = [
+            change._replace(inside=tuple(sorted(inside, reverse=True))) for change, inside in sorted(found.items())
+        ]
+        return _Found(tuple(former), tuple(problems))
+
+    def _kinds(self, item: Published) -> Kinds:
+        if item.file not in self._known:
+            self._known[item.file] = self._read(item)
+        return self._known[item.file]
+
+    def _why_not(self, package: str, path: str, change: Former, was: Kinds) -> str:
+        if change.was == "config" and change.now != "gone":
+            return "what people wrote into it would be lost"
+        if change.was != "directory":
+            return ""
+        if path.startswith(tuple(f"{place}/" for place in KEPT)):
+            return "others have files in it"
+        if any(_below(path, config) for config in was.configs):
+            return "it has configuration files"
+        for name, kinds in self._others(package):
+            if path in kinds.directories:
+                return f"{name} has files in it"
+        return ""
+
+    def _has_moved(self, package: str, path: str) -> bool:
+        """Whether another package has the configuration file now, which must not take it away then."""
+        return any(path in kinds.configs | kinds.files for (name, _), kinds in self._made.items() if name != package)
+
+    def _others(self, package: str) -> Iterator[tuple[str, Kinds]]:
+        """The other packages that may be on a machine then, in the new version and in all before."""
+        yield from ((name, kinds) for (name, _), kinds in self._made.items() if name != package)
+        for name, items in self._older.items():
+            if name != package:
+                yield from ((f"{name} {item.version}", self._kinds(item)) for item in items)
+
+
+def _kinds(package: Package, family: str) -> Kinds:
+    return Kinds.of((entry.path, entry.type, entry.target) for entry in package.entries_of(family))
+
+
+def _changes(was: Kinds, now: Kinds) -> Iterator[tuple[str, Former]]:
+    """What is of another kind, by path; a configuration file is one that has to stay one, or go."""
+    for path in sorted(was.directories):
+        if path in now.links:
+            yield path, Former(path, "directory", "symlink", now.links[path], _inside(path, was))
+        elif path in now.files or path in now.configs:
+            yield path, Former(path, "directory", "file", "", _inside(path, was))
+    for path, target in sorted(was.links.items()):
+        if path in now.directories:
+            yield path, Former(path, "symlink", "directory", target)
+    for path in sorted(was.configs):
+        kinds: tuple[tuple[Literal["directory", "symlink"], Iterable[str]], ...]
+        kinds = ("directory", now.directories), ("symlink", now.links)
+        becomes = next((kind for kind, paths in kinds if path in paths), None)
+        if becomes is not None:
+            yield path, Former(path, "config", becomes)
+        elif path not in now.configs and path not in now.files:
+            yield path, Former(path, "config", "gone")
+
+
+def _below(directory: str, path: str) -> bool:
+    return path.startswith(f"{directory}/")
+
+
+def _inside(directory: str, was: Kinds) -> tuple[str, ...]:
+    files = (path for paths in (was.files, was.links) for path in paths if _below(directory, path))
+    folders = (f"{path}/" for path in was.directories if _below(directory, path))
+    return tuple(path.removeprefix(f"{directory}/") for path in (*files, *folders))
+
+
+def _spelled(change: Former) -> str:
+    return {"symlink": "link", "gone": "not there"}.get(change.now, change.now)
