@@ -175,6 +175,12 @@ def _config_check(project: Project) -> str:
     return project.core.service.config_check if project.core.service else ""
 
 
+def _served(core: CoreSpec) -> str:
+    """The service's arguments as `systemctl show` prints them; `-` where that does not tell one word from two."""
+    words = shlex.split(core.service.command) if core.service else []
+    return " ".join(words) if all(re.fullmatch(r"\S+", word) for word in words) else "-"
+
+
 def _disabled(place: Lifecycle) -> str:
     """Where the target tool keeps the names of disabled plugins."""
     return f"{place.config_directory}/plugins.d/disabled"
@@ -210,6 +216,8 @@ def _values(project: Project, target: Target) -> dict[str, object]:
         "full_name": re.sub(r'[:"\\\t]', " ", core.summary),
         "check": shlex.join(shlex.split(_check(project))),
         "config_check": _config_check(project),
+        "served": _served(core),
+        "rules": trial.rules(),
         "scratch": trial.writable(project, place),
         "assemble": f"/usr/lib/{core.name}/assemble" if target.assemble else "",
         "events": EVENTS,

@@ -141,6 +141,7 @@ begin_again() {
 # out, and it is done again with the others: what is optional must not keep an update from all others.
 make_set() {
     need_user
+    follow_service
     need_units
     optional_newcomers >"$W/newcomers"
     if [ ! -s "$W/newcomers" ]; then
