@@ -52,6 +52,7 @@ run)
     ;;
 esac
 """
+SLY = 'if [ "$1" = version ]; then exit 226; fi\n'
 SERVICE = ServiceSpec(
     command="run --config /etc/demo/demo.conf",
     check="version",
@@ -81,7 +82,7 @@ def test_what_the_service_sees_is_what_try_and_check_see(server: Server) -> None
         "LoadCredential=tls:/srv/certs/tls\nBindReadOnlyPaths=/srv/certs:/opt\n",
         "variable API_TOKEN\nvariable REGION\ncredential tls\nfile /opt/key\n",
     )
-    built = server.build(plugins=PLUGINS, program=PROGRAM.encode(), facts={"service": SERVICE})
+    built = server.build(plugins={**PLUGINS, "sly": SLY}, program=PROGRAM.encode(), facts={"service": SERVICE})
     said = server.install(built["demo"], built["demo-plugin-git"])
     assert "repair" not in said
     assert server.state() == "active", said
@@ -92,6 +93,11 @@ def test_what_the_service_sees_is_what_try_and_check_see(server: Server) -> None
     another_configuration(server)
     another_unit(server)
     what_cannot_be_had(server)
+    # A program may end with a status that systemd has for containers that refuse namespaces: here nothing is refused.
+    said = server.install(built["demo-plugin-sly"])
+    assert "sly ended with status 226 when it was tried" in said
+    assert "container" not in said
+    server.remove("demo-plugin-sly")
     # Nothing of it stays.
     machine.sh(f"rm {DROP_IN}; : >/etc/demo/demo.conf; systemctl daemon-reload")
     takes(server)

@@ -386,6 +386,7 @@ must_be_closed() {
 # What an apply that was killed left: what it ran, and $1, its directory.
 clear_away() {
     rm -rf "$1"
+    take_level_away
     if [ -d /run/systemd/system ]; then
         systemctl stop "$CORE-make.service" "$CORE-try.service" "$CORE-check.service" >/dev/null 2>&1 9>&- || :
     fi

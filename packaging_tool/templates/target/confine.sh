@@ -60,8 +60,8 @@ fresh_output() {
     )
 }
 
-# Runs a unit. $1: its name. $2: its limit of time, $3: of memory, both in words. Out: $status, $what.
-confine_in_unit() {
+# Runs a unit as it is. $1: its name. $2: its limit of time, $3: of memory, both in words. Out: $status, $what.
+run_unit() {
     fresh_output
     status=0
     # An apply that was killed may have left it running.

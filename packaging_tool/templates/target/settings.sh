@@ -20,6 +20,11 @@ follow_service() {
         [ -e "/usr/lib/systemd/system/$unit" ] || continue
         laid=/run/systemd/system/$unit.d/00-service.conf
         if [ -n "$files" ]; then
+            (
+                umask 077
+                : >"$W/settings"
+                : >"$W/found"
+            )
             settings_for "$unit" >"$W/settings"
         elif [ -e "$laid" ]; then
             : >"$W/settings"

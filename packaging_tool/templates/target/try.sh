@@ -43,6 +43,9 @@ try_set() {
 {% endif %}
 {% if check %}
     try "it was tried" "$CORE-try.service" {{ check }}
+{% if tree %}
+    [ "$untried" = no ] || return 0
+{% endif %}
     # A plugin may end the program before the server's own code says a word, and with status 0.
     if ! grep -q . "$W/output"; then
         try_core_alone {{ check }}

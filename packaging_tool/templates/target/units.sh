@@ -14,7 +14,7 @@ property() {
 # Prints the files that a unit has settings of beside those of packages, which lie below /usr, and those that we laid.
 files_of_unit() {
     { property FragmentPath; property DropInPaths | tr ' ' '\n'; } |
-        grep -vE '^(/usr/lib|/lib)/|^/run/systemd/system/[^/]*/00-service\.conf$|^$' | tr '\n' ' ' | sed 's/ $//'
+        grep -vE '^(/usr/lib|/lib)/|^/run/systemd/system/[^/]*/(00-service|zz-container)\.conf$|^$' | tr '\n' ' ' | sed 's/ $//'
 }
 
 # Whether a unit can do what it is for. Says on stdout what does not let it, as `reason TAB repair`. $1: unit. $2: its program.
