@@ -216,6 +216,7 @@ def _values(project: Project, target: Target) -> dict[str, object]:
         "full_name": re.sub(r'[:"\\\t]', " ", core.summary),
         "check": shlex.join(shlex.split(_check(project))),
         "config_check": _config_check(project),
+        "check_seconds": trial.seconds(project),
         "served": _served(core),
         "rules": trial.rules(),
         "scratch": trial.writable(project, place),

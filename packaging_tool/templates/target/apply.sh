@@ -213,14 +213,14 @@ step_of_driver() {
             printf " '%s'" "$@"
             echo
         } >"$W/step"
-        confine_in_unit "$CORE-make.service" "5 minutes" "4 GB"
+        confine_in_unit "$CORE-make.service"
     else
         confine_here 300 4294967296 1073741824 "$W/room" keep - "$@"
     fi
     [ "$status" -ne 0 ] || return 0
     why=$(last_line "$W/output")
     case $what in
-    "did not end "*) why="it did not end within 5 minutes; is there enough memory?" ;;
+    "did not end "*) why="it $what; is there enough memory?" ;;
     "needed more "*) why="it $what" ;;
     esac
     fail_in_unit "$CORE-make.service" "$doing failed: ${why:-it $what}" "$repair"

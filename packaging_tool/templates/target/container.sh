@@ -4,14 +4,14 @@
 # What is done without: 0 nothing; 1 files in the place of others; 2 and users, 3 and mounts, 4 and a network of its own.
 LEVEL=0
 
-# Runs a unit. $1: its name. $2: its limit of time, $3: of memory, both in words. Out: $status, $what{{ ", and $untried: whether
+# Runs a unit. $1: its name. Out: $status, $what{{ ", and $untried: whether
 # it was not run, since it would have run something else here, which is said" if tree }}.
 confine_in_unit() {
 {% if tree %}
     untried=no
 {% endif %}
     if [ "$LEVEL" -eq 0 ]; then
-        run_unit "$@"
+        run_unit "$1"
         [ "$status" -ne 0 ] || return 0
         case $what in *" status 217" | *" status 225" | *" status 226") ;; *) return 0 ;; esac
         find_level "$1"
@@ -39,7 +39,7 @@ confine_in_unit() {
     chmod 0711 "$W"
     lay_level "$1" "$LEVEL" "$(sed -n "s|^ExecStart=/usr/bin/$CORE|$W/set/$CORE|p" "/usr/lib/systemd/system/$1" \
         "/run/systemd/system/$1.d/00-service.conf" 2>/dev/null | tail -n 1)"
-    run_unit "$@"
+    run_unit "$1"
     take_level_away
     chmod 0700 "$W"
     find /tmp /var/tmp /dev/shm -xdev -user "$TRY_USER" -delete 2>/dev/null || :
@@ -53,7 +53,7 @@ find_level() {
     for LEVEL in 0 1 2 3 4 5; do
         [ "$LEVEL" -lt 5 ] || break
         lay_level "$1" "$LEVEL" "/bin/readlink /proc/self/ns/mnt /proc/self/ns/ipc"
-        run_unit "$1" '' ''
+        run_unit "$1"
         [ "$status" -ne 0 ] || break
     done
     take_level_away

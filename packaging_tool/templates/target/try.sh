@@ -23,13 +23,13 @@ try_once() {
     if [ -d /run/systemd/system ]; then
         make_scratch
         copy_config
-        confine_in_unit "$unit" "30 seconds" "1 GB"
+        confine_in_unit "$unit"
         drop_scratch
     else
         rm -rf "${W:?}/home"
         mkdir -m 0700 "$W/home"
         chown "$TRY_USER" "$W/home"
-        confine_here 30 1073741824 33554432 "$W/home" drop "$W/set" "$W/set/$CORE" "$@"
+        confine_here {{ check_seconds }} 1073741824 33554432 "$W/home" drop "$W/set" "$W/set/$CORE" "$@"
     fi
 }
 

@@ -93,5 +93,16 @@ fail_in_unit() {
     fi
     way=$(way_to_settings "$1")
     if [ -n "$files" ]; then way="if the settings of $1 in $files are the reason, take them away and systemctl daemon-reload; else $way"; fi
-    fail "$2" "$way$3"
+    fail "$2" "$way$(way_to_more "$1")$3"
+}
+
+# The way past a limit of a unit that $what is about, as a part of a repair. $1: unit.
+way_to_more() {
+    case $what in
+    "did not end "*) set -- "$1" TimeoutStartSec=15min "this machine is only slow" ;;
+    "needed more "*) set -- "$1" "MemoryMax=8G and LimitDATA=8G" "it needs that" ;;
+    *) return 0 ;;
+    esac
+    [ -d /run/systemd/system ] || return 0
+    echo "if $3, put $2 below [Service] of /etc/systemd/system/$1.d/more.conf and systemctl daemon-reload; else "
 }
