@@ -78,7 +78,6 @@ def core_entries(project: Project, target: Target, abis: Sequence[str], keys: Ma
         _file(place.tool, render("target/plugins.sh.j2", **values), mode=0o755),
         _file(f"{share}/abi", "".join(f"{abi}\n" for abi in abis)),
         _file(f"{share}/trust", f"{project.core.trust}\n"),
-        _file(f"/usr/lib/tmpfiles.d/{name}.conf", render("systemd/tmpfiles.conf.j2", **values)),
         _file(f"/usr/share/bash-completion/completions/{name}-plugins", render("target/completion.bash.j2", **values)),
         _manual(f"{name}-plugins", render("target/plugins.8.j2", **values)),
         plugins_directory(project),
@@ -111,6 +110,7 @@ def core_entries(project: Project, target: Target, abis: Sequence[str], keys: Ma
         made = render("systemd/make.service.j2", l=place, work=_work(place), lines=trial.settings_of_steps(place))
         entries.append(_file(f"/usr/lib/systemd/system/{name}-make.service", made))
     if project.core.service is not None:
+        entries.append(_file(f"/usr/lib/tmpfiles.d/{name}.conf", render("systemd/tmpfiles.conf.j2", **values)))
         entries.append(
             _file(
                 f"/usr/lib/systemd/system/{place.unit}", render("systemd/service.j2", **values, lines=_lines(project))

@@ -90,6 +90,7 @@ def test_what_the_service_sees_is_what_try_and_check_see(server: Server) -> None
     machine.sh("echo x >/etc/demo/secret; chmod 0600 /etc/demo/secret; chown web: /etc/demo/secret")
     sets(server, "User=web\nGroup=web\nSupplementaryGroups=demo\n", "file /etc/demo/secret\n")
     takes(server, user="web")
+    owners_stay(server, built["demo"])
     another_configuration(server)
     another_unit(server)
     what_cannot_be_had(server)
@@ -109,6 +110,24 @@ def test_what_the_service_sees_is_what_try_and_check_see(server: Server) -> None
     for name in ("demo-plugin-git", "demo"):
         server.remove(name)
     assert machine.sh("find /run/systemd/system -name 'demo*'") == ""
+
+
+def owners_stay(server: Server, core: str) -> None:
+    """A package that comes once more takes nothing from a server that runs."""
+    machine = server.machine
+    assert machine.sh("stat -c %U:%G /var/lib/demo") == "web:web\n"
+    chosen = "750 root:demo\n"
+    if server.family == "deb":
+        machine.sh("dpkg-statoverride --update --add root keys 0755 /usr/lib/demo/plugins")
+        chosen = "755 root:keys\n"
+    server.install(core)
+    machine.run("systemd-tmpfiles", "--create", "--exclude-prefix=/var/lib")
+    assert machine.sh("stat -c %U:%G /var/lib/demo") == "web:web\n"
+    assert "all is well" in machine.run("demo-plugins", "doctor").stdout
+    assert machine.sh("stat -c '%a %U:%G' /usr/lib/demo/plugins") == chosen
+    if server.family == "deb":
+        machine.sh("dpkg-statoverride --remove /usr/lib/demo/plugins; chgrp demo /usr/lib/demo/plugins")
+        assert "repaired" in machine.run("demo-plugins", "doctor").stdout
 
 
 def another_configuration(server: Server) -> None:
