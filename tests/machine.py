@@ -52,6 +52,8 @@ class Machine:
     cgroup_v2 = False
     # Whether the root may be an overlay; some things are done in another way on a plain file system.
     layered = True
+    # More words for systemd-nspawn.
+    options: tuple[str, ...] = ()
 
     def __init__(self, base: Path, directory: Path, *, boot: bool = True) -> None:
         self.base = base
@@ -89,7 +91,7 @@ class Machine:
             *("systemd-nspawn", "--quiet", "--directory", str(self.root), "--boot"),
             # There is no machined to register with, and without --keep-unit nspawn asks the host's systemd for a scope.
             *("--register=no", "--keep-unit", "--private-network", "--link-journal=no"),
-            *(f"--machine={self.name}", f"--hostname={self.name}"),
+            *(f"--machine={self.name}", f"--hostname={self.name}", *self.options),
         ]
         # nspawn uses the cgroup that it is started in, and two machines in one would share their units' groups. So the
         # shell first moves itself into a group of its own.

@@ -89,6 +89,7 @@ class ServiceSpec:
     check: arguments with which a new program must end with status 0 before it replaces the old one.
     config_check: arguments with which a new program must find the configuration good before it replaces the old one,
         e.g. `"validate --config /etc/caddy/Caddyfile"`; what it writes is thrown away.
+    check_seconds: how long each of the two may take, for servers that need more on slow machines.
     capabilities: what the service keeps, e.g. `"CAP_NET_BIND_SERVICE"`.
     environment: variables of the service, e.g. `{ XDG_DATA_HOME = "/var/lib" }`.
     home: home directory of the user and state directory of the service; default /var/lib/NAME.
@@ -101,6 +102,7 @@ class ServiceSpec:
     type: Literal["simple", "exec", "notify", "notify-reload"] = "exec"
     check: str = "--version"
     config_check: str = ""
+    check_seconds: int = 30
     capabilities: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     home: str = ""

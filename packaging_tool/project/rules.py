@@ -198,10 +198,14 @@ def epoch(number: int) -> None:
         raise RuleError(f"{number} is not an epoch", "leave it out unless upstream's versions went backwards")
 
 
-def order(number: int) -> None:
-    """The manifest carries it as up to four digits."""
-    if not 0 <= number <= 9999:
-        raise RuleError(f"{number} is not between 0 and 9999", "the default is 50")
+def between(least: int, most: int, default: int) -> Callable[[int], None]:
+    """The manifest has four digits for `order`; a package manager waits for `check-seconds`, and a boot."""
+
+    def rule(number: int) -> None:
+        if not least <= number <= most:
+            raise RuleError(f"{number} is not between {least} and {most}", f"the default is {default}")
+
+    return rule
 
 
 def summary(text: str) -> None:
@@ -446,6 +450,7 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("ServiceSpec", "reload"): arguments,
     ("ServiceSpec", "check"): arguments,
     ("ServiceSpec", "config_check"): arguments,
+    ("ServiceSpec", "check_seconds"): between(1, 300, 30),
     ("ServiceSpec", "capabilities"): capability,
     ("ServiceSpec", "environment"): variable,
     ("ServiceSpec", "home"): paths.home,
@@ -463,7 +468,7 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("PluginSpec", "license"): license_expression,
     ("PluginSpec", "copyright"): paragraphs,
     ("PluginSpec", "homepage"): addresses.web_address,
-    ("PluginSpec", "order"): order,
+    ("PluginSpec", "order"): between(0, 9999, 50),
     ("FileSpec", "path"): paths.destination,
     ("FileSpec", "source"): paths.source,
     ("FileSpec", "mode"): paths.mode,

@@ -78,7 +78,6 @@ def core_entries(project: Project, target: Target, abis: Sequence[str], keys: Ma
         _file(place.tool, render("target/plugins.sh.j2", **values), mode=0o755),
         _file(f"{share}/abi", "".join(f"{abi}\n" for abi in abis)),
         _file(f"{share}/trust", f"{project.core.trust}\n"),
-        _file(f"/usr/lib/tmpfiles.d/{name}.conf", render("systemd/tmpfiles.conf.j2", **values)),
         _file(f"/usr/share/bash-completion/completions/{name}-plugins", render("target/completion.bash.j2", **values)),
         _manual(f"{name}-plugins", render("target/plugins.8.j2", **values)),
         plugins_directory(project),
@@ -111,6 +110,7 @@ def core_entries(project: Project, target: Target, abis: Sequence[str], keys: Ma
         made = render("systemd/make.service.j2", l=place, work=_work(place), lines=trial.settings_of_steps(place))
         entries.append(_file(f"/usr/lib/systemd/system/{name}-make.service", made))
     if project.core.service is not None:
+        entries.append(_file(f"/usr/lib/tmpfiles.d/{name}.conf", render("systemd/tmpfiles.conf.j2", **values)))
         entries.append(
             _file(
                 f"/usr/lib/systemd/system/{place.unit}", render("systemd/service.j2", **values, lines=_lines(project))
@@ -175,6 +175,12 @@ def _config_check(project: Project) -> str:
     return project.core.service.config_check if project.core.service else ""
 
 
+def _served(core: CoreSpec) -> str:
+    """The service's arguments as `systemctl show` prints them; `-` where that does not tell one word from two."""
+    words = shlex.split(core.service.command) if core.service else []
+    return " ".join(words) if all(re.fullmatch(r"\S+", word) for word in words) else "-"
+
+
 def _disabled(place: Lifecycle) -> str:
     """Where the target tool keeps the names of disabled plugins."""
     return f"{place.config_directory}/plugins.d/disabled"
@@ -210,6 +216,9 @@ def _values(project: Project, target: Target) -> dict[str, object]:
         "full_name": re.sub(r'[:"\\\t]', " ", core.summary),
         "check": shlex.join(shlex.split(_check(project))),
         "config_check": _config_check(project),
+        "check_seconds": trial.seconds(project),
+        "served": _served(core),
+        "rules": trial.rules(),
         "scratch": trial.writable(project, place),
         "assemble": f"/usr/lib/{core.name}/assemble" if target.assemble else "",
         "events": EVENTS,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 
 from packaging_tool.package.model import Lifecycle
-from packaging_tool.project.model import Project
+from packaging_tool.project.model import Project, ServiceSpec
 from packaging_tool.target import unit
 
 # Lines of the service that make its sandbox or its process; what it listens to, writes or restarts on is left out. So
@@ -16,7 +16,17 @@ from packaging_tool.target import unit
 KEPT = re.compile(
     r"Supplementary|Environment|UMask|Limit|Nice|Protect|Private|Restrict|Lock|MemoryDeny|NoNew|SystemCall"
     r"|Inaccessible|ReadOnlyPaths|NoExecPaths|ExecPaths|BindReadOnlyPaths|TemporaryFileSystem|Keyring"
-    r"|ProcSubset|LoadCredential|SetCredential"
+    r"|ProcSubset|LoadCredential|SetCredential|ImportCredential|UnsetEnvironment|PassEnvironment|WorkingDirectory"
+)
+# Of these, lines add up. Those that an administrator's unit has in the place of the packaged ones are all that count.
+ADDED = (
+    *("Environment", "EnvironmentFile", "UnsetEnvironment", "PassEnvironment", "SupplementaryGroups"),
+    *("LoadCredential", "SetCredential"),
+)
+# Of an administrator, these may change what the service sees, and a try does without.
+MISSED = (
+    r"ReadWritePaths|Root[A-Za-z]+|MountImages|Extension[A-Za-z]+|ExecStartPre|ExecCondition|DynamicUser|PAMName"
+    r"|NetworkNamespacePath|DeviceAllow"
 )
 # Of these, paths that need not be there: /run of a try is empty.
 PATHS = ("InaccessiblePaths", "ReadOnlyPaths", "ExecPaths", "NoExecPaths")
@@ -99,11 +109,30 @@ def writable(project: Project, place: Lifecycle) -> tuple[str, ...]:
     return tuple(sorted(path for path in found if re.fullmatch(r"/[A-Za-z0-9._/-]+", path)))
 
 
+def rules() -> Mapping[str, str]:
+    """How settings.awk finds, among an administrator's lines of the service, those of a try."""
+    return {
+        "kept": KEPT.pattern,
+        "fixed": " ".join(LIMITS),
+        "paths": "|".join(PATHS),
+        "states": " ".join(f"{key} {place}" for key, place in STATES.items()),
+        "missed": MISSED,
+        "lists": " ".join(ADDED),
+    }
+
+
 def settings(project: Project, place: Lifecycle) -> tuple[tuple[str, str], ...]:
     """Lines `Key=value` of the [Service] section of a try, in order."""
     sandbox = _hardening() if project.core.service is None else _service(project, place)
-    lines = [(key, _fit(key, line)) for key, line in sandbox if KEPT.match(key) and key not in LIMITS]
-    return (*_identity(place), *lines, *_empty(), *LIMITS.items())
+    fitting = [(key, _fit(key, line)) for key, line in sandbox if KEPT.match(key) and key not in LIMITS]
+    lines = [(key, _named(line, place)) for key, line in fitting]
+    limits = {**LIMITS, "TimeoutStartSec": f"{seconds(project)}s"}
+    return (*_identity(place), *lines, *_empty(), *limits.items())
+
+
+def seconds(project: Project) -> int:
+    """How long a try may take."""
+    return (project.core.service or ServiceSpec()).check_seconds
 
 
 def settings_of_steps(place: Lifecycle) -> tuple[tuple[str, str], ...]:
@@ -131,6 +160,8 @@ def _empty() -> tuple[tuple[str, str], ...]:
 
 def _fit(key: str, line: str) -> str:
     """A line where /run is empty: paths in it need not be there, and nothing else takes its place."""
+    if key == "WorkingDirectory" and line:
+        return f"-{line.removeprefix('-')}"
     if re.search(r"[\"'\\]", line):
         return line
     if key in PATHS:
@@ -138,6 +169,12 @@ def _fit(key: str, line: str) -> str:
     if key == "TemporaryFileSystem":
         return " ".join(word for word in line.split() if word.split(":")[0].rstrip("/") not in HIDDEN)
     return line
+
+
+def _named(line: str, place: Lifecycle) -> str:
+    """A line whose specifiers mean the service, not the unit that tries."""
+    names = {"n": place.unit, "N": place.core, "p": place.core, "P": place.core}
+    return re.sub(r"%(.)", lambda found: names.get(found[1], found[0]), line)
 
 
 def _service(project: Project, place: Lifecycle) -> tuple[tuple[str, str], ...]:

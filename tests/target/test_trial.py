@@ -72,6 +72,15 @@ def test_the_steps_of_a_driver_do_not_get_what_the_service_has() -> None:
     assert not [line for line in made if re.match("Supplementary|Load|Environment|RemoveIPC|Ambient.*=.", line)]
 
 
+def test_a_server_that_needs_longer_gets_its_time() -> None:
+    made = project()
+    assert made.core.service
+    slow = replace(made, core=replace(made.core, service=replace(made.core.service, check_seconds=90)))
+    assert [line for line in lines(made, "try") if line.startswith("TimeoutStart")] == ["TimeoutStartSec=30s"]
+    assert [line for line in lines(slow, "try") if line.startswith("TimeoutStart")] == ["TimeoutStartSec=90s"]
+    assert "TimeoutStartSec=300s" in lines(slow, "make")
+
+
 def test_without_a_step_there_is_no_unit_for_it() -> None:
     paths = {entry.path for entry in runtime.core_entries(spec(), Target(tree=True), ("ab" * 32,), {})}
     assert "/usr/lib/systemd/system/fake-make.service" not in paths

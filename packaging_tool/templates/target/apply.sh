@@ -141,6 +141,7 @@ begin_again() {
 # out, and it is done again with the others: what is optional must not keep an update from all others.
 make_set() {
     need_user
+    follow_service
     need_units
     optional_newcomers >"$W/newcomers"
     if [ ! -s "$W/newcomers" ]; then
@@ -212,14 +213,14 @@ step_of_driver() {
             printf " '%s'" "$@"
             echo
         } >"$W/step"
-        confine_in_unit "$CORE-make.service" "5 minutes" "4 GB"
+        confine_in_unit "$CORE-make.service"
     else
         confine_here 300 4294967296 1073741824 "$W/room" keep - "$@"
     fi
     [ "$status" -ne 0 ] || return 0
     why=$(last_line "$W/output")
     case $what in
-    "did not end "*) why="it did not end within 5 minutes; is there enough memory?" ;;
+    "did not end "*) why="it $what; is there enough memory?" ;;
     "needed more "*) why="it $what" ;;
     esac
     fail_in_unit "$CORE-make.service" "$doing failed: ${why:-it $what}" "$repair"
@@ -385,6 +386,7 @@ must_be_closed() {
 # What an apply that was killed left: what it ran, and $1, its directory.
 clear_away() {
     rm -rf "$1"
+    take_level_away
     if [ -d /run/systemd/system ]; then
         systemctl stop "$CORE-make.service" "$CORE-try.service" "$CORE-check.service" >/dev/null 2>&1 9>&- || :
     fi

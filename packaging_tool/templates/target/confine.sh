@@ -60,10 +60,10 @@ fresh_output() {
     )
 }
 
-# Runs a unit. $1: its name. $2: its limit of time, $3: of memory, both in words. Out: $status, $what.
-confine_in_unit() {
+# Runs a unit as it is. $1: its name. Out: $status, $what.
+run_unit() {
     fresh_output
-    status=0
+    status=0 what=''
     # An apply that was killed may have left it running.
     systemctl stop "$1" >/dev/null 2>&1 9>&- || :
     systemctl start "$1" >/dev/null 2>"$W/errors" 9>&- || status=$?
@@ -79,12 +79,19 @@ confine_in_unit() {
     [ "$status" -ne 0 ] || return 0
     what="ended with status $status"
     case $result in
-    *Result=timeout*) what="did not end within $2" ;;
-    *Result=oom-kill*) what="needed more than $3 of memory" ;;
+    *Result=timeout*) what="did not end within $(limit_of "$1" TimeoutStartUSec)" ;;
+    *Result=oom-kill*) what="needed more than $(limit_of "$1" MemoryMax) of memory" ;;
     *Result=signal* | *Result=core-dump*) what="was killed by a signal" ;;
     *ExecMainStatus=*) what=${result#*ExecMainStatus=} what="ended with status ${what%% *}" ;;
     esac
     if ! grep -q . "$W/output"; then cat "$W/errors" >"$W/output"; fi
+}
+
+# A limit of a unit, which a drop-in may have changed, in words. $1: unit. $2: as systemctl shows it.
+limit_of() {
+    systemctl show -p "$2" "$1" 2>/dev/null |
+        sed 's/^[^=]*=//; s/^\([0-9]*\)s$/\1 seconds/; s/^\([0-9]*\)min$/\1 minutes/' |
+        awk '/^[0-9]+$/ { printf "%.4g GB\n", $1 / 1073741824; next } { print }'
 }
 
 # What a program sees where mounts can be made: everything read-only, with directories of its own in the place of those

@@ -84,6 +84,9 @@ leave() {
         fi
         status=1
     fi
-    [ -z "$W" ] || rm -rf "$W"
+    if [ -n "$W" ]; then
+        rm -rf "$W"
+        take_level_away
+    fi
     exit "$status"
 }

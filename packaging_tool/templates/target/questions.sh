@@ -139,7 +139,10 @@ find_problems() {
     if [ -n "$UNIT" ] && [ -d /run/systemd/system ]; then
         # Between two starts of a service that fails again and again, systemd does not call it failed.
         case $(systemctl show -p ActiveState -p SubState "$UNIT" 2>/dev/null | sort | tr '\n' ' ') in
-        "ActiveState=failed "* | *SubState=auto-restart*) problem '*' "$UNIT has failed" "journalctl -u $UNIT" ;;
+        "ActiveState=failed "* | *SubState=auto-restart*)
+            refusal=$(refused_service) || refusal="$UNIT has failed${TAB}journalctl -u $UNIT"
+            problem '*' "${refusal%%"$TAB"*}" "${refusal#*"$TAB"}"
+            ;;
         esac
     fi
 }

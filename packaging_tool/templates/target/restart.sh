@@ -138,6 +138,7 @@ roll_back() {
     if [ "$how" = reload ]; then reason="reload: $(last_line "$W/output")"; fi
     if [ "$before" = failed ] || [ -z "$OLD" ] || [ ! -x "$BIN/$OLD/$CORE" ]; then
         TROUBLE="$UNIT does not start (${reason:-unknown})"
+        if refusal=$(refused_service); then TROUBLE="${refusal%%"$TAB"*}; ${refusal#*"$TAB"}"; fi
         return 0
     fi
     # What was ended is not started again if its key is revoked.

@@ -23,13 +23,13 @@ try_once() {
     if [ -d /run/systemd/system ]; then
         make_scratch
         copy_config
-        confine_in_unit "$unit" "30 seconds" "1 GB"
+        confine_in_unit "$unit"
         drop_scratch
     else
         rm -rf "${W:?}/home"
         mkdir -m 0700 "$W/home"
         chown "$TRY_USER" "$W/home"
-        confine_here 30 1073741824 33554432 "$W/home" drop "$W/set" "$W/set/$CORE" "$@"
+        confine_here {{ check_seconds }} 1073741824 33554432 "$W/home" drop "$W/set" "$W/set/$CORE" "$@"
     fi
 }
 
@@ -43,6 +43,9 @@ try_set() {
 {% endif %}
 {% if check %}
     try "it was tried" "$CORE-try.service" {{ check }}
+{% if tree %}
+    [ "$untried" = no ] || return 0
+{% endif %}
     # A plugin may end the program before the server's own code says a word, and with status 0.
     if ! grep -q . "$W/output"; then
         try_core_alone {{ check }}
@@ -91,8 +94,9 @@ try_core_alone() {
 # Who tries is not the service's user. What of the configuration that user alone may read, its group may read in a copy.
 copy_config() {
     rm -rf "${W:?}/config"
-    [ "$USER" != root ] && [ -d "$CONFIG" ] || return 0
-    set -- -xdev \( -type f -o -type d \) -user "$USER" ! -perm -0004 ! \( -group "$GROUP" -perm -0040 \)
+    case $AS in root | 0) return 0 ;; esac
+    [ "$USER" != root ] && [ -d "$CONFIG" ] && id "$AS" >/dev/null 2>&1 || return 0
+    set -- -xdev \( -type f -o -type d \) -user "$AS" ! -perm -0004 ! \( -group "$GROUP" -perm -0040 \)
     [ -n "$(find "$CONFIG" "$@" -print -quit)" ] || return 0
     # Nobody but root gets at the copies, so that no name in them turns into another. Who has the files may be in the way.
     if [ "$(du -skx "$CONFIG" 2>/dev/null | cut -f 1)" -gt 1048576 ]; then
@@ -104,7 +108,7 @@ copy_config() {
         echo "it took more than 20 seconds" >"$W/errors"
     fi
     rm -rf "${W:?}/config"
-    fail "cannot copy $CONFIG, a part of which only $USER may read, to try it: $(last_line "$W/errors")" \
+    fail "cannot copy $CONFIG, a part of which only $AS may read, to try it: $(last_line "$W/errors")" \
         "make room, or let its group read it: chgrp -R $GROUP $CONFIG; chmod -R g+rX $CONFIG; then $TOOL apply"
 }
 
@@ -115,7 +119,7 @@ make_scratch() {
     memory=$(mktemp -d "/dev/shm/$TOOL.XXXXXXXX" 2>/dev/null) || memory=''
     if [ -n "$memory" ]; then ln -s "$memory" "$W/scratch"; else mkdir -m 0700 "$W/scratch"; fi
     number=0
-    for directory in $SCRATCH; do
+    for directory in $SCRATCH $MORE_SCRATCH; do
         number=$((number + 1))
         case $directory in
         # systemd makes it when the service starts.

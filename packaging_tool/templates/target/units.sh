@@ -2,8 +2,8 @@
 
 # What systemd says of a unit goes to $W/unit. $1: unit.
 look_at_unit() {
-    systemctl show -p LoadState -p Type -p Restart -p ExecStart -p FragmentPath -p DropInPaths "$1" >"$W/unit" 2>/dev/null ||
-        : >"$W/unit"
+    systemctl show -p LoadState -p Type -p Restart -p ExecStart -p FragmentPath -p DropInPaths -p NeedDaemonReload -p User -p Group \
+        "$1" >"$W/unit" 2>/dev/null || : >"$W/unit"
 }
 
 # $1: a word of systemctl show.
@@ -11,9 +11,10 @@ property() {
     sed -n "s/^$1=//p" "$W/unit"
 }
 
-# Prints the files that a unit has settings of beside those of packages, which lie below /usr.
+# Prints the files that a unit has settings of beside those of packages, which lie below /usr, and those that we laid.
 files_of_unit() {
-    { property FragmentPath; property DropInPaths | tr ' ' '\n'; } | grep -vE '^(/usr/lib|/lib)/|^$' | tr '\n' ' ' | sed 's/ $//'
+    { property FragmentPath; property DropInPaths | tr ' ' '\n'; } |
+        grep -vE '^(/usr/lib|/lib)/|^/run/systemd/system/[^/]*/(00-service|zz-container)\.conf$|^$' | tr '\n' ' ' | sed 's/ $//'
 }
 
 # Whether a unit can do what it is for. Says on stdout what does not let it, as `reason TAB repair`. $1: unit. $2: its program.
@@ -90,9 +91,18 @@ fail_in_unit() {
         look_at_unit "$1"
         files=$(files_of_unit)
     fi
-    if [ -n "$files" ]; then
-        fail "$2" "if the settings of $1 in $files are the reason, take them away and systemctl daemon-reload; else $3"
-    else
-        fail "$2" "$3"
-    fi
+    way=$(way_to_settings "$1")
+    if [ -n "$files" ]; then way="if the settings of $1 in $files are the reason, take them away and systemctl daemon-reload; else $way"; fi
+    fail "$2" "$way$(way_to_more "$1")$3"
+}
+
+# The way past a limit of a unit that $what is about, as a part of a repair. $1: unit.
+way_to_more() {
+    case $what in
+    "did not end "*) set -- "$1" TimeoutStartSec=15min "this machine is only slow" ;;
+    "needed more "*) set -- "$1" "MemoryMax=8G and LimitDATA=8G" "it needs that" ;;
+    *) return 0 ;;
+    esac
+    [ -d /run/systemd/system ] || return 0
+    echo "if $3, put $2 below [Service] of /etc/systemd/system/$1.d/more.conf and systemctl daemon-reload; else "
 }
