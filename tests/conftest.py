@@ -12,5 +12,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Here, since modules that are imported above are none whose assertions pytest explains.
     from tests.target.conftest import SHELLS
 
-    tiers.one_shell(items, list(SHELLS))
+    tiers.one_of_each(items, list(SHELLS))
+    # What the tool does when a package manager has called it is the same with each.
+    tiers.one_of_each(items, ["deb", "rpm"], of="server")
     tiers.slowest_first(items)

@@ -53,18 +53,23 @@ def every(count: int, values: Sequence[object]) -> list[object]:
     return [value if place % count == 0 else at_night(value) for place, value in enumerate(values)]
 
 
-def one_shell(items: Sequence[pytest.Item], shells: Sequence[str]) -> None:
-    """Of a case that runs under each shell, leave all but one to the night.
+def one_of_each(items: Sequence[pytest.Item], values: Sequence[str], of: str = "") -> None:
+    """Of a case that runs with each of some values, leave all but one to the night.
 
-    The name of the case says which one stays, so that each shell has its part of the cases.
+    The name of the case says which one stays, so that each value has its part of the cases. of: the name of the
+    parameter, if not any may have these values.
     """
+    collected = {item.nodeid for item in items}
     for item in items:
-        for shell in (value for value in _parameters(item) if value in shells):
-            case = item.nodeid.replace(shell, "")
-            if shell != shells[zlib.crc32(case.encode()) % len(shells)]:
+        for value in _parameters(item, of):
+            if value not in values:
+                continue
+            test, _, parameters = item.nodeid.partition("[")
+            cases = [f"{test}[{parameters.replace(value, each)}" for each in values]
+            if collected.issuperset(cases) and value != values[zlib.crc32(cases[0].encode()) % len(values)]:
                 item.add_marker(pytest.mark.nightly)
 
 
-def _parameters(item: pytest.Item) -> list[str]:
-    found = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
-    return [value for value in found if isinstance(value, str)]
+def _parameters(item: pytest.Item, name: str) -> list[str]:
+    found = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return [value for key, value in found.items() if isinstance(value, str) and name in ("", key)]

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.acceptance
 
 
 # The oldest and the newest of each package manager; the tables themselves are run on all.
-@pytest.mark.parametrize("name", ["debian12-apt", at_night("sid-apt"), at_night("debian12-dnf"), "sid-dnf"])
+@pytest.mark.parametrize("name", ["debian12-apt", *map(at_night, ("sid-apt", "debian12-dnf", "sid-dnf"))])
 def test_each_transaction_starts_the_server_once(name: str, world: World, tmp_path: Path) -> None:
     family = abi_tables.SYSTEMS["apt"]
     with systems.ALL[name](world.directory, tmp_path / "machine", CORE) as machine:

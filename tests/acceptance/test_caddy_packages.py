@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.caddy import MODULES, Caddy
+from tests.tiers import at_night
 
 pytestmark = pytest.mark.acceptance
 
@@ -41,7 +42,7 @@ def keyring(caddy: Caddy, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+@pytest.mark.parametrize("architecture", ["amd64", at_night("arm64")])
 def test_lintian_has_no_error_and_no_warning(caddy: Caddy, architecture: str) -> None:
     said = run(
         [

@@ -14,6 +14,7 @@ import pytest
 from tests import roots
 from tests.machine import lines
 from tests.systems import Apt, Debian13Apt, System
+from tests.tiers import at_night
 from tests.workspace import Workspace, newest
 
 pytestmark = pytest.mark.acceptance
@@ -151,7 +152,7 @@ def desk(shared: Path) -> Workspace:
     return Workspace.at(place)
 
 
-@pytest.fixture(params=[Apt, Debian13Apt], ids=["debian12", "debian13"])
+@pytest.fixture(params=[Apt, at_night(Debian13Apt)], ids=["debian12", "debian13"])
 def system(request: pytest.FixtureRequest, bootable: None, desk: Workspace, tmp_path: Path) -> Iterator[System]:
     kind: type[System] = request.param
     with kind(desk.dist, tmp_path / "machine", "desk") as system:
