@@ -90,6 +90,8 @@ class ServiceSpec:
     config_check: arguments with which a new program must find the configuration good before it replaces the old one,
         e.g. `"validate --config /etc/caddy/Caddyfile"`; what it writes is thrown away.
     check_seconds: how long each of the two may take, for servers that need more on slow machines.
+    jit: whether the server or a plugin makes machine code while it runs, as Node, the JVM and LuaJIT do. Else the
+        kernel refuses memory that can be both written and run (`MemoryDenyWriteExecute=`).
     capabilities: what the service keeps, e.g. `"CAP_NET_BIND_SERVICE"`.
     environment: variables of the service, e.g. `{ XDG_DATA_HOME = "/var/lib" }`.
     home: home directory of the user and state directory of the service; default /var/lib/NAME.
@@ -103,6 +105,7 @@ class ServiceSpec:
     check: str = "--version"
     config_check: str = ""
     check_seconds: int = 30
+    jit: bool = False
     capabilities: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     home: str = ""

@@ -98,6 +98,7 @@ def settings(core: CoreSpec, service: ServiceSpec, *, user: str, group: str, hom
         # Capabilities within a user namespace of its own do not bind ports of the machine.
         "PrivateUsers": "" if service.capabilities else "yes",
         **HARDENING,
+        **({"MemoryDenyWriteExecute": ""} if service.jit else {}),
     }
     # An empty line means something there: no capability at all.
     kept = {key: value for key, value in made.items() if value or key == "CapabilityBoundingSet"}

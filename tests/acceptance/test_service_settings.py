@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,20 @@ def what_cannot_be_had(server: Server) -> None:
     server.machine.sh("systemctl daemon-reload")
     takes(server)
     server.machine.sh(f"rm {own}; systemctl daemon-reload")
+
+
+def test_a_server_that_makes_machine_code_runs_where_its_maintainer_says_so(bootable: None, tmp_path: Path) -> None:
+    # Memory that can be read, written and run.
+    jit = "python3 -c 'import mmap; mmap.mmap(-1, 4096, prot=7)' || exit 3"
+    program = PROGRAM.replace("# end of the head\n", f"{jit}\n# end of the head\n").encode()
+    with Machine(roots.root("debian12-python"), tmp_path / "root") as machine:
+        server = Server(machine, Key(tmp_path, "trusted"), tmp_path / "packages", "deb")
+        service = replace(SERVICE, config_check="", command="run --config /dev/null")
+        said = server.install(server.build(program=program, facts={"service": service})["demo"])
+        assert "demo with no plugins ended with status 3 when it was tried: PermissionError" in said
+        service = replace(service, jit=True)
+        server.install(server.build(version="1.1", program=program, facts={"service": service})["demo"])
+        assert server.state() == "active"
 
 
 def sets(server: Server, settings: str, configuration: str) -> None:

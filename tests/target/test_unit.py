@@ -13,6 +13,7 @@ import pytest
 from packaging_tool.drivers.base import Target
 from packaging_tool.project.model import Project, ServiceSpec
 from packaging_tool.target import runtime
+from packaging_tool.target.unit import HARDENING
 from tests.target.machine import spec
 
 CADDY = ServiceSpec(
@@ -62,6 +63,18 @@ def test_a_server_on_ports_80_and_443_is_exposed_by_at_most_2_0(tmp_path: Path) 
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_the_page_on_security_lists_the_lines() -> None:
+    page = " ".join((Path(__file__).parents[2] / "docs/security.md").read_text().split())
+    for key, value in HARDENING.items():
+        for line in value.split("\n"):
+            assert f"`{key}={line}`" in page
+
+
+def test_a_server_that_makes_machine_code_may() -> None:
+    assert "\nMemoryDenyWriteExecute=yes\n" in unit(CADDY)
+    assert "MemoryDenyWriteExecute" not in unit(replace(CADDY, jit=True))
 
 
 def test_the_project_replaces_and_extends_lines() -> None:
