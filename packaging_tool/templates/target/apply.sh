@@ -58,7 +58,8 @@ take_lock() {
     mkdir -p /run
     (umask 077 && : >>"$LOCK") 2>/dev/null || { warn "cannot write $LOCK"; exit 1; }
     exec 9>>"$LOCK"
-    flock "${1:--w900}" 9
+    # The shell says nothing then if it is stopped while it waits.
+    { flock "${1:--w900}" 9; } 2>/dev/null
 }
 
 # Copies what manifests name: what is verified from here on is what is used, whoever has a file open.
@@ -346,23 +347,20 @@ swap() {
     find "$W/set" -type f -print0 | xargs -0 sync
     find "$W/set" -type d -print0 | xargs -0 sync
     NEW=sets/$(printf '%s' "$WANTED" | cut -c 1-16)
-    # The same set again: its program was changed, or it was never served in between.
-    case $NEW in
-    "$OLD" | "$(working_directory)") NEW=$NEW.again ;;
-    esac
+    # The same set again: its program was changed, it was never served in between, or the one in between may be put back.
+    sets_in_use >"$W/in-use"
+    while grep -qxF "$NEW" "$W/in-use"; do NEW=$NEW.again; done
     rm -rf "${BIN:?}/$NEW"
     mv -T "$W/set" "$BIN/$NEW"
     sync "$BIN/sets"
     point_to "$NEW"
 }
 
-# Sets that neither serve nor served before.
+# Sets that neither serve nor may come back.
 sweep_sets() {
+    sets_in_use >"$W/in-use"
     for directory in "$BIN"/sets/*; do
-        case sets/${directory##*/} in
-        "$(working_directory)" | "$(last_served)") ;;
-        *) rm -rf "$directory" ;;
-        esac
+        if ! grep -qxF "sets/${directory##*/}" "$W/in-use"; then rm -rf "$directory"; fi
     done
 }
 
@@ -395,6 +393,7 @@ apply() {
     [ "$ROOT" = yes ] || { warn "apply must be called by root"; exit 1; }
     JOURNAL=yes
     case $MODE in
+    watch) watch_service ;;
     boot) begin_at_boot ;;
     *)
         if [ "$MODE" = now ]; then put_off; else wait_for_process "$AFTER"; fi
@@ -455,7 +454,10 @@ apply() {
         conclude
         return 0
     fi
-    if [ "$MODE" = boot ]; then leave_rolled_back; fi
+    # The watch may have put the set back that an apply was killed with, for which the next one waited.
+    case $MODE:$AFTER in
+    boot:* | after:*-*) leave_rolled_back ;;
+    esac
     STEP=assemble
     make_set
     STEP=swap
