@@ -389,6 +389,18 @@ clear_away() {
     find /dev/shm -maxdepth 1 -type d -uid 0 -name "$TOOL.*" -exec rm -rf --one-file-system {} + 2>/dev/null || :
 }
 
+# $1: its name. Out: $W.
+make_work_directory() {
+    W=$BIN/.apply.$1
+    mkdir -m 0700 "$W" 2>/dev/null || {
+        W=''
+        warn "cannot write in $BIN: is the disk full, or /usr read-only?"
+        warn "  repair: make room or remount it writable, then $TOOL apply"
+        mark_failed "cannot write in $BIN: is the disk full, or /usr read-only?"
+        exit 1
+    }
+}
+
 apply() {
     [ "$ROOT" = yes ] || { warn "apply must be called by root"; exit 1; }
     JOURNAL=yes
@@ -405,14 +417,7 @@ apply() {
     for path in "$BIN"/.apply.*; do
         if [ -e "$path" ]; then clear_away "$path"; fi
     done
-    W=$BIN/.apply.new
-    mkdir -m 0700 "$W" 2>/dev/null || {
-        W=''
-        warn "cannot write in $BIN: is the disk full, or /usr read-only?"
-        warn "  repair: make room or remount it writable, then $TOOL apply"
-        mark_failed "cannot write in $BIN: is the disk full, or /usr read-only?"
-        exit 1
-    }
+    make_work_directory new
     # Units are given parts of it. Elsewhere the trying user runs the new program in here, and sees no more than that.
     if [ ! -d /run/systemd/system ]; then chmod 0711 "$W"; fi
     mkdir -p "$BIN/sets"
@@ -445,10 +450,9 @@ apply() {
         if restart_is_due; then
             restart_again
             settle_proof
-        elif [ -s "$WORKING/unproven" ]; then
+        else
             prove
-        elif [ "$QUIET$failed" = nono ]; then
-            say "nothing to do: $(describe_working)"
+            if [ "$QUIET$failed" = nono ]; then say "nothing to do: $(describe_working)"; fi
         fi
         sweep_sets
         conclude

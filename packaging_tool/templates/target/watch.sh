@@ -33,11 +33,12 @@ settle_proof() {
     fi
 }
 
-# The working set is the installed one, but an apply before this one was cut off before it saw the service start.
+# The working set is the installed one. An apply before this one may have been cut off before it saw the service start, or
+# the watch could not put back the set before, as on a full disk.
 prove() {
     TROUBLE='' DONE=''
     how=nothing
-    [ "$MODE" != boot ] || return 0
+    if [ "$MODE" = boot ] || [ -z "$(set_before "$(working_directory)")" ]; then return 0; fi
     seconds=120
     see_fate
     while [ "$FATE" = moves ] && [ "$seconds" -gt 0 ]; do
@@ -45,9 +46,8 @@ prove() {
         seconds=$((seconds - 1))
         see_fate
     done
-    if [ "$FATE" = fell ]; then return_to_old "does not start"; fi
+    if [ "$FATE" = fell ]; then return_to_old "does not stay up"; fi
     settle_proof
-    sweep_sets
 }
 
 # The set before the working one comes back, since the service has ended by itself. $1: how, for the message.
@@ -110,7 +110,8 @@ sleep_unlocked() {
 
 # A minute from now, or what is left of it, if this run of the service is the one that it is about.
 begin_proof() {
-    if [ -s "$WORKING/unproven" ]; then mv -f "$WORKING/unproven" "$WORKING/watched"; fi
+    # Somebody may have made /usr read-only again.
+    if [ -s "$WORKING/unproven" ]; then mv -f "$WORKING/unproven" "$WORKING/watched" 2>/dev/null || :; fi
     if [ "$set_of_file $run_of_file" = "$(working_directory) $RUN" ]; then return 0; fi
     set_of_file=$(working_directory) run_of_file=$RUN until=$(($(uptime) + PROOF))
     write_watched
@@ -123,28 +124,23 @@ write_watched() {
 }
 
 conclude_proof() {
-    rm -f "$WORKING/watched"
-    make_work_directory
+    rm -f "$WORKING/unproven" "$WORKING/watched" 2>/dev/null || exit 0
+    make_own_directory
     sweep_sets
     say "$UNIT has stayed up for $PROOF seconds: $(describe_working)"
 }
 
-make_work_directory() {
+make_own_directory() {
     must_be_closed
-    W=$BIN/.apply.watch
-    rm -rf "$W"
-    mkdir -m 0700 "$W" 2>/dev/null || {
-        W=''
-        warn "cannot write in $BIN: is the disk full, or /usr read-only?"
-        exit 75
-    }
+    rm -rf "$BIN/.apply.watch"
+    make_work_directory watch
 }
 
 # Puts back the set before the working one, and goes on: that one may be watched too.
 put_back() {
     set_of_file=$(working_directory) run_of_file=- until=0
     write_watched
-    make_work_directory
+    make_own_directory
     WANTED=$(recorded "$WORKING/working-set" set)
     cat "$WORKING/revoked" >"$W/revoked" 2>/dev/null || :
     NAMES=$(recorded "$WORKING/working-set" plugin | cut -d ' ' -f 1 | tr '\n' ' ' | sed 's/ $//; s/ /, /g')
