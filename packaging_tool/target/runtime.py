@@ -126,10 +126,20 @@ def _revoked(core: CoreSpec, path: str) -> tuple[Entry, ...]:
 
 
 def _apply_units(place: Lifecycle) -> tuple[Entry, ...]:
-    """The units that run apply: at boot, and when a process has ended. A link, so that no preset can leave them off."""
+    """The units that run apply: at boot, when a process has ended, and to watch the service that it has started.
+
+    Links bring them along, so that no preset can leave them off.
+    """
     units = "/usr/lib/systemd/system"
-    values = {"l": place, "apply_lines": unit.apply_settings(place.core)}
+    values = {"l": place, "apply_lines": unit.apply_settings(place.core), "serving": place.made[0]}
+    watch = f"{place.core}-watch.service"
+    watches = (
+        _file(f"{units}/{watch}", render("systemd/watch.service.j2", **values)),
+        Entry(path=f"{units}/{place.unit}.wants", type="directory", mode=0o755),
+        Entry(path=f"{units}/{place.unit}.wants/{watch}", type="symlink", mode=0o777, target=f"../{watch}"),
+    )
     return (
+        *(watches if place.unit else ()),
         _file(f"{units}/{place.core}-apply.service", render("systemd/apply.service.j2", **values)),
         _file(f"{units}/{place.core}-apply-later@.service", render("systemd/apply-later@.service.j2", **values)),
         Entry(

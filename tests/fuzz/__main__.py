@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.fuzz import kills, transactions
+from tests.fuzz import deaths, kills, transactions
 from tests.fuzz.agreement import run as agreement
 from tests.fuzz.readers import run as readers
 
 PARTS = (
     ("kills", kills, "runs of mkpkgs that are killed at random times"),
     ("transactions", transactions, "transactions of apt and dnf that are cut off, in booted systems"),
+    ("deaths", deaths, "plugins with which the server dies some time after its start, on a loaded machine"),
     ("readers", readers, "random bytes, guided by coverage, for each reader of foreign files"),
     ("agreement", agreement, "files that are nearly right, for all readers of one format: they must read the same"),
 )

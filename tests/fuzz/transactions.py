@@ -30,6 +30,15 @@ from tests.machine import MachineError
 TOOL = f"/usr/bin/{CORE}-plugins"
 # A service that was killed comes back after RestartSec, which is 1 s.
 PATIENCE = 8.0
+# Names of the sets that serve or may come back, each of which names the one before it.
+IN_USE = f"""cd /usr/lib/{CORE}/bin 2>/dev/null || exit 0
+for set in "$(readlink serving)" "$(sed -n 2p serving/restart-due 2>/dev/null)"; do
+    while [ -n "$set" ]; do
+        echo "${{set#sets/}}"
+        set=$(cat "$set/unproven" "$set/watched" 2>/dev/null | head -n 1)
+    done
+done
+"""
 
 
 class FaultError(Exception):
@@ -267,11 +276,10 @@ class Run:
         places = f"/usr/lib/{CORE} /usr/share/{CORE}"
         names = "-name '.apply.*' -o -name '*.dpkg-*' -o -name '*;*' -o -name '.*.??????'"
         found = self.machine.sh(f"find {places} {names} 2>/dev/null || :").split()
-        # Until the service has started with the new set, the old one is kept.
-        active = self.machine.run("systemctl", "is-active", "--quiet", CORE, check=False).returncode == 0
-        sets = self.machine.sh(f"ls /usr/lib/{CORE}/bin/sets 2>/dev/null || :").split()
-        if len(sets) > (1 if active else 2):
-            found += sets
+        # Until the service has stayed up with the new set, the old one is kept, which may be such a new one itself.
+        sets = set(self.machine.sh(f"ls /usr/lib/{CORE}/bin/sets 2>/dev/null || :").split())
+        used = set(self.machine.sh(IN_USE).split())
+        found += sorted(sets - used)
         if not actual.core:
             found += self.machine.sh(f"find {places} 2>/dev/null || :").split()
         return found

@@ -19,7 +19,7 @@ KEYS = {
     "list": {"format", "core", "version", "available", "held", "plugins"},
     "status": {
         *("format", "core", "version", "good", "set", "serving", "left_out", "revoked", "disabled"),
-        *("unit", "unit_state", "problems"),
+        *("unit", "unit_state", "watched_until", "problems"),
     },
     "verify": {"format", "core", "version", "abi", "good", "plugins", "problems"},
 }

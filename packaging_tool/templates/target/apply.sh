@@ -58,7 +58,8 @@ take_lock() {
     mkdir -p /run
     (umask 077 && : >>"$LOCK") 2>/dev/null || { warn "cannot write $LOCK"; exit 1; }
     exec 9>>"$LOCK"
-    flock "${1:--w900}" 9
+    # The shell says nothing then if it is stopped while it waits.
+    { flock "${1:--w900}" 9; } 2>/dev/null
 }
 
 # Copies what manifests name: what is verified from here on is what is used, whoever has a file open.
@@ -347,23 +348,20 @@ swap() {
     find "$W/set" -type f -print0 | xargs -0 sync
     find "$W/set" -type d -print0 | xargs -0 sync
     NEW=sets/$(printf '%s' "$WANTED" | cut -c 1-16)
-    # The same set again: its program was changed, or it was never served in between.
-    case $NEW in
-    "$OLD" | "$(working_directory)") NEW=$NEW.again ;;
-    esac
+    # The same set again: its program was changed, it was never served in between, or the one in between may be put back.
+    sets_in_use >"$W/in-use"
+    while grep -qxF "$NEW" "$W/in-use"; do NEW=$NEW.again; done
     rm -rf "${BIN:?}/$NEW"
     mv -T "$W/set" "$BIN/$NEW"
     sync "$BIN/sets"
     point_to "$NEW"
 }
 
-# Sets that neither serve nor served before.
+# Sets that neither serve nor may come back.
 sweep_sets() {
+    sets_in_use >"$W/in-use"
     for directory in "$BIN"/sets/*; do
-        case sets/${directory##*/} in
-        "$(working_directory)" | "$(last_served)") ;;
-        *) rm -rf "$directory" ;;
-        esac
+        if ! grep -qxF "sets/${directory##*/}" "$W/in-use"; then rm -rf "$directory"; fi
     done
 }
 
@@ -393,10 +391,23 @@ clear_away() {
     find /dev/shm -maxdepth 1 -type d -uid 0 -name "$TOOL.*" -exec rm -rf --one-file-system {} + 2>/dev/null || :
 }
 
+# $1: its name. Out: $W.
+make_work_directory() {
+    W=$BIN/.apply.$1
+    mkdir -m 0700 "$W" 2>/dev/null || {
+        W=''
+        warn "cannot write in $BIN: is the disk full, or /usr read-only?"
+        warn "  repair: make room or remount it writable, then $TOOL apply"
+        mark_failed "cannot write in $BIN: is the disk full, or /usr read-only?"
+        exit 1
+    }
+}
+
 apply() {
     [ "$ROOT" = yes ] || { warn "apply must be called by root"; exit 1; }
     JOURNAL=yes
     case $MODE in
+    watch) watch_service ;;
     boot) begin_at_boot ;;
     *)
         if [ "$MODE" = now ]; then put_off; else wait_for_process "$AFTER"; fi
@@ -408,14 +419,7 @@ apply() {
     for path in "$BIN"/.apply.*; do
         if [ -e "$path" ]; then clear_away "$path"; fi
     done
-    W=$BIN/.apply.new
-    mkdir -m 0700 "$W" 2>/dev/null || {
-        W=''
-        warn "cannot write in $BIN: is the disk full, or /usr read-only?"
-        warn "  repair: make room or remount it writable, then $TOOL apply"
-        mark_failed "cannot write in $BIN: is the disk full, or /usr read-only?"
-        exit 1
-    }
+    make_work_directory new
     # Units are given parts of it. Elsewhere the trying user runs the new program in here, and sees no more than that.
     if [ ! -d /run/systemd/system ]; then chmod 0711 "$W"; fi
     mkdir -p "$BIN/sets"
@@ -448,16 +452,18 @@ apply() {
         if restart_is_due; then
             restart_again
             settle_proof
-        elif [ -s "$WORKING/unproven" ]; then
+        else
             prove
-        elif [ "$QUIET$failed" = nono ]; then
-            say "nothing to do: $(describe_working)"
+            if [ "$QUIET$failed" = nono ]; then say "nothing to do: $(describe_working)"; fi
         fi
         sweep_sets
         conclude
         return 0
     fi
-    if [ "$MODE" = boot ]; then leave_rolled_back; fi
+    # The watch may have put the set back that an apply was killed with, for which the next one waited.
+    case $MODE:$AFTER in
+    boot:* | after:*-*) leave_rolled_back ;;
+    esac
     STEP=assemble
     make_set
     STEP=swap

@@ -39,7 +39,6 @@ begin_at_boot() {
     if [ ! -e "$FAILED" ] && [ ! -e "$BIN/failed-set" ] && [ -x "$PROGRAM" ] &&
         [ -z "$(recorded "$WORKING/working-set" revoked)" ] &&
         [ "$(cat "$WORKING/installed" 2>/dev/null)" = "$(fingerprint)" ]; then
-        if [ -s "$WORKING/unproven" ]; then apply_later 0 || :; fi
         exit 0
     fi
     # While this unit starts, systemd holds back each job of the service, so a restart would wait for ever.
@@ -84,76 +83,6 @@ leave_rolled_back() {
     recorded "$BIN/failed-set" reason >"$W/reasons"
     while IFS= read -r line; do warn "$line"; done <"$W/reasons"
     fail '' ''
-}
-
-# Forgets the old set as soon as the service has started with the new one, or where the old one served no better.
-settle_proof() {
-    [ -s "$WORKING/unproven" ] || return 0
-    if [ "$MODE" = boot ]; then
-        apply_later 0 || :
-    elif [ -n "$TROUBLE" ] || [ ! -d /run/systemd/system ] || { [ "$(service_state)" = active ] && ! restart_is_due; }; then
-        rm -f "$WORKING/unproven"
-    fi
-}
-
-# The old set comes back: the service did not start with the new one at boot.
-return_to_old() {
-    STEP=restart
-    before=active
-    how=restart
-    OLD=$(last_served)
-    NEW=$(working_directory)
-    roll_back
-}
-
-# Whether the service ended by itself within five seconds of its start, though with status 0: nobody stopped it.
-ended_at_once() {
-    [ "$(service_state)" = inactive ] || return 1
-    started=$(systemctl show -p ExecMainStartTimestampMonotonic "$UNIT" 2>/dev/null) || return 1
-    ended=$(systemctl show -p ExecMainExitTimestampMonotonic "$UNIT" 2>/dev/null) || return 1
-    started=${started#*=} ended=${ended#*=}
-    [ "${started:-0}" -gt 0 ] || return 1
-    [ "$ended" -gt "$started" ] || return 1
-    [ $((ended - started)) -lt 5000000 ] || return 1
-    # systemd's own word for the begin of a stop that somebody asked for (SD_MESSAGE_UNIT_STOPPING), of this run of the
-    # service. Whoever may write to the journal writes such fields too, but journald itself adds those that begin with `_`.
-    # Not `-b`: in a container our own /proc may have the host's id of the boot.
-    run=$(systemctl show -p InvocationID "$UNIT" 2>/dev/null) || return 1
-    [ -n "${run#InvocationID=}" ] || return 1
-    [ -z "$(journalctl -q -n 1 -o cat _PID=1 UNIT="$UNIT" INVOCATION_ID="${run#InvocationID=}" \
-        MESSAGE_ID=de5b426a63be47a7b6ac3eaac82e2f6f 2>/dev/null)" ]
-}
-
-# The service was to start with the new set: the old one comes back if it did not.
-prove() {
-    TROUBLE=''
-    case $MODE:$(service_state) in
-    boot:*) ;;
-    *:active) stays_up || : ;;
-    esac
-    settle_proof
-    [ "$MODE" != boot ] || return 0
-    if [ ! -s "$WORKING/unproven" ]; then
-        sweep_sets
-        return 0
-    fi
-    seconds=120
-    while [ "$seconds" -gt 0 ]; do
-        case $(systemctl show -p ActiveState -p NRestarts -p SubState "$UNIT" 2>/dev/null | sort | tr '\n' ' ') in
-        "ActiveState=activating NRestarts=0 SubState=start"*)
-            # It is at its first start.
-            sleep 1
-            seconds=$((seconds - 1))
-            ;;
-        "ActiveState=activating "* | "ActiveState=failed "*) return_to_old ;;
-        *)
-            if ended_at_once; then return_to_old; fi
-            settle_proof
-            [ -s "$WORKING/unproven" ] || sweep_sets
-            return 0
-            ;;
-        esac
-    done
 }
 
 # What C-apply-later@PID-START.service calls: `apply --after PID-START`. $1: the process.

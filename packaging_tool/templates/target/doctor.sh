@@ -191,11 +191,10 @@ look_for_leftovers() {
         if [ -e "$path" ]; then mend "$path is left from an apply that was cut off" "rm -rf $path" clear_away "$path"; fi
     done
     if ! closed "$BIN/sets"; then return 0; fi
+    sets_in_use >"$W/in-use"
     for path in "$BIN"/sets/*; do
-        case sets/${path##*/} in
-        "sets/*" | "$(working_directory)" | "$(last_served)") ;;
-        *) mend "$path is a set that nothing uses" "rm -rf $path" rm -rf "$path" ;;
-        esac
+        if [ ! -e "$path" ] || grep -qxF "sets/${path##*/}" "$W/in-use"; then continue; fi
+        mend "$path is a set that nothing uses" "rm -rf $path" rm -rf "$path"
     done
 }
 
@@ -240,6 +239,14 @@ look_for_units() {
         remains "/usr/lib/systemd/system/$UNIT is missing" "$REINSTALL $CORE"
     fi
 {% endif %}
+{% if l.unit %}
+    for path in "$CORE-watch.service" "$UNIT.wants/$CORE-watch.service"; do
+        if [ ! -e "/usr/lib/systemd/system/$path" ]; then
+            remains "/usr/lib/systemd/system/$path is missing, so no set with which $UNIT does not stay up is put back" \
+                "$REINSTALL $CORE"
+        fi
+    done
+{% endif %}
     for path in "$CORE-apply.service" "multi-user.target.wants/$CORE-apply.service"; do
         if [ ! -e "/usr/lib/systemd/system/$path" ]; then
             remains "/usr/lib/systemd/system/$path is missing, so no apply that was cut off is made up for at boot" \
@@ -251,6 +258,12 @@ look_for_units() {
         remains "$CORE-apply.service is masked, so no apply that was cut off is made up for at boot" \
             "systemctl unmask $CORE-apply.service"
     fi
+{% if l.unit %}
+    if [ "$(systemctl is-enabled "$CORE-watch.service" 2>/dev/null)" = masked ]; then
+        remains "$CORE-watch.service is masked, so no set with which $UNIT does not stay up is put back" \
+            "systemctl unmask $CORE-watch.service"
+    fi
+{% endif %}
     if ! found=$(confining_units_work); then remains "${found%%"$TAB"*}" "${found#*"$TAB"}"; fi
     [ -n "$UNIT" ] || return 0
     case "$(systemctl is-enabled "$UNIT" 2>/dev/null):$(service_state)" in

@@ -53,7 +53,7 @@ options_of() {
     list) echo "--json --available" ;;
     status | verify | why) echo "--json" ;;
     freeze) echo "" ;;
-    apply) echo "--quiet --boot --after --dry-run" ;;
+    apply) echo "--quiet --boot --after --watch --dry-run" ;;
     hook | hook-dnf) echo "" ;;
     enable | disable | doctor) echo "--dry-run" ;;
     install | remove | sync) echo "--dry-run --yes" ;;
@@ -77,6 +77,7 @@ read_command_line() {
         yes:--json) JSON=yes given="$given --json" ;;
         yes:--available) AVAILABLE=yes given="$given --available" ;;
         yes:--boot) MODE=boot given="$given --boot" ;;
+        yes:--watch) MODE=watch given="$given --watch" ;;
         yes:--after) MODE=after options=after given="$given --after" ;;
         after:0 | after:[1-9]*)
             # PID, and when it started.

@@ -164,13 +164,14 @@ status() {
         recorded "$WORKING/working-set" left-out | sort >"$W/left"
         left_by_revocation >"$W/gone-sorted"
         awk -v CORE="$CORE" -v VERSION="$VERSION" -v SET="$(recorded "$WORKING/working-set" set)" -v UNIT="$UNIT" \
-            -v ACTIVE="$(unit_state)" -v SERVING="$W/serving" -v LEFT="$W/left" -v DISABLED="$W/disabled" \
+            -v ACTIVE="$(unit_state)" -v UNTIL="$(watched_until)" -v SERVING="$W/serving" -v LEFT="$W/left" -v DISABLED="$W/disabled" \
             -v GONE="$W/gone-sorted" '
 {% include "target/json.awk" %}
 {% include "target/status-json.awk" %}
 ' "$W/serving" "$W/left" "$W/gone-sorted" "$W/disabled" "$W/problems" | printable
     else
         say "working: $(describe_working)"
+        say_watch
         if [ -s "$W/disabled" ]; then say "disabled: $(tr '\n' ' ' <"$W/disabled" | sed 's/ $//; s/ /, /g')"; fi
         left=$(recorded "$WORKING/working-set" left-out | sort | tr '\n' ' ')
         if [ -n "$left" ]; then say "left out, as they are optional: $(commas "$left")"; fi
@@ -180,6 +181,19 @@ status() {
     fi
     if [ -s "$W/problems" ]; then exit 1; fi
     if [ "$JSON" = no ]; then say "verified: what is installed is what serves"; fi
+}
+
+# Says of a set that has not proved itself what else may come.
+say_watch() {
+    before=$(set_before "$(working_directory)")
+    [ -n "$before" ] || return 0
+    back="if $UNIT ends by itself, $(describe_set "$before") comes back"
+    until=$(watched_until)
+    if [ -n "$until" ]; then
+        say "watched until $(echo "$until" | tr T ' ' | cut -c 1-19): $back"
+    else
+        say "watched for $PROOF seconds from the next start of $UNIT: $back"
+    fi
 }
 
 # What systemd says of the unit, `-` where nobody knows.

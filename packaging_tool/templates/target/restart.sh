@@ -9,11 +9,6 @@ systemd_does() {
     fi
 }
 
-service_state() {
-    if [ -z "$UNIT" ] || [ ! -d /run/systemd/system ]; then echo inactive; return 0; fi
-    systemctl is-active "$UNIT" 2>/dev/null || :
-}
-
 # Whether a reload can bring the new set: no process becomes another program by it, nor gets another unit's settings.
 reload_suffices() {
     [ "$before" = active ] || return 1
@@ -31,9 +26,10 @@ restart() {
     how=nothing
     [ -d /run/systemd/system ] || return 0
     policy=$(setting restart auto)
-    before=$(service_state)
+    look_at_service
+    before=$ACTIVE
     if [ -n "$UNIT" ]; then
-        if [ "$(systemctl show -p NeedDaemonReload "$UNIT" 2>/dev/null)" != NeedDaemonReload=no ]; then
+        if [ "$STALE" != no ]; then
             systemctl --system daemon-reload >/dev/null 2>&1 9>&- || :
         fi
         case $before in
@@ -54,28 +50,14 @@ restart() {
     esac
 }
 
-# Whether the service has failed, or waits to be started once more after it ended.
-is_down() {
-    [ -n "$UNIT" ] && [ -d /run/systemd/system ] || return 1
-    case $(systemctl show -p ActiveState -p SubState "$UNIT" 2>/dev/null | sort | tr '\n' ' ') in
-    ActiveState=failed* | *SubState=auto-restart*) return 0 ;;
+# A restart is not a crash: it must not count for the limit of starts, a failed unit may come back, and each start that
+# systemd counts from here on is of the new set.
+forget_restarts() {
+    # The next start would count if it came between.
+    case $how:$SUB in
+    restart:auto-restart*) systemd_does stop || : ;;
     esac
-    return 1
-}
-
-# systemd takes a service of these types for started before its own code has run, so it must stay up for a second.
-stays_up() {
-    if is_down; then return 1; fi
-    case $(systemctl show -p Type "$UNIT" 2>/dev/null) in
-    Type=simple | Type=exec | Type=idle) ;;
-    *) return 0 ;;
-    esac
-    run=$(invocation)
-    for _ in 1 2; do
-        sleep 0.5
-        # systemd may have started it once more by now.
-        if [ "$run" = - ] || [ "$(invocation)" != "$run" ]; then return 1; fi
-    done
+    systemctl reset-failed "$UNIT" >/dev/null 2>&1 9>&- || :
 }
 
 restart_by_systemd() {
@@ -102,17 +84,12 @@ restart_by_systemd() {
         ;;
 {% endif %}
     esac
-    # A restart is not a crash: it must not count for the limit of starts, and a failed unit may come back.
-    systemctl reset-failed "$UNIT" >/dev/null 2>&1 9>&- || :
+    forget_restarts
     came_up=yes
     systemd_does "$how" || came_up=no
-    after=$(service_state)
-    case $came_up:$after in
-    yes:active | yes:activating) if ! stays_up; then came_up=no after=failed; fi ;;
-    esac
-    # A unit that systemd will start once more is `activating`, but the restart has failed.
-    case $how:$came_up:$after in
-    restart:*:active | *:yes:active | *:yes:activating | *:yes:reloading) ;;
+    if ! stays_up; then came_up=down; fi
+    case $how:$came_up:$ACTIVE in
+    restart:no:active | *:yes:active | *:yes:activating | *:yes:reloading) ;;
     *)
         roll_back
         return 0
@@ -127,17 +104,32 @@ restart_by_systemd() {
     fi
 }
 
-# The service does not come up with the new set: the old one comes back, if there is one that worked.
+# What the sets have by which two of them differ. $1, $2: their directories below $BIN, the older one first.
+what_changed() {
+    for set in "$1" "$2"; do sed -n "s/^plugin //p; s/^core /$CORE /p" "$BIN/$set/working-set" >"$W/of-${set##*/}"; done
+    new=$(grep -vxFf "$W/of-${1##*/}" "$W/of-${2##*/}" | tr '\n' ',' | sed 's/,$//; s/,/, /g') || :
+    gone=$(grep -vxFf "$W/of-${2##*/}" "$W/of-${1##*/}" | tr '\n' ',' | sed 's/,$//; s/,/, /g') || :
+    if [ -n "$new" ]; then
+        echo "new in this set: $new"
+    elif [ -n "$gone" ]; then
+        echo "gone from the set: $gone"
+    fi
+}
+
+# The service does not come up, or does not stay up, with the new set: the old one comes back, if there is one that worked.
+# $1: which of them, for the message.
 roll_back() {
+    fell=${1:-does not start}
     if going_down; then
         DONE="; $UNIT starts with it at the next boot, since the machine is going down"
         return 0
     fi
-    reason=$(systemctl show -p Result "$UNIT" 2>/dev/null) || :
-    reason=${reason#Result=}
-    if [ "$how" = reload ]; then reason="reload: $(last_line "$W/output")"; fi
-    if [ "$before" = failed ] || [ -z "$OLD" ] || [ ! -x "$BIN/$OLD/$CORE" ]; then
-        TROUBLE="$UNIT does not start (${reason:-unknown})"
+    reason=$RESULT
+    if [ "$reason" = success ]; then reason="it ended by itself"; fi
+    if [ "$how" = reload ] && [ "$came_up" = no ]; then reason="reload: $(last_line "$W/output")"; fi
+    # What failed before may have done so with a set that is not proved: then there is one that is.
+    if [ -z "$OLD" ] || [ ! -x "$BIN/$OLD/$CORE" ] || { [ "$before" = failed ] && [ ! -s "$BIN/$OLD/watched" ]; }; then
+        TROUBLE="$UNIT $fell (${reason:-unknown})"
         if refusal=$(refused_service); then TROUBLE="${refusal%%"$TAB"*}; ${refusal#*"$TAB"}"; fi
         return 0
     fi
@@ -148,12 +140,13 @@ roll_back() {
             how=restart DONE="; restarted $UNIT"
             return 0
         fi
-        TROUBLE="$UNIT does not start with ${NAMES:-no plugins} (${reason:-unknown}), and there is no way back: the old set has $distrusted, whose key is revoked"
+        TROUBLE="$UNIT $fell with ${NAMES:-no plugins} (${reason:-unknown}), and there is no way back: the old set has $distrusted, whose key is revoked"
         return 0
     fi
+    changed=$(what_changed "$OLD" "$NEW")
     point_to "$OLD"
     rm -rf "${BIN:?}/$NEW"
-    systemctl reset-failed "$UNIT" >/dev/null 2>&1 9>&- || :
+    forget_restarts
     came_up=yes
     case $how in
     reload) systemd_does reload || systemd_does restart ;;
@@ -164,7 +157,7 @@ roll_back() {
         warn "$UNIT does not start with the old set either: journalctl -u $UNIT"
     fi
     event rolled-back "put back the old set of $CORE"
-    fail "$UNIT does not start with ${NAMES:-no plugins} (${reason:-unknown})" \
+    fail "$UNIT $fell with ${NAMES:-no plugins} (${reason:-unknown})${changed:+; $changed}" \
         "journalctl -u $UNIT; remove or downgrade the plugin, or repair the configuration; then $TOOL apply"
 }
 
@@ -205,17 +198,20 @@ restart_by_command() {
             return 0
         fi
     fi
+    [ -z "$UNIT" ] || forget_restarts
     ended=0
     (
         cd /
         exec env -i PATH="$PATH" LC_ALL=C UNIT="$UNIT" CORE="$CORE" OLD="${OLD:+$BIN/$OLD}" NEW="$BIN/$NEW" \
             timeout -k 10 600 "$program"
     ) >"$W/output" 2>&1 9>&- || ended=$?
-    after=$(service_state)
+    look_at_service
+    after=$ACTIVE
     # The command may have restarted it, or has told it to take the set in another way.
     case $after in
     active | activating) if ! restart_is_due && ! stays_up; then after=failed; fi ;;
     esac
+    came_up=yes
     case $before:$after in
     failed:* | *:active | *:activating | *:reloading | inactive:*) ;;
     *)
@@ -254,8 +250,8 @@ settle_restart() {
         return 0
     fi
     # needrestart looks for processes whose program is gone, so what is kept is a copy.
-    process=$(systemctl show -p MainPID "$UNIT" 2>/dev/null) || process=''
-    if [ -n "$OLD" ] && same_file "$BIN/$OLD/$CORE" "/proc/${process#MainPID=}/exe" &&
+    look_at_service
+    if [ -n "$OLD" ] && same_file "$BIN/$OLD/$CORE" "/proc/$PID/exe" &&
         ! same_file "$BIN/$OLD/$CORE" "$PROGRAM"; then
         if ! { cp -p --reflink=auto "$BIN/$OLD/$CORE" "$W/kept" && mv -f "$W/kept" "$BIN/$OLD/$CORE"; } 2>/dev/null; then
             rm -rf "${BIN:?}/$OLD"

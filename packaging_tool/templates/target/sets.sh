@@ -32,7 +32,12 @@ names_of_used() {
 }
 
 describe_working() {
-    plugins=$(recorded "$WORKING/working-set" plugin | tr '\n' ',' | sed 's/,$//; s/,/, /g')
+    describe_set serving
+}
+
+# $1: directory of a set below $BIN.
+describe_set() {
+    plugins=$(recorded "$BIN/$1/working-set" plugin | tr '\n' ',' | sed 's/,$//; s/,/, /g')
     if [ -n "$plugins" ]; then echo "$CORE with $plugins"; else echo "$CORE without plugins"; fi
 }
 
@@ -71,19 +76,6 @@ working_directory() {
     readlink "$WORKING" 2>/dev/null || :
 }
 
-# The run of the service, as systemd counts them; `-` if it does not run.
-invocation() {
-    id=''
-    if [ -n "$UNIT" ] && [ -d /run/systemd/system ]; then
-        id=$(systemctl show -p ActiveState -p InvocationID "$UNIT" 2>/dev/null | sort | tr '\n' ' ') || id=''
-    fi
-    case $id in
-    "ActiveState=active InvocationID="?*) id=${id#*InvocationID=} ;;
-    *) id=- ;;
-    esac
-    echo "${id% }"
-}
-
 # Whether the service still runs as it did before the working set came.
 restart_is_due() {
     [ -f "$WORKING/restart-due" ] || return 1
@@ -91,7 +83,7 @@ restart_is_due() {
 }
 
 # The directory of the set that the service runs, or ran last: not the working one while a restart is due, nor before the
-# service has started with it.
+# service has started with it. See watch.sh for `unproven` and `watched`.
 last_served() {
     if restart_is_due; then
         sed -n 2p "$WORKING/restart-due"
@@ -100,4 +92,24 @@ last_served() {
     else
         working_directory
     fi
+}
+
+# The directories of the sets that are in use, or that may come back: each unproved one names the set before it.
+sets_in_use() {
+    for set in "$(working_directory)" "$(last_served)"; do
+        while [ -n "$set" ]; do
+            echo "$set"
+            set=$(set_before "$set")
+        done
+    done
+}
+
+# The set to go back to from one that has not proved itself; empty if it has. $1: its directory below $BIN.
+set_before() {
+    for mark in unproven watched; do
+        if [ -s "$BIN/$1/$mark" ]; then
+            head -n 1 "$BIN/$1/$mark"
+            return 0
+        fi
+    done
 }

@@ -9,6 +9,6 @@ FILENAME == DISABLED { disabled = append(disabled, quote($1)); next }
 }
 END {
     print head() ", \"good\": " (problems == "" ? "true" : "false") ", \"set\": " or_null(SET) ", \"serving\": [" serving "],"
-    print "\"left_out\": [" left "], \"revoked\": [" gone "], \"disabled\": [" disabled "], \"unit\": " or_null(UNIT) ", \"unit_state\": " or_null(ACTIVE) ","
+    print "\"left_out\": [" left "], \"revoked\": [" gone "], \"disabled\": [" disabled "], \"unit\": " or_null(UNIT) ", \"unit_state\": " or_null(ACTIVE) ", \"watched_until\": " or_null(UNTIL) ","
     print "\"problems\": [" problems "]}"
 }
