@@ -91,6 +91,7 @@ def test_what_the_service_sees_is_what_try_and_check_see(server: Server) -> None
     machine.sh("echo x >/etc/demo/secret; chmod 0600 /etc/demo/secret; chown web: /etc/demo/secret")
     sets(server, "User=web\nGroup=web\nSupplementaryGroups=demo\n", "file /etc/demo/secret\n")
     takes(server, user="web")
+    not_in_the_group(server)
     owners_stay(server, built["demo"])
     another_configuration(server)
     another_unit(server)
@@ -111,6 +112,21 @@ def test_what_the_service_sees_is_what_try_and_check_see(server: Server) -> None
     for name in ("demo-plugin-git", "demo"):
         server.remove(name)
     assert machine.sh("find /run/systemd/system -name 'demo*'") == ""
+
+
+def not_in_the_group(server: Server) -> None:
+    """What the group of the packaged user may read, the administrator's user may not."""
+    machine = server.machine
+    machine.sh("echo x >/etc/demo/shared; chgrp demo /etc/demo/shared; chmod 0640 /etc/demo/shared")
+    sets(server, "User=web\nGroup=web\n", "file /etc/demo/shared\n")
+    done = machine.run("demo-plugins", "enable" if disabled(server) else "disable", "git", check=False)
+    assert done.returncode == 1
+    assert (
+        f"repair: add SupplementaryGroups=demo to {DROP_IN}, since web may not read what the group demo may"
+        in done.stdout
+    )
+    sets(server, "User=web\nGroup=web\nSupplementaryGroups=demo\n", "file /etc/demo/shared\n")
+    machine.run("demo-plugins", "apply")
 
 
 def owners_stay(server: Server, core: str) -> None:

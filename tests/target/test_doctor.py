@@ -54,6 +54,25 @@ def test_doctor_takes_back_what_is_the_cores(serving: Machine, how: str) -> None
     assert doctor(serving) == (0, "all is well\n")
 
 
+def test_a_directory_that_a_hardening_script_shut_is_told_and_opened(serving: Machine) -> None:
+    for name in ("usr/lib/fake", "usr/lib/fake/bin"):
+        place = serving.root / name
+        place.chmod(0o700)
+        found = f"/{name} can be entered by root alone"
+        assert found in serving.tool("status").stdout
+        # A plugin that comes now is not blamed.
+        serving.install("later", files={"code": ":\n"})
+        done = serving.tool("apply")
+        assert done.returncode == 1
+        assert f"{found}, so fake cannot run what is made there" in done.stdout
+        assert "plugin that" not in done.stdout
+        assert f"{found}, and fake runs a program there\n  repaired: chmod 0755 /{name}\n" in doctor(serving)[1]
+        assert serving.tool("apply").returncode == 0
+        assert doctor(serving) == (0, "all is well\n")
+        serving.remove("later")
+        assert serving.tool("apply").returncode == 0
+
+
 def test_the_service_reads_what_doctor_took_from_its_user(serving: Machine) -> None:
     place = serving.root / "etc/fake"
     (place / "fake.conf").write_text("port 1\n")

@@ -142,6 +142,8 @@ begin_again() {
 # out, and it is done again with the others: what is optional must not keep an update from all others.
 make_set() {
     need_user
+    shut=$(shut_to_service | tr '\n' ' ')
+    [ -z "$shut" ] || fail "${shut}can be entered by root alone, so $USER cannot run what is made there" "$TOOL doctor; then $TOOL apply"
     follow_service
     need_units
     optional_newcomers >"$W/newcomers"

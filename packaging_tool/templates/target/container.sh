@@ -3,13 +3,13 @@
 
 # What is done without: 0 nothing; 1 files in the place of others; 2 and users, 3 and mounts, 4 and a network of its own.
 LEVEL=0
+{% if tree %}
+untried=no
+{% endif %}
 
 # Runs a unit. $1: its name. Out: $status, $what{{ ", and $untried: whether
 # it was not run, since it would have run something else here, which is said" if tree }}.
 confine_in_unit() {
-{% if tree %}
-    untried=no
-{% endif %}
     if [ "$LEVEL" -eq 0 ]; then
         run_unit "$1"
         [ "$status" -ne 0 ] || return 0

@@ -102,6 +102,10 @@ look_for_rights() {
         *) remains "$found" "chown root $path; chmod go-w $path" ;;
         esac
     done <"$W/wrong"
+    shut_to_service >"$W/shut"
+    while IFS= read -r path; do
+        mend "$path can be entered by root alone, and $USER runs a program there" "chmod 0755 $path" chmod 0755 "$path"
+    done <"$W/shut"
     if [ ! -d "$PLUGINS" ]; then
         mend "$PLUGINS is missing" "install -d -m 0750 -g $GROUP $PLUGINS" make_plugins_directory
     elif dpkg-statoverride --list "$PLUGINS" >/dev/null 2>&1; then

@@ -125,6 +125,9 @@ find_problems() {
             { reason = reason (reason == "" ? "" : "; ") $0 }
             END { tell(TOOL " apply") }' "$W/told" - >>"$W/problems"
     fi
+    for path in $(shut_to_service); do
+        problem '*' "$path can be entered by root alone, and $USER runs a program there" "$TOOL doctor"
+    done
     distrusted=$(revoked_in "$WORKING/working-set")
     if [ -n "$distrusted" ]; then problem '*' "what serves has $distrusted, whose key is revoked" "$TOOL apply"; fi
     if restart_is_due; then

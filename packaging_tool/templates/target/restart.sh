@@ -158,7 +158,7 @@ roll_back() {
     fi
     event rolled-back "put back the old set of $CORE"
     fail "$UNIT $fell with ${NAMES:-no plugins} (${reason:-unknown})${changed:+; $changed}" \
-        "journalctl -u $UNIT; remove or downgrade the plugin, or repair the configuration; then $TOOL apply"
+        "{{ "$(way_into_group)" if l.unit }}journalctl -u $UNIT; remove or downgrade the plugin, or repair the configuration; then $TOOL apply"
 }
 
 # Whether a program may be run by root: it, the link that leads to it, and all directories above both are root's and

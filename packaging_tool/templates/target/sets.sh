@@ -113,3 +113,9 @@ set_before() {
         fi
     done
 }
+
+# Prints directories above all sets that neither everybody nor the service's group may enter: who serves and who tries could
+# not run a program there.
+shut_to_service() {
+    find "$LIB" "$BIN" -maxdepth 0 ! -perm -0001 ! \( -group "$GROUP" -perm -0010 \) -print 2>/dev/null || :
+}
