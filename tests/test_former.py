@@ -100,6 +100,11 @@ def test_what_can_be_carried_is_and_checkers_have_nothing_to_say(published: Work
     subprocess.run(["rpmkeys", "--import", project.dist / "greet.asc"], env=env, check=True)
     done = subprocess.run(["rpmlint", "-c", RPMLINT, *rpms], env=env, capture_output=True, text=True)
     assert " 0 errors, 0 warnings" in done.stdout, done.stdout
+    # It was shown before, and what was read once is read from the memory, damaged or not.
+    memory = project.root / ".mkpkgs/kinds.json"
+    assert "greet_1.0-1_all.deb" in memory.read_text()
+    memory.write_text('{"packages": 1}')
+    assert "%pretrans -p <lua>" in project.mkpkgs("plan").stdout
     # The next run has nothing to do, and one that forgot all makes the same bytes.
     before = {path: path.read_bytes() for path in made}
     assert "nothing" in project.mkpkgs().stdout
