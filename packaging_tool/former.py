@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from packaging_tool import atomic, state
 from packaging_tool.errors import InputError
 from packaging_tool.package import versions
-from packaging_tool.package.model import Former, Kinds, Package
+from packaging_tool.package.model import Alternatives, Former, Kinds, Package, Relation
 from packaging_tool.repos.base import Published
 
 # Directories in which services and people keep files of their own, which no package may move away.
@@ -31,6 +32,7 @@ def carried(
     Raises InputError with all paths that cannot be carried over, or if a published package cannot be read.
     """
     told: dict[_Key, dict[str, tuple[Former, ...]]] = {}
+    took: dict[_Key, tuple[Alternatives, ...]] = {}
     problems: list[str] = []
     for family, listed in published.items():
         made = [package for package in packages if family in package.relations]
@@ -40,12 +42,22 @@ def carried(
             problems += found.problems
             if found.former:
                 told.setdefault(_key(package), {})[family] = found.former
+        if family == "deb":
+            took = {key: relations for package in made if (relations := comparison.took(key := _key(package)))}
     if problems:
         raise InputError(
             "\n".join(["nothing was published: machines cannot upgrade to this:", *dict.fromkeys(problems)]),
             hint="give the new one another path, or leave the old one as it was",
         )
-    return [replace(each, former=told.get(_key(each), {})) for each in packages]
+    return [_helped(each, told.get(_key(each), {}), took.get(_key(each), ())) for each in packages]
+
+
+def _helped(package: Package, former: Mapping[str, tuple[Former, ...]], took: tuple[Alternatives, ...]) -> Package:
+    if not took:
+        return replace(package, former=former)
+    before = package.relations["deb"]
+    more = before._replace(replaces=tuple(dict.fromkeys((*before.replaces, *took))))
+    return replace(package, former=former, relations={**package.relations, "deb": more})
 
 
 class Memory:
@@ -154,6 +166,30 @@ class _Comparison:
                 return f"{name} has files in it"
         return ""
 
+    def took(self, key: _Key) -> tuple[Alternatives, ...]:
+        """The packages of which this one has files now, in the versions that still have them.
+
+        dpkg lets no package write over another one's file that does not say so (Policy 7.6.1); rpm looks whether the
+        other one goes away in the same transaction.
+        """
+        found: dict[str, str] = {}
+        mine = self._made[key]
+        for path in (*mine.files, *mine.links, *mine.configs):
+            for name in self._owners.get(path, ()):
+                now = {version: kinds for (other, _, version), kinds in self._made.items() if other == name}
+                if name != key[0] and not any(path in _all(kinds) for kinds in now.values()):
+                    found[name] = max(now, key=versions.key)
+        return tuple((Relation(name, "<", version),) for name, version in sorted(found.items()))
+
+    @cached_property
+    def _owners(self) -> Mapping[str, set[str]]:
+        """Names of the published packages that have a file, by its path."""
+        found: dict[str, set[str]] = {}
+        for name, items in self._listed.items():
+            for path in (path for item in items for path in _all(self._kinds(item))):
+                found.setdefault(path, set()).add(name)
+        return found
+
     def _has_moved(self, package: str, path: str) -> bool:
         """Whether another package has the configuration file now, which must not take it away then."""
         return any(path in kinds.configs | kinds.files for (name, *_), kinds in self._made.items() if name != package)
@@ -168,6 +204,11 @@ class _Comparison:
 
 def _kinds(package: Package, family: str) -> Kinds:
     return Kinds.of((entry.path, entry.type, entry.target) for entry in package.entries_of(family))
+
+
+def _all(kinds: Kinds) -> set[str]:
+    """Paths of what is no directory."""
+    return {*kinds.files, *kinds.links, *kinds.configs}
 
 
 def _changes(was: Kinds, now: Kinds) -> Iterator[tuple[str, Former]]:
