@@ -111,3 +111,14 @@ def test_what_can_be_carried_is_and_checkers_have_nothing_to_say(published: Work
     (project.root / ".mkpkgs/state.json").unlink()
     project.mkpkgs()
     assert {path: path.read_bytes() for path in made} == before
+
+
+@pytest.mark.parametrize("table", ["core", "plugin.bye"])
+def test_a_file_below_a_link_is_refused(published: Workspace, tmp_path: Path, table: str) -> None:
+    place = "/usr/share/doc/of-greet"
+    entries = entry(place, type="symlink", target="greet") + entry(f"{place}/", table=table)
+    project = next_version(published, tmp_path / "next", entries)
+    done = project.mkpkgs(check=False)
+    assert done.returncode == 2
+    owner = table.replace(".", "-").replace("core", "greet").replace("plugin-", "greet-plugin-")
+    assert f"{place} is no directory in greet, and {owner} has something below it" in done.stdout
