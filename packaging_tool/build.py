@@ -86,8 +86,8 @@ def plan(project: Project, settings: Settings, listener: Listener) -> Planned:
         if project.plugin_of is not None:
             raise InputError("what comes out for somebody else's core shows when it is built", hint="run: mkpkgs check")
         locks = run.cores.locks()
-        packages = run.outlined(locks, run.public_keys(run.cores.newest(locks)))
-        return Planned(packages, tuple(run.failures))
+        packages = run.carried(run.outlined(locks, run.public_keys(run.cores.newest(locks))))
+        return Planned(tuple(packages), tuple(run.failures))
 
 
 def lock(project: Project, settings: Settings, listener: Listener) -> Relocked:
@@ -315,7 +315,7 @@ class _Run:
         if self.cores.against:
             work.doubles(made)
         planning.apart(made)
-        self._write(staging, self._carried(made), ring, after)
+        self._write(staging, self.carried(made), ring, after)
         try:
             for each in self.cores.chosen:
                 for name in authors.lay_out(each, by_core[each.abi], staging):
@@ -335,16 +335,16 @@ class _Run:
         wanted = {f"{project.core.name}-plugin-{name}" for name in chosen}
         return [package for package in found if package.name in wanted]
 
-    def _carried(self, packages: Sequence[Package]) -> Sequence[Package]:
+    def carried(self, packages: Sequence[Package]) -> Sequence[Package]:
         """The packages with what they have to carry over from those that are published."""
         listed = {family: kind.published(self.settings.output) for family, kind in self.cores.repositories.items()}
         if not any(listed.values()):
             return packages
-        read = {
-            family: lambda item, kind=kind: kind.kinds(self.settings.output / item.file)
-            for family, kind in self.cores.formats.items()
-        }
-        return carrying.carried(packages, listed, read)
+        memory = carrying.Memory(self.cores.cache / "kinds.json")
+        read = {family: memory.reading(self.settings.output, kind.kinds) for family, kind in self.cores.formats.items()}
+        found = carrying.carried(packages, listed, read)
+        memory.save()
+        return found
 
     def _write(self, staging: Path, packages: Sequence[Package], ring: keys.Ring, after: state.State) -> None:
         """Write every package in every format it is for; those that are still right are taken as they are."""

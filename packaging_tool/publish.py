@@ -154,10 +154,10 @@ def same_key(project: Project, output: Path, signer: Signer, known: Callable[[],
 
     known: fingerprints of the project's key and of those that were it before. Raises PublishError, SigningError.
     """
-    name = project.name
+    name, own = project.name, signer.public_key()
     for path in sorted(output.glob("*.asc")):
         data = path.read_bytes()
-        if data == signer.public_key() or (fingerprint := gpg.describe(data)[1]) in known():
+        if data == own or (fingerprint := gpg.describe(data)[1]) in known():
             continue
         whose = "this repository" if path.stem == name else f"the repository of {path.stem}, another project,"
         way = "name the keys that it has by --keys or MKPKGS_KEYS"

@@ -100,9 +100,25 @@ def test_what_can_be_carried_is_and_checkers_have_nothing_to_say(published: Work
     subprocess.run(["rpmkeys", "--import", project.dist / "greet.asc"], env=env, check=True)
     done = subprocess.run(["rpmlint", "-c", RPMLINT, *rpms], env=env, capture_output=True, text=True)
     assert " 0 errors, 0 warnings" in done.stdout, done.stdout
+    # It was shown before, and what was read once is read from the memory, damaged or not.
+    memory = project.root / ".mkpkgs/kinds.json"
+    assert "greet_1.0-1_all.deb" in memory.read_text()
+    memory.write_text('{"packages": 1}')
+    assert "%pretrans -p <lua>" in project.mkpkgs("plan").stdout
     # The next run has nothing to do, and one that forgot all makes the same bytes.
     before = {path: path.read_bytes() for path in made}
     assert "nothing" in project.mkpkgs().stdout
     (project.root / ".mkpkgs/state.json").unlink()
     project.mkpkgs()
     assert {path: path.read_bytes() for path in made} == before
+
+
+@pytest.mark.parametrize("table", ["core", "plugin.bye"])
+def test_a_file_below_a_link_is_refused(published: Workspace, tmp_path: Path, table: str) -> None:
+    place = "/usr/share/doc/of-greet"
+    entries = entry(place, type="symlink", target="greet") + entry(f"{place}/", table=table)
+    project = next_version(published, tmp_path / "next", entries)
+    done = project.mkpkgs(check=False)
+    assert done.returncode == 2
+    owner = table.replace(".", "-").replace("core", "greet").replace("plugin-", "greet-plugin-")
+    assert f"{place} is no directory in greet, and {owner} has something below it" in done.stdout

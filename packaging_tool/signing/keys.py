@@ -333,7 +333,10 @@ def show(core: str, directory: Path | None = None, published: Path | None = None
 
 
 def _check(core: str, place: Path, needs: Collection[str] = (), published: Path | None = None) -> None:
-    hint = f"run: mkpkgs key new   (or set MKPKGS_KEYS to the directory of the keys of {core})"
+    hint = (
+        f"run: mkpkgs key new   (if {core} was published before: set MKPKGS_KEYS to the directory of its keys instead,"
+        " since other ones would cut off all who have it)"
+    )
     if published is not None:
         hint = (
             f"name the directory of the keys that signed {published} by --keys or MKPKGS_KEYS, or copy it from the "

@@ -34,6 +34,8 @@ OLD = (
     + entry("/etc/greet/extra.conf", "job", type="config")
     + entry("/etc/greet/hello.conf", "job", table="plugin.hello", type="config")
     + entry("/usr/share/greet/hello/", "page", table="plugin.hello")
+    + entry("/usr/share/greet/moved", "page")
+    + entry("/etc/greet/moved.conf", "job", type="config")
 )
 NEW = (
     entry("/usr/share/greet/web", type="symlink", target="site")
@@ -42,6 +44,8 @@ NEW = (
     + entry("/usr/share/greet/alias", "page")
     + entry("/usr/share/greet/single/", "page")
     + entry("/usr/share/greet/hello", type="symlink", target="site", table="plugin.hello")
+    + entry("/usr/share/greet/moved", "page", table="plugin.hello")
+    + entry("/etc/greet/moved.conf", "job", table="plugin.hello", type="config")
 )
 
 
@@ -69,7 +73,7 @@ def test_what_changes_its_kind_is_carried_over_and_leaves_with_the_package(
     before = system.files()
     install(system, "hello", "bye")
     assert answer(system) == ["greet 1.0 as greet", *GREETINGS]
-    system.sh("echo changed >>/etc/greet/extra.conf")
+    system.sh("echo changed >>/etc/greet/extra.conf; echo changed >>/etc/greet/moved.conf")
     file.write_text(base)
     raise_tiny(project, "2.0", "2")
     write(project, file.read_text(), NEW)
@@ -87,6 +91,8 @@ def test_what_changes_its_kind_is_carried_over_and_leaves_with_the_package(
     system.sh("cd /usr/share/greet; [ -L web ]; [ -L hello ]; [ -f list ]; [ ! -L links ]; cat links/page web/page")
     system.sh("cd /usr/share/greet; [ -f alias ]; [ ! -L alias ]; cat single/page word hello/page list")
     system.sh("cd /usr/lib/greet/plugins/hello; cat layout menu/first")
+    # What another package has now is its own.
+    assert "changed" in system.sh("cat /usr/share/greet/moved /etc/greet/moved.conf")
     assert not system.path("/etc/cron.d/greet").exists()
     assert not system.path("/etc/greet/extra.conf").exists()
     assert not system.path("/etc/greet/hello.conf").exists()
@@ -95,6 +101,6 @@ def test_what_changes_its_kind_is_carried_over_and_leaves_with_the_package(
     assert not [path for path in system.files() - before if "rpmmoved" in path or "dpkg-backup" in path]
     if system.suffix == "rpm":
         # rpm leaves what people changed; and nothing here owns the directory, as cronie does elsewhere.
-        system.sh(f"rm /etc/greet/extra.conf.{kept}; rmdir /etc/cron.d")
+        system.sh(f"rm /etc/greet/extra.conf.{kept}; rmdir /etc/cron.d; sed -i /changed/d /etc/greet/moved.conf")
     system.purge()
     assert {path for path in system.files() - before if not path.startswith("/var/lib/greet")} == set()

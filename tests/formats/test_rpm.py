@@ -434,3 +434,17 @@ def test_rpmsign_can_take_our_signature_off(tmp_path: Path) -> None:
     output("rpmsign", "--delsign", path)
     assert output("rpm", "-K", path).strip() == f"{path}: digests OK"
     assert query(path, "--qf", "%{RSAHEADER} %{DSAHEADER}") == ["(none) (none)"]
+
+
+def test_a_description_keeps_its_lists(tmp_path: Path) -> None:
+    text = "What it\ndoes:\n1. one\n   goes on\n  - below\n• " + "word " * 20 + "\n\n    code  here"
+    built = build(plugin(description=text), tmp_path)
+    assert query(built.path, "--qf", "%{DESCRIPTION}") == [
+        "What it does:",
+        "1. one goes on",
+        "  - below",
+        "• " + "word " * 14 + "word",
+        "  " + "word " * 4 + "word",
+        "",
+        "    code  here",
+    ]
