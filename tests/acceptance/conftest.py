@@ -30,18 +30,8 @@ MORE = 18479
 # build in common comes early, and not all of those that wait for it.
 SLOWEST = (
     *("exec", "elf_nginx", "caddy_apt", "elf_lighttpd", "elf_postgresql", "broken_sets", "otelcol", "authors"),
-    *(
-        "restart",
-        "watched",
-        "abi_tables_starts",
-        "silent_loss",
-        "room",
-        "abi_tables_dnf",
-        "go_plugin",
-        "confined",
-        "boot",
-    ),
-    *("manage", "caddy_opened", "coredns", "caddy_dnf", "every_driver", "abi_tables_apt", "clean_root", "caddy_build"),
+    *("restart", "abi_tables_starts", "silent_loss", "room", "abi_tables_dnf", "go_plugin", "confined", "boot"),
+    *("watched", "manage", "caddy_opened", "coredns", "caddy_dnf", "every_driver", "abi_tables_apt", "clean_root"),
 )
 
 
