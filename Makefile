@@ -58,7 +58,7 @@ fuzz-readers: setup ## a minute of random bytes for each reader of foreign files
 fuzz-kills: setup ## kill 100 runs of mkpkgs at random times, and 100 where names cannot be exchanged; ten minutes
 	@$(BIN)/python -m tests.fuzz kills --kills 100
 
-fuzz-deaths: setup ## install 30 plugins that end the server at once, and 12 that do later, on a loaded machine, with apt and with dnf; 20 minutes
+fuzz-deaths: setup ## install 30 plugins that end the server at once, and 12 that do later, on a loaded machine, with apt and with dnf; half an hour
 	@$(BIN)/python -m tests.fuzz deaths
 
 demo: setup ## build the Caddy example, install core and two plugins in a booted system, show them serving
