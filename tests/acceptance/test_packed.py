@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,6 +96,21 @@ def test_files_beside_the_plugins_keep_no_server_from_starting(
     assert {*NAMES, "state@1", "hello@2x.png"} == {*listed}
     assert "repair" not in system.run("greet-plugins", "doctor").stdout
     assert system.verify() == ""
+    another_program(system)
+
+
+def another_program(system: System) -> None:
+    """A program that people built themselves, in the place of ours; with Debian as Caddy's pages tell it."""
+    if system.suffix == "deb":
+        system.sh("dpkg-divert --divert /usr/bin/greet.default --rename /usr/bin/greet")
+    system.sh("rm -f /usr/bin/greet; ln -s /bin/true /usr/bin/greet")
+    told = system.run("greet-plugins", "status", check=False)
+    assert told.returncode == 1
+    assert re.search("/usr/bin/greet is (/usr)?/bin/true, another program than the one with the plugins", told.stdout)
+    (repair,) = re.findall("repair: (.*)", told.stdout)
+    # Followed to the letter.
+    system.sh(f"export DEBIAN_FRONTEND=noninteractive; alias apt-get='apt-get -y' dnf='dnf -y'\n{repair}")
+    assert system.run("greet-plugins", "status").returncode == 0
 
 
 def test_files_belong_to_whom_the_project_says(machine: Callable[[Workspace, str], System], tmp_path: Path) -> None:

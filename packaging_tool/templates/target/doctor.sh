@@ -242,8 +242,6 @@ look_for_units() {
     if [ ! -e "/usr/lib/systemd/system/$UNIT" ]; then
         remains "/usr/lib/systemd/system/$UNIT is missing" "$REINSTALL $CORE"
     fi
-{% endif %}
-{% if l.unit %}
     for path in "$CORE-watch.service" "$UNIT.wants/$CORE-watch.service"; do
         if [ ! -e "/usr/lib/systemd/system/$path" ]; then
             remains "/usr/lib/systemd/system/$path is missing, so no set with which $UNIT does not stay up is put back" \

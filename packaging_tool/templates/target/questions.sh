@@ -128,6 +128,10 @@ find_problems() {
     for path in $(shut_to_service); do
         problem '*' "$path can be entered by root alone, and $USER runs a program there" "$TOOL doctor"
     done
+    led=$(readlink -f "/usr/bin/$CORE" 2>/dev/null) || led=''
+    if [ -e "$PROGRAM" ] && [ "$led" != "$(readlink -f "$PROGRAM")" ]; then
+        problem '*' "/usr/bin/$CORE is ${led:-not there}, another program than the one with the plugins" "$(way_to_program)"
+    fi
     distrusted=$(revoked_in "$WORKING/working-set")
     if [ -n "$distrusted" ]; then problem '*' "what serves has $distrusted, whose key is revoked" "$TOOL apply"; fi
     if restart_is_due; then
@@ -147,6 +151,15 @@ find_problems() {
             problem '*' "${refusal%%"$TAB"*}" "${refusal#*"$TAB"}"
             ;;
         esac
+    fi
+}
+
+# How /usr/bin/$CORE becomes the working program again.
+way_to_program() {
+    if [ "$RECORD" = dpkg ] && [ "$(dpkg-divert --truename "/usr/bin/$CORE" 2>/dev/null)" != "/usr/bin/$CORE" ]; then
+        echo "rm -f /usr/bin/$CORE; dpkg-divert --rename --remove /usr/bin/$CORE"
+    else
+        echo "rm -f /usr/bin/$CORE; $REINSTALL $CORE"
     fi
 }
 
