@@ -15,4 +15,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tiers.one_of_each(items, list(SHELLS))
     # What the tool does when a package manager has called it is the same with each.
     tiers.one_of_each(items, ["deb", "rpm"], of="server")
+    tiers.one_of_each([item for item in items if item.path.stem in tiers.STORIES], ["apt", "dnf"], of="kind")
     tiers.slowest_first(items)

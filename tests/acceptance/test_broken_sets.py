@@ -14,6 +14,7 @@ import pytest
 
 from tests import roots
 from tests.systems import Apt, Dnf, System
+from tests.tiers import at_night
 from tests.workspace import Workspace
 
 pytestmark = pytest.mark.acceptance
@@ -164,7 +165,14 @@ def nobody_gets_in(system: System) -> Iterator[None]:
 
 
 # What apply does does not depend on who called it, so one way through dnf is enough.
-@pytest.mark.parametrize(("kind", "broken"), [*((Apt, name) for name in BREAKS), (Dnf, "crash")])
+@pytest.mark.parametrize(
+    ("kind", "broken"),
+    [
+        *((Apt, name) for name in ("crash", "dies", "greedy", "renamed")),
+        *(at_night(Apt, name) for name in ("exit", "hang")),
+        (Dnf, "crash"),
+    ],
+)
 def test_an_auth_plugin_that_breaks_on_upgrade_lets_nobody_in(gate: System, gates: Path, broken: str) -> None:
     with nobody_gets_in(gate):
         gate.use(Workspace.at(gates / broken).dist)
