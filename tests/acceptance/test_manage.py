@@ -414,3 +414,24 @@ def test_sync_fills_an_image_where_no_systemd_runs(kind: type[System], greet: Wo
         assert set(image.installed()) == {"greet", *image.plugin("bye", "hello", "moon")}
         assert asked(image, "status")["good"] is True
         assert tool(image, "sync", "/root/plugins", "--dry-run").returncode == NOTHING
+
+
+def test_a_full_tmp_and_a_link_in_our_place_end_no_question(system: System, tmp_path: Path) -> None:
+    begin(system, "hello")
+    system.sh("mount -t tmpfs -o size=64k none /tmp; head -c 65536 /dev/zero >/tmp/full || :")
+    for question in ("status", "list", "verify", "doctor", "freeze"):
+        good(system, question)
+    system.sh("umount /tmp; mkdir -m 0755 /srv/theirs; mv /usr/lib/greet/plugins /srv/plugins")
+    system.sh("ln -s /srv/theirs /usr/lib/greet/plugins")
+    told = tool(system, "doctor")
+    assert told.returncode == REFUSED
+    assert "/usr/lib/greet/plugins is a symbolic link" in told.stdout
+    assert "repaired" not in told.stdout
+    assert system.sh("stat -c '%a %G' /srv/theirs") == "755 root\n"
+    system.sh("rm /usr/lib/greet/plugins; mv /srv/plugins /usr/lib/greet/plugins")
+    # However often a plugin goes and comes again within the minute, only what may come back is kept.
+    for word in ("disable", "enable") * 3:
+        good(system, word, "hello")
+    assert len(lines(system.sh("ls /usr/lib/greet/bin/sets"))) <= 2
+    assert answer(system) == [MORNING]
+    assert tool(system, "status").returncode == NOTHING

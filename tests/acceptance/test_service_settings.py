@@ -96,6 +96,7 @@ def test_what_the_service_sees_is_what_try_and_check_see(server: Server) -> None
     another_configuration(server)
     another_unit(server)
     what_cannot_be_had(server)
+    what_systemd_refuses(server)
     # A program may end with a status that systemd has for containers that refuse namespaces: here nothing is refused.
     said = server.install(built["demo-plugin-sly"])
     assert "sly ended with status 226 when it was tried" in said
@@ -179,6 +180,20 @@ def what_cannot_be_had(server: Server) -> None:
     server.machine.sh("systemctl daemon-reload")
     takes(server)
     server.machine.sh(f"rm {own}; systemctl daemon-reload")
+
+
+def what_systemd_refuses(server: Server) -> None:
+    """Whatever its status is, it is neither the plugin's fault nor the machine's."""
+    for line in ("BindReadOnlyPaths=/srv/gone", "EnvironmentFile=/srv/gone", "SupplementaryGroups=nosuch"):
+        sets(server, f"{line}\n", "")
+        word = "enable" if disabled(server) else "disable"
+        done = server.machine.run("demo-plugins", word, "git", check=False)
+        assert done.returncode == 1, line
+        assert f"systemd cannot start demo-try.service with the settings of {DROP_IN}: it " in done.stdout, line
+        assert "container" not in done.stdout
+        assert server.state() == "active"
+        sets(server, "", "")
+        server.machine.run("demo-plugins", "apply")
 
 
 def test_a_server_that_makes_machine_code_runs_where_its_maintainer_says_so(bootable: None, tmp_path: Path) -> None:

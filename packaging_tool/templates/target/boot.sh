@@ -78,11 +78,17 @@ unguard() {
 # does not: the next apply that is called otherwise tries it again.
 leave_rolled_back() {
     if [ -n "$(revoked_in "$WORKING/working-set")" ]; then return 0; fi
-    if [ "$(recorded "$BIN/failed-set" set)" != "$WANTED" ] || ! grep -qx rolled-back "$BIN/failed-set"; then return 0; fi
+    if ! was_rolled_back; then return 0; fi
     STEP=restart
     recorded "$BIN/failed-set" reason >"$W/reasons"
     while IFS= read -r line; do warn "$line"; done <"$W/reasons"
     fail '' ''
+}
+
+# Whether the installed set is one that the service did not stay up with.
+was_rolled_back() {
+    [ "$(recorded "$BIN/failed-set" set)" = "$WANTED" ] || return 1
+    grep -qx rolled-back "$BIN/failed-set"
 }
 
 # What C-apply-later@PID-START.service calls: `apply --after PID-START`. $1: the process.
@@ -148,5 +154,13 @@ put_off() {
 put_off_until() {
     [ -d /run/systemd/system ] || return 0
     systemctl list-units --all --plain --no-legend --state=activating "$CORE-apply-later@*.service" 2>/dev/null |
-        sed -n "s/^$CORE-apply-later@\([1-9][0-9]*\)\(-[0-9]*\)\{0,1\}\.service.*/unattended-upgrades (process \1)/p"
+        sed -n "s/^$CORE-apply-later@\([1-9][0-9]*\)\(-[0-9]*\)\{0,1\}\.service.*/\1/p" |
+        while read -r process; do
+            # An apply that runs has another one wait for it, see guard.
+            if tr '\000' ' ' <"/proc/$process/cmdline" 2>/dev/null | grep -qF "$TOOL apply"; then
+                echo "an apply (process $process)"
+            else
+                echo "unattended-upgrades (process $process)"
+            fi
+        done
 }

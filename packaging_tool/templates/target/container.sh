@@ -1,6 +1,7 @@
 # Containers may refuse systemd what the units of the try ask for (226/NAMESPACE, 217/USER, 225/NETWORK), while the service runs:
 # of that, systemd ignores what makes no other files visible. There, what is made and tried is confined as far as they allow it.
 
+REFUSED_FILES=''
 # What is done without: 0 nothing; 1 files in the place of others; 2 and users, 3 and mounts, 4 and a network of its own.
 LEVEL=0
 {% if tree %}
@@ -13,6 +14,7 @@ confine_in_unit() {
     if [ "$LEVEL" -eq 0 ]; then
         run_unit "$1"
         [ "$status" -ne 0 ] || return 0
+        if settings_refused "$1"; then return 0; fi
         case $what in *" status 217" | *" status 225" | *" status 226") ;; *) return 0 ;; esac
         find_level "$1"
         [ "$LEVEL" -gt 0 ] || return 0
@@ -43,6 +45,30 @@ confine_in_unit() {
     take_level_away
     chmod 0700 "$W"
     find /tmp /var/tmp /dev/shm -xdev -user "$TRY_USER" -delete 2>/dev/null || :
+}
+
+# Whether the administrator's settings for the service keep a unit from starting, asked as below: with and without them.
+# $1: unit. Out: $REFUSED_FILES, where they are; what the unit said, $status and $what stay as they are.
+settings_refused() {
+    REFUSED_FILES=''
+    laid=/run/systemd/system/$1.d/00-service.conf
+    [ -s "$laid" ] || return 1
+    # systemd's own, or it never came to the program.
+    case $what in *" status 0" | *" status 2"[0-4][0-9]) ;; *) return 1 ;; esac
+    mv "$W/output" "$W/output.whole"
+    first="$status $what"
+    lay_level "$1" 0 "/bin/readlink /proc/self/ns/mnt"
+    run_unit "$1"
+    kept=$status
+    mv "$laid" "$W/laid"
+    lay_level "$1" 0 "/bin/readlink /proc/self/ns/mnt"
+    run_unit "$1"
+    if [ "$kept" -ne 0 ] && [ "$status" -eq 0 ]; then REFUSED_FILES=${files# }; fi
+    mv "$W/laid" "$laid"
+    take_level_away
+    mv -f "$W/output.whole" "$W/output"
+    status=${first%% *} what=${first#* }
+    [ -n "$REFUSED_FILES" ]
 }
 
 # How much this container allows, asked by a program of the system in the place of what is tried: that may end with any status,

@@ -106,7 +106,9 @@ look_for_rights() {
     while IFS= read -r path; do
         mend "$path can be entered by root alone, and $USER runs a program there" "chmod 0755 $path" chmod 0755 "$path"
     done <"$W/shut"
-    if [ ! -d "$PLUGINS" ]; then
+    if [ -L "$PLUGINS" ]; then
+        : # Told with the refusals; what it leads to is not ours to change.
+    elif [ ! -d "$PLUGINS" ]; then
         mend "$PLUGINS is missing" "install -d -m 0750 -g $GROUP $PLUGINS" make_plugins_directory
     elif dpkg-statoverride --list "$PLUGINS" >/dev/null 2>&1; then
         : # What the administrator chose there; what lets others write was found above.
@@ -298,6 +300,8 @@ look_for_set() {
 }
 
 apply_is_due() {
+    # It would not stay up this time either.
+    if was_rolled_back; then return 1; fi
     if [ -e "$BIN/failed-set" ]; then return 0; fi
     # A plugin of a revoked key, and a list that cannot be read, were told with the refusals.
     if [ -e "$FAILED" ] && [ ! -s "$W/gone" ] && [ ! -s "$W/complaints" ]; then return 0; fi

@@ -9,7 +9,7 @@ must_be_root() {
 # What is installed, what needs what, and what is disabled, without verifying. Out: $W/packages, $W/needs, $W/disabled.
 look_around() {
     must_be_root
-    W=$(mktemp -d) || { warn "cannot make a temporary directory"; exit 1; }
+    make_place
     : >"$W/refused"
     : >"$W/complaints"
     read_record
@@ -244,6 +244,10 @@ settle() {
 
 freeze() {
     look_around
+    if [ "$READABLE" = no ]; then
+        warn "which plugins are disabled cannot be read by this user: call it as root"
+        exit 1
+    fi
     {
         echo "# Plugins of $CORE, for: $TOOL sync FILE"
         awk -F '\t' -v PREFIX="$CORE-plugin-" -v DISABLED="$W/disabled" '

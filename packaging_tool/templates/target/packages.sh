@@ -235,7 +235,7 @@ others() {
     awk '
 {% include "target/transaction.awk" %}
 ' "$W/output" | awk -F '\t' -v ASKED=" $(packages_of "$1 $2")" '
-        !index(ASKED, " " $2 " ") { print $1 " " $2 ($1 == "remove" ? "" : $1 == "upgrade" ? " to " $3 : " " $3) }'
+        !index(ASKED, " " $2 " ") { print $1 " " $2 ($1 == "remove" ? "" : $1 == "install" ? " " $3 : " to " $3) }'
 }
 
 # Packages of ours that apt-get's simulation removes beyond the wanted ones. $1: wanted names.

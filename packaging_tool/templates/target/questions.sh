@@ -2,8 +2,25 @@
 
 DISABLED=$CONFIG/plugins.d/disabled
 
+# A private directory for what is found out. Where /tmp is full or read-only, as on a full disk, people ask most. Out: $W.
+make_place() {
+    for place in /tmp /var/tmp /run /dev/shm; do
+        W=$(mktemp -d "$place/$TOOL.XXXXXXXX" 2>/dev/null) || continue
+        # A directory may still fit where nothing else does.
+        if head -c 262144 /dev/zero 2>/dev/null >"$W/room"; then
+            rm "$W/room"
+            return 0
+        fi
+        rm -rf "$W"
+    done
+    W=''
+    warn "there is no room for temporary files: /tmp, /var/tmp, /run and /dev/shm are full, read-only or closed to this user"
+    warn "  repair: free some space there, then call it again"
+    exit 1
+}
+
 prepare() {
-    W=$(mktemp -d) || { warn "cannot make a temporary directory"; exit 1; }
+    make_place
     if [ ! -r "$PLUGINS" ] || [ ! -x "$PLUGINS" ]; then
         [ ! -d "$PLUGINS" ] || READABLE=no
     fi
@@ -20,6 +37,9 @@ unchecked() {
 read_disabled() {
     : >"$W/disabled"
     # Who opens a pipe waits.
+    for directory in "$CONFIG" "${DISABLED%/*}"; do
+        if [ -d "$directory" ] && [ ! -x "$directory" ]; then READABLE=no; fi
+    done
     if [ ! -f "$DISABLED" ] || [ ! -s "$DISABLED" ]; then return 0; fi
     [ -r "$DISABLED" ] || { READABLE=no; return 0; }
     sed 's/#.*//; s/[[:space:]]*$//; s/^[[:space:]]*//; /^$/d' "$DISABLED" 2>/dev/null | sort -u >"$W/unsorted"
@@ -139,7 +159,11 @@ find_problems() {
         problem '*' "$UNIT still runs the old set${distrusted:+ with $distrusted, whose key is revoked}" "systemctl restart $UNIT"
     fi
     waits_for=$(put_off_until)
-    if [ -n "$waits_for" ]; then problem '*' "apply waits until $waits_for ends" "wait, or $TOOL apply"; fi
+    case $waits_for in
+    '') ;;
+    "an apply "*) problem '*' "$waits_for is running" "wait until it ends" ;;
+    *) problem '*' "apply waits until $waits_for ends" "wait, or $TOOL apply" ;;
+    esac
     if [ ! -s "$W/problems" ] && ! running_is_current; then
         problem '*' "$UNIT runs an older program" "systemctl restart $UNIT"
     fi
@@ -205,7 +229,10 @@ say_watch() {
     [ -n "$before" ] || return 0
     back="if $UNIT ends by itself, $(describe_set "$before") comes back"
     until=$(watched_until)
-    if [ -n "$until" ]; then
+    look_at_service
+    if [ -z "$until" ] && [ "$RUN" != - ]; then
+        say "watched for $PROOF seconds: $back"
+    elif [ -n "$until" ]; then
         say "watched until $(echo "$until" | tr T ' ' | cut -c 1-19): $back"
     else
         say "watched for $PROOF seconds from the next start of $UNIT: $back"

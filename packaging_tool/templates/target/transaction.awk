@@ -1,4 +1,4 @@
-# In: what apt-get --simulate, dnf 4 or dnf 5 say of a transaction. Out: `upgrade|install|remove TAB package TAB version`.
+# In: what apt-get --simulate, dnf 4 or dnf 5 say of a transaction. Out: `upgrade|downgrade|install|remove TAB package TAB version`.
 function plain(text) { return text ~ /^[A-Za-z0-9.+~:^_-]+$/ }
 function row(kind, name, version) {
     sub(/^0:/, "", version)
@@ -14,7 +14,8 @@ $1 == "Inst" {
 }
 $1 == "Remv" { row("remove", $2, substr($3, 2, length($3) - 2)); next }
 # A table of dnf: a title for each kind of change; a long name has its other columns in the next line.
-/^(Upgrading|Reinstalling|Downgrading):/ { kind = "upgrade"; next }
+/^(Upgrading|Reinstalling):/ { kind = "upgrade"; next }
+/^Downgrading:/ { kind = "downgrade"; next }
 /^Installing.*:/ { kind = "install"; next }
 /^Removing.*:/ { kind = "remove"; next }
 /^[^ ]/ || $1 == "replacing" || !NF { if (/^[^ ]/) kind = ""; next }

@@ -7,6 +7,10 @@ try() {
     shift
     try_once "$@"
     [ "$status" -ne 0 ] || return 0
+    if [ -n "$REFUSED_FILES" ]; then
+        fail "systemd cannot start $unit with the settings of $REFUSED_FILES: it ${what#* }" \
+            "repair what these files name ($UNIT would not start with it either), systemctl daemon-reload; then $TOOL apply"
+    fi
     reason=$(last_line "$W/output")
     case $reason in
     *"ermission denied"*) more=" ($TRY_USER must be able to read it, by the group $GROUP for example)" ;;

@@ -21,7 +21,8 @@ settle_proof() {
     [ "$MODE" != boot ] || return 0
     look_at_service
     if [ "$RUN" != - ] && ! restart_is_due; then
-        mv -f "$WORKING/unproven" "$WORKING/watched"
+        accept_set
+        if [ ! -s "$WORKING/watched" ]; then return 0; fi
         # A start has brought it already; another way of taking the set has not, and it may still wait for the set before.
         if [ "$how" != restart ]; then systemctl restart --no-block "$CORE-watch.service" >/dev/null 2>&1 9>&- || :; fi
         case $how in
@@ -31,6 +32,22 @@ settle_proof() {
     elif [ -n "$TROUBLE" ] || [ ! -d /run/systemd/system ]; then
         if ! restart_is_due; then rm -f "$WORKING/unproven"; fi
     fi
+}
+
+# The service runs with the working set. If that has served before those that came between, as where a plugin was taken out and
+# in again, it is as far as it was then, and those need not be kept.
+accept_set() {
+    now=$(recorded "$WORKING/working-set" set)
+    met=$(set_before "$(working_directory)")
+    while [ -n "$met" ] && [ "$(recorded "$BIN/$met/working-set" set)" != "$now" ]; do met=$(set_before "$met"); done
+    if [ -z "$met" ]; then
+        mv -f "$WORKING/unproven" "$WORKING/watched"
+        return
+    fi
+    for mark in unproven watched; do
+        if [ -s "$BIN/$met/$mark" ]; then mv -f "$BIN/$met/$mark" "$WORKING/watched"; fi
+    done
+    rm -f "$WORKING/unproven"
 }
 
 # The working set is the installed one. An apply before this one may have been cut off before it saw the service start, or
@@ -111,7 +128,7 @@ sleep_unlocked() {
 # A minute from now, or what is left of it, if this run of the service is the one that it is about.
 begin_proof() {
     # Somebody may have made /usr read-only again.
-    if [ -s "$WORKING/unproven" ]; then mv -f "$WORKING/unproven" "$WORKING/watched" 2>/dev/null || :; fi
+    if [ -s "$WORKING/unproven" ]; then accept_set 2>/dev/null || :; fi
     if [ "$set_of_file $run_of_file" = "$(working_directory) $RUN" ]; then return 0; fi
     set_of_file=$(working_directory) run_of_file=$RUN until=$(($(uptime) + PROOF))
     write_watched
