@@ -401,6 +401,10 @@ def _sources(project: Project, spec: FileSpec, path: Path) -> Iterator[Finding]:
     if len(found) > 1 and not spec.path.endswith("/"):
         what = f"{spec.source!r} finds {len(found)} files, which cannot all be {spec.path}"
         yield (*path, "path"), what, f'write "{spec.path}/"'
+    odd = next((source.name for source in found if not source.name.isprintable()), "")
+    if odd and spec.path.endswith("/"):
+        what = f"{spec.source!r} finds {odd!a}, whose name has characters that no terminal shows"
+        yield (*path, "source"), what, "rename the file, or name those to take"
     # Under umask 077 it means nothing that others cannot read a file.
     if not spec.mode and project.file.stat().st_mode & 0o004:
         closed = next((source for source in found if not source.stat().st_mode & 0o004), None)
