@@ -146,7 +146,8 @@ class _Draft:
         )
         lifecycle = runtime.lifecycle(self.project)
         private = (f"/usr/lib/{name}", f"/usr/share/{name}", lifecycle.config_directory)
-        owned = contents.owned_directories((entry for part in parts for entry in part), private)
+        all_ = [entry for part in parts for entry in part]
+        owned = contents.owned_directories(all_, private)
         provides = tuple((Capability(f"{name}-abi", abi),) for abi in self.outcome.abis)
         depends = {
             family: (
@@ -167,7 +168,7 @@ class _Draft:
             self.version,
             summary=spec.summary,
             description=spec.description or spec.summary,
-            entries=contents.merge(name, owned, self._named(parts[-1]), *parts),
+            entries=contents.merge(name, owned, self._named(all_), *parts),
             relations=made,
             modules=self.outcome.core.modules,
         )

@@ -13,7 +13,7 @@ has no `.` or `..`, no doubled `/` and no white space. In a few places mkpkgs pu
 
 With the packages go the directories that the project lists, all below those, and what has the core's name in its path.
 Of others that were made for a file an rpm leaves behind what nothing else owns, as they may be the system's: list what
-is yours with `type = "directory"`. A .deb gives nothing to another owner than root below a directory that somebody else
+is yours with `type = "directory"`. A .deb gives no file to another owner than root below a directory that somebody else
 can change by then: one of the user that another package has brought, or one that `adm` may write to.
 """
 

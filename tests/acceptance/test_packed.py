@@ -124,7 +124,7 @@ def test_files_belong_to_whom_the_project_says(machine: Callable[[Workspace, str
 
 
 # They found faults once: `make fuzz-packed` draws the others.
-SEEDS = ((7, 11), (0, 3, 9, 14, 21, 30))
+SEEDS = ((7, 30), (0, 3, 9, 11, 14, 17, 103))
 
 
 @pytest.mark.parametrize("seeds", [SEEDS[0], at_night(SEEDS[1])], ids=["short", "more"])

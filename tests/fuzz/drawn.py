@@ -254,8 +254,9 @@ class Drawing:
         owner = self.dice.choice(("root", "root", self.user))
         group = self.dice.choice(("root", "root", self.group, "adm"))
         above = [one for place, one in self.made.wanted.items() if path.startswith(f"{place}/")]
-        # A .deb gives nothing away below what others can change by then: docs/reference.md.
-        if any(one.group == "adm" and one.mode & 0o020 for one in above) or (self.of_plugin and above):
+        # A .deb gives no file away below what others can change by then: docs/reference.md.
+        closed = not self.of_plugin and not any(one.group == "adm" and one.mode & 0o020 for one in above)
+        if above and wanted.kind == "file" and not closed:
             owner, group = "root", self.dice.choice(("root", "adm"))
         spec |= {"owner": owner} if owner != "root" else {}
         spec |= {"group": group} if group != "root" else {}

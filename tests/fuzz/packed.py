@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import os
+import posixpath
 import stat
 import tempfile
 from abc import ABC, abstractmethod
@@ -77,8 +78,8 @@ class Taker(ABC):
         """The command that takes packages away, with their configuration."""
 
     def may_stay(self, path: str, drawn: Drawn) -> bool:
-        """Whether a path may be left: the home of the service is its user's."""
-        return f"{drawn.home}/".startswith(f"{path}/")
+        """Whether a path may be left: the home of the service is its user's, and what a ghost lies in the server's."""
+        return any(f"{place}/".startswith(f"{path}/") for place in (drawn.home, *map(posixpath.dirname, drawn.ghosts)))
 
     @abstractmethod
     def verify(self, names: Sequence[str]) -> list[str]:
@@ -125,8 +126,8 @@ class Deb(Taker):
         return ["sh", "-c", 'dpkg --audit; dpkg -V "$@"; debsums -s "$@"', "sh", *names]
 
     def may_stay(self, path: str, drawn: Drawn) -> bool:
-        """A .deb has no ghosts, so they are nobody's, and what they lie in is not empty."""
-        return super().may_stay(path, drawn) or any(f"{ghost}/".startswith(f"{path}/") for ghost in drawn.ghosts)
+        """A .deb has no ghosts, so they are nobody's."""
+        return super().may_stay(path, drawn) or path in drawn.ghosts
 
 
 class Rpm(Taker):
