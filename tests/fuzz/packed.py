@@ -167,7 +167,7 @@ def pack(seed: int, directory: Path, keys: Path) -> tuple[Drawn, Path]:
     finally:
         os.umask(before)
     if done.returncode in (1, 2) and "mkpkgs: error: " in done.stdout and " is damaged" not in done.stdout:
-        raise RefusedError(done.stdout.partition("mkpkgs: error: ")[2])
+        raise RefusedError(done.stdout)
     assert done.returncode == 0, f"mkpkgs ends with {done.returncode}: {done.stdout}"
     return drawn, workspace.dist
 
