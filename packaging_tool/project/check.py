@@ -123,9 +123,9 @@ def _core(core: CoreSpec) -> Iterator[Finding]:
             f"is missing: {core.name!r} cannot be the name of a user",
             "write for example user = " + (f'"{core.name.replace(".", "-").replace("+", "-")[:31]}"'),
         )
-    if core.service and "+" in core.name:
-        # systemd.unit(5) names the characters.
-        what = f"{core.name!r} has a `+`, which no unit can have, and the service's is called like the core"
+    if "+" in core.name:
+        # systemd.unit(5) names the characters. Those that put plugins in are there without a service, too.
+        what = f"{core.name!r} has a `+`, which no unit can have, and those of the core are called like it"
         yield ("core", "name"), what, f'write for example "{core.name.replace("+", "-").strip("-")}"'
     yield from directories(core)
     if not core.architectures:

@@ -281,3 +281,8 @@ def test_a_plugins_directory_whose_name_targets_refuse_is_refused(name: str, tmp
     text = SMALLEST.replace("[core.files]", f'plugins-directory = "/usr/lib/served/{name}"\n[core.files]')
     (told,) = problems(tmp_path, text)
     assert "which targets refuse above plugins" in told
+
+
+def test_a_name_that_no_unit_can_have_is_refused_without_a_service_too(tmp_path: Path) -> None:
+    (told,) = problems(tmp_path, SMALLEST.replace('"served"', '"c++"'))
+    assert "has a `+`, which no unit can have" in told
