@@ -22,7 +22,7 @@ define timed
 @start=$$SECONDS; $(1); echo "== $@: $$((SECONDS - start)) s"
 endef
 
-.PHONY: help setup lint unit acceptance test nightly fuzz fuzz-deaths fuzz-kills fuzz-readers demo bench reference install clean
+.PHONY: help setup lint unit acceptance test nightly fuzz fuzz-deaths fuzz-kills fuzz-packed fuzz-readers demo bench reference install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -57,6 +57,9 @@ fuzz-readers: setup ## a minute of random bytes for each reader of foreign files
 
 fuzz-kills: setup ## kill 100 runs of mkpkgs at random times, and 100 where names cannot be exchanged; ten minutes
 	@$(BIN)/python -m tests.fuzz kills --kills 100
+
+fuzz-packed: setup ## pack 1000 random projects, install each by dpkg or apt and by rpm or dnf, look at each file, and purge; two hours
+	@$(BIN)/python -m tests.fuzz packed --projects 1000
 
 fuzz-deaths: setup ## install 30 plugins that end the server at once, and 12 that do later, on a loaded machine, with apt and with dnf; half an hour
 	@$(BIN)/python -m tests.fuzz deaths

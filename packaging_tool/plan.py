@@ -11,7 +11,7 @@ from packaging_tool.authors import core as described
 from packaging_tool.drivers.base import Outcome, Payload, Target
 from packaging_tool.errors import InputError, PackageError
 from packaging_tool.package.content import Content
-from packaging_tool.package.manifest import File, Manifest
+from packaging_tool.package.manifest import File, Manifest, fits
 from packaging_tool.package.model import (
     Alternatives,
     Capability,
@@ -146,7 +146,8 @@ class _Draft:
         )
         lifecycle = runtime.lifecycle(self.project)
         private = (f"/usr/lib/{name}", f"/usr/share/{name}", lifecycle.config_directory)
-        owned = contents.owned_directories((entry for part in parts for entry in part), private)
+        all_ = [entry for part in parts for entry in part]
+        owned = contents.owned_directories(all_, private)
         provides = tuple((Capability(f"{name}-abi", abi),) for abi in self.outcome.abis)
         depends = {
             family: (
@@ -167,7 +168,7 @@ class _Draft:
             self.version,
             summary=spec.summary,
             description=spec.description or spec.summary,
-            entries=contents.merge(name, owned, *parts),
+            entries=contents.merge(name, owned, self._named(all_), *parts),
             relations=made,
             modules=self.outcome.core.modules,
         )
@@ -181,7 +182,7 @@ class _Draft:
             plugin=None,
             package=name,
             version=str(self.version),
-            files=self._files(payload.entries, root),
+            files=self._files(name, payload.entries, root),
         )
         signed = self._manifest(manifest, payload.entries, f"/usr/share/{self.spec.name}/kit.manifest")
         depends: tuple[Alternatives, ...] = ((Capability(f"{self.spec.name}-abi", self.outcome.abi),),)
@@ -217,7 +218,7 @@ class _Draft:
             order=spec.order,
             optional=spec.optional,
             needs=tuple(sorted(spec.needs)),
-            files=self._files(payload.entries, root),
+            files=self._files(name, payload.entries, root),
         )
         signed = self._manifest(manifest, payload.entries, f"/usr/share/{core}/plugins/{spec.name}.manifest")
         depends: list[Alternatives] = [(Capability(f"{core}-abi", abi),)]
@@ -232,6 +233,7 @@ class _Draft:
         clashes = tuple((Relation(f"{core}-plugin-{clash}"),) for clash in spec.clashes)
         needed_by = {family: (*depends, *payload.depends.get(family, ())) for family in self._formats()}
         made = self._relations(spec, needed_by, ())
+        more = contents.expand(self.project.root, spec.files)
         return self._package(
             "plugin",
             name,
@@ -244,7 +246,8 @@ class _Draft:
                 contents.owned_directories(payload.entries, (root,)),
                 (runtime.plugins_directory(self.project),),
                 payload.entries,
-                contents.expand(self.project.root, spec.files),
+                self._named(more),
+                more,
                 signed,
             ),
             relations={family: _extend(value, conflicts=clashes) for family, value in made.items()},
@@ -372,6 +375,16 @@ class _Draft:
             watched=self.project.plugins_directory,
         )
 
+    def _named(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        """Directories above files of the project that are its own: rpm takes away only what a package lists."""
+        project = self.project
+        name = self.spec.name if project.plugin_of is None else project.plugin_of.name
+        listed = (project.core.files, *(plugin.files for plugin in project.plugins))
+        folders = (file for files in listed for file in files if file.type == "directory")
+        said = {entry.path: entry for entry in contents.expand(project.root, tuple(folders))}
+        life = runtime.lifecycle(project)
+        return contents.named_directories(entries, name, life.home if life.unit else "", said)
+
     def _formats(self) -> tuple[str, ...]:
         return targets.formats(self.spec.targets)
 
@@ -383,12 +396,14 @@ class _Draft:
             for name, own in retired
         )
 
-    def _files(self, entries: Sequence[Entry], root: str) -> tuple[File, ...]:
-        return tuple(
-            File(entry.content.sha256, entry.path.removeprefix(f"{root}/"))
-            for entry in sorted(entries, key=lambda entry: entry.path)
-            if entry.content is not None and entry.path.startswith(f"{root}/")
-        )
+    def _files(self, package: str, entries: Sequence[Entry], root: str) -> tuple[File, ...]:
+        """What the manifest of a package lists. Raises InputError for a name that it cannot have."""
+        own = sorted((entry for entry in entries if entry.path.startswith(f"{root}/")), key=lambda entry: entry.path)
+        names = {entry.path: entry.path.removeprefix(f"{root}/") for entry in own}
+        if odd := next((name for name in names.values() if not fits(name)), ""):
+            what = "only letters, digits and `._+-` may be in names of a plugin's files, and no `-` first"
+            raise InputError(f"{package}: {odd!a} cannot be in its signed manifest", hint=f"{what}: rename it")
+        return tuple(File(entry.content.sha256, names[entry.path]) for entry in own if entry.content is not None)
 
     def _manifest(self, manifest: Manifest, entries: Sequence[Entry], path: str) -> tuple[Entry, ...]:
         """The manifest and its signature; without content while the payload is only planned."""

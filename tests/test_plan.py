@@ -210,3 +210,71 @@ def test_two_packages_with_one_file_are_refused_unless_they_clash_anyway(planned
         plan.apart([hello, moon])
     # Equal files have equal debug information, at a path that nobody chooses.
     plan.apart([replace(hello, kind="debug"), replace(moon, kind="debug")])
+
+
+WEB = """
+[[core.file]]
+path = "/usr/share/greet/www"
+type = "directory"
+mode = "0750"
+group = "greet"
+
+[[plugin.hello.file]]
+source = "greet.conf"
+path = "/usr/share/greet/www/deep/hello.html"
+
+[[plugin.hello.file]]
+source = "greet.conf"
+path = "/usr/share/applications/hello.desktop"
+
+[[plugin.hello.file]]
+path = "/var/lib/greet/hello"
+type = "directory"
+"""
+
+
+def test_directories_that_are_named_after_the_core_are_listed_alike_by_each_package_below(
+    planned: Callable[..., Planned], tmp_path: Path
+) -> None:
+    """rpm takes away only what is listed, and installs no two packages that see one directory differently."""
+    planned()
+    project = tmp_path / "tiny/mkpkgs.toml"
+    project.write_text(project.read_text() + WEB)
+    found = {package.name: package for package in packages(load(project))}
+    listed = {
+        entry.path: (entry.mode, entry.group)
+        for entry in found["greet-plugin-hello"].entries
+        if entry.type == "directory" and not entry.path.startswith("/usr/lib/")
+    }
+    # The home is systemd's.
+    assert listed == {
+        "/usr/share/greet": (0o755, "root"),
+        "/usr/share/greet/www": (0o750, "greet"),
+        "/usr/share/greet/www/deep": (0o755, "root"),
+        "/var/lib/greet/hello": (0o755, "root"),
+    }
+
+
+@pytest.mark.parametrize("name", ["a b", "ä", "-rf", "it's", "a\u200db"])
+def test_a_name_that_no_manifest_can_have_is_told_with_its_package(
+    name: str, planned: Callable[..., Planned], tmp_path: Path
+) -> None:
+    planned()
+    (tmp_path / "tiny/plugins/hello" / name).touch()
+    with pytest.raises(InputError) as caught:
+        packages(load(tmp_path / "tiny/mkpkgs.toml"))
+    assert caught.value.message == f"greet-plugin-hello: {name!a} cannot be in its signed manifest"
+    assert "letters, digits and `._+-`" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["a\u200db", "a\u00a0b", "\udcff", "a\nb"])
+def test_a_pattern_that_finds_a_name_which_nobody_can_read_is_refused(
+    name: str, planned: Callable[..., Planned], tmp_path: Path
+) -> None:
+    (tmp_path / "tiny/www").mkdir(parents=True)
+    (tmp_path / "tiny/www" / name).touch()
+    with pytest.raises(ProjectError, match=r"core.file\[0\].source: 'www/\*' finds ") as caught:
+        planned(
+            ('source = "greet.conf"\npath = "/etc/greet/"\ntype = "config"', 'source = "www/*"\npath = "/usr/share/x/"')
+        )
+    assert ascii(name) in str(caught.value)

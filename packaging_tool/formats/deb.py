@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -150,11 +151,15 @@ class Format:
 
 
 def _owned(package: Package) -> Iterator[Entry]:
-    """What belongs to a user or group that a system has only when the core is configured (Policy 9.2.1)."""
-    for entry in package.entries_of("deb"):
+    """What belongs to a user or group that a system has only when the core is configured (Policy 9.2.1).
+
+    What is in a directory comes before it: nothing is given away below what is somebody else's already.
+    """
+    for entry in sorted(package.entries_of("deb"), key=lambda entry: entry.path, reverse=True):
         foreign = entry.owner != "root" or entry.group not in STATIC
         if foreign and entry.path != package.watched and (entry.content is not None or entry.type == "directory"):
-            yield entry
+            # Manual pages lie in the package under another name.
+            yield replace(entry, path=manuals.place(entry))
 
 
 def _gone(package: Package) -> Iterator[str]:

@@ -81,6 +81,16 @@ class Manifest:
         yield from (f"file {file.sha256}  {file.path}" for file in self.files)
 
 
+def fits(path: str) -> bool:
+    """Whether a file of a payload may have this path, relative to the payload's directory."""
+    return re.fullmatch(PATH, path) is not None and not _is_led_astray(path)
+
+
+def _is_led_astray(path: str) -> bool:
+    # `-` at the start would be an option, or standard input, for the program that checks the files.
+    return path.startswith("-") or any(part in ("", ".", "..") for part in path.split("/"))
+
+
 def parse(data: bytes, name: str = "manifest") -> Manifest:
     """Read a manifest. name: of the file, for messages. Raises InputError with line and reason."""
     return _Reader(data, name).manifest()
@@ -163,8 +173,7 @@ class _Reader:
         while found := self.accept(rf"file ([0-9a-f]{{64}})  ({PATH})"):
             path = found[2]
             self.ascending(before, path)
-            # `-` at the start would be an option, or standard input, for the program that checks the files.
-            if path.startswith("-") or any(part in ("", ".", "..") for part in path.split("/")):
+            if _is_led_astray(path):
                 self.at -= 1
                 raise self.refusal(f"a path that leaves its directory or has two names: {path!r}")
             yield File(found[1], before := path)

@@ -24,21 +24,25 @@ def compressed(entry: Entry) -> Entry:
 
     Raises PackageError for a page in another compression that is damaged.
     """
-    if not entry.path.startswith(PLACE) or entry.path.endswith(".gz"):
+    path = place(entry)
+    if path == entry.path:
         return entry
-    path = _name(entry.path)
     if entry.type == "symlink":
         target = entry.target if entry.target.endswith(".gz") else _name(entry.target)
         return replace(entry, path=path, target=target)
-    if entry.content is None:
-        return entry
-    text = entry.content.read()
+    text = entry.content.read() if entry.content is not None else b""
     if OTHERS.fullmatch(entry.path):
         try:
             text = UNPACK[PurePosixPath(entry.path).suffix](text)
         except (lzma.LZMAError, OSError, ValueError, EOFError) as failed:
             raise PackageError(f"{entry.path} cannot be unpacked: {failed}") from None
     return replace(entry, path=path, content=Content(compress.gzip(text)))
+
+
+def place(entry: Entry) -> str:
+    """Where an entry lies once it is compressed."""
+    is_page = entry.path.startswith(PLACE) and (entry.type == "symlink" or entry.content is not None)
+    return _name(entry.path) if is_page and not entry.path.endswith(".gz") else entry.path
 
 
 def _name(path: str) -> str:

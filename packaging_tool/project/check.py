@@ -123,9 +123,9 @@ def _core(core: CoreSpec) -> Iterator[Finding]:
             f"is missing: {core.name!r} cannot be the name of a user",
             "write for example user = " + (f'"{core.name.replace(".", "-").replace("+", "-")[:31]}"'),
         )
-    if core.service and "+" in core.name:
-        # systemd.unit(5) names the characters.
-        what = f"{core.name!r} has a `+`, which no unit can have, and the service's is called like the core"
+    if "+" in core.name:
+        # systemd.unit(5) names the characters. Those that put plugins in are there without a service, too.
+        what = f"{core.name!r} has a `+`, which no unit can have, and those of the core are called like it"
         yield ("core", "name"), what, f'write for example "{core.name.replace("+", "-").strip("-")}"'
     yield from directories(core)
     if not core.architectures:
@@ -401,6 +401,10 @@ def _sources(project: Project, spec: FileSpec, path: Path) -> Iterator[Finding]:
     if len(found) > 1 and not spec.path.endswith("/"):
         what = f"{spec.source!r} finds {len(found)} files, which cannot all be {spec.path}"
         yield (*path, "path"), what, f'write "{spec.path}/"'
+    odd = next((source.name for source in found if not source.name.isprintable()), "")
+    if odd and spec.path.endswith("/"):
+        what = f"{spec.source!r} finds {odd!a}, whose name has characters that no terminal shows"
+        yield (*path, "source"), what, "rename the file, or name those to take"
     # Under umask 077 it means nothing that others cannot read a file.
     if not spec.mode and project.file.stat().st_mode & 0o004:
         closed = next((source for source in found if not source.stat().st_mode & 0o004), None)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from packaging_tool.errors import PackageError
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Entry
-from packaging_tool.project import unread
+from packaging_tool.project import paths, unread
 from packaging_tool.project.model import FileSpec
 
 GLOB = frozenset("*?[")
@@ -164,3 +164,27 @@ def owned_directories(entries: Iterable[Entry], roots: Sequence[str]) -> tuple[E
                 found.add(parent)
                 parent = posixpath.dirname(parent)
     return tuple(Entry(path=path, type="directory", mode=0o755) for path in sorted(found))
+
+
+def named_directories(entries: Iterable[Entry], name: str, home: str, said: Mapping[str, Entry]) -> tuple[Entry, ...]:
+    """Directory entries for what is a project's own above entries: it is said, below that, or has a name in its path.
+
+    Of what has no such name, nobody knows whether it is the system's, maybe in another mode. name: of the core. home:
+    which systemd makes, with all above it. said: directories by path as the project has them in any package, since rpm
+    installs no two packages that see one differently, and dpkg lets a directory be as the first package brings it.
+    """
+    # Above a ghost, who makes it makes that too.
+    above = {posixpath.dirname(entry.path) for entry in entries if entry.type != "ghost"}
+    found: dict[str, Entry] = {}
+    for place in above:
+        parents = [place]
+        while (parent := posixpath.dirname(parents[-1])) != "/":
+            parents.append(parent)
+        own = False
+        for parent in reversed(parents):
+            own = own or parent in said or paths.is_named(parent, name)
+            if parent in said:
+                found[parent] = said[parent]
+            elif own and not f"{home}/".startswith(f"{parent}/"):
+                found[parent] = Entry(path=parent, type="directory", mode=0o755)
+    return tuple(found[path] for path in sorted(found))

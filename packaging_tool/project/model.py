@@ -44,7 +44,8 @@ class FileSpec:
 
     source: glob, relative to the project file; not for directory, symlink and ghost.
     path: where it goes; with a final `/` the source keeps its name below it.
-    type: file, config (kept when the administrator changed it), doc, directory, symlink or ghost (owned, not shipped).
+    type: file, config (kept when the administrator changed it), doc, directory, symlink or ghost (owned, not
+        shipped; a .deb cannot own one, so it stays when that is purged).
     mode: octal text such as `"0640"`, without setuid, setgid and sticky bit, and not writable for all; the default is
         0755 for directories and executable sources, else 0644; to be said where not everybody can read the source.
     owner: root or the service's user.

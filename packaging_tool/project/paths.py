@@ -10,6 +10,11 @@ Everything else is refused: `/bin`, `/sbin` and `/lib` are links into `/usr`; `/
 start; `/opt`, `/srv`, `/home`, `/root` and `/usr/local` are not a distribution package's to fill. A path is absolute,
 has no `.` or `..`, no doubled `/` and no white space. In a few places mkpkgs puts files of its own: `/usr/bin/NAME`,
 `/usr/bin/NAME-plugins`, below `/usr/lib/NAME`, `/usr/share/NAME/plugins` and `/usr/share/NAME/keys`, and the unit.
+
+With the packages go the directories that the project lists, all below those, and what has the core's name in its path.
+Of others that were made for a file an rpm leaves behind what nothing else owns, as they may be the system's: list what
+is yours with `type = "directory"`. A .deb gives no file to another owner than root below a directory that somebody else
+can change by then: one of the user that another package has brought, or one that `adm` may write to.
 """
 
 from __future__ import annotations
@@ -115,6 +120,16 @@ def _everywhere(text: str) -> None:
         )
 
 
+def plugins_directory(text: str) -> None:
+    """A directory of names that the target tool takes: whatever else lies there keeps it from working."""
+    own(text)
+    if odd := re.sub(r"[A-Za-z0-9._+/-]+", "", text):
+        better = re.sub(r"[^A-Za-z0-9._+/-]+", "-", text)
+        letters = " ".join(f"`{letter}`" for letter in dict.fromkeys(odd))
+        what = f"{text!r} has {letters}, which targets refuse above plugins"
+        raise RuleError(f"{what}: letters, digits and `._+-` may be there", f'write "{better}"')
+
+
 def config_directory(text: str) -> None:
     """A directory of the core's own below /etc."""
     own(text)
@@ -130,6 +145,17 @@ def is_systems(directory: str, core: str) -> bool:
     place = directory.removeprefix("/etc/")
     top, _, below = place.partition("/")
     return place in SHARED or (top in SHARED and core not in below.split("/"))
+
+
+def is_named(directory: str, core: str) -> bool:
+    """Whether a directory is a core's own since its path has the core's name, and the system has none of that path."""
+    root = next((root for root in ROOTS if directory.startswith(f"{root}/")), "")
+    place = directory.removeprefix(f"{root}/")
+    if not root or (root == "/etc" and place in SHARED) or (root == "/var/lib" and place in STATES):
+        return False
+    # Of /usr, the first part is one of a few, and they are the system's.
+    parts = place.split("/")
+    return core in (parts[1:] if root == "/usr" else parts)
 
 
 def home(text: str) -> None:

@@ -444,7 +444,7 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("CoreSpec", "user"): user_name,
     ("CoreSpec", "user_group"): user_name,
     ("CoreSpec", "config_directory"): paths.config_directory,
-    ("CoreSpec", "plugins_directory"): paths.own,
+    ("CoreSpec", "plugins_directory"): paths.plugins_directory,
     ("CoreSpec", "revoked_keys"): key_id,
     ("ServiceSpec", "command"): arguments,
     ("ServiceSpec", "reload"): arguments,

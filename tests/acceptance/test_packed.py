@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.test_lifecycle import MORNING, answer, install
+from tests.fuzz import packed
 from tests.systems import System
+from tests.tiers import at_night
 from tests.workspace import Workspace, tiny
 
 pytestmark = pytest.mark.acceptance
@@ -135,3 +137,17 @@ def test_files_belong_to_whom_the_project_says(machine: Callable[[Workspace, str
     assert system.installed()["greet"] == "1.1-1"
     changed = {"/etc/greet/secret.conf": "640 daemon:daemon", "/var/log/greet": "700 root:root"}
     assert owners(system) == (WANTED | changed if system.suffix == "deb" else WANTED)
+
+
+# They found faults once: `make fuzz-packed` draws the others.
+SEEDS = ((7, 30), (0, 3, 9, 11, 14, 17, 103))
+
+
+@pytest.mark.parametrize("seeds", [SEEDS[0], at_night(SEEDS[1])], ids=["short", "more"])
+def test_random_projects_come_through_and_go_without_a_leftover(
+    seeds: tuple[int, ...], bootable: None, tmp_path: Path
+) -> None:
+    done = [*packed.tried(sorted(packed.TAKERS), seeds, tmp_path / "work")]
+    assert not [(one.faults, packed.replay(one)) for one in done if one.faults]
+    # Each was taken by both families.
+    assert len([one for one in done if not one.refusal]) == 2 * len(seeds)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -481,6 +482,15 @@ def test_manual_pages_are_compressed_and_links_to_them_follow(tmp_path: Path) ->
         )
         link = deb.data.tgz().getmember("./usr/share/man/man8/tiny-plugins.8.gz")
         assert link.linkname == "tiny.8.gz"
+
+
+def test_a_manual_page_of_a_user_gets_its_owner_under_the_name_that_it_has_in_the_package(tmp_path: Path) -> None:
+    page = Entry(path="/usr/share/man/man5/tiny.5", content=Content(b".TH"), owner="tiny", group="adm")
+    core = samples.core(Content(b"x"))
+    with DebFile(str(build(replace(core, entries=(*core.entries, page)), tmp_path).path)) as deb:
+        script = deb.control.get_content("postinst") or b""
+        assert deb.data.has_file("./usr/share/man/man5/tiny.5.gz")
+    assert b"own /usr/share/man/man5/tiny.5.gz tiny adm\n" in script
 
 
 @pytest.mark.parametrize("pack", [lzma.compress, bz2.compress], ids=["xz", "bz2"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.fuzz import deaths, kills, transactions
+from tests.fuzz import deaths, kills, packed, transactions
 from tests.fuzz.agreement import run as agreement
 from tests.fuzz.readers import run as readers
 
@@ -13,6 +13,7 @@ PARTS = (
     ("kills", kills, "runs of mkpkgs that are killed at random times"),
     ("transactions", transactions, "transactions of apt and dnf that are cut off, in booted systems"),
     ("deaths", deaths, "plugins with which the server dies some time after its start, on a loaded machine"),
+    ("packed", packed, "random projects that are packed, installed, looked at and purged, in booted systems"),
     ("readers", readers, "random bytes, guided by coverage, for each reader of foreign files"),
     ("agreement", agreement, "files that are nearly right, for all readers of one format: they must read the same"),
 )

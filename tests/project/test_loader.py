@@ -274,3 +274,15 @@ def test_table_of_a_driver_of_another_kind_is_refused_beside_a_shared_one(tmp_pa
     assert any(
         "core.go: unknown key" in problem for problem in problems(tmp_path, f"{SMALLEST}[core.go]\nmodule = 'a.b/c'\n")
     )
+
+
+@pytest.mark.parametrize("name", ["X@1", "a,b", "a=b"])
+def test_a_plugins_directory_whose_name_targets_refuse_is_refused(name: str, tmp_path: Path) -> None:
+    text = SMALLEST.replace("[core.files]", f'plugins-directory = "/usr/lib/served/{name}"\n[core.files]')
+    (told,) = problems(tmp_path, text)
+    assert "which targets refuse above plugins" in told
+
+
+def test_a_name_that_no_unit_can_have_is_refused_without_a_service_too(tmp_path: Path) -> None:
+    (told,) = problems(tmp_path, SMALLEST.replace('"served"', '"c++"'))
+    assert "has a `+`, which no unit can have" in told

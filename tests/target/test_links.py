@@ -154,7 +154,7 @@ def test_list_of_disabled_plugins_is_not_written_through_a_link(machine: Machine
 def call(machine: Machine, script: str, *words: str, config: str = "/etc/fake") -> None:
     """Call a maintainer script as the package manager does."""
     place = replace(runtime.lifecycle(spec()), config_directory=config)
-    text = render(script, l=place)
+    text = render(script, l=place, helped=(), gone=())
     (machine.root / "script").write_text(text)
     done = subprocess.run(["chroot", machine.root, "dash", "/script", *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -143,7 +143,7 @@ def _read_value(data: bytes) -> None:
     name, rule = RULES[data[0] % len(RULES)] if data else RULES[0]
     text = data[1:].decode()
     try:
-        if name in ("epoch", "order"):
+        if name in ("epoch", "rule"):  # `rule` is what `between` makes
             rule(int.from_bytes(data[1:9], "big", signed=True))
         elif name in ("variable", "unit_line"):
             rule(*text.partition("=")[::2])
