@@ -1,0 +1,116 @@
+"""What `[core.elf.abi]` and `authors` name lies in the project, or in the built tree: the lock and dist/dev tell it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from packaging_tool import confine
+from packaging_tool.drivers.elf import Driver
+from packaging_tool.errors import BuildError, ProjectError
+from packaging_tool.listener import Silent
+from packaging_tool.project.loader import load
+from tests.drivers.sample import Sample
+
+pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="the server is a program of C")
+
+SAMPLE = Path(__file__).parent.parent / "samples" / "tiny-elf"
+BUILT = 'source = "server"\nbuild = [["make", "-j{jobs}"]]\nprogram = "chime"\n'
+ABI = 'abi = { macros = ["CHIME_ABI", "CHIME_SIGNATURE"], headers = ["chime.h"], exports = ["program"] }'
+OUT = "leads out of the project; copy it into the project, or write outside = true in [core]"
+
+
+@pytest.fixture
+def prebuilt(tmp_path: Path) -> Sample:
+    """A server that is not built, beside a secret."""
+    root = tmp_path / "project"
+    shutil.copytree(SAMPLE, root)
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret/key.h").write_text("#define KEY 1\n")
+    (root / "link").symlink_to(tmp_path / "secret")
+    (root / "headers").mkdir()
+    (root / "headers/own.h").write_text("#define OWN 1\n")
+    (root / ".git").mkdir()
+    (root / ".git/config.h").write_text("token\n")
+    # Needs no library, so that nothing of this machine is asked for.
+    command = ["gcc", "-nostdlib", "-static", "-Wl,-e,main", "-o", str(root / "chime"), "-x", "c", "-"]
+    subprocess.run(command, input=b"int main(void) { return 0; }", check=True)
+    bench = Sample(root, tmp_path / "work")
+    text = (root / "mkpkgs.toml").read_text().partition("[plugin.bell]")[0].replace(BUILT, "")
+    (root / "mkpkgs.toml").write_text(text.replace("[core]\n", '[core]\nprogram = "chime"\n'))
+    return bench
+
+
+@pytest.mark.parametrize(
+    ("said", "key", "what"),
+    [
+        ('abi = { files = ["../secret/**/*"] }', "abi.files", f"'../secret/**/*' {OUT}"),
+        ('abi = { files = ["headers/../../secret/*"] }', "abi.files", f"'headers/../../secret/*' {OUT}"),
+        ('abi = { files = ["link/*"] }', "abi.files", f"'link' {OUT}"),
+        ('abi = { files = ["link/key.h"] }', "abi.files", f"'link/key.h' {OUT}"),
+        ('abi = { exports = ["/bin/true"] }', "abi.exports", f"'/bin/true' {OUT}"),
+        ('abi = { exports = ["link/key.h"] }', "abi.exports", f"'link/key.h' {OUT}"),
+        ('abi = { macros = ["KEY"], headers = ["../secret/key.h"] }', "abi.headers", f"'../secret/key.h' {OUT}"),
+        ('abi = { macros = ["K"], headers = ["k.h"], include = ["../secret"] }', "abi.include", f"'../secret' {OUT}"),
+        ('abi = { macros = ["K"], headers = ["k.h"], include = ["/home"] }', "abi.include", "'/home' is neither in"),
+        ('abi = { version = "1" }\nauthors = { symbols = ["/root/x"] }', "authors.symbols", "'/root/x' is neither in"),
+        ('abi = { version = "1" }\nauthors = { symbols = ["link/key.h"] }', "authors.symbols", f"'link/key.h' {OUT}"),
+    ],
+)
+def test_paths_of_the_abi_that_lead_out_are_refused(prebuilt: Sample, said: str, key: str, what: str) -> None:
+    prebuilt.edit("mkpkgs.toml", ABI, said)
+    with pytest.raises(ProjectError) as caught:
+        load(prebuilt.root / "mkpkgs.toml")
+    (problem,) = caught.value.problems
+    assert f" core.elf.{key}: {what}" in str(problem)
+    assert problem.line > 0
+    prebuilt.edit("mkpkgs.toml", "[core]\n", "[core]\noutside = true\n")
+    assert load(prebuilt.root / "mkpkgs.toml").outside
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'files = ["../*"]',
+        'exports = ["/bin/true"]',
+        'exports = ["../x"]',
+        'macros = ["K"], headers = ["/etc/x.h"]',
+        'macros = ["K"], headers = ["x.h"], include = ["../.."]',
+    ],
+)
+def test_paths_that_lead_out_of_the_built_tree_are_refused(tmp_path: Path, said: str) -> None:
+    shutil.copytree(SAMPLE, tmp_path / "project")
+    bench = Sample(tmp_path / "project", tmp_path / "work")
+    bench.edit("mkpkgs.toml", ABI, f"abi = {{ {said} }}")
+    with pytest.raises(ProjectError, match=r"core\.elf\.abi\.\w+: '.*' leads out of the built tree; write it relative"):
+        load(bench.root / "mkpkgs.toml")
+
+
+def test_the_lock_counts_what_is_a_source_and_nothing_that_came_to_lead_out(prebuilt: Sample) -> None:
+    (prebuilt.root / "link").unlink()
+    prebuilt.edit("mkpkgs.toml", ABI, 'abi = { files = ["*/*.h"] }\ndebug = false\nauthors = { files = ["**/*.h"] }')
+    project, driver = prebuilt.project, Driver()
+    lock = driver.lock(project, None, prebuilt.workdir, Silent())
+    outcome, lock = driver.build(project, lock, "amd64", prebuilt.workdir, Silent())
+    assert "file headers/own.h " in lock.text
+    assert ".git" not in lock.text
+    published = outcome.authors["core.tar"]
+    assert published is not None
+    assert b"headers/own.h" in (packed := b"".join(published.chunks()))
+    assert b"token" not in packed
+    (prebuilt.root / "link").symlink_to(prebuilt.root.parent / "secret")
+    with pytest.raises(BuildError, match=r"link/key\.h, which leads out of"):
+        driver.build(project, lock, "amd64", prebuilt.workdir, Silent())
+
+
+@pytest.mark.skipif(confine._cage() is None, reason="without bubblewrap, commands see all that the user sees")
+def test_commands_of_the_abi_see_nothing_around_the_project(prebuilt: Sample) -> None:
+    prebuilt.edit("mkpkgs.toml", ABI, 'abi = { commands = [["cat", "../secret/key.h"]] }\ndebug = false')
+    project, driver = prebuilt.project, Driver()
+    lock = driver.lock(project, None, prebuilt.workdir, Silent())
+    with pytest.raises(BuildError) as caught:
+        driver.build(project, lock, "amd64", prebuilt.workdir, Silent())
+    assert "No such file" in f"{caught.value.message} {getattr(caught.value, 'output', '')}"
