@@ -68,7 +68,7 @@ def sources(project: Project) -> Iterator[tuple[str, str]]:
     yield from (("core.elf.abi.include", name) for name in abi.include if not name.startswith("/"))
     yield from (("core.elf.authors.symbols", name) for name in options.authors.symbols if not name.startswith("/"))
     for pattern in abi.files:
-        if _climbs(pattern) or not contents.GLOB & set(pattern):
+        if _climbs(pattern) or not (contents.GLOB & set(pattern) or pattern.startswith("/")):
             yield "core.elf.abi.files", pattern
         elif _is_pattern(pattern):
             yield from (("core.elf.abi.files", name) for name in sorted(_links(project.root, pattern)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,38 @@ def test_commands_of_the_abi_see_nothing_around_the_project(prebuilt: Sample) ->
     with pytest.raises(BuildError) as caught:
         driver.build(project, lock, "amd64", prebuilt.workdir, Silent())
     assert "No such file" in f"{caught.value.message} {getattr(caught.value, 'output', '')}"
+
+
+@pytest.mark.parametrize("built", [True, False])
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ('abi = { files = ["/abs/x"] }', "abi.files: '/abs/x' leads elsewhere; write it relative to the "),
+        ('abi = { files = [""] }', "abi.files: '' leads elsewhere; write it relative to the "),
+        ('abi = { files = ["**x"] }', "abi.files: '**x' is no pattern of paths; write for example"),
+        ('abi = { files = ["."] }', "abi.files: '.' is no pattern of paths; write for example"),
+        ('abi = { version = "1" }\nauthors = { files = ["**x"] }', "authors.files: '**x' is no pattern of paths"),
+        ('abi = { exports = [""] }', "abi.exports: '' is no path; write it relative to the "),
+        ("abi = { commands = [[]] }", "abi.commands: command 1 is empty; write for example"),
+        ('abi = { commands = [["true"], [""]] }', "abi.commands: command 2 is empty; write for example"),
+    ],
+)
+def test_values_that_name_nothing_are_told_by_their_keys(
+    prebuilt: Sample, tmp_path: Path, said: str, expected: str, *, built: bool
+) -> None:
+    if built:
+        shutil.copytree(SAMPLE, tmp_path / "built")
+        prebuilt = Sample(tmp_path / "built", tmp_path / "work")
+    prebuilt.edit("mkpkgs.toml", ABI, said)
+    done = subprocess.run(
+        [sys.executable, "-m", "packaging_tool", "plan"], cwd=prebuilt.root, stderr=subprocess.PIPE, check=False
+    )
+    assert done.returncode == 2
+    (line,) = (line for line in done.stderr.decode().splitlines() if "core.elf" in line)
+    assert f"core.elf.{expected}" in line
+
+
+def test_an_export_that_is_not_there_is_told(prebuilt: Sample) -> None:
+    prebuilt.edit("mkpkgs.toml", ABI, 'abi = { exports = ["headers"] }')
+    with pytest.raises(ProjectError, match=r"core\.elf\.abi\.exports: there is no file headers; build it first"):
+        load(prebuilt.root / "mkpkgs.toml")
