@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -210,3 +212,38 @@ def test_two_packages_with_one_file_are_refused_unless_they_clash_anyway(planned
         plan.apart([hello, moon])
     # Equal files have equal debug information, at a path that nobody chooses.
     plan.apart([replace(hello, kind="debug"), replace(moon, kind="debug")])
+
+
+@pytest.mark.parametrize("name", ["a b", "-x", "b/caf\u00e9", "new\nline", "a~", os.fsdecode(b"caf\xe9")])
+def test_names_that_no_manifest_can_have_are_refused_by_the_plan(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "tiny"
+    shutil.copytree(SAMPLE, root)
+    file = root / "plugins/hello" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("x\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "packaging_tool", "plan"], cwd=root, stderr=subprocess.PIPE, check=False
+    )
+    said = done.stderr.decode()
+    assert (done.returncode, "Traceback" in said) == (2, False), said
+    assert f"plugin hello: no file of a plugin can have the name {name!r} ({f'plugins/hello/{name}'!r})" in said
+    assert "rename it, or leave it out of the plugin: there are A-Z a-z 0-9 . _ + - in names" in said
+
+
+def test_a_pattern_has_no_names_before_the_build_and_what_is_in_no_manifest_may_have_any(tmp_path: Path) -> None:
+    shutil.copytree(SAMPLE, tmp_path / "tiny")
+    project, driver = load(tmp_path / "tiny/mkpkgs.toml"), Driver()
+    outcome = driver.outline(project, driver.lock(project, None, project.root, Silent()), "all", project.root)
+    own = outcome.plugins["hello"]
+    place = f"{project.plugins_directory}/hello"
+    more = [Entry(path=f"{place}/*.so"), Entry(path=f"{place}/a b", type="symlink", target="greeting")]
+    more.append(Entry(path="/usr/share/greet/a b", content=Content(b"")))
+
+    def made(*entries: Entry) -> tuple[Package, ...]:
+        plugins = {**outcome.plugins, "hello": replace(own, entries=(*own.entries, *entries))}
+        changed = replace(outcome, plugins=plugins)
+        return plan.packages(project, changed, "all", driver.target(project), TRUST, 1_790_000_000)
+
+    assert made(*more)
+    with pytest.raises(InputError, match=r"the name 'c d', nor 1 more"):
+        made(Entry(path=f"{place}/c d", content=Content(b"")), Entry(path=f"{place}/c  d"))
