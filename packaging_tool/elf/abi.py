@@ -97,6 +97,13 @@ def _lines(abi: Abi, place: Place) -> Iterator[str]:
         found = [path for path in inside.files(place.root, pattern) if path.is_file()]
         if not found:
             raise BuildError(f"the ABI counts {pattern}, but {place.root} has no such file")
+        if odd := next(
+            (name for path in found if not (name := path.relative_to(place.root).as_posix()).isprintable()), ""
+        ):
+            # It would be more than a line of the lock, or no text.
+            raise BuildError(
+                f"the ABI counts the file {odd!r}, which no line can name", hint="rename it, or leave it out"
+            )
         # A link that is no directory counts as such, not as what it leads to.
         _stay(place, (path.parent if path.is_symlink() else path for path in found))
         yield from (f"file {path.relative_to(place.root)} {tree.digest(path)}" for path in found)

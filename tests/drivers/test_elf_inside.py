@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from packaging_tool import confine
 from packaging_tool.drivers.elf import Driver
+from packaging_tool.elf import tree
 from packaging_tool.errors import BuildError, ProjectError
 from packaging_tool.listener import Silent
 from packaging_tool.project.loader import load
@@ -150,3 +152,16 @@ def test_an_export_that_is_not_there_is_told(prebuilt: Sample) -> None:
     prebuilt.edit("mkpkgs.toml", ABI, 'abi = { exports = ["headers"] }')
     with pytest.raises(ProjectError, match=r"core\.elf\.abi\.exports: there is no file headers; build it first"):
         load(prebuilt.root / "mkpkgs.toml")
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"caf\xe9.h"), "a\nexport fake FUNC.h"])
+def test_names_that_are_no_text_are_hashed_in_sources_and_refused_in_lines(prebuilt: Sample, name: str) -> None:
+    prebuilt.edit("mkpkgs.toml", ABI, 'abi = { files = ["headers/*.h"] }\ndebug = false')
+    before = tree.digest(prebuilt.root / "headers")
+    (prebuilt.root / "headers" / name).write_text("x")
+    assert tree.digest(prebuilt.root / "headers") != before
+    project, driver = prebuilt.project, Driver()
+    lock = driver.lock(project, None, prebuilt.workdir, Silent())
+    with pytest.raises(BuildError) as caught:
+        driver.build(project, lock, "amd64", prebuilt.workdir, Silent())
+    assert f"the ABI counts the file {f'headers/{name}'!r}, which no line can name" == caught.value.message
