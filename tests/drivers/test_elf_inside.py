@@ -165,3 +165,13 @@ def test_names_that_are_no_text_are_hashed_in_sources_and_refused_in_lines(prebu
     with pytest.raises(BuildError) as caught:
         driver.build(project, lock, "amd64", prebuilt.workdir, Silent())
     assert f"the ABI counts the file {f'headers/{name}'!r}, which no line can name" == caught.value.message
+
+
+def test_what_lies_elsewhere_is_counted_where_the_project_says_outside(prebuilt: Sample) -> None:
+    prebuilt.edit("mkpkgs.toml", ABI, 'abi = { files = ["../secret/*.h", "link/*"] }\ndebug = false')
+    prebuilt.edit("mkpkgs.toml", "[core]\n", "[core]\noutside = true\n")
+    project, driver = prebuilt.project, Driver()
+    lock = driver.lock(project, None, prebuilt.workdir, Silent())
+    _, lock = driver.build(project, lock, "amd64", prebuilt.workdir, Silent())
+    assert "file ../secret/key.h " in lock.text
+    assert "file link/key.h " in lock.text
