@@ -173,7 +173,7 @@ def run_confined(
     try:
         view = _View()
         view.hide([*map(Path, PLACES), *_others(), *_homes()])
-        shown = [*_of_path(env.get("PATH", os.defpath)), *_resolver(network=network), *_said()]
+        shown = [*_of_path(env.get("PATH", os.defpath)), *_resolver(network=network), *said()]
         shown += [*guard.shown, *readable, cwd]
         view.hide(_closed([*shown, *writable]))
         view.show(shown)
@@ -340,8 +340,8 @@ def _of_path(said: str) -> Iterator[Path]:
         yield toolchains
 
 
-def _said() -> Iterator[Path]:
-    """What the user wants to be seen."""
+def said() -> Iterator[Path]:
+    """What the user wants to be seen; no project says that."""
     yield from (Path(text) for text in os.environ.get("MKPKGS_SHOW", "").split(":") if text.startswith("/"))
 
 

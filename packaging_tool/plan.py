@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 
 from packaging_tool import targets
 from packaging_tool.authors import core as described
 from packaging_tool.drivers.base import Outcome, Payload, Target
 from packaging_tool.errors import InputError, PackageError
 from packaging_tool.package.content import Content
-from packaging_tool.package.manifest import File, Manifest, fits
+from packaging_tool.package.manifest import NAMES, File, Manifest, is_path
 from packaging_tool.package.model import (
     Alternatives,
     Capability,
@@ -31,6 +33,9 @@ from packaging_tool.target import hooks, runtime
 # What comes behind `CORE-plugin-` in the name of the package for authors, as each family of distributions has it.
 AUTHORS = {"deb": "dev", "rpm": "devel"}
 
+# They stand in no manifest.
+_BARE = ("directory", "symlink", "ghost")
+
 
 @dataclass(frozen=True, slots=True)
 class Trust:
@@ -47,7 +52,7 @@ def packages(
     and the files for authors. Where the core is somebody else's, the plugins alone.
 
     Each is followed by one per format with its debug information, if there is any. time: SOURCE_DATE_EPOCH for
-    everything. Raises PackageError for doubles and missing sources.
+    everything. Raises PackageError for doubles and missing sources, InputError for names that no manifest can have.
     """
     draft = _Draft(project, outcome, architecture, target, trust, time)
     plugins: list[Package] = []
@@ -182,7 +187,7 @@ class _Draft:
             plugin=None,
             package=name,
             version=str(self.version),
-            files=self._files(name, payload.entries, root),
+            files=self._files(payload.entries, root),
         )
         signed = self._manifest(manifest, payload.entries, f"/usr/share/{self.spec.name}/kit.manifest")
         depends: tuple[Alternatives, ...] = ((Capability(f"{self.spec.name}-abi", self.outcome.abi),),)
@@ -209,6 +214,7 @@ class _Draft:
         abi = payload.abi or self.outcome.abi
         if abi not in self.outcome.abis:
             raise PackageError(f"plugin {spec.name} is built for the ABI {abi}, which {core} does not take")
+        self._check_names(spec.name, payload.entries, root)
         manifest = Manifest(
             core=core,
             abi=abi,
@@ -218,7 +224,7 @@ class _Draft:
             order=spec.order,
             optional=spec.optional,
             needs=tuple(sorted(spec.needs)),
-            files=self._files(name, payload.entries, root),
+            files=self._files(payload.entries, root),
         )
         signed = self._manifest(manifest, payload.entries, f"/usr/share/{core}/plugins/{spec.name}.manifest")
         depends: list[Alternatives] = [(Capability(f"{core}-abi", abi),)]
@@ -396,14 +402,29 @@ class _Draft:
             for name, own in retired
         )
 
-    def _files(self, package: str, entries: Sequence[Entry], root: str) -> tuple[File, ...]:
-        """What the manifest of a package lists. Raises InputError for a name that it cannot have."""
-        own = sorted((entry for entry in entries if entry.path.startswith(f"{root}/")), key=lambda entry: entry.path)
-        names = {entry.path: entry.path.removeprefix(f"{root}/") for entry in own}
-        if odd := next((name for name in names.values() if not fits(name)), ""):
-            what = "only letters, digits and `._+-` may be in names of a plugin's files, and no `-` first"
-            raise InputError(f"{package}: {odd!a} cannot be in its signed manifest", hint=f"{what}: rename it")
-        return tuple(File(entry.content.sha256, names[entry.path]) for entry in own if entry.content is not None)
+    def _files(self, entries: Sequence[Entry], root: str) -> tuple[File, ...]:
+        return tuple(
+            File(entry.content.sha256, entry.path.removeprefix(f"{root}/"))
+            for entry in sorted(entries, key=lambda entry: entry.path)
+            if entry.content is not None and entry.path.startswith(f"{root}/")
+        )
+
+    def _check_names(self, plugin: str, entries: Iterable[Entry], root: str) -> None:
+        """Raises InputError for the files of a plugin whose names its manifest cannot have."""
+        named = ((entry, entry.path.removeprefix(f"{root}/")) for entry in entries if entry.path.startswith(f"{root}/"))
+        # What a pattern will find in a build has no names yet.
+        known = ((entry, name) for entry, name in named if entry.content is not None or not contents.GLOB & set(name))
+        wrong = [(entry, name) for entry, name in known if entry.type not in _BARE and not is_path(name)]
+        if not wrong:
+            return
+        entry, name = wrong[0]
+        source = entry.content.source if entry.content is not None else None
+        place = f" ({os.path.relpath(source, self.project.root)!r})" if isinstance(source, Path) else ""
+        more = f", nor {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise InputError(
+            f"plugin {plugin}: no file of a plugin can have the name {name!r}{place}{more}",
+            hint=f"rename it, or leave it out of the plugin: there are {NAMES}",
+        )
 
     def _manifest(self, manifest: Manifest, entries: Sequence[Entry], path: str) -> tuple[Entry, ...]:
         """The manifest and its signature; without content while the payload is only planned."""

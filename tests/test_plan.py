@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -255,18 +257,6 @@ def test_directories_that_are_named_after_the_core_are_listed_alike_by_each_pack
     }
 
 
-@pytest.mark.parametrize("name", ["a b", "ä", "-rf", "it's", "a\u200db"])
-def test_a_name_that_no_manifest_can_have_is_told_with_its_package(
-    name: str, planned: Callable[..., Planned], tmp_path: Path
-) -> None:
-    planned()
-    (tmp_path / "tiny/plugins/hello" / name).touch()
-    with pytest.raises(InputError) as caught:
-        packages(load(tmp_path / "tiny/mkpkgs.toml"))
-    assert caught.value.message == f"greet-plugin-hello: {name!a} cannot be in its signed manifest"
-    assert "letters, digits and `._+-`" in caught.value.hint
-
-
 @pytest.mark.parametrize("name", ["a\u200db", "a\u00a0b", "\udcff", "a\nb"])
 def test_a_pattern_that_finds_a_name_which_nobody_can_read_is_refused(
     name: str, planned: Callable[..., Planned], tmp_path: Path
@@ -278,3 +268,38 @@ def test_a_pattern_that_finds_a_name_which_nobody_can_read_is_refused(
             ('source = "greet.conf"\npath = "/etc/greet/"\ntype = "config"', 'source = "www/*"\npath = "/usr/share/x/"')
         )
     assert ascii(name) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a b", "-x", "b/caf\u00e9", "new\nline", "a~", os.fsdecode(b"caf\xe9")])
+def test_names_that_no_manifest_can_have_are_refused_by_the_plan(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "tiny"
+    shutil.copytree(SAMPLE, root)
+    file = root / "plugins/hello" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("x\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "packaging_tool", "plan"], cwd=root, stderr=subprocess.PIPE, check=False
+    )
+    said = done.stderr.decode()
+    assert (done.returncode, "Traceback" in said) == (2, False), said
+    assert f"plugin hello: no file of a plugin can have the name {name!r} ({f'plugins/hello/{name}'!r})" in said
+    assert "rename it, or leave it out of the plugin: there are A-Z a-z 0-9 . _ + - in names" in said
+
+
+def test_a_pattern_has_no_names_before_the_build_and_what_is_in_no_manifest_may_have_any(tmp_path: Path) -> None:
+    shutil.copytree(SAMPLE, tmp_path / "tiny")
+    project, driver = load(tmp_path / "tiny/mkpkgs.toml"), Driver()
+    outcome = driver.outline(project, driver.lock(project, None, project.root, Silent()), "all", project.root)
+    own = outcome.plugins["hello"]
+    place = f"{project.plugins_directory}/hello"
+    more = [Entry(path=f"{place}/*.so"), Entry(path=f"{place}/a b", type="symlink", target="greeting")]
+    more.append(Entry(path="/usr/share/greet/a b", content=Content(b"")))
+
+    def made(*entries: Entry) -> tuple[Package, ...]:
+        plugins = {**outcome.plugins, "hello": replace(own, entries=(*own.entries, *entries))}
+        changed = replace(outcome, plugins=plugins)
+        return plan.packages(project, changed, "all", driver.target(project), TRUST, 1_790_000_000)
+
+    assert made(*more)
+    with pytest.raises(InputError, match=r"the name 'c d', nor 1 more"):
+        made(Entry(path=f"{place}/c d", content=Content(b"")), Entry(path=f"{place}/c  d"))

@@ -216,13 +216,13 @@ class Driver:
         found = []
         for old, new in lockfile.both(before, after, architecture):
             if old["abi"] != new["abi"]:
-                found += [*interface.changes(old["lines"], new["lines"]), *_gone(before, after)]
+                found += [*interface.changes(old["lines"], new["lines"]), *lockfile.gone(before, after)]
         return tuple(dict.fromkeys(found))
 
     def notes(self, before: str, after: str, architecture: str) -> tuple[str, ...]:
         """Symbols that went away though the ABI does not say so."""
         same = all(old["abi"] == new["abi"] for old, new in lockfile.both(before, after, architecture))
-        return tuple(_gone(before, after)) if same else ()
+        return tuple(lockfile.gone(before, after)) if same else ()
 
     def target(self, project: Project) -> Target:
         """The core's own program is the working one; it opens verified copies, which the loader configuration names."""
@@ -242,11 +242,6 @@ def _failure(plugin: str, failed: BuildError) -> Failure:
     if isinstance(failed, CommandError):
         return Failure(plugin, "", f"{failed.message}\n{failed.output}")
     return Failure(plugin, "", failed.message, failed.hint)
-
-
-def _gone(before: str, after: str) -> list[str]:
-    old, new = (published.parse(lockfile.read(text)) for text in (before, after))
-    return [f"symbol {name} went away" for name in published.gone(old, new)]
 
 
 def _builds(project: Project) -> dict[str, Path]:
@@ -368,7 +363,9 @@ class _Work:
     def authors(self, lock: str, core: Payload, plugins: Mapping[str, Payload]) -> dict[str, Content | None]:
         """The files for authors elsewhere. lock: the driver's part, of this architecture."""
         said = self.project.core_options.authors
-        named = [(text, libraries.objects([self._found("", text, anywhere=True)])) for text in said.symbols]
+        named = [
+            (text, libraries.objects([self._found("", text, anywhere=text.startswith("/"))])) for text in said.symbols
+        ]
         offered = [*_elves(core), *((posixpath.basename(text), one) for text, found in named for one in found)]
         needs = {plugin.name: plugin.needs for plugin in self.project.plugins}
         brought = {name: published.brings([*_elves(payload)], needs[name]) for name, payload in plugins.items()}
@@ -396,7 +393,8 @@ class _Work:
         built = self.built()
         given = folder / "core" if (folder / "core").is_dir() else built.source if built else None
         root = given or self.project.root
-        place = interface.Place(self.project.core.name, self.architecture, root, root, self._words(), environment=said)
+        of, seen = self.project.core.name, (folder, given.parent if given else folder)
+        place = interface.Place(of, self.architecture, root, root, self._words(), environment=said, readable=seen)
         units = compiled.units(folder / "compiled", said) if options.build else None
         return Agreement(core.abi, lines, core.authors, place, given, folder / "source", units)
 
@@ -421,8 +419,11 @@ class _Work:
 
     def lines(self) -> tuple[str, ...]:
         """What the ABI is the hash of."""
-        name = self.project.core.name
-        place = interface.Place(name, self.architecture, self.root(), self._program(), self._words())
+        name, root, words, program = self.project.core.name, self.root(), self._words(), self._program()
+        anywhere = self.project.outside and root == self.project.root
+        # Around a project lies what is none of its business.
+        seen = (root.parent,) if anywhere or root != self.project.root else ()
+        place = interface.Place(name, self.architecture, root, program, words, readable=seen, anywhere=anywhere)
         return interface.lines(self.project.core_options.abi, place)
 
     def plugin(self, name: str) -> Payload:

@@ -117,7 +117,9 @@ class Driver:
             return ""
         for architecture in project.core.architectures:
             for name, path in _layout.sources(project, _source(project, plugin, architecture), IGNORED):
-                digest.update(f"{name} {path.stat().st_mode:o} {Content(path).sha256}\n".encode())
+                digest.update(
+                    f"{name} {path.stat().st_mode:o} {Content(path).sha256}\n".encode(errors="surrogateescape")
+                )
         return digest.hexdigest()
 
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:

@@ -99,7 +99,7 @@ class Driver:
         else:
             paths = _layout.sources(project, project.root / project.plugin_options[plugin].source)
         for name, path in paths:
-            digest.update(f"{name} {path.stat().st_mode:o} {Content(path).sha256}\n".encode())
+            digest.update(f"{name} {path.stat().st_mode:o} {Content(path).sha256}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
 
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging_tool import confine
-from packaging_tool.elf import facts, machines, tree
+from packaging_tool.elf import facts, inside, machines, tree
 from packaging_tool.errors import BuildError, CommandError
+from packaging_tool.project import contents
 from packaging_tool.run import Done
 
 
@@ -55,7 +56,8 @@ class Abi:
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where the expressions are looked up. root: directory of relative paths. words: as in tree.Recipe. flags,
-    environment: of the preprocessor; the flags stand before those that `include` says."""
+    environment: of the preprocessor; the flags stand before those that `include` says. readable: directories that the
+    preprocessor and commands see beside root and the system's. anywhere: whether paths may lead out of root."""
 
     core: str
     architecture: str
@@ -64,6 +66,8 @@ class Place:
     words: Mapping[str, str]
     flags: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    readable: tuple[Path, ...] = ()
+    anywhere: bool = False
 
 
 def lines(abi: Abi, place: Place) -> tuple[str, ...]:
@@ -90,13 +94,33 @@ def _lines(abi: Abi, place: Place) -> Iterator[str]:
         yield f"command {json.dumps(list(command))}"
         yield from (f"output {line}" for line in _output(tree.expand(command, place.words, {}), place).splitlines())
     for pattern in abi.files:
-        found = sorted(path for path in place.root.glob(pattern) if path.is_file())
+        found = [path for path in inside.files(place.root, pattern) if path.is_file()]
         if not found:
             raise BuildError(f"the ABI counts {pattern}, but {place.root} has no such file")
+        if odd := next(
+            (name for path in found if not (name := path.relative_to(place.root).as_posix()).isprintable()), ""
+        ):
+            # It would be more than a line of the lock, or no text.
+            raise BuildError(
+                f"the ABI counts the file {odd!r}, which no line can name", hint="rename it, or leave it out"
+            )
+        # A link that is no directory counts as such, not as what it leads to.
+        _stay(place, (path.parent if path.is_symlink() else path for path in found))
         yield from (f"file {path.relative_to(place.root)} {tree.digest(path)}" for path in found)
     for name in abi.exports:
-        path = place.program if name == "program" else place.root / name
+        path = place.program if name == inside.PROGRAM else place.root / name
+        if not contents.holds(Path.is_file, path):
+            raise BuildError(f"the ABI counts symbols of {name}, but {place.root} has no such file")
+        if name != inside.PROGRAM:
+            _stay(place, [path])
         yield from (f"export {symbol}" for symbol in facts.exports(path))
+
+
+def _stay(place: Place, paths: Iterable[Path]) -> None:
+    """Raises BuildError for a path that leads out of root: what lies elsewhere would be told in the lock."""
+    for path in paths:
+        if not place.anywhere and not path.resolve().is_relative_to(place.root.resolve()):
+            raise BuildError(f"the ABI counts {path}, which leads out of {place.root}", hint="copy it there instead")
 
 
 def _macros(abi: Abi, place: Place) -> Iterator[str]:
@@ -129,7 +153,7 @@ def _output(command: Sequence[str], place: Place) -> str:
 def _confined(command: Sequence[str], place: Place, *, stdin: bytes = b"") -> Done:
     # In a home that nobody may write: what tells the ABI changes nothing.
     env = {**confine.environment(place.root, 0), **place.environment}
-    return confine.run_confined(command, cwd=place.root, env=env, readable=[place.root.parent], stdin=stdin)
+    return confine.run_confined(command, cwd=place.root, env=env, readable=place.readable, stdin=stdin)
 
 
 # Of two ABIs, what is told first.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from packaging_tool import toml
+from packaging_tool.elf import published as offers
 from packaging_tool.errors import BuildError, InputError
 
 FORMAT = 1
@@ -96,3 +97,9 @@ def both(before: str, after: str, architecture: str) -> Iterable[tuple[Mapping[s
         what = f" for {architecture}" if architecture else ""
         raise BuildError(f"one of the two locks has no build{what}", hint="mkpkgs writes it when it builds")
     return [(old[name], new[name]) for name in names]
+
+
+def gone(before: str, after: str) -> list[str]:
+    """The symbols of the core that went away, a line each. before, after: the driver's part of two locks."""
+    old, new = (offers.parse(read(text)) for text in (before, after))
+    return [f"symbol {name} went away" for name in offers.gone(old, new)]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from packaging_tool.elf import cross, loader, machines
+from packaging_tool.elf import cross, inside, loader, machines
 from packaging_tool.elf.loader import KINDS, Loader
 from packaging_tool.errors import Problem
 from packaging_tool.project import contents
@@ -55,9 +55,7 @@ def _core(project: Project) -> Iterator[Finding]:
             if not contents.holds(Path.is_file, project.root / path):
                 yield "core.program", f"there is no file {path}", "build the server first"
     yield from _libraries("core", options.libraries)
-    for pattern in options.authors.files:
-        if pattern.startswith("/") or ".." in pattern.split("/") or not pattern:
-            yield "core.elf.authors.files", f"{pattern!r} leads elsewhere", "write it relative to the built tree"
+    yield from inside.findings(project)
 
 
 def _libraries(table: str, said: Mapping[str, str]) -> Iterator[Finding]:
@@ -78,18 +76,24 @@ def _source(
     core = project.core_options
     known = {*WORDS, *cross.NAMES, *more, *(core.arguments if core is not None else ())}
     for number, command in enumerate(build):
-        if not command:
-            yield f"{key}.build", f"command {number + 1} is empty", 'write for example ["make"]'
+        yield from _empty(f"{key}.build", number, command)
         for argument in command:
             match = re.fullmatch(r"\{([a-z_-]+)\}", argument)
             if match and match[1] not in known and core is not None:
                 yield f"{key}.build", f"{argument} stands for nothing", f"known: {', '.join(sorted(known))}"
 
 
+def _empty(key: str, number: int, command: Sequence[str]) -> Iterator[Finding]:
+    if not command or not command[0]:
+        yield key, f"command {number + 1} is empty", 'write for example ["make"]'
+
+
 def _abi(project: Project) -> Iterator[Finding]:
     abi = project.core_options.abi
     if not any((abi.version, abi.macros, abi.pkg_config, abi.commands, abi.files, abi.exports)):
         yield "core.elf.abi", "names nothing to agree on", 'write for example abi = { version = "{version}" }'
+    for number, command in enumerate(abi.commands):
+        yield from _empty("core.elf.abi.commands", number, command)
     if bool(abi.macros) != bool(abi.headers):
         missing = "headers" if abi.macros else "macros"
         yield f"core.elf.abi.{missing}", "is missing", "headers are read for macros: write both"
@@ -160,9 +164,10 @@ def _choice(known: Iterable[str]) -> str:
 
 
 def sources(project: Project) -> Iterator[tuple[str, str]]:
-    """Keys and values that name a directory, a tarball or a prebuilt object."""
+    """Keys and values that name a directory, a tarball, a prebuilt object, or what the ABI is made of."""
     if project.plugin_of is None:
         yield "core.elf.source", project.core_options.source
+        yield from inside.sources(project)
     for name, options in sorted(project.plugin_options.items()):
         yield f"plugin.{name}.elf.source", options.source
         prebuilt = () if options.source else options.objects

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from packaging_tool import atomic, toml
-from packaging_tool.elf import facts
+from packaging_tool.elf import facts, inside
 from packaging_tool.elf.libraries import Object
 from packaging_tool.errors import BuildError, InputError
 from packaging_tool.package.content import Content
@@ -166,8 +166,8 @@ def _chosen(patterns: Sequence[str], root: Path) -> dict[str, Path]:
 
 
 def _files(pattern: str, root: Path) -> Iterator[Path]:
-    for path in root.glob(pattern):
-        for one in path.rglob("*") if path.is_dir() else (path,):
+    for path in inside.files(root, pattern):
+        for one in inside.files(path, "**/*") if path.is_dir() else (path,):
             # What a link leads to must not come from elsewhere on this machine.
             if one.is_file() and one.resolve().is_relative_to(root.resolve()):
                 yield one

@@ -88,11 +88,11 @@ def digest(source: Path) -> str:
         mode = path.lstat().st_mode
         name = path.relative_to(source).as_posix()
         if stat.S_ISLNK(mode):
-            found.update(f"link {name} {path.readlink()}\n".encode())
+            found.update(f"link {name} {path.readlink()}\n".encode(errors="surrogateescape"))
         elif stat.S_ISREG(mode):
             with path.open("rb") as file:
                 body = hashlib.file_digest(file, "sha256").hexdigest()
-            found.update(f"file {name} {bool(mode & stat.S_IXUSR)} {body}\n".encode())
+            found.update(f"file {name} {bool(mode & stat.S_IXUSR)} {body}\n".encode(errors="surrogateescape"))
         else:
             raise BuildError(f"{path} is neither file nor directory", hint="take it out of the source")
     return found.hexdigest()

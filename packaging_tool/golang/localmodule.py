@@ -79,7 +79,7 @@ def _digest(files: Iterable[tuple[str, bytes]]) -> str:
     """16 hex digits over names and bytes; names are sorted."""
     digest = hashlib.sha256()
     for name, data in files:
-        digest.update(f"{hashlib.sha256(data).hexdigest()}  {name}\n".encode())
+        digest.update(f"{hashlib.sha256(data).hexdigest()}  {name}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:16]
 
 

@@ -30,6 +30,7 @@ VERSION = r"(?:(?:0|[1-9][0-9]*):)?[A-Za-z0-9][A-Za-z0-9.+~]*-[A-Za-z0-9][A-Za-z
 # Nine digits fit into every integer that a shell's `[ -lt ]` can take.
 ORDER = r"0|[1-9][0-9]{0,8}"
 PATH = r"[A-Za-z0-9._+/-]+"
+NAMES = "A-Z a-z 0-9 . _ + - in names of files and folders, and no - at the beginning"
 # Bytes that a target reads of one.
 LARGEST = 16 << 20
 
@@ -81,14 +82,12 @@ class Manifest:
         yield from (f"file {file.sha256}  {file.path}" for file in self.files)
 
 
-def fits(path: str) -> bool:
-    """Whether a file of a payload may have this path, relative to the payload's directory."""
-    return re.fullmatch(PATH, path) is not None and not _is_led_astray(path)
-
-
-def _is_led_astray(path: str) -> bool:
+def is_path(text: str) -> bool:
+    """Whether a file of the payload may have this name below the payload's directory; NAMES says it to people."""
     # `-` at the start would be an option, or standard input, for the program that checks the files.
-    return path.startswith("-") or any(part in ("", ".", "..") for part in path.split("/"))
+    if re.fullmatch(PATH, text) is None or text.startswith("-"):
+        return False
+    return not any(part in ("", ".", "..") for part in text.split("/"))
 
 
 def parse(data: bytes, name: str = "manifest") -> Manifest:
@@ -173,7 +172,7 @@ class _Reader:
         while found := self.accept(rf"file ([0-9a-f]{{64}})  ({PATH})"):
             path = found[2]
             self.ascending(before, path)
-            if _is_led_astray(path):
+            if not is_path(path):
                 self.at -= 1
                 raise self.refusal(f"a path that leaves its directory or has two names: {path!r}")
             yield File(found[1], before := path)

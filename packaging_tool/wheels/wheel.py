@@ -14,6 +14,7 @@ from pathlib import Path
 
 from packaging_tool.errors import BuildError
 from packaging_tool.package import zips
+from packaging_tool.package.manifest import NAMES
 
 # What manifests can name and the target tool takes.
 NAME = re.compile(r"[A-Za-z0-9._+][A-Za-z0-9._+-]*")
@@ -138,8 +139,9 @@ class Wheel:
                 raise BuildError(f"{self.path.name} has a file whose name is too long: {name[:80]}…")
             if ".." in parts or not all(NAME.fullmatch(part) for part in parts):
                 raise BuildError(
-                    f"{self.path.name} has a file {info.filename!r}, a name that no plugin can have",
-                    hint=f"leave {self.name} out by `without`, if the server runs without it",
+                    f"the wheel {self.path.name}: no file of server or plugins can have the name {info.filename!r}",
+                    hint=f"rename it where {self.name} is made, or leave it out of the wheel; if another wheel requires"
+                    f" {self.name} and runs without it, name it in `without`: there are {NAMES}",
                 )
             if name in found:
                 raise BuildError(f"{self.path.name} has two files {name}")
