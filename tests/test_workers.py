@@ -37,6 +37,15 @@ def no_child() -> bool:
     return False
 
 
+@pytest.fixture(autouse=True)
+def alone() -> None:
+    """Other threads, such as those of a test's server that still answers somebody, keep all work in this process."""
+    end = time.monotonic() + 120
+    while threading.active_count() > 1 and time.monotonic() < end:
+        time.sleep(0.1)
+    assert threading.enumerate() == [threading.main_thread()]
+
+
 def open_files() -> set[str]:
     """Numbers of the open descriptors, without the one that lists them."""
     return {path.name for path in Path("/proc/self/fd").iterdir() if path.exists()}
