@@ -23,9 +23,16 @@ HERE = os.getpid()
 
 @pytest.fixture(autouse=True)
 def alone() -> None:
-    """End the idle threads of compressors that other tests used, as there are none when a run begins."""
+    """End the idle threads of compressors that other tests used, as there are none when a run begins.
+
+    Those of a test's server that still answers somebody end by themselves; till then all work would be done here.
+    """
     compress._pool().shutdown()
     compress._pool.cache_clear()
+    end = time.monotonic() + 120
+    while threading.active_count() > 1 and time.monotonic() < end:
+        time.sleep(0.1)
+    assert threading.enumerate() == [threading.main_thread()]
 
 
 def no_child() -> bool:
@@ -35,15 +42,6 @@ def no_child() -> bool:
     except ChildProcessError:
         return True
     return False
-
-
-@pytest.fixture(autouse=True)
-def alone() -> None:
-    """Other threads, such as those of a test's server that still answers somebody, keep all work in this process."""
-    end = time.monotonic() + 120
-    while threading.active_count() > 1 and time.monotonic() < end:
-        time.sleep(0.1)
-    assert threading.enumerate() == [threading.main_thread()]
 
 
 def open_files() -> set[str]:
