@@ -86,6 +86,8 @@ class Attack:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
+        # close(2) alone does not wake who waits in accept(2).
+        self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         shutil.rmtree(self.temporary)
 

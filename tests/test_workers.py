@@ -64,6 +64,7 @@ def test_each_item_is_done_once(count: int, processes: int) -> None:
 
 def test_many_items_are_done_by_as_many_processes_as_asked_for(tmp_path: Path) -> None:
     def work(number: int) -> tuple[int, int]:
+        assert os.getpid() != HERE
         (tmp_path / str(os.getpid())).touch()
         while len(list(tmp_path.iterdir())) < 3:
             time.sleep(0.01)
