@@ -129,6 +129,8 @@ def test_a_plugin_of_a_protocol_that_the_server_does_not_speak_is_not_installed(
     assert "it was built for another phrases" in system.force(old).stdout
 
 
+# Emulated, and with other tests beside, they may need longer than the minute that the protocol gives them.
+@pytest.mark.nightly
 def test_server_and_plugins_for_arm64_shake_hands(phrases: Path, tmp_path: Path) -> None:
     """Run by qemu in a root with nothing but what the packages bring: all of it is static."""
     project = Workspace.at(phrases / "first").copy(tmp_path / "copy")
