@@ -155,6 +155,16 @@ def test_a_file_that_root_alone_may_read_leaves_visitors_an_answer(any_machine: 
     assert any_machine.tool("list", user="visitor").stdout.split() == ["git", "1.0-1", "unchecked"]
 
 
+def test_who_cannot_read_what_is_disabled_freezes_nothing(any_machine: Machine) -> None:
+    """Another machine would enable it."""
+    any_machine.install("git")
+    assert any_machine.tool("disable", "git").returncode == 0
+    assert "git  # disabled" in any_machine.tool("freeze", user="visitor").stdout
+    (any_machine.root / "etc/fake/plugins.d").chmod(0o700)
+    done = any_machine.tool("freeze", user="visitor")
+    assert (done.returncode, "call it as root" in done.stdout) == (1, True)
+
+
 def test_help_version_and_wrong_usage(any_machine: Machine) -> None:
     assert any_machine.tool("--version").stdout == "fake-plugins 1.0-1\n"
     assert any_machine.tool("--help").stdout.startswith("usage: fake-plugins ")
