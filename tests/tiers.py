@@ -34,8 +34,15 @@ SLOWEST = (
         )
     ),
 )
-# Stories of examples, of which one package manager is enough: test_every_driver shows each driver with both.
-STORIES = tuple(f"test_{name}" for name in ("authors", "elf_lighttpd", "exec", "files", "go_plugin", "ranges"))
+# Of these, one package manager is enough by day, since what they show is not about one: test_lifecycle, test_removal,
+# test_silent_loss, test_abi_tables and test_every_driver (each driver) have both.
+STORIES = tuple(
+    f"test_{name}"
+    for name in (
+        *("authors", "elf_lighttpd", "exec", "files", "go_plugin", "ranges"),
+        *("broken_sets", "changed_kinds", "hostile_words", "manage", "packed", "refusals"),
+    )
+)
 
 
 def slowest_first(items: list[pytest.Item]) -> None:

@@ -1,6 +1,6 @@
 """Mutations of tests/target/tamper.py in chunks, each under one of two shells; each shell has a file of its own.
 
-`make test` does a spread of a quarter of them, `make nightly` the others.
+`make test` does a spread of an eighth of them, with each kind, `make nightly` the others.
 
 Each failure names its mutation; `TAMPER_ONLY='part of the name' pytest -m acceptance tests/acceptance/test_tamper_*.py`
 repeats it alone.
@@ -20,7 +20,7 @@ from tests.tiers import every
 
 CHUNKS = 48
 # Of the chunks of each shell, `make test` does one of so many.
-SHARE = 4
+SHARE = 8
 ONLY = os.environ.get("TAMPER_ONLY", "")
 
 

@@ -14,6 +14,7 @@ from tests.target.conftest import SHELLS, base, key, machine_of
 from tests.target.installed import PAYLOADS, PLUGINS, Installed
 from tests.target.machine import CORE, Key
 from tests.target.tamper import Prover
+from tests.tiers import at_night
 
 pytestmark = pytest.mark.acceptance
 __all__ = ["base", "key"]  # fixtures
@@ -59,6 +60,16 @@ def by_link(place: Path, good: bytes) -> None:
     beside.rename(place)
 
 
+STEPS = (in_place, by_name, by_link)
+RACED = [path for path in PAYLOADS if path.startswith(PLUGINS) and path.endswith("/code")]
+# By day each step once, and each file.
+RACES = [
+    (path, step) if row == column else at_night(path, step)
+    for row, path in enumerate(RACED)
+    for column, step in enumerate(STEPS)
+]
+
+
 @contextmanager
 def racing(step: Callable[[Path, bytes], None], place: Path) -> Iterator[list[int]]:
     """Does the step over and over, until the body ends; gives how often."""
@@ -80,8 +91,7 @@ def racing(step: Callable[[Path, bytes], None], place: Path) -> Iterator[list[in
         writer.join()
 
 
-@pytest.mark.parametrize("step", [in_place, by_name, by_link])
-@pytest.mark.parametrize("path", [path for path in PAYLOADS if path.startswith(PLUGINS) and path.endswith("/code")])
+@pytest.mark.parametrize(("path", "step"), RACES)
 def test_a_writer_that_races_never_gets_in(prover: Prover, path: str, step: Callable[[Path, bytes], None]) -> None:
     """Root's own rights would be needed for it; even so, the program is made of bytes that were verified."""
     installed = prover.installed
