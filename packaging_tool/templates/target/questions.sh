@@ -168,9 +168,9 @@ find_problems() {
         problem '*' "$UNIT runs an older program" "systemctl restart $UNIT"
     fi
     if [ -n "$UNIT" ] && [ -d /run/systemd/system ]; then
-        # Between two starts of a service that fails again and again, systemd does not call it failed.
-        case $(systemctl show -p ActiveState -p SubState "$UNIT" 2>/dev/null | sort | tr '\n' ' ') in
-        "ActiveState=failed "* | *SubState=auto-restart*)
+        # Between and during the starts of a service that fails again and again, systemd does not call it failed.
+        case $(systemctl show -p ActiveState -p NRestarts -p SubState "$UNIT" 2>/dev/null | sort | tr '\n' ' ') in
+        "ActiveState=failed "* | "ActiveState=activating NRestarts="[1-9]* | *SubState=auto-restart*)
             refusal=$(refused_service) || refusal="$UNIT has failed${TAB}journalctl -u $UNIT"
             problem '*' "${refusal%%"$TAB"*}" "${refusal#*"$TAB"}"
             ;;
