@@ -38,6 +38,14 @@ class Workspace:
             shutil.copytree(keys, made.keys)
         return made
 
+    def quick(self) -> Self:
+        """The same, compressed with the least effort: that takes half of the time in which a Go server is packed."""
+        file = self.root / "mkpkgs.toml"
+        head, core, rest = file.read_text().partition("[core]\n")
+        assert core
+        file.write_text(head + core + 'compression = { deb = "gzip:1", rpm = "zstd:1" }\n' + rest)
+        return self
+
     def copy(self, directory: Path) -> Self:
         """The same, with all that is built already, in another directory."""
         other = type(self).at(directory)

@@ -66,7 +66,7 @@ def caddy(shared: Path) -> Caddy:
     found = Caddy(older=place / "dist-2.11.8", newer=place / "project/dist")
     with roots.once(place) as missing:
         if missing:
-            project = Workspace.create(EXAMPLES / "caddy", place)
+            project = Workspace.create(EXAMPLES / "caddy", place).quick()
             project.replace("mkpkgs.toml", version="2.11.8")
             project.mkpkgs("--arch", "amd64")
             shutil.copytree(project.dist, found.older)

@@ -112,7 +112,7 @@ def greet_world(tmp_path: Path) -> tuple[World, Workspace, Workspace]:
 def host_world(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Workspace]:
     """The maintainer's server in Go. The last test may change it."""
     world = World(tmp_path_factory.mktemp("host") / "world")
-    core = Workspace.create(SAMPLE, world.directory / "core")
+    core = Workspace.create(SAMPLE, world.directory / "core").quick()
     world.publish(core, "host")
     core.mkpkgs()
     return world, core

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.acceptance
 
 SAMPLE = Path(__file__).parent.parent / "samples/web-gate"
 MakeMachine = Callable[[Workspace, str], System]
+Gates = Callable[[str], Workspace]
 
 # What the new plugin does in its init on the target, where the build's own test cannot see it; what apply says of it.
 BREAKS: Mapping[str, tuple[str, str]] = {
@@ -93,28 +94,38 @@ func greed() {
 
 
 @pytest.fixture(scope="session")
-def gates(shared: Path) -> Path:
-    """`good`, and for each way to break a copy with a newer plugin that does it; `nosy`; and `spare`.
+def gates(shared: Path) -> Gates:
+    """Builds a server, `good`, or what came after it, when it is asked for."""
+    place = shared / "gates"
+    place.mkdir(exist_ok=True)
+
+    def built(name: str) -> Workspace:
+        with roots.once(place / name) as missing:
+            if missing and name == "good":
+                Workspace.create(SAMPLE, place / name).quick().mkpkgs()
+            elif missing:
+                break_by(name, built("good").copy(place / name))
+        return Workspace.at(place / name)
+
+    return built
+
+
+def break_by(name: str, project: Workspace) -> None:
+    """Give the project a newer plugin that breaks the server in one of the ways BREAKS; `nosy` only looks around.
 
     spare: core and plugin are newer, and the plugin crashes, but is optional.
     """
-    place = shared / "gates"
-    with roots.once(place) as missing:
-        if missing:
-            good = Workspace.create(SAMPLE, place / "good")
-            good.mkpkgs()
-            for name, (code, _) in BREAKS.items():
-                more, imports = {"greedy": (GREED, ("bytes",)), "dies": (DEATH, ("time",))}.get(name, ("", ()))
-                there = f'\tif _, err := os.Stat("/etc/gate/gate.conf"); err == nil {{\n\t\t{code}\n\t}}\n'
-                rebuild(good.copy(place / name), there, more, ("os", *imports))
-            spare = good.copy(place / "spare")
-            manifest = spare.root / "mkpkgs.toml"
-            text = manifest.read_text().replace('name = "gate"\nversion = "1.0"', 'name = "gate"\nversion = "1.1"')
-            manifest.write_text(text.replace("[plugin.auth]\n", "[plugin.auth]\noptional = true\n"))
-            crash = f'\tif _, err := os.Stat("/etc/gate/gate.conf"); err == nil {{\n\t\t{BREAKS["crash"][0]}\n\t}}\n'
-            rebuild(spare, crash, "", ("os",))
-            rebuild(good.copy(place / "nosy"), "", NOSY, ("fmt", "net", "os", "os/user", "strings"))
-    return place
+    if name == "nosy":
+        rebuild(project, "", NOSY, ("fmt", "net", "os", "os/user", "strings"))
+        return
+    if name == "spare":
+        manifest = project.root / "mkpkgs.toml"
+        text = manifest.read_text().replace('name = "gate"\nversion = "1.0"', 'name = "gate"\nversion = "1.1"')
+        manifest.write_text(text.replace("[plugin.auth]\n", "[plugin.auth]\noptional = true\n"))
+        name = "crash"
+    more, imports = {"greedy": (GREED, ("bytes",)), "dies": (DEATH, ("time",))}.get(name, ("", ()))
+    code = f'\tif _, err := os.Stat("/etc/gate/gate.conf"); err == nil {{\n\t\t{BREAKS[name][0]}\n\t}}\n'
+    rebuild(project, code, more, ("os", *imports))
 
 
 def rebuild(project: Workspace, code: str, more: str, imports: tuple[str, ...]) -> None:
@@ -131,9 +142,9 @@ def rebuild(project: Workspace, code: str, more: str, imports: tuple[str, ...]) 
 
 
 @pytest.fixture
-def gate(machine: MakeMachine, gates: Path) -> System:
+def gate(machine: MakeMachine, gates: Gates) -> System:
     """A machine whose server asks for a password, as its configuration demands."""
-    system = machine(Workspace.at(gates / "good"), "gate")
+    system = machine(gates("good"), "gate")
     system.write("/etc/systemd/system/gate-try.service.d/short.conf", "[Service]\nTimeoutStartSec=3s\n")
     system.install("gate", "gate-plugin-auth")
     system.write("/etc/gate/gate.conf", "auth\n")
@@ -173,9 +184,9 @@ def nobody_gets_in(system: System) -> Iterator[None]:
         (Dnf, "crash"),
     ],
 )
-def test_an_auth_plugin_that_breaks_on_upgrade_lets_nobody_in(gate: System, gates: Path, broken: str) -> None:
+def test_an_auth_plugin_that_breaks_on_upgrade_lets_nobody_in(gate: System, gates: Gates, broken: str) -> None:
     with nobody_gets_in(gate):
-        gate.use(Workspace.at(gates / broken).dist)
+        gate.use(gates(broken).dist)
         starts = gate.starts()
         done = gate.upgrade()
         assert done.returncode == 0
@@ -197,10 +208,10 @@ def test_an_auth_plugin_that_breaks_on_upgrade_lets_nobody_in(gate: System, gate
 
 
 @pytest.mark.parametrize("kind", [Apt])
-def test_an_optional_plugin_that_breaks_on_upgrade_does_not_keep_the_core_back(gate: System, gates: Path) -> None:
+def test_an_optional_plugin_that_breaks_on_upgrade_does_not_keep_the_core_back(gate: System, gates: Gates) -> None:
     """Its maintainer said that the server may go without it, and the configuration does not ask for it."""
     gate.write("/etc/gate/gate.conf", "")
-    gate.use(Workspace.at(gates / "spare").dist)
+    gate.use(gates("spare").dist)
     done = gate.upgrade()
     assert done.returncode == 0
     assert "plugin auth: gate with auth ended with status 2 when it was tried: panic: auth is broken" in done.stdout
@@ -218,9 +229,9 @@ def test_an_optional_plugin_that_breaks_on_upgrade_does_not_keep_the_core_back(g
 
 
 @pytest.mark.parametrize("kind", [Apt])
-def test_what_is_tried_has_the_services_sandbox_and_leaves_nothing(gate: System, gates: Path) -> None:
+def test_what_is_tried_has_the_services_sandbox_and_leaves_nothing(gate: System, gates: Gates) -> None:
     gate.sh("mkdir -p /home/somebody; touch /run/mark; sleep 0.1")
-    gate.use(Workspace.at(gates / "nosy").dist)
+    gate.use(gates("nosy").dist)
     done = gate.upgrade()
     assert "open: " not in done.stdout
     assert gate.run("gate-plugins", "status").returncode == 0
@@ -259,10 +270,10 @@ def test_configuration_that_the_service_alone_may_read_is_checked(gate: System) 
 
 
 @pytest.mark.parametrize("kind", [Apt])
-def test_events_have_identifiers_in_the_journal_of_the_service(gate: System, gates: Path) -> None:
+def test_events_have_identifiers_in_the_journal_of_the_service(gate: System, gates: Gates) -> None:
     from packaging_tool.target.runtime import EVENTS
 
-    gate.use(Workspace.at(gates / "crash").dist)
+    gate.use(gates("crash").dist)
     gate.upgrade()
     gate.run("journalctl", "--sync")
     for event, word in (("applied", "verified and put into gate: auth"), ("failed", "the old set goes on serving")):

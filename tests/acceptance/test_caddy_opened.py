@@ -25,7 +25,7 @@ http://:8080 {
 @pytest.fixture
 def project(tmp_path: Path) -> Workspace:
     """The example, built with the other driver; one plugin of its eight is enough here, and one kind of package."""
-    made = Workspace.create(EXAMPLE, tmp_path / "caddy")
+    made = Workspace.create(EXAMPLE, tmp_path / "caddy").quick()
     file = made.root / "mkpkgs.toml"
     text = file.read_text().replace('"debian12", "el9"', '"el9"').replace('"amd64", "arm64"', '"amd64"')
     whole = text.replace('driver = "go-link"', 'driver = "go-plugin"')

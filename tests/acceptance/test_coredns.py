@@ -44,7 +44,7 @@ def project(shared: Path) -> Workspace:
     """The example, built for apt and dnf."""
     with roots.locked(shared / "coredns.lock"):
         if not (shared / "coredns").exists():
-            Workspace.create(EXAMPLE, shared / "coredns-making").mkpkgs()
+            Workspace.create(EXAMPLE, shared / "coredns-making").quick().mkpkgs()
             (shared / "coredns-making").rename(shared / "coredns")
     return Workspace.at(shared / "coredns")
 

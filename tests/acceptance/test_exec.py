@@ -32,7 +32,7 @@ def phrases(shared: Path) -> Path:
     place = shared / "phrases"
     with roots.once(place) as missing:
         if missing:
-            first = Workspace.create(EXAMPLE, place / "first")
+            first = Workspace.create(EXAMPLE, place / "first").quick()
             warm(first, "amd64")
             first.mkpkgs("--arch", "amd64")
             wrong = first.copy(place / "wrong")

@@ -27,7 +27,7 @@ def loader(shared: Path) -> Workspace:
     """The sample server `host` 0.1.0, built for apt and dnf."""
     with roots.locked(shared / "loader.lock"):
         if not (shared / "loader").exists():
-            project = Workspace.create(SAMPLE, shared / "loader-making")
+            project = Workspace.create(SAMPLE, shared / "loader-making").quick()
             file = project.root / "mkpkgs.toml"
             file.write_text(file.read_text().replace('["debian12"]', '["debian12", "el9"]'))
             project.mkpkgs()

@@ -43,7 +43,7 @@ def example(shared: Path) -> Workspace:
     with roots.locked(shared / "datasette.lock"):
         if not (shared / "datasette/done").exists():
             shutil.rmtree(shared / "datasette", ignore_errors=True)
-            Workspace.create(EXAMPLE, shared / "datasette").mkpkgs()
+            Workspace.create(EXAMPLE, shared / "datasette").quick().mkpkgs()
             (shared / "datasette/done").touch()
     return Workspace.at(shared / "datasette")
 
