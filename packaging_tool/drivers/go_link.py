@@ -104,11 +104,13 @@ class Driver:
         base = f"/usr/lib/{project.core.name}"
         modules = building.modules_of(job, packages, core_paths)
         roots = [item.path for item in hostmain.parse(job.lock.main.text()).imports]
+        own = settings.paths(request.modules)
         kit = _outline_names(core_paths, {*roots, "runtime"}) + _KIT_FILES
         plugins = {
             name: Payload(
                 _outline_entries(f"{project.plugins_directory}/{name}", _outline_plugin(code)),
                 describe(building.modules_of(job, packages, code.packages)),
+                own=own.get(name, ""),
             )
             for name, code in codes.items()
         }
@@ -116,7 +118,7 @@ class Driver:
         described = describe(modules)
         return Outcome(
             built.abi if built else NO_ABI,
-            Payload((program,), described),
+            Payload((program,), described, own=request.modules[0].path),
             Payload(_outline_entries(f"{base}/kit", kit), described),
             plugins,
             _failures(failed),
@@ -145,12 +147,13 @@ class Driver:
         describe = settings.Describer(project, request.modules, listener)
         _compare(known, architecture, result.built, listener)
         base = f"/usr/lib/{project.core.name}"
-        modules = describe(result.modules["core"])
+        modules, own = describe(result.modules["core"]), settings.paths(request.modules)
         program = _layout.program(project, Content(result.core))
         plugins = {
             name: Payload(
                 _entries(f"{project.plugins_directory}/{name}", folder),
                 describe(result.modules[f"plugin {name}"]),
+                own=own.get(name, ""),
             )
             for name, folder in result.plugins.items()
         }
@@ -161,7 +164,7 @@ class Driver:
         )
         outcome = Outcome(
             result.built.abi,
-            Payload((program,), modules),
+            Payload((program,), modules, own=request.modules[0].path),
             Payload(_entries(f"{base}/kit", result.kit), modules),
             plugins,
             _failures(result.failed),
@@ -179,11 +182,12 @@ class Driver:
             return outcome
         result = building.build(replace(job, assemble=_assemble(project)))
         author.verify(job, result.built)
-        describe = settings.Describer(project, modules, listener)
+        describe, own = settings.Describer(project, modules, listener), settings.paths(modules)
         plugins = {
             plugin.name: Payload(
                 _entries(f"{project.plugins_directory}/{plugin.name}", result.plugins[plugin.name]),
                 describe(result.modules[f"plugin {plugin.name}"]),
+                own=own.get(plugin.name, ""),
             )
             for plugin in project.plugins
             if plugin.name in result.plugins

@@ -9,23 +9,28 @@ together, and `mkpkgs.lock` names each with its hash. Apply compiles them. The A
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool import targets, toml
 from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import Failure, Foreseen, Lock, Outcome, Payload, Source, Target
-from packaging_tool.errors import BuildError, CommandError, InputError, Problem
+from packaging_tool.errors import BuildError, CommandError, Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives, Entry, Module, Relation
 from packaging_tool.package.templates import render
 from packaging_tool.project.model import Pins, PluginSpec, Project
-from packaging_tool.wheels import closure, fit, pip, problems, published
+from packaging_tool.wheels import caller, closure, fit, locked, pip, problems, published
+from packaging_tool.wheels.licenses import describe
 from packaging_tool.wheels.pip import Pin, Platform
 from packaging_tool.wheels.wheel import Wheel, normal
+
+# Where wheels of the project's folders are made.
+LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,22 +92,19 @@ class Driver:
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The wheels of all requirements together, for each architecture."""
+        caller.need()
         inputs = _inputs(project)
         if previous is not None and toml.table(previous.text, "python").get("inputs") == inputs:
             return previous
         listener.step("resolve the wheels of core and plugins")
         left_out = {normal(name) for name in project.core_options.without}
-        lines = ["[python]", f'inputs = "{inputs}"', f'abi = "{_abi(project, problems.api(project))}"']
-        lines += [f"python = {toml.string(project.core_options.python)}", f"api = {toml.string(problems.api(project))}"]
+        api, wheels = problems.api(project), list[tuple[str, Pin]]()
         for architecture in project.core.architectures:
             wanted = [str(item) for item in _sources(project, workdir)]
-            for pin in pip.resolve(wanted, _platform(project, architecture)):
-                if pin.name in left_out:
-                    continue
-                lines += ["", "[[python.wheel]]", f'architecture = "{architecture}"']
-                said = asdict(pin.checked())
-                lines += [f"{key} = {toml.string(said[key])}" for key in ("name", "version", "file", "sha256")]
-        return Lock("\n".join(lines) + "\n")
+            chosen = pip.resolve(wanted, _platform(project, architecture))
+            wheels += [(architecture, pin) for pin in chosen if pin.name not in left_out]
+        head = {"inputs": inputs, "abi": _abi(project, api), "python": project.core_options.python, "api": api}
+        return Lock(locked.render(head, wheels))
 
     def fingerprint(self, project: Project, plugin: str | None) -> str:
         """Hash of what is required, and of the folders among it."""
@@ -113,6 +115,7 @@ class Driver:
 
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
         """The same as build: wheels are not built here."""
+        caller.need()
         return _Site.of(project, lock, architecture, workdir).outcome(lock)
 
     def build(
@@ -123,6 +126,7 @@ class Driver:
 
     def against(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Outcome:
         """Choose wheels for an author's plugins beside those of the core, and see that all fit."""
+        caller.need()
         site, plugins, failures = published.read(core), {}, []
         brought: dict[str, tuple[Module, ...]] = {}
         known = (problems.api(project), *project.core_options.accepts)
@@ -150,6 +154,7 @@ class Driver:
 
     def foresee(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Foreseen:
         """Choose the wheels of an author's plugins, without unpacking them."""
+        caller.need()
         site, pins = published.read(core), dict[str, Pins]()
         for plugin in project.plugins:
             listener.step(f"choose wheels for plugin {plugin.name}")
@@ -197,7 +202,7 @@ class _Site:
     @classmethod
     def of(cls, project: Project, lock: Lock, architecture: str, workdir: Path) -> _Site:
         platform = _platform(project, architecture)
-        pins = _locked(lock, architecture)
+        pins = locked.read(lock.text, architecture)
         files = pip.fetch(pins, platform, workdir / "wheels")
         local = [item for item in _sources(project, workdir) if isinstance(item, Path)]
         wheels = [Wheel(path) for path in (*files, *local)]
@@ -216,8 +221,10 @@ class _Site:
             brought[plugin.name] = published.Plugin(dists=tuple(names), needs=plugin.needs)
             found = self.entries(names, f"{self.project.plugins_directory}/{plugin.name}")
             abi = _abi(self.project, own.api or problems.api(self.project))
-            plugins[plugin.name] = Payload(found, self.modules(names), abi=abi)
-        payload = Payload((program, *entries), self.modules(core), depends=_depends(self.platform))
+            itself = self.itself(own.requires, f"plugin.{plugin.name}")
+            plugins[plugin.name] = Payload(found, self.modules(names, plugin), abi=abi, own=itself)
+        itself = self.itself(options.requires, "core")
+        payload = Payload((program, *entries), self.modules(core), depends=_depends(self.platform), own=itself)
         accepts = tuple(_abi(self.project, version) for version in options.accepts)
         dists = {name: published.dist(self.wheels[name], self.files(name)) for name in core}
         for one in brought.values():
@@ -276,9 +283,18 @@ class _Site:
         )
         return Content(text.encode())
 
-    def modules(self, names: Sequence[str]) -> tuple[Module, ...]:
-        found = ((name, self.wheels[name]) for name in names)
-        return tuple(Module(name, one.version, one.license, ecosystem="pypi") for name, one in found)
+    def modules(self, names: Sequence[str], plugin: PluginSpec | None = None) -> tuple[Module, ...]:
+        """What the wheels are. plugin: that they are of, None for the core."""
+        spec, core = plugin or self.project.core, self.project.core
+        said = (spec.license or core.license, spec.copyright or core.copyright)
+        # A folder of the project; a wheel of the index is somebody else's.
+        local = {name: self.wheels[name].path.parent.parent.name == LOCAL for name in names}
+        return tuple(describe(self.wheels[name], *(said if local[name] else ("", ""))) for name in names)
+
+    def itself(self, requires: Sequence[str], table: str) -> str:
+        """Name of the wheel that comes first: it is the server or the plugin, and others are beside it."""
+        text = requires[0]
+        return self.local(text, table) if text.startswith("./") else normal(re.split(r"[^A-Za-z0-9._-]", text)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +341,10 @@ class _Author:
             what = f"{self.project.core.name} has all of it already"
             misfits.append(fit.Misfit(what, "there is nothing to package"))
         entries = site.entries(own, f"{self.project.plugins_directory}/{self.plugin.name}")
-        return misfits, nothing if misfits else Payload(entries, site.modules(own), abi=abi)
+        requires = self.project.plugin_options[self.plugin.name].requires
+        itself = site.itself(requires, f"plugin.{self.plugin.name}")
+        modules = site.modules(own, self.plugin)
+        return misfits, nothing if misfits else Payload(entries, modules, abi=abi, own=itself)
 
     @property
     def base(self) -> dict[str, published.Dist]:
@@ -348,8 +367,8 @@ class _Author:
         if known is not None and known.inputs == inputs:
             return known
         published.stubs(base, self.stubs)
-        own = _versions([known] if known is not None else [])
-        pins = self.resolved([{**_versions(self.project.pins.values()), **own}, own, {}])
+        own = locked.versions([known] if known is not None else [])
+        pins = self.resolved([{**locked.versions(self.project.pins.values()), **own}, own, {}])
         left_out = {normal(name) for name in self.project.core_options.without}
         return Pins(inputs, {pin.file: pin.sha256 for pin in pins if pin.name not in left_out})
 
@@ -387,24 +406,6 @@ class _Author:
         # What is local is wanted as it is.
         texts = [Wheel(item).name if isinstance(item, Path) else item for item in sources]
         yield from fit.versions(self.plugin.name, texts, found, base, self.platform)
-
-
-def _locked(lock: Lock, architecture: str) -> list[Pin]:
-    """The wheels of the lock. Raises InputError."""
-    try:
-        return [
-            Pin(row["name"], row["version"], row["file"], row["sha256"]).checked()
-            for row in toml.loads(lock.text)["python"].get("wheel", [])
-            if row["architecture"] == architecture
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        what = f"mkpkgs.lock is damaged: [[python.wheel]]: {type(error).__name__} {error}"
-        raise InputError(what, hint="take it back from version control, or remove mkpkgs.lock") from None
-
-
-def _versions(chosen: Iterable[Pins]) -> dict[str, str]:
-    """Versions of distributions by name; of two, the later one's."""
-    return {pin.name: pin.version for one in chosen for pin in (Pin.of(file, "") for file in one.files)}
 
 
 def _pythons(project: Project) -> list[str]:
@@ -492,7 +493,7 @@ def _sources_of(project: Project, requires: Sequence[str], workdir: Path) -> lis
         if not text.startswith("./"):
             found.append(text)
         else:
-            made = path if path.is_file() else pip.build(path, workdir / "local", _within(project), isolated=isolated)
+            made = path if path.is_file() else pip.build(path, workdir / LOCAL, _within(project), isolated=isolated)
             # Told before pip follows what they say.
             _ = Wheel(made).requires
             found.append(made)

@@ -160,6 +160,11 @@ def author_module(project: Project, name: str) -> Wanted | None:
     return _wanted(project, f"plugin {name}", options.module, project.plugin(name).version)
 
 
+def paths(modules: Iterable[Wanted]) -> dict[str, str]:
+    """The modules that plugins are, by the names of the plugins."""
+    return {wanted.owner.removeprefix("plugin "): wanted.path for wanted in modules if wanted.owner != "core"}
+
+
 def request(project: Project, toolchain: Toolchain, *, cgo: bool = False) -> Request:
     """What is to be resolved. cgo: compile with it, for a program that loads shared objects."""
     options = project.core_options
