@@ -41,6 +41,8 @@ class CoreOptions:
     variables: string variables that the linker sets, e.g. `{ "main.version" = "1.2" }`.
     settings: of the go command: GOAMD64, GOARM64, GOEXPERIMENT and the like.
     without: packages that the core leaves out though no plugin brings them.
+    require: other modules that the core is made with: `path@version` for that version or a newer one, as for a security
+        update of a library, or `./folder` in the place of the published one.
     """
 
     module: str
@@ -50,6 +52,7 @@ class CoreOptions:
     variables: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

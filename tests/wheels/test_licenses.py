@@ -40,7 +40,7 @@ def wheel(place: Path, fields: str, files: dict[str, str] | None = None) -> Whee
         ("License-Expression: Mine-1.0", ""),
         ("License-Expression: LicenseRef-Mine", "LicenseRef-Mine"),
         (
-            "Classifier: License :: OSI Approved :: MIT License\nClassifier: License :: OSI Approved :: ISC License (ISCL)",
+            "Classifier: License :: MIT License\nClassifier: License :: ISC License (ISCL)",
             "",
         ),
         ("", ""),
