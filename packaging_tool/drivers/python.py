@@ -21,10 +21,10 @@ from packaging_tool.drivers.base import Failure, Foreseen, Lock, Outcome, Payloa
 from packaging_tool.errors import BuildError, CommandError, Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
-from packaging_tool.package.model import Alternatives, Entry, Module, Relation
+from packaging_tool.package.model import Entry, Module
 from packaging_tool.package.templates import render
 from packaging_tool.project.model import Pins, PluginSpec, Project
-from packaging_tool.wheels import caller, closure, fit, locked, pip, problems, published
+from packaging_tool.wheels import caller, closure, fit, interpreter, locked, pip, problems, published
 from packaging_tool.wheels.licenses import describe
 from packaging_tool.wheels.pip import Pin, Platform
 from packaging_tool.wheels.wheel import Wheel, normal
@@ -64,10 +64,12 @@ class PluginOptions:
 
     requires: what the plugin is: requirements, folders of projects, or wheels, e.g. `"./who-1.0-py3-none-any.whl"`.
     api: version of the server's interface that it uses; default the core's newest.
+    without: distributions that are required but left out of this plugin, beside those that the core leaves out.
     """
 
     requires: tuple[str, ...]
     api: str = ""
+    without: tuple[str, ...] = ()
 
 
 class Driver:
@@ -111,7 +113,8 @@ class Driver:
         if plugin is None and project.plugin_of is not None:
             return ""
         options = project.core_options if plugin is None else project.plugin_options[plugin]
-        return hashlib.sha256("\n".join(_described(project, options.requires)).encode()).hexdigest()
+        said = [*_described(project, options.requires), *sorted(options.without)]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
         """The same as build: wheels are not built here."""
@@ -185,8 +188,8 @@ class Driver:
 
     def target(self, project: Project) -> Target:
         """The core's own program is the working one: it reads which path entries the set has."""
-        name, interpreter = project.core.name, _interpreter(project)
-        return Target(tree=True, arrange=render("python/arrange.sh.j2", core=name, interpreter=interpreter))
+        program = interpreter.path(project.core_options.python)
+        return Target(tree=True, arrange=render("python/arrange.sh.j2", core=project.core.name, interpreter=program))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,29 +217,35 @@ class _Site:
         root = f"/usr/lib/{spec.name}/bin/site"
         entries = self.entries(core, root)
         program = _layout.program(self.project, self.launcher(entries))
-        plugins, brought = {}, {}
+        plugins, brought, failures = {}, {}, []
         for plugin in self.project.plugins:
             own = self.project.plugin_options[plugin.name]
-            names = [name for name in self.closure(own.requires, f"plugin.{plugin.name}") if name not in core]
+            needed = self.closure(own.requires, f"plugin.{plugin.name}", own.without)
+            names = [name for name in needed if name not in core]
+            if not names:
+                failures.append(Failure(plugin.name, "", f"{spec.name} has all of it already", fit.NOTHING))
+                continue
             brought[plugin.name] = published.Plugin(dists=tuple(names), needs=plugin.needs)
             found = self.entries(names, f"{self.project.plugins_directory}/{plugin.name}")
             abi = _abi(self.project, own.api or problems.api(self.project))
             itself = self.itself(own.requires, f"plugin.{plugin.name}")
             plugins[plugin.name] = Payload(found, self.modules(names, plugin), abi=abi, own=itself)
         itself = self.itself(options.requires, "core")
-        payload = Payload((program, *entries), self.modules(core), depends=_depends(self.platform), own=itself)
+        payload = Payload(
+            (program, *entries), self.modules(core), depends=interpreter.depends(self.platform), own=itself
+        )
         accepts = tuple(_abi(self.project, version) for version in options.accepts)
         dists = {name: published.dist(self.wheels[name], self.files(name)) for name in core}
         for one in brought.values():
             dists |= {name: published.dist(self.wheels[name], self.files(name)) for name in one.dists}
         authors = published.publish(lock.text, published.Site(core=tuple(core), dists=dists, plugins=brought))
         abi = _abi(self.project, problems.api(self.project))
-        return Outcome(abi, payload, None, plugins, authors=authors, accepts=accepts)
+        return Outcome(abi, payload, None, plugins, tuple(failures), authors=authors, accepts=accepts)
 
-    def closure(self, requires: Sequence[str], table: str) -> list[str]:
+    def closure(self, requires: Sequence[str], table: str, without: Sequence[str] = ()) -> list[str]:
         """Names of the wheels that these requirements come to, sorted. table: where they stand. Raises BuildError."""
         wanted = [self.local(text, table) if text.startswith("./") else text for text in requires]
-        return closure.find(wanted, self.wheels, self.platform, self.project.core_options.without)
+        return closure.find(wanted, self.wheels, self.platform, (*self.project.core_options.without, *without))
 
     def local(self, text: str, table: str) -> str:
         """Name of the wheel of a folder or file of the project."""
@@ -276,7 +285,7 @@ class _Site:
         text = render(
             "python/launcher.py.j2",
             core=self.project.core.name,
-            interpreter=_interpreter(self.project),
+            interpreter=interpreter.path(self.project.core_options.python),
             module=module,
             function=function,
             digest=digest.hexdigest(),
@@ -326,9 +335,7 @@ class _Author:
         site = _Site(self.project, self.platform, {**found, **local, **stubs}, place)
         own = [
             name
-            for name in site.closure(
-                self.project.plugin_options[self.plugin.name].requires, f"plugin.{self.plugin.name}"
-            )
+            for name in site.closure(self.options.requires, f"plugin.{self.plugin.name}", self.options.without)
             if name not in base
         ]
         dists = {name: published.dist(site.wheels[name], site.files(name)) for name in own}
@@ -339,10 +346,9 @@ class _Author:
         ]
         if not own:
             what = f"{self.project.core.name} has all of it already"
-            misfits.append(fit.Misfit(what, "there is nothing to package"))
+            misfits.append(fit.Misfit(what, fit.NOTHING))
         entries = site.entries(own, f"{self.project.plugins_directory}/{self.plugin.name}")
-        requires = self.project.plugin_options[self.plugin.name].requires
-        itself = site.itself(requires, f"plugin.{self.plugin.name}")
+        itself = site.itself(self.options.requires, f"plugin.{self.plugin.name}")
         modules = site.modules(own, self.plugin)
         return misfits, nothing if misfits else Payload(entries, modules, abi=abi, own=itself)
 
@@ -359,7 +365,12 @@ class _Author:
     @property
     def sources(self) -> list[str | Path]:
         """What the plugin requires; wheels in place of folders."""
-        return _sources_of(self.project, self.project.plugin_options[self.plugin.name].requires, self.workdir.parent)
+        return _sources_of(self.project, self.options.requires, self.workdir.parent)
+
+    @property
+    def options(self) -> PluginOptions:
+        found: PluginOptions = self.project.plugin_options[self.plugin.name]
+        return found
 
     def pins(self) -> Pins:
         """The wheels of the index that the plugin needs: those of the lock as long as it fits. Raises BuildError."""
@@ -369,7 +380,7 @@ class _Author:
         published.stubs(base, self.stubs)
         own = locked.versions([known] if known is not None else [])
         pins = self.resolved([{**locked.versions(self.project.pins.values()), **own}, own, {}])
-        left_out = {normal(name) for name in self.project.core_options.without}
+        left_out = {normal(name) for name in (*self.project.core_options.without, *self.options.without)}
         return Pins(inputs, {pin.file: pin.sha256 for pin in pins if pin.name not in left_out})
 
     def resolved(self, choices: list[dict[str, str]]) -> list[Pin]:
@@ -388,10 +399,11 @@ class _Author:
     def inputs(self) -> str:
         """Hash of all that the choice of wheels depends on."""
         options = self.project.core_options
-        requires = self.project.plugin_options[self.plugin.name].requires
         there = sorted(f"{one} {' '.join(one.extras)} {' '.join(one.requires)}" for one in self.base.values())
-        parts = [str(self.platform), str(options.isolated), *sorted(options.without), *there]
-        return hashlib.sha256("\n".join((*parts, *_described(self.project, requires))).encode()).hexdigest()
+        without = sorted({*options.without, *self.options.without})
+        parts = [str(self.platform), str(options.isolated), *without, *there]
+        described = _described(self.project, self.options.requires)
+        return hashlib.sha256("\n".join((*parts, *described)).encode()).hexdigest()
 
     def _clashes(
         self, sources: Sequence[str | Path], local: dict[str, Wheel], base: dict[str, published.Dist]
@@ -440,21 +452,6 @@ def _platform(project: Project, architecture: str) -> Platform:
         key=lambda text: [int(part) for part in text.split(".")],
     )
     return Platform(project.core_options.python, architecture, glibc)
-
-
-def _interpreter(project: Project) -> str:
-    python = project.core_options.python
-    return "/usr/bin/python3" if python.endswith("+") else f"/usr/bin/python{python}"
-
-
-def _depends(platform: Platform) -> dict[str, tuple[Alternatives, ...]]:
-    """Relations on the interpreter."""
-    oldest = Relation("python3", ">=", platform.version)
-    if platform.tag == "py3":
-        return {"deb": ((oldest,),), "rpm": ((oldest,),)}
-    major, minor = platform.version.split(".")
-    below = Relation("python3", "<", f"{major}.{int(minor) + 1}")
-    return {"deb": ((oldest,), (below,)), "rpm": ((Relation("python(abi)", "=", platform.version),),)}
 
 
 def _all_requires(project: Project) -> tuple[str, ...]:

@@ -55,6 +55,9 @@ def check(text: str) -> None:
     """Raises RuleError if text is not an SPDX license expression."""
     if (known := meant(text)) and known != text:
         raise RuleError(f"{text!r} is not an SPDX identifier", f'write "{known}"')
+    either = " OR ".join(part.strip() for part in text.split("/"))
+    if "/" in text and is_listed(either):
+        raise RuleError(f"{text!r} is not an SPDX expression", f'write "{either}"')
     parser = _Parser(_TOKEN.findall(text), text)
     if parser.rest.count("(") > DEEPEST:
         raise parser.failed("fewer parentheses")

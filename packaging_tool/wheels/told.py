@@ -30,7 +30,10 @@ def plain(arguments: Sequence[str], told: str, output: str) -> tuple[str, str] |
     """
     python = next((text.partition("=")[2] for text in arguments if text.startswith("--python-version=")), "")
     whole = f"{told}\n{output}"
-    index = ", ".join(_INDEX.findall(told)) or "the index"
+    # Not the folders that we named ourselves, where the core's wheels are described.
+    own = [text.partition("=")[2] for text in arguments if text.startswith("--find-links=")]
+    places = [place for line in _INDEX.findall(told) for place in line.split(", ") if place not in own]
+    index = ", ".join(places) or "the index"
     if missing := _MISSING.search(output):
         if unreached := _unreached(output, index):
             return unreached

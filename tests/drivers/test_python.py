@@ -123,6 +123,19 @@ def test_a_plugin_has_what_the_core_lacks(bench: Bench) -> None:
     }
 
 
+def test_a_plugin_leaves_out_what_it_names_and_one_without_anything_of_its_own_is_refused(bench: Bench) -> None:
+    wheel(bench.index, "paper")
+    wheel(bench.index, "ink", requires=("paper",))
+    bench.change('["./atlas"]', '["./atlas", "ink"]\npython.without = ["paper"]')
+    bench.change('["./novel"]', '["./server"]')
+    outcome = bench.build()
+    assert [module.path for module in outcome.plugins["atlas"].modules] == ["ink", "shelf-atlas"]
+    assert [(failure.plugin, failure.message) for failure in outcome.failures] == [
+        ("novel", "shelf has all of it already")
+    ]
+    assert list(outcome.plugins) == ["atlas"]
+
+
 def test_the_lock_names_every_wheel_of_the_index_by_its_hash(bench: Bench) -> None:
     path = wheel(bench.index, "ink")
     bench.change('["./atlas"]', '["./atlas", "ink==1.0"]')
