@@ -239,6 +239,8 @@ class _Draft:
         clashes = tuple((Relation(f"{core}-plugin-{clash}"),) for clash in spec.clashes)
         needed_by = {family: (*depends, *payload.depends.get(family, ())) for family in self._formats()}
         made = self._relations(spec, needed_by, ())
+        # What an author says is of all plugins, what the maintainer of a core says, of the core.
+        author = self.project.plugin_of is not None
         more = contents.expand(self.project.root, spec.files)
         return self._package(
             "plugin",
@@ -258,8 +260,8 @@ class _Draft:
             ),
             relations={family: _extend(value, conflicts=clashes) for family, value in made.items()},
             modules=payload.modules,
-            license_=spec.license,
-            copyright_=spec.copyright,
+            license_=spec.license or ("" if author else payload.itself.license),
+            copyright_=spec.copyright or (self.spec.copyright if author else "") or "\n".join(payload.itself.copyright),
             homepage=spec.homepage,
         )
 
@@ -361,7 +363,8 @@ class _Draft:
             summary=summary,
             description=description,
             license=license_ or spec.license,
-            copyright=copyright_ or spec.copyright or vendor,
+            # Not who makes the packages: that says nothing of who wrote what is in them.
+            copyright=copyright_ or spec.copyright or "\n".join(self.outcome.core.itself.copyright) or spec.vendor,
             homepage=homepage or spec.homepage,
             maintainer=spec.maintainer,
             vendor=vendor,

@@ -11,13 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from debian.copyright import Copyright
 
 from packaging_tool import plan
 from packaging_tool.drivers.files import Driver
 from packaging_tool.errors import InputError, ProjectError
 from packaging_tool.listener import Silent
+from packaging_tool.package import texts
 from packaging_tool.package.content import Content
-from packaging_tool.package.model import Capability, Entry, Package, Relation
+from packaging_tool.package.model import Capability, Entry, Module, Package, Relation
 from packaging_tool.project.loader import load
 from packaging_tool.project.model import Project
 from packaging_tool.signing import signify
@@ -137,6 +139,30 @@ def test_core_and_plugins_list_the_plugins_directory_closed_to_others(planned: C
             continue
         (entry,) = (entry for entry in package.entries if entry.path == "/usr/lib/greet/plugins")
         assert (entry.type, entry.mode, entry.owner, entry.group) == ("directory", 0o750, "root", "greet")
+
+
+def test_who_makes_the_packages_holds_no_copyright(planned: Callable[..., Planned], tmp_path: Path) -> None:
+    """What the project says comes first, then what the sources of core and plugin say themselves."""
+    silent = ('copyright = "2026 The mkpkgs authors"\n', "")
+    found = planned(silent)
+    assert {package.copyright for package in found.values()} == {""}
+    assert b"Copyright: not stated in the sources\n" in texts.copyright_file(found["greet"])
+    project, driver = load(tmp_path / "tiny/mkpkgs.toml"), Driver()
+    outcome = driver.outline(project, driver.lock(project, None, project.root, Silent()), "all", project.root)
+    server = Module("server", "1.0", "Apache-2.0", ("2026 Ada", "2025 Bob"), "")
+    bell = Module("bell", "1.0", "MIT", ("2024 Cy",), "")
+    outcome = replace(
+        outcome,
+        core=replace(outcome.core, modules=(bell, server), own="server"),
+        plugins={**outcome.plugins, "bye": replace(outcome.plugins["bye"], modules=(bell,), own="bell")},
+    )
+    made = plan.packages(project, outcome, "all", driver.target(project), TRUST, 1_790_000_000)
+    said = {package.name: (package.license, package.copyright) for package in made}
+    assert said["greet"] == ("Apache-2.0", "2026 Ada\n2025 Bob")
+    assert said["greet-plugin-bye"] == ("MIT", "2024 Cy")
+    assert said["greet-plugin-hello"] == said["greet"]
+    file = Copyright(texts.copyright_file(made[0]).decode().splitlines(), strict=True)
+    assert str(next(iter(file.all_files_paragraphs())).copyright) == "2026 Ada\n 2025 Bob"
 
 
 def test_the_plugins_directory_can_lie_elsewhere(planned: Callable[..., Planned]) -> None:

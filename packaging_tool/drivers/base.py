@@ -24,7 +24,8 @@ class Payload:
 
     depends: by format name, relations that the files came to, such as the C library's version. abi: that a plugin asks
     the core for, "" for the core's own; else one that the core accepts. debug: debug information of the files, for a
-    package of its own beside this one.
+    package of its own beside this one. own: path of the one among modules that the core or the plugin is itself: it
+    says license and copyright where the project file does not.
     """
 
     entries: tuple[Entry, ...]
@@ -32,6 +33,12 @@ class Payload:
     depends: Mapping[str, tuple[Alternatives, ...]] = field(default_factory=dict)
     abi: str = ""
     debug: tuple[Entry, ...] = ()
+    own: str = ""
+
+    @property
+    def itself(self) -> Module:
+        """What the core or the plugin is itself, a nameless one if that is not known."""
+        return next((module for module in self.modules if module.path == self.own), Module("", ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class CoreOptions:
     variables: string variables that the linker sets, e.g. `{ "main.version" = "1.2" }`.
     settings: of the go command: GOAMD64, GOARM64, GOEXPERIMENT and the like.
     without: packages that the core leaves out though no plugin brings them.
+    require: other modules that the core is made with: `path@version` for that version or a newer one, as for a security
+        update of a library, or `./folder` in the place of the published one.
     """
 
     module: str
@@ -50,6 +52,7 @@ class CoreOptions:
     variables: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +107,13 @@ class Driver:
         base = f"/usr/lib/{project.core.name}"
         modules = building.modules_of(job, packages, core_paths)
         roots = [item.path for item in hostmain.parse(job.lock.main.text()).imports]
+        own = settings.paths(request.modules)
         kit = _outline_names(core_paths, {*roots, "runtime"}) + _KIT_FILES
         plugins = {
             name: Payload(
                 _outline_entries(f"{project.plugins_directory}/{name}", _outline_plugin(code)),
                 describe(building.modules_of(job, packages, code.packages)),
+                own=own.get(name, ""),
             )
             for name, code in codes.items()
         }
@@ -116,7 +121,7 @@ class Driver:
         described = describe(modules)
         return Outcome(
             built.abi if built else NO_ABI,
-            Payload((program,), described),
+            Payload((program,), described, own=request.modules[0].path),
             Payload(_outline_entries(f"{base}/kit", kit), described),
             plugins,
             _failures(failed),
@@ -145,12 +150,13 @@ class Driver:
         describe = settings.Describer(project, request.modules, listener)
         _compare(known, architecture, result.built, listener)
         base = f"/usr/lib/{project.core.name}"
-        modules = describe(result.modules["core"])
+        modules, own = describe(result.modules["core"]), settings.paths(request.modules)
         program = _layout.program(project, Content(result.core))
         plugins = {
             name: Payload(
                 _entries(f"{project.plugins_directory}/{name}", folder),
                 describe(result.modules[f"plugin {name}"]),
+                own=own.get(name, ""),
             )
             for name, folder in result.plugins.items()
         }
@@ -161,7 +167,7 @@ class Driver:
         )
         outcome = Outcome(
             result.built.abi,
-            Payload((program,), modules),
+            Payload((program,), modules, own=request.modules[0].path),
             Payload(_entries(f"{base}/kit", result.kit), modules),
             plugins,
             _failures(result.failed),
@@ -179,11 +185,12 @@ class Driver:
             return outcome
         result = building.build(replace(job, assemble=_assemble(project)))
         author.verify(job, result.built)
-        describe = settings.Describer(project, modules, listener)
+        describe, own = settings.Describer(project, modules, listener), settings.paths(modules)
         plugins = {
             plugin.name: Payload(
                 _entries(f"{project.plugins_directory}/{plugin.name}", result.plugins[plugin.name]),
                 describe(result.modules[f"plugin {plugin.name}"]),
+                own=own.get(plugin.name, ""),
             )
             for plugin in project.plugins
             if plugin.name in result.plugins

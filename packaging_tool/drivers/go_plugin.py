@@ -41,6 +41,8 @@ class CoreOptions:
     variables: string variables that the linker sets, e.g. `{ "main.version" = "1.2" }`.
     settings: of the go command: GOAMD64, GOARM64, GOEXPERIMENT and the like.
     without: packages that the core leaves out though no plugin brings them.
+    require: other modules that the core is made with: `path@version` for that version or a newer one, as for a security
+        update of a library, or `./folder` in the place of the published one.
     """
 
     module: str
@@ -50,6 +52,7 @@ class CoreOptions:
     variables: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +111,17 @@ class Driver:
         job, packages, failed = building.begin(job, compiled=False)
         core_paths = plugin.paths_of_core(job, packages)
         _, codes = building.parts_of(job, packages)
-        built = job.lock.built.get(architecture)
+        built, own = job.lock.built.get(architecture), settings.paths(request.modules)
+        modules = describe(building.modules_of(job, packages, core_paths))
         return Outcome(
             built.abi if built else NO_ABI,
-            Payload((_layout.program(project, None),), describe(building.modules_of(job, packages, core_paths))),
+            Payload((_layout.program(project, None),), modules, own=request.modules[0].path),
             None,
             {
                 name: Payload(
-                    _objects(project, name, None), describe(building.modules_of(job, packages, code.packages))
+                    _objects(project, name, None),
+                    describe(building.modules_of(job, packages, code.packages)),
+                    own=own.get(name, ""),
                 )
                 for name, code in codes.items()
             },
@@ -145,12 +151,13 @@ class Driver:
         before = known.built.get(architecture)
         if before is not None and before.abi != result.built.abi:
             listener.warn(f"{architecture}: not the bytes of the lock, the ABI changes")
-        describe = settings.Describer(project, request.modules, listener)
+        describe, own = settings.Describer(project, request.modules, listener), settings.paths(request.modules)
         plugins = {
             name: Payload(
                 _objects(project, name, path),
                 describe(result.modules[f"plugin {name}"]),
                 libraries.c_library(project.core.targets, f"plugin {name}", path),
+                own=own.get(name, ""),
             )
             for name, path in result.plugins.items()
         }
@@ -158,6 +165,7 @@ class Driver:
             (_layout.program(project, Content(result.core)),),
             describe(result.modules["core"]),
             libraries.c_library(project.core.targets, project.core.name, result.core),
+            own=request.modules[0].path,
         )
         locked = known.with_built(architecture, result.built)
         local = [wanted.local for wanted in request.modules if wanted.local is not None]
@@ -178,12 +186,13 @@ class Driver:
         job = replace(job, toolchain=_compilers(job.toolchain, architecture))
         result = plugin.build(job, _place(project))
         author.verify(job, result.built)
-        describe = settings.Describer(project, modules, listener)
+        describe, own = settings.Describer(project, modules, listener), settings.paths(modules)
         plugins = {
             spec.name: Payload(
                 _objects(project, spec.name, result.plugins[spec.name]),
                 describe(result.modules[f"plugin {spec.name}"]),
                 libraries.c_library(project.core.targets, f"plugin {spec.name}", result.plugins[spec.name]),
+                own=own.get(spec.name, ""),
             )
             for spec in project.plugins
             if spec.name in result.plugins

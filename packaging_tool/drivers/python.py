@@ -9,23 +9,28 @@ together, and `mkpkgs.lock` names each with its hash. Apply compiles them. The A
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool import targets, toml
 from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import Failure, Foreseen, Lock, Outcome, Payload, Source, Target
-from packaging_tool.errors import BuildError, CommandError, InputError, Problem
+from packaging_tool.errors import BuildError, CommandError, Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
-from packaging_tool.package.model import Alternatives, Entry, Module, Relation
+from packaging_tool.package.model import Entry, Module
 from packaging_tool.package.templates import render
 from packaging_tool.project.model import Pins, PluginSpec, Project
-from packaging_tool.wheels import closure, fit, pip, problems, published
+from packaging_tool.wheels import caller, closure, fit, interpreter, locked, pip, problems, published
+from packaging_tool.wheels.licenses import describe
 from packaging_tool.wheels.pip import Pin, Platform
 from packaging_tool.wheels.wheel import Wheel, normal
+
+# Where wheels of the project's folders are made.
+LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +64,12 @@ class PluginOptions:
 
     requires: what the plugin is: requirements, folders of projects, or wheels, e.g. `"./who-1.0-py3-none-any.whl"`.
     api: version of the server's interface that it uses; default the core's newest.
+    without: distributions that are required but left out of this plugin, beside those that the core leaves out.
     """
 
     requires: tuple[str, ...]
     api: str = ""
+    without: tuple[str, ...] = ()
 
 
 class Driver:
@@ -87,32 +94,31 @@ class Driver:
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The wheels of all requirements together, for each architecture."""
+        caller.need()
         inputs = _inputs(project)
         if previous is not None and toml.table(previous.text, "python").get("inputs") == inputs:
             return previous
         listener.step("resolve the wheels of core and plugins")
         left_out = {normal(name) for name in project.core_options.without}
-        lines = ["[python]", f'inputs = "{inputs}"', f'abi = "{_abi(project, problems.api(project))}"']
-        lines += [f"python = {toml.string(project.core_options.python)}", f"api = {toml.string(problems.api(project))}"]
+        api, wheels = problems.api(project), list[tuple[str, Pin]]()
         for architecture in project.core.architectures:
             wanted = [str(item) for item in _sources(project, workdir)]
-            for pin in pip.resolve(wanted, _platform(project, architecture)):
-                if pin.name in left_out:
-                    continue
-                lines += ["", "[[python.wheel]]", f'architecture = "{architecture}"']
-                said = asdict(pin.checked())
-                lines += [f"{key} = {toml.string(said[key])}" for key in ("name", "version", "file", "sha256")]
-        return Lock("\n".join(lines) + "\n")
+            chosen = pip.resolve(wanted, _platform(project, architecture))
+            wheels += [(architecture, pin) for pin in chosen if pin.name not in left_out]
+        head = {"inputs": inputs, "abi": _abi(project, api), "python": project.core_options.python, "api": api}
+        return Lock(locked.render(head, wheels))
 
     def fingerprint(self, project: Project, plugin: str | None) -> str:
         """Hash of what is required, and of the folders among it."""
         if plugin is None and project.plugin_of is not None:
             return ""
         options = project.core_options if plugin is None else project.plugin_options[plugin]
-        return hashlib.sha256("\n".join(_described(project, options.requires)).encode()).hexdigest()
+        said = [*_described(project, options.requires), *sorted(options.without)]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
         """The same as build: wheels are not built here."""
+        caller.need()
         return _Site.of(project, lock, architecture, workdir).outcome(lock)
 
     def build(
@@ -123,6 +129,7 @@ class Driver:
 
     def against(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Outcome:
         """Choose wheels for an author's plugins beside those of the core, and see that all fit."""
+        caller.need()
         site, plugins, failures = published.read(core), {}, []
         brought: dict[str, tuple[Module, ...]] = {}
         known = (problems.api(project), *project.core_options.accepts)
@@ -150,6 +157,7 @@ class Driver:
 
     def foresee(self, project: Project, core: Path, architecture: str, workdir: Path, listener: Listener) -> Foreseen:
         """Choose the wheels of an author's plugins, without unpacking them."""
+        caller.need()
         site, pins = published.read(core), dict[str, Pins]()
         for plugin in project.plugins:
             listener.step(f"choose wheels for plugin {plugin.name}")
@@ -180,8 +188,8 @@ class Driver:
 
     def target(self, project: Project) -> Target:
         """The core's own program is the working one: it reads which path entries the set has."""
-        name, interpreter = project.core.name, _interpreter(project)
-        return Target(tree=True, arrange=render("python/arrange.sh.j2", core=name, interpreter=interpreter))
+        program = interpreter.path(project.core_options.python)
+        return Target(tree=True, arrange=render("python/arrange.sh.j2", core=project.core.name, interpreter=program))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +205,7 @@ class _Site:
     @classmethod
     def of(cls, project: Project, lock: Lock, architecture: str, workdir: Path) -> _Site:
         platform = _platform(project, architecture)
-        pins = _locked(lock, architecture)
+        pins = locked.read(lock.text, architecture)
         files = pip.fetch(pins, platform, workdir / "wheels")
         local = [item for item in _sources(project, workdir) if isinstance(item, Path)]
         wheels = [Wheel(path) for path in (*files, *local)]
@@ -209,27 +217,35 @@ class _Site:
         root = f"/usr/lib/{spec.name}/bin/site"
         entries = self.entries(core, root)
         program = _layout.program(self.project, self.launcher(entries))
-        plugins, brought = {}, {}
+        plugins, brought, failures = {}, {}, []
         for plugin in self.project.plugins:
             own = self.project.plugin_options[plugin.name]
-            names = [name for name in self.closure(own.requires, f"plugin.{plugin.name}") if name not in core]
+            needed = self.closure(own.requires, f"plugin.{plugin.name}", own.without)
+            names = [name for name in needed if name not in core]
+            if not names:
+                failures.append(Failure(plugin.name, "", f"{spec.name} has all of it already", fit.NOTHING))
+                continue
             brought[plugin.name] = published.Plugin(dists=tuple(names), needs=plugin.needs)
             found = self.entries(names, f"{self.project.plugins_directory}/{plugin.name}")
             abi = _abi(self.project, own.api or problems.api(self.project))
-            plugins[plugin.name] = Payload(found, self.modules(names), abi=abi)
-        payload = Payload((program, *entries), self.modules(core), depends=_depends(self.platform))
+            itself = self.itself(own.requires, f"plugin.{plugin.name}")
+            plugins[plugin.name] = Payload(found, self.modules(names, plugin), abi=abi, own=itself)
+        itself = self.itself(options.requires, "core")
+        payload = Payload(
+            (program, *entries), self.modules(core), depends=interpreter.depends(self.platform), own=itself
+        )
         accepts = tuple(_abi(self.project, version) for version in options.accepts)
         dists = {name: published.dist(self.wheels[name], self.files(name)) for name in core}
         for one in brought.values():
             dists |= {name: published.dist(self.wheels[name], self.files(name)) for name in one.dists}
         authors = published.publish(lock.text, published.Site(core=tuple(core), dists=dists, plugins=brought))
         abi = _abi(self.project, problems.api(self.project))
-        return Outcome(abi, payload, None, plugins, authors=authors, accepts=accepts)
+        return Outcome(abi, payload, None, plugins, tuple(failures), authors=authors, accepts=accepts)
 
-    def closure(self, requires: Sequence[str], table: str) -> list[str]:
+    def closure(self, requires: Sequence[str], table: str, without: Sequence[str] = ()) -> list[str]:
         """Names of the wheels that these requirements come to, sorted. table: where they stand. Raises BuildError."""
         wanted = [self.local(text, table) if text.startswith("./") else text for text in requires]
-        return closure.find(wanted, self.wheels, self.platform, self.project.core_options.without)
+        return closure.find(wanted, self.wheels, self.platform, (*self.project.core_options.without, *without))
 
     def local(self, text: str, table: str) -> str:
         """Name of the wheel of a folder or file of the project."""
@@ -269,16 +285,25 @@ class _Site:
         text = render(
             "python/launcher.py.j2",
             core=self.project.core.name,
-            interpreter=_interpreter(self.project),
+            interpreter=interpreter.path(self.project.core_options.python),
             module=module,
             function=function,
             digest=digest.hexdigest(),
         )
         return Content(text.encode())
 
-    def modules(self, names: Sequence[str]) -> tuple[Module, ...]:
-        found = ((name, self.wheels[name]) for name in names)
-        return tuple(Module(name, one.version, one.license, ecosystem="pypi") for name, one in found)
+    def modules(self, names: Sequence[str], plugin: PluginSpec | None = None) -> tuple[Module, ...]:
+        """What the wheels are. plugin: that they are of, None for the core."""
+        spec, core = plugin or self.project.core, self.project.core
+        said = (spec.license or core.license, spec.copyright or core.copyright)
+        # A folder of the project; a wheel of the index is somebody else's.
+        local = {name: self.wheels[name].path.parent.parent.name == LOCAL for name in names}
+        return tuple(describe(self.wheels[name], *(said if local[name] else ("", ""))) for name in names)
+
+    def itself(self, requires: Sequence[str], table: str) -> str:
+        """Name of the wheel that comes first: it is the server or the plugin, and others are beside it."""
+        text = requires[0]
+        return self.local(text, table) if text.startswith("./") else normal(re.split(r"[^A-Za-z0-9._-]", text)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,9 +335,7 @@ class _Author:
         site = _Site(self.project, self.platform, {**found, **local, **stubs}, place)
         own = [
             name
-            for name in site.closure(
-                self.project.plugin_options[self.plugin.name].requires, f"plugin.{self.plugin.name}"
-            )
+            for name in site.closure(self.options.requires, f"plugin.{self.plugin.name}", self.options.without)
             if name not in base
         ]
         dists = {name: published.dist(site.wheels[name], site.files(name)) for name in own}
@@ -323,9 +346,11 @@ class _Author:
         ]
         if not own:
             what = f"{self.project.core.name} has all of it already"
-            misfits.append(fit.Misfit(what, "there is nothing to package"))
+            misfits.append(fit.Misfit(what, fit.NOTHING))
         entries = site.entries(own, f"{self.project.plugins_directory}/{self.plugin.name}")
-        return misfits, nothing if misfits else Payload(entries, site.modules(own), abi=abi)
+        itself = site.itself(self.options.requires, f"plugin.{self.plugin.name}")
+        modules = site.modules(own, self.plugin)
+        return misfits, nothing if misfits else Payload(entries, modules, abi=abi, own=itself)
 
     @property
     def base(self) -> dict[str, published.Dist]:
@@ -340,7 +365,12 @@ class _Author:
     @property
     def sources(self) -> list[str | Path]:
         """What the plugin requires; wheels in place of folders."""
-        return _sources_of(self.project, self.project.plugin_options[self.plugin.name].requires, self.workdir.parent)
+        return _sources_of(self.project, self.options.requires, self.workdir.parent)
+
+    @property
+    def options(self) -> PluginOptions:
+        found: PluginOptions = self.project.plugin_options[self.plugin.name]
+        return found
 
     def pins(self) -> Pins:
         """The wheels of the index that the plugin needs: those of the lock as long as it fits. Raises BuildError."""
@@ -348,9 +378,9 @@ class _Author:
         if known is not None and known.inputs == inputs:
             return known
         published.stubs(base, self.stubs)
-        own = _versions([known] if known is not None else [])
-        pins = self.resolved([{**_versions(self.project.pins.values()), **own}, own, {}])
-        left_out = {normal(name) for name in self.project.core_options.without}
+        own = locked.versions([known] if known is not None else [])
+        pins = self.resolved([{**locked.versions(self.project.pins.values()), **own}, own, {}])
+        left_out = {normal(name) for name in (*self.project.core_options.without, *self.options.without)}
         return Pins(inputs, {pin.file: pin.sha256 for pin in pins if pin.name not in left_out})
 
     def resolved(self, choices: list[dict[str, str]]) -> list[Pin]:
@@ -369,10 +399,11 @@ class _Author:
     def inputs(self) -> str:
         """Hash of all that the choice of wheels depends on."""
         options = self.project.core_options
-        requires = self.project.plugin_options[self.plugin.name].requires
         there = sorted(f"{one} {' '.join(one.extras)} {' '.join(one.requires)}" for one in self.base.values())
-        parts = [str(self.platform), str(options.isolated), *sorted(options.without), *there]
-        return hashlib.sha256("\n".join((*parts, *_described(self.project, requires))).encode()).hexdigest()
+        without = sorted({*options.without, *self.options.without})
+        parts = [str(self.platform), str(options.isolated), *without, *there]
+        described = _described(self.project, self.options.requires)
+        return hashlib.sha256("\n".join((*parts, *described)).encode()).hexdigest()
 
     def _clashes(
         self, sources: Sequence[str | Path], local: dict[str, Wheel], base: dict[str, published.Dist]
@@ -387,24 +418,6 @@ class _Author:
         # What is local is wanted as it is.
         texts = [Wheel(item).name if isinstance(item, Path) else item for item in sources]
         yield from fit.versions(self.plugin.name, texts, found, base, self.platform)
-
-
-def _locked(lock: Lock, architecture: str) -> list[Pin]:
-    """The wheels of the lock. Raises InputError."""
-    try:
-        return [
-            Pin(row["name"], row["version"], row["file"], row["sha256"]).checked()
-            for row in toml.loads(lock.text)["python"].get("wheel", [])
-            if row["architecture"] == architecture
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        what = f"mkpkgs.lock is damaged: [[python.wheel]]: {type(error).__name__} {error}"
-        raise InputError(what, hint="take it back from version control, or remove mkpkgs.lock") from None
-
-
-def _versions(chosen: Iterable[Pins]) -> dict[str, str]:
-    """Versions of distributions by name; of two, the later one's."""
-    return {pin.name: pin.version for one in chosen for pin in (Pin.of(file, "") for file in one.files)}
 
 
 def _pythons(project: Project) -> list[str]:
@@ -439,21 +452,6 @@ def _platform(project: Project, architecture: str) -> Platform:
         key=lambda text: [int(part) for part in text.split(".")],
     )
     return Platform(project.core_options.python, architecture, glibc)
-
-
-def _interpreter(project: Project) -> str:
-    python = project.core_options.python
-    return "/usr/bin/python3" if python.endswith("+") else f"/usr/bin/python{python}"
-
-
-def _depends(platform: Platform) -> dict[str, tuple[Alternatives, ...]]:
-    """Relations on the interpreter."""
-    oldest = Relation("python3", ">=", platform.version)
-    if platform.tag == "py3":
-        return {"deb": ((oldest,),), "rpm": ((oldest,),)}
-    major, minor = platform.version.split(".")
-    below = Relation("python3", "<", f"{major}.{int(minor) + 1}")
-    return {"deb": ((oldest,), (below,)), "rpm": ((Relation("python(abi)", "=", platform.version),),)}
 
 
 def _all_requires(project: Project) -> tuple[str, ...]:
@@ -492,7 +490,7 @@ def _sources_of(project: Project, requires: Sequence[str], workdir: Path) -> lis
         if not text.startswith("./"):
             found.append(text)
         else:
-            made = path if path.is_file() else pip.build(path, workdir / "local", _within(project), isolated=isolated)
+            made = path if path.is_file() else pip.build(path, workdir / LOCAL, _within(project), isolated=isolated)
             # Told before pip follows what they say.
             _ = Wheel(made).requires
             found.append(made)

@@ -17,6 +17,10 @@ OPERATORS = {"": 0, "<": t.LESS, "<=": t.LESS | t.EQUAL, "=": t.EQUAL, ">=": t.G
 NAME = re.compile(r"[A-Za-z0-9_/][^\s()<>=&|,\x00-\x1f\x7f]*(\([^\s()<>=\x00-\x1f\x7f]*\)){0,2}")
 # By ecosystem, what a library is called in `bundled(…)`.
 BUNDLED = {"golang": "golang", "pypi": "python3dist"}
+# Normal form (PEP 440), less what is local.
+_PEP440 = re.compile(
+    r"(?:(\d+)!)?(\d+(?:\.\d+)*)((?:a|b|rc)\d+)?(?:\.(post\d+))?(?:\.(dev\d+))?(?:\+[a-z0-9]+(?:[._-][a-z0-9]+)*)?"
+)
 VERSION = re.compile(r"(?:[0-9]+:)?[A-Za-z0-9._+~^]+(?:-[A-Za-z0-9._+~^]+)?")
 # What a package needs of rpm itself, and the rpm that brought it (rpm's rpmds.c).
 COMPRESSED_FILE_NAMES = ("rpmlib(CompressedFileNames)", "3.0.4-1")
@@ -137,8 +141,23 @@ def _bundled(module: Module) -> Dependency:
     A hyphen would begin a release; `~` keeps a pre-release below the release.
     """
     name = f"bundled({BUNDLED[module.ecosystem]}({module.path}))"
-    version = module.version.removeprefix("v").replace("-", "~")
+    version = _python(module.version) if module.ecosystem == "pypi" else module.version
+    version = version.removeprefix("v").replace("-", "~")
     return Dependency(name, t.EQUAL, version) if VERSION.fullmatch(version) else Dependency(name)
+
+
+def _python(version: str) -> str:
+    """A version as rpm's generator for Python's packages has it (scripts/pythondistdeps.py); as it is if it is none.
+
+    But for `^`, which rpm of EL 8 refuses.
+    """
+    parts = _PEP440.fullmatch(version.lower())
+    if parts is None:
+        return version
+    epoch, release, pre, post, dev = parts.groups()
+    number = re.sub(r"(\.0)+$", "", release)
+    after = f"~{pre}" if pre else f"~~{dev}" if dev else f".{post}" if post else ""
+    return f"{epoch}:{number}{after}" if epoch else f"{number}{after}"
 
 
 def _script_requires(package: Package, scripts: Iterable[str]) -> Iterator[Dependency]:

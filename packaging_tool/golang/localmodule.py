@@ -26,7 +26,10 @@ _PATH = re.compile(r"(?=.{1,255}$)(?!\.)[A-Za-z0-9_~.-]+(?<!\.)(/(?!\.)[A-Za-z0-
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 # golang.org/ref/mod, "File path and size constraints".
 _LARGEST = 500 << 20
-_MAJOR = re.compile(r"/v(\d+)$")
+# golang.org/ref/mod, "Major version suffixes".
+_MAJOR = re.compile(r"(?:/|^gopkg\.in/.*\.)v(\d+)$")
+# In the place of a version: of a folder that stands for a module whatever version of that anybody requires.
+ABOVE_ALL = "above all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,15 @@ def module_path(folder: Path) -> str:
 
 
 def scan(folder: Path, declared: str) -> LocalModule:
-    """Look at a local module. declared: its version in the project file, or "". Raises BuildError, OSError."""
+    """Look at a local module. declared: its version in the project file, "", ABOVE_ALL. Raises BuildError, OSError."""
     path = module_path(folder)
     files = tuple(sorted(_files(folder)))
     digest = _digest((name, (folder / name).read_bytes()) for name in files)
     major = int(found[1]) if (found := _MAJOR.search(path)) else None
     numbers = _VERSION.fullmatch(declared)
-    if numbers is None or (int(numbers[1]) != major if major is not None else int(numbers[1]) > 1):
+    if declared == ABOVE_ALL:
+        base = f"v{1 if major is None else major}.999999.0"
+    elif numbers is None or (int(numbers[1]) != major if major is not None else int(numbers[1]) > 1):
         base = f"v{major or 0}.0.1"
     else:
         base = f"v{numbers[1]}.{numbers[2]}.{int(numbers[3]) + 1}"

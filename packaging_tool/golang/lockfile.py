@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from packaging_tool import toml
 from packaging_tool.errors import InputError
+from packaging_tool.golang import edited
 from packaging_tool.golang.hostmain import HostMain
 from packaging_tool.golang.spelling import GOVERSION, is_setting, is_variable
 
@@ -74,11 +75,26 @@ def render(lock: GoLock, table: str = "go-link") -> str:
         *_table(f"{table}.modules", lock.modules),
         *(_table(f"{table}.unresolved", lock.unresolved) if lock.unresolved else []),
     ]
+    lines += _table(f"{table}.sums", edited.sums(_values(lock)))
     for architecture, built in lock.built.items():
         lines += ["", f"[{table}.built.{architecture}]", f"abi = {toml.string(built.abi)}"]
         lines += _table(f"{table}.built.{architecture}.tools", built.tools)
         lines += _table(f"{table}.built.{architecture}.archives", built.archives)
     return "\n".join(lines) + "\n"
+
+
+def _values(lock: GoLock) -> dict[str, object]:
+    """As they are read again."""
+    return {
+        "compile-flags": list(lock.compile_flags),
+        "link-flags": list(lock.link_flags),
+        "go-mod": lock.go_mod,
+        "go-sum": lock.go_sum,
+        "settings": dict(lock.settings),
+        "main": {"head": lock.main.head, "mid": lock.main.mid, "tail": lock.main.tail},
+        "modules": dict(lock.modules),
+        "unresolved": dict(lock.unresolved),
+    }
 
 
 def parse(text: str, table: str = "go-link") -> GoLock | None:
@@ -103,7 +119,10 @@ def read(text: str, table: str = "go-link", *, file: str = OWN, hint: str = _REP
     try:
         return _parsed(text, table)
     except InputError as wrong:
-        raise InputError(f"{file}: {wrong.message}", hint=hint) from None
+        # With a line, as compilers name it.
+        at = re.match(r"line (\d+): ", wrong.message)
+        place = f"{file}:{at[1]}" if at and file == OWN else file
+        raise InputError(f"{place}: {wrong.message[at.end() if at else 0 :]}", hint=hint) from None
 
 
 def _parsed(text: str, table: str) -> GoLock:
@@ -127,12 +146,16 @@ def _parsed(text: str, table: str) -> GoLock:
             built={name: Built(**built) for name, built in raw.get("built", {}).items()},
         )
         key = next(_unsound(found), "")
+        changed = None if key else edited.find(text, table, raw)
     except KeyError as missing:
         raise InputError(f"it has no {str(missing.args[0])[:80]!r}") from None
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"[{table}] cannot be read: {str(error)[:200]}") from None
     if key:
         raise InputError(f"{table}.{key} is nothing that mkpkgs writes")
+    if changed is not None:
+        line, name = changed
+        raise InputError(f"{f'line {line}: ' if line else ''}{name} is not what mkpkgs wrote there")
     return found
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -28,7 +28,7 @@ _COLLECTOR = "go.opentelemetry.io/collector/"
 _TOP = ("dist", *KINDS, "providers", "converters", "telemetry", "replaces", "excludes", "conf_resolver")
 _DIST = (
     *("module", "name", "go", "description", "output_path", "version", "build_tags", "debug_compilation"),
-    *("cgo_enabled", "use_absolute_replace_paths", "resource"),
+    *("cgo_enabled", "use_absolute_replace_paths", "resource", "otelcol_version"),
 )
 _PROVIDERS = ("env", "file", "http", "https", "yaml")
 # From this minor version on, the stable modules have that minor version less 94.
@@ -37,7 +37,8 @@ _PAIRED, _BEHIND = 110, 94
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One entry of a list. module, version: of Go. package: its import path. folder: of a local module, else ""."""
+    """One entry of a list. module, version: of Go. package: its import path. folder: of a local module, else "".
+    said: what the file calls it, or ""."""
 
     kind: str
     module: str
@@ -45,10 +46,13 @@ class Component:
     package: str
     folder: str
     at: Value
+    said: str = ""
 
     @property
     def name(self) -> str:
-        """The last part of the import path, which is nearly always the name of the package."""
+        """As the file calls it, else the last part of the import path, which is nearly always the package's name."""
+        if self.said:
+            return self.said
         parts = self.package.split("/")
         return parts[-2] if re.fullmatch(r"v\d+", parts[-1]) else parts[-1]
 
@@ -60,7 +64,11 @@ class Component:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What the file says. collector: version of go.opentelemetry.io/collector/otelcol."""
+    """What the file says.
+
+    collector: version of go.opentelemetry.io/collector/otelcol. replaces: modules, and what stands for them: a folder
+    relative to the project, or `path version`. excludes: `path version` of modules.
+    """
 
     path: Path
     name: str
@@ -74,6 +82,8 @@ class Config:
     providers: tuple[Component, ...]
     converters: tuple[Component, ...]
     telemetry: Component
+    replaces: tuple[tuple[str, str], ...] = ()
+    excludes: tuple[str, ...] = ()
 
 
 def read(path: Path, root: Path) -> Config:
@@ -84,10 +94,11 @@ def read(path: Path, root: Path) -> Config:
     reader = Reader(path)
     top = reader.table(reader.load(), _TOP)
     dist = reader.table(top.get("dist"), _DIST)
-    _refuse(reader, top, dist)
+    _refuse(reader, dist)
     parse = _Modules(reader, root)
+    parse.replaced(top.get("replaces"), reader.text(dist.get("output_path")))
     components = tuple(c for kind in KINDS for c in parse.all(kind, top.get(kind)))
-    collector = _collector(reader, components)
+    collector = _collector(reader, components, dist.get("otelcol_version"))
     stable = f"v1.{int(collector.split('.')[1]) - _BEHIND}.0" if collector else ""
     providers = tuple(parse.all("providers", top.get("providers")))
     if not providers and collector and int(collector.split(".")[1]) < _PAIRED:
@@ -98,6 +109,7 @@ def read(path: Path, root: Path) -> Config:
     converters = tuple(parse.all("converters", top.get("converters")))
     said = top.get("telemetry")
     telemetry = parse.one("telemetry", said) if said is not None and said.raw is not None else None
+    excludes = tuple(parse.excluded(top.get("excludes")))
     name, version, module = _distribution(reader, dist, collector)
     resolver = reader.table(top.get("conf_resolver"), ("default_uri_scheme",))
     config = Config(
@@ -116,20 +128,15 @@ def read(path: Path, root: Path) -> Config:
         or parse.own(
             "telemetry", f"{_COLLECTOR}service", collector, f"{_COLLECTOR}service/telemetry/otelconftelemetry"
         ),
+        replaces=tuple(parse.replaces.items()),
+        excludes=excludes,
     )
     reader.stop()
     return config
 
 
-def _refuse(reader: Reader, top: dict[str, Value], dist: dict[str, Value]) -> None:
+def _refuse(reader: Reader, dist: dict[str, Value]) -> None:
     """What has no equivalent."""
-    for key, verb in (("replaces", "replace"), ("excludes", "exclude")):
-        for item in reader.items(top.get(key)):
-            reader.add(
-                item,
-                f"Go's `{verb}` has no equivalent: what authors of plugins elsewhere build must be the same module",
-                "take it out, or make the component a local one by its `path`",
-            )
     if reader.is_true(dist.get("cgo_enabled")):
         reader.add(dist["cgo_enabled"], "programs linked on the target are pure Go", "take it out")
     if reader.is_true(dist.get("debug_compilation")):
@@ -148,9 +155,11 @@ def _tags(reader: Reader, value: Value | None) -> tuple[str, ...]:
     return tags
 
 
-def _collector(reader: Reader, components: Sequence[Component]) -> str:
-    """The version of the collector: that of its own components, the highest."""
-    found = [c.version for c in components if c.module.startswith(_COLLECTOR) and c.version.startswith("v0.")]
+def _collector(reader: Reader, components: Sequence[Component], said: Value | None) -> str:
+    """The version of the collector: that of its own components, the highest. said: by files of before 2024."""
+    older = f"v{reader.text(said).removeprefix('v')}"
+    found = [older] if VERSION.fullmatch(older) and older.startswith("v0.") else []
+    found += [c.version for c in components if c.module.startswith(_COLLECTOR) and c.version.startswith("v0.")]
     if not found:
         what = f"names no module below {_COLLECTOR.rstrip('/')} at v0.…: the version of the collector is not known"
         reader.add(Value(None, 1, ""), what, f"add gomod: {_COLLECTOR}receiver/otlpreceiver v0.165.0 to receivers")
@@ -185,6 +194,42 @@ class _Modules:
     def __init__(self, reader: Reader, root: Path) -> None:
         self.reader = reader
         self.root = root
+        # By module: a folder relative to the project, or `path version`.
+        self.replaces: dict[str, str] = {}
+
+    def replaced(self, value: Value | None, output: str) -> None:
+        """The lines of `replaces`. output: the folder that the builder writes its go.mod to; paths begin there."""
+        for item in self.reader.items(value):
+            before, arrow, after = self.reader.text(item).partition("=>")
+            module, _, version = before.strip().partition(" ")
+            other, _, wanted = after.strip().partition(" ")
+            if not arrow or not MODULE_PATH.fullmatch(module) or not other:
+                self.reader.add(item, "is no replacement", "write module/path => ./folder")
+            elif other.startswith(("./", "../", "/")) or other in (".", ".."):
+                place = self.reader.path.parent
+                folder = next(
+                    (p for p in (place / output / other, place / other) if (p / "go.mod").exists()), place / other
+                )
+                if found := self._relative(item, folder, other, module):
+                    self.replaces[module] = found
+            elif other == module and VERSION.fullmatch(wanted.strip()) and not version:
+                self.replaces[module] = f"{module} {wanted.strip()}"
+            else:
+                self.reader.add(
+                    item,
+                    "a fork, or one for a version alone, has no equivalent: what authors of plugins elsewhere build"
+                    " must be the same module",
+                    f"fetch {other} into a folder and write {module} => ./folder",
+                )
+
+    def excluded(self, value: Value | None) -> Iterator[str]:
+        """The lines of `excludes`."""
+        for item in self.reader.items(value):
+            module, _, version = (text := " ".join(self.reader.text(item).split())).partition(" ")
+            if MODULE_PATH.fullmatch(module) and VERSION.fullmatch(version):
+                yield text
+            else:
+                self.reader.add(item, f"{text!r} is no module with a version", "write module/path v1.2.3")
 
     def own(self, kind: str, module: str, version: str, package: str = "") -> Component:
         """One that the file leaves to the builder's default."""
@@ -220,15 +265,26 @@ class _Modules:
         if not MODULE_PATH.fullmatch(package) or f"{package}/".find(f"{module}/") != 0:
             self.reader.add(entry["import"], f"{package!r} is no package of {module}")
             return None
-        folder = self._folder(entry.get("path"), module)
-        return Component(kind=kind, module=module, version=version, package=package, folder=folder, at=at)
+        folder, said = self._folder(entry.get("path"), module), self.reader.text(entry.get("name"))
+        if folder:
+            self.replaces[module] = folder
+        replaced = self.replaces.get(module, "")
+        if replaced.startswith("."):
+            folder = replaced
+        elif replaced:
+            version = replaced.partition(" ")[2]
+        return Component(kind=kind, module=module, version=version, package=package, folder=folder, at=at, said=said)
 
     def _folder(self, value: Value | None, module: str) -> str:
         said = self.reader.text(value)
         if not said or value is None:
             return ""
         # The builder reads paths from the directory that it is called in; here that of the file, which is the usual.
-        folder = (self.reader.path.parent / said).resolve()
+        return self._relative(value, self.reader.path.parent / said, said, module)
+
+    def _relative(self, value: Value, place: Path, said: str, module: str) -> str:
+        """The folder of a module, relative to the project."""
+        folder = place.resolve()
         try:
             if localmodule.module_path(folder) != module:
                 self.reader.add(value, f"{said}/go.mod is of another module than {module}")
@@ -248,12 +304,6 @@ def files(config: Config, core: Sequence[str], maintainer: str) -> dict[str, str
     for pattern in core:
         if pattern not in CORE and not any(fnmatchcase(c.package, pattern) for c in config.components):
             raise InputError(f"--core {pattern}: no component has such an import path")
-    for component in inside:
-        if component.folder:
-            raise InputError(
-                f"{config.path}:{component.at.line} {component.at.key}: a local module can only be a plugin",
-                hint="leave it out of --core",
-            )
     wanted = [*config.providers, *config.converters, config.telemetry, *inside]
     aliases = _aliases(wanted)
     names = _names(outside)
@@ -273,8 +323,21 @@ def files(config: Config, core: Sequence[str], maintainer: str) -> dict[str, str
         go=_go,
     )
     modules = sorted({(c.module, c.version) for c in wanted} | {(f"{_COLLECTOR}otelcol", config.collector)})
+    # Plugins name their folders themselves; all other modules are the core's, also those that nobody names.
+    plugins = {c.module for c in outside} - {c.module for c in wanted}
+    replaces = [
+        (module, f"../{other.removeprefix('./')}" if other.startswith(".") else other)
+        for module, other in config.replaces
+        if module not in plugins
+    ]
     found = {
-        "server/go.mod": render("go-link/collector.mod.j2", module=config.module, modules=modules),
+        "server/go.mod": render(
+            "go-link/collector.mod.j2",
+            module=config.module,
+            modules=modules,
+            replaces=replaces,
+            excludes=config.excludes,
+        ),
         "server/main.go": main,
         "mkpkgs.toml": render(
             "go-link/collector.toml.j2",
@@ -282,7 +345,7 @@ def files(config: Config, core: Sequence[str], maintainer: str) -> dict[str, str
             maintainer=maintainer,
             summary=_summary(config),
             plugins=[(name, c) for name, c in zip(names, outside, strict=True)],
-            outside=any(component.folder.startswith("..") for component in outside),
+            outside=any(other.startswith("..") for _, other in config.replaces),
             package_version=package_version,
             sample=sample,
             text=toml.string,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging_tool.errors import BuildError, CommandError
-from packaging_tool.golang import hostmain, localmodule, lockfile
+from packaging_tool.golang import hostmain, localmodule, lockfile, silent
 from packaging_tool.golang.closure import closure
 from packaging_tool.golang.hostmain import Import
 from packaging_tool.golang.localmodule import LocalModule
@@ -24,12 +24,18 @@ from packaging_tool.listener import Listener
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A module that the project file names. owner: `core` or `plugin git`. local: None if it comes from a proxy."""
+    """A module that the project file names, or go.mod of the core.
+
+    owner: `core` or `plugin git`. local: None if it comes from a proxy. least: whether a newer one will do. said: the
+    line that names it, if the project file does not.
+    """
 
     owner: str
     path: str
     version: str
     local: LocalModule | None = None
+    least: bool = False
+    said: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}@{self.version}"
@@ -42,7 +48,7 @@ class Request:
     name: of the core. main: import path of upstream's main. modules: the core's first. plugins: import paths by plugin
     name. lined: plugins with lines of main. without: import paths that the core must not have though no plugin brings
     them. architectures: Debian's names. inputs, settings, tags: as in the lock. link_flags: beside those that every
-    build has.
+    build has. excluded: path and version of modules that the core must not have, and who says so.
     """
 
     name: str
@@ -56,6 +62,7 @@ class Request:
     settings: Mapping[str, str]
     tags: tuple[str, ...]
     link_flags: tuple[str, ...]
+    excluded: tuple[tuple[str, str, str], ...] = ()
 
 
 def serve_local(toolchain: Toolchain, modules: Sequence[Wanted], proxy: Path) -> Toolchain:
@@ -114,11 +121,6 @@ def resolve(request: Request, toolchain: Toolchain, workdir: Path, listener: Lis
                 f"plugin {name} has lines, but {request.main} has no line {hostmain.MARKER}",
                 hint="write a main package of your own that has it, and name that as `main`",
             )
-    used = {
-        package.module.path: f"{package.module.version} {package.module.sum}".strip()
-        for package in packages.values()
-        if package.module is not None
-    }
     host_imports = [item.path for item in hostmain.parse(main.text()).imports]
     _report_raises(go, workdir, request, closure(packages, host_imports), listener)
     # All plugins in one main: only then does go.mod need no update whatever plugins a main has.
@@ -127,6 +129,7 @@ def resolve(request: Request, toolchain: Toolchain, workdir: Path, listener: Lis
     for architecture in request.architectures:
         go.list(["-mod=mod", *tags, ".", *roots], cwd=folder, architecture=architecture, settings=request.settings)
     _check_versions(go, folder, request)
+    _check_silence(go, folder, request, packages, [*tags, *roots], listener)
     go_mod = (folder / "go.mod").read_text()
     language = re.search(r"^go (\d+\.\d+)", go_mod, re.MULTILINE)
     if language is None:
@@ -147,9 +150,20 @@ def resolve(request: Request, toolchain: Toolchain, workdir: Path, listener: Lis
         main=main,
         go_mod=go_mod,
         go_sum=(folder / "go.sum").read_text() if (folder / "go.sum").exists() else "",
-        modules=used,
+        modules=_used(request, packages),
         unresolved=unresolved,
     )
+
+
+def _used(request: Request, packages: Mapping[str, GoPackage]) -> dict[str, str]:
+    """Versions and sums of the modules that packages come from."""
+    used = {
+        package.module.path: f"{package.module.version} {package.module.sum}".strip()
+        for package in packages.values()
+        if package.module is not None
+    }
+    # Of a folder in the place of another module authors get the sources, whatever of it the core imports.
+    return {**{one.path: one.version for one in request.modules if one.local and one.owner == "core"}, **used}
 
 
 def _get_all(go: Toolchain, workdir: Path, request: Request) -> dict[str, str]:
@@ -161,7 +175,8 @@ def _get_all(go: Toolchain, workdir: Path, request: Request) -> dict[str, str]:
     try:
         _get(go, folder, request, request.modules)
     except BuildError:
-        good, left = [request.modules[0]], list(request.modules[1:])
+        good = [module for module in request.modules if module.owner == "core"]
+        left = [module for module in request.modules if module.owner != "core"]
         _get(go, folder, request, good)
         reasons: dict[str, str] = {}
         # One after the other, and again as long as that helps: a plugin may need the module of another one.
@@ -195,8 +210,10 @@ def _get(go: Toolchain, folder: Path, request: Request, modules: Sequence[Wanted
     """Begin a new module in the folder that requires these."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    (folder / "go.mod").write_text(f"module {module_name(request.name)}\n\ngo 1.21\n")
-    arguments = ["get", *sorted({str(module) for module in modules})]
+    # Named to `go get`, a version that something else raises would be refused.
+    least = "".join(f"\nrequire {module.path} {module.version}\n" for module in modules if module.least)
+    (folder / "go.mod").write_text(f"module {module_name(request.name)}\n\ngo 1.21\n{least}")
+    arguments = ["get", *sorted({str(module) for module in modules if not module.least})]
     architecture, settings = request.architectures[0], request.settings
     # With the network, go also looks for newer versions to tell of retractions: seconds, for nothing that is used here.
     status, _, _ = go.offline().run(arguments, cwd=folder, architecture=architecture, settings=settings, check=False)
@@ -205,16 +222,37 @@ def _get(go: Toolchain, folder: Path, request: Request, modules: Sequence[Wanted
     try:
         go.run(arguments, cwd=folder, architecture=architecture, settings=settings)
     except CommandError as error:
-        owners = [m.owner for m in modules if m.path in error.message]
+        _explain(error.message, modules)
+        owners = list(dict.fromkeys(m.owner for m in modules if m.path in error.message))
         hint = "the versions of core and plugins must go together: choose others in the project file"
         if newer := re.search(r"requires go >= (\d[\w.]*) \(running", error.message):
             hint = f'write go = "{newer[1]}" in the table of the driver: the go command downloads that version'
         raise BuildError(f"{', '.join(owners) or 'the modules'}: {error.message}", hint=hint) from error
 
 
+def _explain(message: str, modules: Sequence[Wanted]) -> None:
+    """Raise BuildError for what `go get` says of go.mod files of the project."""
+    if told := re.search(r"requires (\S+)@(\S+), not \1@(\S+)", message):
+        path, other, version = told.groups()
+        said = next((module.said for module in modules if str(module) == f"{path}@{version}" and module.said), "")
+        if said:
+            raise BuildError(
+                f"{said}: {path} is wanted at {version}, but the others need {other}",
+                hint=f"raise that version in {said.partition(':')[0]}",
+            )
+    if missing := re.search(r"(\S+) imports\s+(\S+): cannot find module providing package", message):
+        package, path = missing.groups()
+        module = next((m for m in modules if m.local is not None and f"{package}/".startswith(f"{m.path}/")), None)
+        if module is not None and module.local is not None:
+            raise BuildError(
+                f"{module.owner}: {package} imports {path}, and no module that its go.mod requires has that package",
+                hint=f"run `go mod tidy` in {module.local.folder}",
+            )
+
+
 def _check_versions(go: Toolchain, folder: Path, request: Request) -> None:
     """Listing packages may have raised what `go get` had chosen; then a package would not be what its version says."""
-    paths = [module.path for module in request.modules]
+    paths = sorted({*(module.path for module in request.modules), *(path for path, _, _ in request.excluded)})
     _, output, _ = go.run(
         ["list", "-mod=mod", "-m", *paths],
         cwd=folder,
@@ -223,12 +261,38 @@ def _check_versions(go: Toolchain, folder: Path, request: Request) -> None:
     )
     chosen = dict(line.split()[:2] for line in output.splitlines() if line.strip())
     for module in request.modules:
-        if chosen.get(module.path) != module.version:
+        if chosen.get(module.path) != module.version and not module.least:
             raise BuildError(
-                f"{module.owner}: {module.path} is wanted at {module.version}, but the others need"
+                f"{module.said or module.owner}: {module.path} is wanted at {module.version}, but the others need"
                 f" {chosen.get(module.path)}",
-                hint="raise that version in the project file",
+                hint=f"raise that version in {module.said.partition(':')[0] or 'the project file'}",
             )
+    for path, version, said in request.excluded:
+        if chosen.get(path) == version:
+            raise BuildError(
+                f"{said}: {path} {version} is excluded, and the core or a plugin needs it",
+                hint=f"require a newer version of {path} there",
+            )
+
+
+def _check_silence(
+    go: Toolchain,
+    folder: Path,
+    request: Request,
+    packages: Mapping[str, GoPackage],
+    arguments: Sequence[str],
+    listener: Listener,
+) -> None:
+    """See what the go command added to the modules of the project, or left out of them, without a word."""
+    local = {module.path: module.local.folder for module in request.modules if module.local is not None}
+    sources, architecture = silent.Sources(local), request.architectures[0]
+    _, graph, _ = go.run(["mod", "graph"], cwd=folder, architecture=architecture, settings=request.settings)
+    silent.unrequired(packages, graph, {module.path for module in request.modules}, sources, listener)
+    if request.settings.get("CGO_ENABLED") == "1":
+        return
+    settings = {**request.settings, "CGO_ENABLED": "1"}
+    whole = go.list(["-mod=readonly", *arguments], cwd=folder, architecture=architecture, settings=settings)
+    silent.left_out(packages, whole, sources, listener)
 
 
 def _report_raises(
@@ -236,8 +300,9 @@ def _report_raises(
 ) -> None:
     """Say which modules of the core are newer than they would be without the plugins, and which plugin wants that."""
     joint = {p.module.path: p.module.version for p in core.values() if p.module is not None}
-    own = [module for module in request.modules if module.path == request.modules[0].path]
-    if len({module.path for module in request.modules}) == 1:
+    paths = {module.path for module in request.modules if module.owner == "core"}
+    own = [module for module in request.modules if module.path in paths]
+    if len(own) == len(request.modules):
         return
     alone = workdir / "alone"
     _get(go, alone, request, own)
@@ -252,7 +317,8 @@ def _report_raises(
     for path, version in sorted(raised.items()):
         why = [
             f"{module.owner} ({' needs '.join(found)})"
-            for module in request.modules[1:]
+            for module in request.modules
+            if module.owner != "core"
             if (found := way(graph, str(module), f"{path}@{version}"))
         ]
         listener.warn(f"the core gets {path} {version} instead of {before[path]}: {'; '.join(why) or 'joint list'}")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from packaging_tool.errors import BuildError, Problem
-from packaging_tool.golang import licenses, localmodule, lockfile
+from packaging_tool.golang import gomod, licenses, localmodule, lockfile
 from packaging_tool.golang.build import Job, PluginJob
 from packaging_tool.golang.lockfile import GoLock
 from packaging_tool.golang.resolve import Request, Wanted, serve_local
@@ -44,6 +45,9 @@ def check(project: Project, driver: str) -> list[Problem]:
         if architecture not in GOARCH:
             problems.add("core.architectures", f"Go does not know {architecture}", f"use {', '.join(GOARCH)}")
     problems.module(f"core.{driver}.module", options.module, f"v{project.core.version}")
+    for text in options.require:
+        problems.module(f"core.{driver}.require", text, "")
+    problems.replaced()
     problems.paths(f"core.{driver}.main", (options.main,) if options.main else ())
     problems.paths(f"core.{driver}.without", options.without)
     problems.flags(driver)
@@ -53,9 +57,13 @@ def check(project: Project, driver: str) -> list[Problem]:
 
 def sources(project: Project, driver: str) -> Iterator[tuple[str, str]]:
     """Folders of local modules, by the keys that name them; links in them are no part of a module."""
-    core = {} if project.plugin_of is not None else {f"core.{driver}.module": project.core_options.module}
-    named = {f"plugin.{name}.{driver}.module": own.module for name, own in sorted(project.plugin_options.items())}
-    return ((key, module) for key, module in {**core, **named}.items() if _is_local(module))
+    named = [(f"plugin.{name}.{driver}.module", own.module) for name, own in sorted(project.plugin_options.items())]
+    if project.plugin_of is None:
+        core = project.core_options
+        own = [(f"core.{driver}.module", core.module), *((f"core.{driver}.require", text) for text in core.require)]
+        replaced = ((f"core.{driver}.module", folder) for _, folder in _replaced_by_folders(project))
+        named = [*own, *replaced, *named]
+    return ((key, module) for key, module in named if _is_local(module))
 
 
 def fingerprint(project: Project, plugin: str | None) -> str:
@@ -63,9 +71,9 @@ def fingerprint(project: Project, plugin: str | None) -> str:
     if project.plugin_of is not None:
         # What is published of the core stands in the lock.
         return _hash([asdict(project.plugin_options[plugin]), str(author_module(project, plugin))] if plugin else [])
-    wanted = core_module(project) if plugin is None else plugin_module(project, plugin)
+    wanted = core_modules(project) if plugin is None else (plugin_module(project, plugin),)
     options = project.core_options if plugin is None else project.plugin_options[plugin]
-    return _hash([asdict(options), str(wanted)])
+    return _hash([asdict(options), *map(str, wanted)])
 
 
 class Problems:
@@ -92,6 +100,34 @@ class Problems:
             self.add(key, f"{path!r} is no module path", "write path@version or ./folder")
         elif not VERSION.fullmatch(given or version):
             self.add(key, f"{given or version or text!r} is no version of a Go module", f"write {path}@v1.2.3")
+
+    def replaced(self) -> None:
+        """Look at what only go.mod of the core's own folder says."""
+        replaces, others = _of_go_mod(self.project)
+        for one in replaces:
+            what = f"replaces {' '.join(filter(None, (one.path, one.version)))} by {' '.join((one.by, one.to)).strip()}"
+            if one.version:
+                instead = "write it without the version, which the build list chooses anyway"
+                self._in_go_mod(one.line, f"{what}, one version alone", instead)
+            elif one.is_folder:
+                try:
+                    found = localmodule.module_path(_go_mod_folder(self.project) / one.by)
+                except BuildError as error:
+                    self._in_go_mod(one.line, f"{what}: {error.message}", error.hint)
+                    continue
+                if found != one.path:
+                    self._in_go_mod(one.line, f"{what}, whose go.mod is of {found}", f"write module {one.path} there")
+            elif one.by != one.path:
+                what = f"{what}: what authors of plugins elsewhere build must be the same module"
+                instead = f"fetch {one.by} into a folder of the project and write {one.path} => that folder"
+                self._in_go_mod(one.line, what, instead)
+        for other in others:
+            if other.verb == "godebug":
+                what = f"godebug {' '.join(other.words)} has no effect in a dependency, which the core is"
+                self._in_go_mod(other.line, what, f"write //go:debug {' '.join(other.words)} above package main")
+
+    def _in_go_mod(self, line: int, what: str, instead: str) -> None:
+        self.found.append(Problem(str(_go_mod_folder(self.project) / "go.mod"), line, "", what, instead))
 
     def flags(self, driver: str) -> None:
         """Look at what the go command gets as variables and options."""
@@ -128,7 +164,7 @@ class Problems:
 
 
 def _is_local(module: str) -> bool:
-    return module == "." or module.startswith(("./", "../"))
+    return module in (".", "..") or module.startswith(("./", "../"))
 
 
 def _wanted(project: Project, owner: str, module: str, version: str) -> Wanted:
@@ -142,6 +178,50 @@ def _wanted(project: Project, owner: str, module: str, version: str) -> Wanted:
 def core_module(project: Project) -> Wanted:
     """The module of the server."""
     return _wanted(project, "core", project.core_options.module, project.core.version)
+
+
+def core_modules(project: Project) -> tuple[Wanted, ...]:
+    """The module of the server, and others that the core is to be made with: those in whose place its go.mod puts
+    folders or versions, and those that the project file requires."""
+    replaces, _ = _of_go_mod(project)
+    said = f"{project.core_options.module.removeprefix('./')}/go.mod:"
+    exact = (Wanted("core", one.path, one.to, said=f"{said}{one.line}") for one in replaces if one.to)
+    above = localmodule.ABOVE_ALL
+    folders = (_wanted(project, "core", folder, above) for _, folder in _replaced_by_folders(project))
+    least = (_wanted(project, "core", text, above) for text in project.core_options.require)
+    required = (one if one.local is not None else replace(one, least=True) for one in least)
+    return (core_module(project), *exact, *folders, *required)
+
+
+def excluded(project: Project) -> tuple[tuple[str, str, str], ...]:
+    """Path and version of modules that go.mod of the core excludes, and where it says so."""
+    _, others = _of_go_mod(project)
+    said = f"{project.core_options.module.removeprefix('./')}/go.mod:"
+    return tuple(
+        (*other.words, f"{said}{other.line}") for other in others if other.verb == "exclude" and len(other.words) == 2
+    )
+
+
+def _of_go_mod(project: Project) -> tuple[tuple[gomod.Replace, ...], tuple[gomod.Directive, ...]]:
+    if not _is_local(project.core_options.module):
+        return (), ()
+    try:
+        return gomod.read(_go_mod_folder(project))
+    except OSError:
+        # Told by what wants its module line.
+        return (), ()
+
+
+def _go_mod_folder(project: Project) -> Path:
+    return Path(project.root, project.core_options.module)
+
+
+def _replaced_by_folders(project: Project) -> Iterator[tuple[gomod.Replace, str]]:
+    """Each with its folder, relative to the project."""
+    for one in _of_go_mod(project)[0]:
+        if one.is_folder and not one.version:
+            folder = os.path.relpath(_go_mod_folder(project) / one.by, project.root)
+            yield one, folder if folder.startswith("..") else f"./{folder}"
 
 
 def plugin_module(project: Project, name: str) -> Wanted:
@@ -160,12 +240,17 @@ def author_module(project: Project, name: str) -> Wanted | None:
     return _wanted(project, f"plugin {name}", options.module, project.plugin(name).version)
 
 
+def paths(modules: Iterable[Wanted]) -> dict[str, str]:
+    """The modules that plugins are, by the names of the plugins."""
+    return {wanted.owner.removeprefix("plugin "): wanted.path for wanted in modules if wanted.owner != "core"}
+
+
 def request(project: Project, toolchain: Toolchain, *, cgo: bool = False) -> Request:
     """What is to be resolved. cgo: compile with it, for a program that loads shared objects."""
     options = project.core_options
     names = sorted(plugin.name for plugin in project.plugins)
     of_plugins = {name: plugin_module(project, name) for name in names}
-    modules = (core_module(project), *of_plugins.values())
+    modules = (*core_modules(project), *of_plugins.values())
     request = Request(
         name=project.core.name,
         main=options.main or modules[0].path,
@@ -178,6 +263,7 @@ def request(project: Project, toolchain: Toolchain, *, cgo: bool = False) -> Req
         settings={**SETTINGS, **options.settings, **({"CGO_ENABLED": "1"} if cgo else {})},
         tags=options.tags,
         link_flags=tuple(f"-X={name}={value}" for name, value in sorted(options.variables.items())),
+        excluded=excluded(project),
     )
     # Release names of modules, not their folders, so that the lock is the same in every checkout.
     said = [lockfile.FORMAT, toolchain.version, [str(m) for m in modules], request.name, request.main]

@@ -56,7 +56,7 @@ class GoPackage:
     """A package as `go list` tells it.
 
     imports: import paths after vendoring. export: the compiled archive, None if it was not asked for or failed.
-    module: None for the standard library. error: the messages of go or of the compiler, or "".
+    module: None for the standard library. error: the messages of go or of the compiler, or "". cgo: files that need it.
     """
 
     path: str
@@ -69,6 +69,7 @@ class GoPackage:
     export: Path | None
     module: GoModule | None
     error: str
+    cgo: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -241,6 +242,7 @@ def _package(raw: Mapping[str, Any]) -> GoPackage:
         export=Path(raw["Export"]) if raw.get("Export") else None,
         module=_module(module) if module is not None else None,
         error=_error(error) if error else "",
+        cgo=tuple(raw.get("CgoFiles", ())),
     )
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from time import gmtime, strftime
 
+from packaging_tool.package import spdx
 from packaging_tool.package.model import Change, Module, Package
 
 DEP5 = "https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/"
@@ -104,7 +105,7 @@ def _copyright_file(
         head.append(_field("Source", homepage))
     paragraphs = [
         "".join(head),
-        _field("Files", "*") + _copyright([holder]) + _field("License", name),
+        _field("Files", "*") + _copyright(holder.splitlines()) + _field("License", name),
     ]
     groups: dict[tuple[tuple[str, ...], str], list[Module]] = {}
     for module in modules:
@@ -114,7 +115,10 @@ def _copyright_file(
         patterns = "".join(f" vendor/{module.path}/*\n" for module in members)
         listed = "".join(f" {module.path} {module.version}\n" for module in members)
         paragraphs.append(
-            f"Files:\n{patterns}" + _copyright(holders) + _field("License", name) + f"Comment: Compiled in:\n{listed}"
+            f"Files:\n{patterns}"
+            + _copyright(holders)
+            + _field("License", name)
+            + f"Comment: {_how(members)}:\n{listed}"
         )
     paragraphs += licenses.paragraphs()
     return "\n".join(paragraphs).encode()
@@ -147,7 +151,11 @@ def module_list(package: Package) -> bytes:
 
 
 def _component(module: Module) -> dict[str, object]:
-    purl = f"pkg:{module.ecosystem}/{module.path}@{module.version}".replace("+", "%2B")
+    from urllib.parse import quote
+
+    # ECMA-427 (purl): all but a few characters are escaped in each part.
+    path, version = quote(module.path, safe="/-._~"), quote(module.version, safe="-._~:")
+    purl = f"pkg:{module.ecosystem}/{path}@{version}"
     made: dict[str, object] = {
         "type": "library",
         "bom-ref": purl,
@@ -169,8 +177,13 @@ def _cyclonedx_license(license_: str) -> dict[str, object]:
         return {}
     if EXPRESSION.search(license_):
         return {"licenses": [{"expression": license_}]}
-    key = "name" if license_.startswith("LicenseRef-") else "id"
+    # An id must be on SPDX's list, and the newest ones, or what somebody wrote for a license, may not be.
+    key = "id" if license_ in spdx.ids() else "name"
     return {"licenses": [{"license": {key: license_}}]}
+
+
+def _how(modules: Sequence[Module]) -> str:
+    return "Compiled in" if modules[0].ecosystem == "golang" else "Brought along"
 
 
 class _Licenses:

@@ -121,7 +121,7 @@ def _core(core: CoreSpec) -> Iterator[Finding]:
         yield (
             ("core", "user"),
             f"is missing: {core.name!r} cannot be the name of a user",
-            "write for example user = " + (f'"{core.name.replace(".", "-").replace("+", "-")[:31]}"'),
+            f'write for example user = "{_account(core.name)}"',
         )
     if "+" in core.name:
         # systemd.unit(5) names the characters. Those that put plugins in are there without a service, too.
@@ -171,6 +171,11 @@ def _plugin_of(spec: PluginOfSpec) -> Iterator[Finding]:
     if spec.name and spec.name == spec.core:
         what = "is the server's own name, whose files for administrators have it already"
         yield ("plugin-of", "name"), what, f'write for example "{spec.core}-extras"'
+
+
+def _account(name: str) -> str:
+    """The name of a user that comes close to that of a core."""
+    return re.sub(r"[.+]", "-", name).lstrip("0123456789-")[:31] or "server"
 
 
 def _is_account(name: str) -> bool:

@@ -18,7 +18,7 @@ _NAMES = {
     str: "text",
     bool: "true or false",
     int: "a whole number",
-    float: "a number",
+    float: "a number with a point",
     list: "a list",
     dict: "a table",
 }

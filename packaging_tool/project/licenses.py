@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+from packaging_tool.package import spdx
 from packaging_tool.project.faults import RuleError
 
 _TOKEN = re.compile(r"\s*(\(|\)|[^\s()]+)")
+# What is no identifier of a license in an expression; what follows WITH is one of an exception.
+_BETWEEN = re.compile(r"\s+WITH\s+[A-Za-z0-9.-]+|\s+(?:AND|OR)\s+|[()\s]+")
 _ID = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+|[A-Za-z0-9][A-Za-z0-9.-]*\+?")
 # The parser calls itself for each pair of parentheses.
 DEEPEST = 50
@@ -50,15 +53,32 @@ _MEANT = {
 
 def check(text: str) -> None:
     """Raises RuleError if text is not an SPDX license expression."""
-    meant = _MEANT.get(re.sub(r"[\s._,-]+", "", text.lower()))
-    if meant is not None and meant != text:
-        raise RuleError(f"{text!r} is not an SPDX identifier", f'write "{meant}"')
+    if (known := meant(text)) and known != text:
+        raise RuleError(f"{text!r} is not an SPDX identifier", f'write "{known}"')
+    either = " OR ".join(part.strip() for part in text.split("/"))
+    if "/" in text and is_listed(either):
+        raise RuleError(f"{text!r} is not an SPDX expression", f'write "{either}"')
     parser = _Parser(_TOKEN.findall(text), text)
     if parser.rest.count("(") > DEEPEST:
         raise parser.failed("fewer parentheses")
     parser.expression()
     if parser.rest:
         raise parser.failed(f"AND, OR or WITH before {parser.rest[0]!r}")
+
+
+def meant(text: str) -> str:
+    """The identifier that people mean by a text, "" if that is not known."""
+    return _MEANT.get(re.sub(r"[\s._,-]+", "", text.lower()), "")
+
+
+def is_listed(text: str) -> bool:
+    """Whether it is an expression of which all names are on SPDX's list, or somebody's own (`LicenseRef-…`)."""
+    try:
+        check(text)
+    except RuleError:
+        return False
+    names = [name.removesuffix("+") for name in _BETWEEN.split(text) if name]
+    return all(name.startswith("LicenseRef-") or name in spdx.ids() for name in names)
 
 
 class _Parser:

@@ -260,7 +260,9 @@ def _located(path: Path, text: str, faults: Faults, problems: list[Problem], dri
             # A name that no key can have, as the driver spells it.
             key = around if around != key else ""
         what = shortened(problem.what.replace(f"{root}/", ""))
-        located.append(Problem(file, line, problem.key, what, shortened(problem.instead)))
+        # One that knows its line may be of another file, as go.mod.
+        where = str(path.parent / problem.file.removeprefix(f"{root}/")) if problem.line else file
+        located.append(Problem(where, line, problem.key, what, shortened(problem.instead)))
     return list(dict.fromkeys(located))
 
 

@@ -129,7 +129,8 @@ class CoreSpec:
     summary: one line of at most 80 characters without a full stop at its end.
     description: some lines of plain text; blank lines part paragraphs.
     license: SPDX expression of the server, e.g. `"Apache-2.0"`.
-    copyright: who holds the copyright, e.g. `"2015 Matthew Holt and The Caddy Authors"`.
+    copyright: who holds the copyright, e.g. `"2015 Matthew Holt and The Caddy Authors"`; default what the sources of Go
+        and wheels say, else the vendor, if there is one.
     homepage: address of the project.
     maintainer: `Name <address>` of who makes the packages.
     vendor: rpm's Vendor; default the maintainer's name.
@@ -209,8 +210,8 @@ class PluginSpec:
     version: of its own; default the core's. The core's version then follows after a `+` in the package's version, since
         the plugin built for another core is another package.
     release: of its packaging; default the core's release.
-    license: SPDX expression; default the core's.
-    copyright: default the core's.
+    license: SPDX expression; default what the plugin's own sources say (of Go and wheels), else the core's.
+    copyright: who holds the copyright; default what the plugin's own sources say, else the core's.
     homepage: default the core's.
     abis: those of the core's `abis` that the plugin is for; default all.
     optional: true if the server may start without it when it fails.
@@ -288,7 +289,7 @@ class PluginOfSpec:
     homepage: address of the plugins.
     maintainer: `Name <address>` of who makes the packages.
     vendor: rpm's Vendor; default the maintainer's name.
-    copyright: who holds the copyright; default the vendor.
+    copyright: who holds the copyright; default what the plugin's own sources say, else the vendor, if there is one.
     versions: of the server to build for, e.g. `["2.11.9", "2.11.8-1"]`; default all that are published.
     architectures: default all that are published.
     abis: several servers out of this file, one for each, e.g. `["15", "17"]`, as in `[core]`: `core` has `{abi}` in it.

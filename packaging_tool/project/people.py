@@ -19,6 +19,9 @@ def check(text: str) -> None:
 
 
 def _closest(text: str) -> str:
+    if "@" not in text:
+        # As people write it for readers who are no machines.
+        text = re.sub(r"(\S)(?:\s+at\s+|\s*[\[(]at[\])]\s*)(?=[^\s<>]+\.[^\s<>])", r"\1@", text)
     address = re.search(r"([^\s<>@,]+)@([^\s<>@,()\"]+)", text)
     # Of several people the first.
     words = re.sub(r"[<>()\"@]", " ", text.replace(address[0], "") if address else text).partition(",")[0].split()

@@ -13,7 +13,7 @@ import configparser
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +23,7 @@ from packaging_tool import confine
 from packaging_tool.errors import BuildError, CommandError
 from packaging_tool.package.templates import render
 from packaging_tool.run import Done
+from packaging_tool.wheels.told import plain
 
 _PLACES = ("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS")
 # Settings of pip that name files or directories, which it reads.
@@ -62,7 +63,7 @@ def ask(*arguments: str, scratch: Path, readable: Iterable[Path] = ()) -> None:
         network=True,
         check=False,
     )
-    _judge(done, arguments[0])
+    _judge(done, arguments)
 
 
 def build(*arguments: str, scratch: Path) -> None:
@@ -71,24 +72,24 @@ def build(*arguments: str, scratch: Path) -> None:
     env = {**confine.environment(home, 0), **_quiet(), "PIP_NO_CACHE_DIR": "1"}
     command = [sys.executable, "-P", "-m", "pip", *arguments]
     done = confine.run_confined(command, cwd=scratch, env=env, writable=[scratch], readable=_python(), check=False)
-    _judge(done, arguments[0])
+    _judge(done, arguments)
 
 
-def _judge(done: Done, command: str) -> None:
+def _judge(done: Done, arguments: Sequence[str]) -> None:
     if done.returncode == 0:
         return
     told, output = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
     if (refused := _refused(told, output)) is not None:
         raise refused
-    if "No module named pip" in output:
-        raise BuildError("pip: not found", hint="install it: python3-pip")
+    if known := plain(arguments, told, output):
+        raise CommandError(known[0], returncode=done.returncode, hint=known[1])
     errors = re.findall(r"(?m)^ *(?:ERROR|error): (.*)", output)
     if not errors or errors == ["Exception:"]:
         # It stumbled over what it did not expect of an index. Where in pip, helps nobody.
         errors = [line.rpartition(" pip._")[2] for line in (output or told).strip().splitlines()[-1:]]
         told = output = ""
     raise CommandError(
-        f"pip {command}: {'; '.join(dict.fromkeys(errors))}", returncode=done.returncode, output=output or told
+        f"pip {arguments[0]}: {'; '.join(dict.fromkeys(errors))}", returncode=done.returncode, output=output or told
     )
 
 
@@ -112,6 +113,21 @@ def addressed(what: str, parent: str | None) -> BuildError:
         " lies there",
         hint="choose a version that requires distributions of an index alone, or ask its author for one",
     )
+
+
+def need() -> None:
+    """Raises BuildError if pip, or the library that reads what wheels require, is not there."""
+    missing = [library for library in ("pip", "packaging") if find_spec(library) is None]
+    if missing:
+        # What the system installs does not reach a virtual environment.
+        apart = sys.prefix != sys.base_prefix
+        own = f"{sys.executable} -m pip install 'mkpkgs[python]'"
+        own = f"{sys.executable} -m ensurepip && {own}" if "pip" in missing else own
+        system = "install " + " ".join(f"python3-{library}" for library in missing)
+        raise BuildError(
+            f"the driver python needs {' and '.join(missing)}, which {sys.executable} does not have",
+            hint=own if apart else system,
+        )
 
 
 def _quiet() -> dict[str, str]:

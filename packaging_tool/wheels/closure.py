@@ -14,10 +14,8 @@ def find(requires: Sequence[str], wheels: Mapping[str, Wheel], platform: Platfor
 
     pip judges markers by the Python that it runs with; so what a target needs more is missing here. Raises BuildError.
     """
-    try:
-        from packaging.requirements import Requirement
-    except ImportError:
-        raise BuildError("the Python library packaging: not found", hint="install it: python3-packaging") from None
+    from packaging.requirements import Requirement
+
     known = environment(platform)
     left_out = {normal(name) for name in without}
     found: set[tuple[str, str]] = set()

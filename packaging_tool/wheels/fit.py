@@ -13,6 +13,9 @@ from packaging_tool.wheels.pip import Platform
 from packaging_tool.wheels.published import Dist, Plugin, Site
 from packaging_tool.wheels.wheel import Wheel, normal
 
+# What helps a plugin of which nothing is left.
+NOTHING = "there is nothing to package: take the plugin out, or require what the core has not"
+
 
 class Misfit(NamedTuple):
     """Why a plugin does not fit a core. repair: the smallest change that helps."""

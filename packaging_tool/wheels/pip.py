@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 from packaging_tool.errors import BuildError, CommandError, InputError, PackageError
 from packaging_tool.package.content import Content
 from packaging_tool.project import contents, unread
-from packaging_tool.wheels import caller
+from packaging_tool.wheels import caller, told
 from packaging_tool.wheels.wheel import normal
 
 if TYPE_CHECKING:
@@ -229,12 +229,20 @@ def build(folder: Path, cache: Path, within: Path | None, *, isolated: bool) -> 
         options = ("--no-index", f"--find-links={tools}") if isolated else ("--no-build-isolation",)
         if isolated:
             with _scratch() as fetched:
-                caller.ask("download", "--only-binary=:all:", f"--dest={fetched}", *_backend(copy), scratch=fetched)
+                caller.ask("download", "--only-binary=:all:", f"--dest={fetched}", *_backend(folder), scratch=fetched)
                 for file in fetched.glob("*.whl"):
                     shutil.move(file, tools / file.name)
         said = ("wheel", "--no-deps", "--quiet", *options, f"--wheel-dir={scratch / 'made'}", str(copy))
         # The backend is whatever the project names.
-        caller.build(*said, scratch=scratch)
+        try:
+            caller.build(*said, scratch=scratch)
+        except CommandError as failed:
+            printed = told.framed(failed.output)
+            last = next((line for line in reversed(printed.splitlines()) if line.strip()), "")
+            last = last or failed.message.removeprefix("pip wheel: ")
+            raise CommandError(
+                f"{folder} does not build into a wheel: {last.strip()}", returncode=failed.returncode, output=printed
+            ) from None
         made = [path for path in (scratch / "made").glob("*.whl") if stat.S_ISREG(path.lstat().st_mode)]
         if len(made) != 1 or not made[0].name.endswith("-any.whl"):
             raise BuildError(

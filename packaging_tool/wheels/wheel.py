@@ -22,6 +22,7 @@ NAME = re.compile(r"[A-Za-z0-9._+][A-Za-z0-9._+-]*")
 LARGEST, WHOLE, MOST = 256 << 20, 2 << 30, 50_000
 # METADATA and entry_points.txt, which are read as a whole.
 LONGEST = 16 << 20
+_LICENSE = re.compile(r"(?i)((un)?licen[cs]e|copying|copyright|notice)s?([-._].*)?")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]{0,200}")
 
 
@@ -56,11 +57,12 @@ class Wheel:
     def version(self) -> str:
         return self._said("Version", _VERSION)
 
-    @property
-    def license(self) -> str:
-        """The SPDX expression, "" if it has none."""
-        said = self.metadata.get("License-Expression", [""])[0]
-        return said if said.isprintable() else ""
+    @cached_property
+    def license_texts(self) -> list[str]:
+        """The license files that it brings, in `NAME.dist-info/licenses` (PEP 639) or beside METADATA, as before."""
+        names = [name for name in self._names if re.fullmatch(r"[^/]+\.dist-info/(.*/)?[^/]+", name)]
+        found = [self._zip.getinfo(name) for name in sorted(names) if _LICENSE.fullmatch(posixpath.basename(name))]
+        return [self._read(info, LONGEST).decode(errors="replace").strip("\n") for info in found if not info.is_dir()]
 
     @cached_property
     def requires(self) -> list[str]:

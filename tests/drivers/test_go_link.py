@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from packaging_tool import confine
 from packaging_tool.drivers.base import Lock, Outcome
 from packaging_tool.drivers.go_link import Driver
 from packaging_tool.errors import BuildError, CommandError, ProjectError
+from packaging_tool.golang import lockfile
 from packaging_tool.golang.localmodule import LocalModule, publish
 from packaging_tool.listener import Silent
 from tests.drivers.sample import Sample
@@ -378,7 +380,10 @@ def test_library_of_two_plugins_is_in_both(bench: Bench, tmp_path: Path, monkeyp
 def test_module_that_is_not_the_locked_one_is_refused(whole: Whole, bench: Bench) -> None:
     lock = whole[2].text
     locked = tomllib.loads(lock)["go-link"]["modules"]["example.com/named"].split()[1]
-    tampered = Lock(lock.replace(locked, "h1:" + "A" * 43 + "="))
+    known, other = lockfile.read(lock), "h1:" + "A" * 43 + "="
+    modules = {path: text.replace(locked, other) for path, text in known.modules.items()}
+    forged = replace(known, go_sum=known.go_sum.replace(locked, other), modules=modules)
+    tampered = Lock(lockfile.render(forged))
     with pytest.raises(CommandError, match=r"verifying example.com/named@.*: checksum mismatch"):
         bench.build(tampered)
 

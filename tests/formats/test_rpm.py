@@ -226,9 +226,23 @@ def test_compiled_in_modules_are_bundled_provides(version: str, spelled: str, tm
     assert "/usr/share/doc/tiny-plugin-git/modules.cdx.json" in query(path, "--docfiles")
 
 
-def test_a_wheel_is_bundled_by_the_name_that_pythons_packages_have(tmp_path: Path) -> None:
-    path = build(plugin(modules=(Module("click", "8.1.7", "BSD-3-Clause", ecosystem="pypi"),)), tmp_path).path
-    assert "bundled(python3dist(click)) = 8.1.7" in query(path, "--provides")
+@pytest.mark.parametrize(
+    ("version", "spelled"),
+    [
+        ("8.1.7", "8.1.7"),
+        ("23.2.0", "23.2"),
+        ("0", "0"),
+        ("2.0rc1", "2~rc1"),
+        ("2.0.dev3", "2~~dev3"),
+        ("1!2.1+local.1", "1:2.1"),
+        ("2.0.1.post2", "2.0.1.post2"),
+    ],
+)
+def test_a_wheel_is_bundled_by_name_and_version_that_pythons_packages_have(
+    version: str, spelled: str, tmp_path: Path
+) -> None:
+    path = build(plugin(modules=(Module("click", version, "BSD-3-Clause", ecosystem="pypi"),)), tmp_path).path
+    assert f"bundled(python3dist(click)) = {spelled}" in query(path, "--provides")
 
 
 def test_file_flags_tell_configuration_documents_licenses_and_ghosts(tmp_path: Path) -> None:

@@ -92,12 +92,52 @@ def test_local_component_is_a_local_module(tmp_path: Path) -> None:
     (tmp_path / "mine/go.mod").write_text("module example.com/mine\n")
     text = f"{HEAD}  - {{gomod: example.com/mine v0.0.0, path: ./mine}}\n"
     assert 'go-link.module = "./mine"\n' in project(tmp_path, text)["mkpkgs.toml"]
-    with pytest.raises(InputError, match="can only be a plugin"):
-        project(tmp_path, text, ("*",))
+    # In the core, as go.mod says it, which `go build` there reads too.
+    inside = project(tmp_path, text, ("*",))
+    assert "replace example.com/mine => ../mine\n" in inside["server/go.mod"]
+    assert "go-link.module" not in inside["mkpkgs.toml"].replace('[core.go-link]\nmodule = "./server"', "")
     (tmp_path / "mine/go.mod").write_text("module example.com/other\n")
     assert problems(tmp_path, text) == [
         "builder.yaml:4: receivers[1].path: ./mine/go.mod is of another module than example.com/mine"
     ]
+
+
+def test_folders_of_providers_and_of_libraries_are_in_the_core(tmp_path: Path) -> None:
+    """As in files of Dynatrace, Netcracker and the collector's own contrib distribution."""
+    for name in ("eec", "thing", "obi", "build/near"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "go.mod").write_text(f"module example.com/{name.rpartition('/')[2]}\n")
+    text = f"""\
+{HEAD.replace("version: 0.165.0", "version: 0.165.0, output_path: ./build")}
+  - gomod: example.com/thing v0.0.0
+  - {{gomod: example.com/named v1.0.0, name: ebpf-profiler, import: example.com/named/collector}}
+providers:
+  - gomod: go.opentelemetry.io/collector/confmap/provider/yamlprovider v1.71.0
+  - {{gomod: example.com/eec v0.0.0, path: ./eec}}
+replaces:
+  - example.com/thing => ../thing
+  - example.com/obi => ./obi
+  - example.com/near => ./near
+  - google.golang.org/genproto => google.golang.org/genproto v0.0.0-20250101000000-abcdefabcdef
+  - example.com/named => example.com/named v1.1.0
+excludes:
+  - example.com/bad v1.0.0
+"""
+    files = project(tmp_path, text)
+    toml = tomllib.loads(files["mkpkgs.toml"])
+    assert toml["plugin"]["thing"]["go-link"]["module"] == "./thing"
+    assert toml["plugin"]["ebpf-profiler"]["go-link"]["module"] == "example.com/named@v1.1.0"
+    assert toml["core"]["go-link"]["module"] == "./server"
+    assert [line for line in files["server/go.mod"].splitlines() if line.startswith(("replace", "exclude"))] == [
+        "replace example.com/obi => ../obi",
+        "replace example.com/near => ../build/near",
+        "replace google.golang.org/genproto => google.golang.org/genproto v0.0.0-20250101000000-abcdefabcdef",
+        "replace example.com/eec => ../eec",
+        "exclude example.com/bad v1.0.0",
+    ]
+    (tmp_path / "server").mkdir()
+    (tmp_path / "server/go.mod").write_text(files["server/go.mod"])
+    subprocess.run(["go", "mod", "edit", "-json"], cwd=tmp_path / "server", check=True, capture_output=True)
 
 
 def test_all_that_is_wrong_or_has_no_equivalent_is_told_with_its_line(tmp_path: Path) -> None:
@@ -116,11 +156,22 @@ receivers:
 processors: none
 replaces:
   - example.com/a => example.com/b v1.0.0
+excludes: [x]
 recievers: []
 """,
     )
     whole = "\n".join(found)
-    assert [problem.split(": ")[0].split(":")[1] for problem in found] == ["3", "4", "5", "8", "9", "10", "12", "13"]
+    assert [problem.split(": ")[0].split(":")[1] for problem in found] == [
+        "3",
+        "4",
+        "5",
+        "8",
+        "9",
+        "10",
+        "12",
+        "13",
+        "14",
+    ]
     for said in (
         "dist.cgo_enabled: programs linked on the target are pure Go; take it out",
         "dist.debug_compilation: packages have no debug data; take it out",
@@ -128,7 +179,9 @@ recievers: []
         "receivers[1].gomod: 'example.com/thing' is no module with a version; write module/path v1.2.3",
         "receivers[2]: has no gomod; write gomod: module/path v1.2.3",
         "processors: must be a list",
-        "replaces[0]: Go's `replace` has no equivalent",
+        "replaces[0]: a fork, or one for a version alone, has no equivalent",
+        "write example.com/a => ./folder",
+        "excludes[0]: 'x' is no module with a version",
         "recievers: is no key that is known here; did you mean 'receivers'?",
     ):
         assert said in whole

@@ -61,6 +61,50 @@ def test_folders_are_local_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert found["core"]["outside"]
 
 
+def test_the_fork_of_xcaddys_manual_is_the_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """github.com/caddyserver/xcaddy, README: "to replace Caddy itself with a fork"."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my-caddy-fork").mkdir()
+    (tmp_path / "my-caddy-fork/go.mod").write_text(f"module {xcaddy.CADDY}\n")
+    found = project(tmp_path, f"xcaddy build v2.11.9 --with {xcaddy.CADDY}=./my-caddy-fork")
+    assert found["core"]["go"]["module"] == "./my-caddy-fork"
+    assert "plugin" not in found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"xcaddy build --with {xcaddy.CADDY}@v2.11.9 --with {L4}",
+        f"xcaddy build --with {xcaddy.CADDY}={xcaddy.CADDY}@v2.11.9 --with github.com/mholt/caddy-l4={L4}",
+        f"xcaddy build v2.11.9 --replace {xcaddy.CADDY}={xcaddy.CADDY}@v2.11.9 --with {L4}",
+        # As Dockerfiles and scripts have it.
+        f"RUN xcaddy build v2.11.9 \\\n    --with {L4} && mv caddy /usr/bin/",
+        f"RUN --mount=type=cache,target=/go env GOOS=linux xcaddy build v2.11.9 --with {L4}; rm -r /go",
+        f"cd /tmp && /go/bin/xcaddy build v2.11.9 --with {L4} > log 2>&1",
+        f"# a server\nxcaddy build v2.11.9 --with {L4} # layer 4\n",
+    ],
+)
+def test_the_same_may_be_said_in_many_ways(tmp_path: Path, line: str) -> None:
+    found = project(tmp_path, line)
+    assert found["core"]["version"] == "2.11.9"
+    assert {name: plugin["go"] for name, plugin in found["plugin"].items()} == {"l4": {"module": L4}}
+
+
+def test_libraries_in_other_versions_and_folders_are_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net/go.mod").write_text("module golang.org/x/net\n")
+    line = "v2.11.9 --replace golang.org/x/crypto=golang.org/x/crypto@v0.56.0 --replace golang.org/x/net=./net"
+    found = project(tmp_path, line)
+    assert found["core"]["go"]["require"] == ["golang.org/x/crypto@v0.56.0", "./net"]
+
+
+def test_build_flags_become_tags(tmp_path: Path) -> None:
+    flags = "-tags=nobadger,nomysql -trimpath -ldflags '-w -s'"
+    found = project(tmp_path, f'XCADDY_GO_BUILD_FLAGS="{flags}" xcaddy build v2.11.9')
+    assert found["core"]["go"]["tags"] == ["nobadger", "nomysql"]
+
+
 def test_plugins_of_one_name_get_the_owner_too(tmp_path: Path) -> None:
     found = project(tmp_path, "v2.11.9 --with example.com/one/caddy-git@v1.0.0 --with example.com/two/caddy-git@v1.0.0")
     assert list(found["plugin"]) == ["git", "two-git"]
@@ -75,7 +119,16 @@ def test_plugins_of_one_name_get_the_owner_too(tmp_path: Path) -> None:
         ("v2.11.9 --with '../../x y'", "is no module path"),
         ("v2.11.9 --with a.b/c=d.e/f@v1.0.0", "a module in the place of another one has no equivalent"),
         ("v2.11.9 --with a.b/c=./nothing", "there is no such folder"),
-        ("v2.11.9 --replace a.b/c=./d", "--replace a.b/c=./d has no equivalent"),
+        ("v2.11.9 --replace a.b/c=./d", "d: there is no such folder"),
+        ("v2.11.9 --replace a.b/c=d.e/f@v1.0.0", "--replace a.b/c=d.e/f@v1.0.0 has no equivalent, since what authors"),
+        ("v2.11.9 --replace a.b/c=a.b/c@main", "main is no version"),
+        (f"v2.11.9 --with {xcaddy.CADDY}@v2.11.8", "is another version of Caddy than v2.11.9"),
+        (f"v2.11.9 --with {xcaddy.CADDY}=example.com/fork@v1.0.0", "into a folder and write --with github.com/caddy"),
+        ("xcaddy build ${CADDY_VERSION}", "${CADDY_VERSION} has the variable CADDY_VERSION"),
+        ("xcaddy build --with a.b/c@$V", "a.b/c@$V has the variable V"),
+        ("GOOS=windows xcaddy build v2.11.9", "GOOS=windows: packages are for Linux"),
+        ("XCADDY_GO_BUILD_FLAGS=-race xcaddy build", "has -race, which has no equivalent"),
+        ("xcaddy build v2.11.9 && xcaddy build v2.11.8", "these are several commands of xcaddy"),
         ("v2.11.9 --embed ./files", "--embed ./files has no equivalent"),
         ("v2.11.9 --race", "--race is no option of xcaddy build"),
         ("XCADDY_RACE_DETECTOR=1 xcaddy build", "XCADDY_RACE_DETECTOR=1 has no equivalent"),

@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from debian.changelog import Changelog
 from debian.copyright import Copyright
+from packageurl import PackageURL
 
 from packaging_tool.package import texts
 from packaging_tool.package.model import Change, Module
@@ -157,3 +160,19 @@ def test_the_module_list_is_cyclonedx_and_always_the_same() -> None:
     assert "licenses" not in by_name["example.org/f"]
     assert len({component["bom-ref"] for component in document["components"]}) == len(MODULES)
     assert texts.module_list(samples.plugin(modules=tuple(reversed(MODULES)))) == data
+
+
+@pytest.mark.parametrize("license_", ["Apache-2.0", "MIT OR Apache-2.0", "LicenseRef-Own", "Foo-1.0", "GPL-2.0+"])
+def test_the_list_of_modules_is_what_cyclonedx_takes(license_: str) -> None:
+    """Judged by the validator and the reader of package addresses that others use."""
+    odd = (
+        Module("typing-extensions", "1!2.0.post1+local.1", license_, ("2026 A\tB",), "text", ecosystem="pypi"),
+        Module("github.com/Azure/go~x", "v1.0.0-rc.1+incompatible", license_, sum="h1:abc="),
+    )
+    data = texts.module_list(samples.plugin(modules=(*MODULES, *odd), license=license_)).decode()
+    assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(data) is None
+    for component in json.loads(data)["components"]:
+        read = PackageURL.from_string(component["purl"])
+        assert read.type == ("pypi" if component["name"] == "typing-extensions" else "golang")
+        path = "/".join(filter(None, (read.namespace, read.name)))
+        assert (path, read.version) == (component["name"], component["version"])

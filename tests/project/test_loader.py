@@ -234,6 +234,22 @@ def test_a_home_that_is_the_systems_is_refused(place: str, tmp_path: Path) -> No
     assert "is not a free directory below /var/lib" in told
 
 
+@pytest.mark.parametrize(("name", "user"), [("0telcol", "telcol"), ("a.b", "a-b"), ("1.2", "server")])
+def test_the_user_that_is_proposed_is_taken(name: str, user: str, tmp_path: Path) -> None:
+    text = SMALLEST.replace('name = "served"', f'name = "{name}"')
+    with pytest.raises(ProjectError) as raised:
+        read(tmp_path, f'{text}[core.service]\ncommand = "x"\n')
+    (told,) = (problem for problem in raised.value.problems if problem.key == "core.user")
+    assert told.instead == f'write for example user = "{user}"'
+    text = text.replace("[core]", f'[core]\nuser = "{user}"')
+    assert read(tmp_path, f'{text}[core.service]\ncommand = "x"\n').core.user == user
+
+
+def test_a_number_with_a_point_is_no_order(tmp_path: Path) -> None:
+    text = SMALLEST + '[plugin.x]\nsummary = "x"\norder = 50.5\nfiles = { source = "x" }\n'
+    assert any("order: must be a whole number, not a number with a point" in one for one in problems(tmp_path, text))
+
+
 GO = SMALLEST[: SMALLEST.index("driver")] + 'driver = "go-link"\n'
 
 

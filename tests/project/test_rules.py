@@ -86,6 +86,8 @@ def test_a_proposed_pre_release_sorts_before_its_release(word: str) -> None:
         ("Acme @ Work <a@b.org>", "Acme Work <a@b.org>"),
         ("Ann Bo <a@b.org>, Cy Do <c@d.org>", "Ann Bo <a@b.org>"),
         ("Jo Doe jo@example.org", "Jo Doe <jo@example.org>"),
+        ("Deluan Quintão <deluan at navidrome.org>", "Deluan Quintão <deluan@navidrome.org>"),
+        ("Jo Doe jo [at] example.org", "Jo Doe <jo@example.org>"),
         ("jo@example.org", "Jane Doe <jo@example.org>"),
         ("", "Jane Doe <jane@example.org>"),
     ],
@@ -149,6 +151,9 @@ def test_spdx_expressions_are_accepted(text: str) -> None:
         ("GPL-2", "GPL-2.0-only"),
         ("BSD", "BSD-3-Clause"),
         ("MIT License", "MIT"),
+        # As Cargo had it.
+        ("MIT/Apache-2.0", "MIT OR Apache-2.0"),
+        ("MIT / ISC", "MIT OR ISC"),
         ("MIT, BSD", ""),
         ("MIT or ISC", ""),
         ("MIT OR", ""),
@@ -163,6 +168,7 @@ def test_other_licenses_are_refused_with_what_was_meant(text: str, better: str) 
     with pytest.raises(RuleError) as caught:
         licenses.check(text)
     assert better in caught.value.instead
+    assert not better or accepts(licenses.check, better)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from packaging_tool.authors import neighbours
 from packaging_tool.elf import abi, lockfile
 from packaging_tool.elf import published as offered
 from packaging_tool.golang import published
+from packaging_tool.wheels import licenses
 from packaging_tool.wheels import published as wheels
 from packaging_tool.wheels.wheel import Wheel
 from tests.fuzz.readers.target import Target, holds, scratch
@@ -165,7 +166,7 @@ def _read_wheel(data: bytes) -> None:
     place.mkdir()
     (place / "served-1.0-py3-none-any.whl").write_bytes(data)
     found = Wheel(place / "served-1.0-py3-none-any.whl")
-    for text in (found.name, found.version, found.license, *found.requires):
+    for text in (found.name, found.version, licenses.of(found).id, *found.requires):
         holds(text.isprintable(), f"{text!r} is not for a terminal")
     _ = found.entry_points
     names = found.unpack(place / "site")

@@ -1,0 +1,69 @@
+"""What pip says is told in words of the project. The judge is pip itself: each text comes from a real run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from packaging_tool.errors import CommandError
+from packaging_tool.wheels import pip
+from packaging_tool.wheels.pip import Platform
+from tests.drivers.test_python import wheel
+
+ANY = Platform("3.9+", "all", "2.28")
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (place := tmp_path / "index").mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(place))
+    wheel(place, "paper", "1")
+    wheel(place, "paper", "2")
+    wheel(place, "ink", requires=("paper==1",))
+    wheel(place, "glue", requires=("paper==2",))
+    wheel(place, "book", requires=("binding>=3",))
+    wheel(place, "modern", "2.0", python=">=3.30")
+    wheel(place, "compiled", tag="cp311-cp311-win_amd64")
+    return place
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (("nosuch",), "nosuch is wanted, and {index} has no wheel of it for the targets (Python 3.9)"),
+        (("compiled",), "compiled is wanted, and {index} has no wheel of it for the targets (Python 3.9)"),
+        (("paper==9",), "paper==9 is wanted, and {index} has wheels for the targets (Python 3.9) of 1, 2 only"),
+        (("book",), "book needs binding>=3, and {index} has no wheel of it for the targets (Python 3.9)"),
+        (("ink", "glue"), "these do not go together: ink 1.0 needs paper==1; glue 1.0 needs paper==2"),
+        (("ink", "paper==2"), "these do not go together: the project wants paper==2; ink 1.0 needs paper==1"),
+        (("modern",), "modern needs Python >=3.30, and the targets have 3.9"),
+    ],
+)
+def test_requirements_that_cannot_be_met_are_told_without_pips_words(
+    index: Path, wanted: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(CommandError) as raised:
+        pip.resolve(wanted, ANY)
+    assert raised.value.message == said.format(index=index)
+    assert raised.value.hint
+    assert "pip" not in raised.value.message + raised.value.output
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("setup.py", "raise SystemExit('I need a compiler')", "does not build into a wheel: I need a compiler"),
+        ("pyproject.toml", '[build-system]\nrequires = []\nbuild-backend = "nosuch"\n', "No module named 'nosuch'"),
+        ("pyproject.toml", "[project\n", "pyproject.toml: Expected ']' at the end of a table declaration"),
+    ],
+)
+def test_a_folder_that_does_not_build_is_told_by_its_own_path_and_words(
+    tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    (folder := tmp_path / "server").mkdir()
+    (folder / name).write_text(text)
+    with pytest.raises(Exception, match=str(folder)) as raised:
+        pip.build(folder, tmp_path / "cache", None, isolated="[project" in text)
+    assert said in str(raised.value)
