@@ -132,6 +132,9 @@ read_operand() {
 
 run_command() {
     case $COMMAND in
+    why | enable | disable | install) follow_names ;;
+    esac
+    case $COMMAND in
     list) list ;;
     status) status ;;
     verify) verify ;;

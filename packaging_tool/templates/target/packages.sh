@@ -10,7 +10,9 @@ find_manager() {
 
 # What apt-cache shows is what an index has. No NUL byte: in mawk 1.3.4 the end of a pattern can fit before one, too.
 relations() {
-    tr '\000' '?' | awk -v CORE="$CORE" '
+    former=''
+    if [ -f "$FORMER" ]; then former=$FORMER; fi
+    tr '\000' '?' | awk -v CORE="$CORE" -v SHARE="$SHARE" -v FORMER="$former" '
 {% include "target/relations.awk" %}
 ' | sort
 }

@@ -46,6 +46,7 @@ read_disabled() {
     grep -ax '[a-z0-9][a-z0-9.+-]*' "$W/unsorted" >"$W/disabled" || :
     bad=$(grep -avx '[a-z0-9][a-z0-9.+-]*' "$W/unsorted" | head -n 1 | printable)
     if [ -n "$bad" ]; then refuse '*' "$DISABLED names '$bad', which no plugin can be" "remove this line"; fi
+    follow_disabled
 }
 
 is_disabled() {
@@ -203,15 +204,17 @@ status() {
         recorded "$WORKING/working-set" plugin | sort | tr ' ' "$TAB" >"$W/serving"
         recorded "$WORKING/working-set" left-out | sort >"$W/left"
         left_by_revocation >"$W/gone-sorted"
+        recorded "$WORKING/working-set" ended >"$W/ended"
         awk -v CORE="$CORE" -v VERSION="$VERSION" -v SET="$(recorded "$WORKING/working-set" set)" -v UNIT="$UNIT" \
             -v ACTIVE="$(unit_state)" -v UNTIL="$(watched_until)" -v SERVING="$W/serving" -v LEFT="$W/left" -v DISABLED="$W/disabled" \
-            -v GONE="$W/gone-sorted" '
+            -v GONE="$W/gone-sorted" -v ENDED="$W/ended" '
 {% include "target/json.awk" %}
 {% include "target/status-json.awk" %}
-' "$W/serving" "$W/left" "$W/gone-sorted" "$W/disabled" "$W/problems" | printable
+' "$W/serving" "$W/left" "$W/gone-sorted" "$W/ended" "$W/disabled" "$W/problems" | printable
     else
         say "working: $(describe_working)"
         say_watch
+        tell_ended
         if [ -s "$W/disabled" ]; then say "disabled: $(tr '\n' ' ' <"$W/disabled" | sed 's/ $//; s/ /, /g')"; fi
         left=$(recorded "$WORKING/working-set" left-out | sort | tr '\n' ' ')
         if [ -n "$left" ]; then say "left out, as they are optional: $(commas "$left")"; fi
@@ -255,6 +258,7 @@ why() {
     take_inventory yes
     awk -F '\t' -v NAME="$1" '$1 == NAME' "$W/inventory" >"$W/one"
     if [ ! -s "$W/one" ]; then
+        say_end_of "$1"
         warn "there is no plugin $1; known are: $(cut -f 1 "$W/inventory" | grep -vxF '*' | tr '\n' ' ' | sed 's/ $//; s/ /, /g')"
         exit 1
     fi
