@@ -48,7 +48,8 @@ def use(system: System, dist: Path) -> None:
     """Let a repository take the place of the one before."""
     system.use(dist)
     if isinstance(system, Apt):
-        system.sh("apt-get -q update")
+        # apt goes back to no older index.
+        system.sh("rm -rf /var/lib/apt/lists/*; apt-get -q update")
 
 
 def wished(system: System) -> set[str]:
