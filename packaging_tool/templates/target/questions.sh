@@ -58,12 +58,24 @@ take_inventory() {
     read_packages
     read_available cached
     recorded "$WORKING/working-set" plugin >"$W/serving"
-    awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="$ABI" -v READABLE="$READABLE" -v ALL="$1" \
-        -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v ROWS="$W/rows" -v NAMES="$W/names" \
+    : >"$W/offered"
+    join_inventory "$1"
+    # There may be one that the administrator has the package manager leave alone.
+    if grep -q "there is no build yet for" "$W/inventory"; then
+        read_offered
+        join_inventory "$1"
+    fi
+}
+
+# $1: as above.
+join_inventory() {
+    awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="$ABI" -v READABLE="$READABLE" -v ALL="$1" -v MANAGER="$MANAGER" \
+        -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v OFFERED="$W/offered" -v ROWS="$W/rows" -v NAMES="$W/names" \
         -v REFUSED="$W/refused" -v SERVING="$W/serving" -v DISABLED="$W/disabled" -v WITHDRAWN="$W/withdrawn" '
 {% include "target/abi.awk" %}
 {% include "target/inventory.awk" %}
-' "$W/packages" "$W/available" "$W/rows" "$W/names" "$W/refused" "$W/serving" "$W/disabled" "$W/withdrawn" | sort >"$W/inventory"
+' "$W/packages" "$W/available" "$W/offered" "$W/rows" "$W/names" "$W/refused" "$W/serving" "$W/disabled" "$W/withdrawn" |
+        sort >"$W/inventory"
 }
 
 list() {
