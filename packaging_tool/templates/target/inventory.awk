@@ -104,7 +104,7 @@ function state_of(name) {
     if (name in reason) return "refused"
     if (!(name in order)) return "empty"
     if (READABLE == "no") return "unchecked"
-    return name in serving && serving[name] == installed[name] ? "serving" : "waiting"
+    return name in serving && serving[name] == installed[name] ? (BYPASSED == "yes" ? "bypassed" : "serving") : "waiting"
 }
 function verified(name, state) {
     if (state == "leaving" || state == "available" || state == "empty") return "-"

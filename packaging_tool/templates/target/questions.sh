@@ -59,6 +59,8 @@ take_inventory() {
     read_available cached
     recorded "$WORKING/working-set" plugin >"$W/serving"
     : >"$W/offered"
+    bypassed=no
+    if leads_elsewhere; then bypassed=yes; fi
     join_inventory "$1"
     # There may be one that the administrator has the package manager leave alone.
     if grep -q "there is no build yet for" "$W/inventory"; then
@@ -69,7 +71,7 @@ take_inventory() {
 
 # $1: as above.
 join_inventory() {
-    awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="$ABI" -v READABLE="$READABLE" -v ALL="$1" -v MANAGER="$MANAGER" \
+    awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="$ABI" -v READABLE="$READABLE" -v ALL="$1" -v MANAGER="$MANAGER" -v BYPASSED="$bypassed" \
         -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v OFFERED="$W/offered" -v ROWS="$W/rows" -v NAMES="$W/names" \
         -v REFUSED="$W/refused" -v SERVING="$W/serving" -v DISABLED="$W/disabled" -v WITHDRAWN="$W/withdrawn" '
 {% include "target/abi.awk" %}
@@ -161,9 +163,8 @@ find_problems() {
     for path in $(shut_to_service); do
         problem '*' "$path can be entered by root alone, and $USER runs a program there" "$TOOL doctor"
     done
-    led=$(readlink -f "/usr/bin/$CORE" 2>/dev/null) || led=''
-    if [ -e "$PROGRAM" ] && [ "$led" != "$(readlink -f "$PROGRAM")" ]; then
-        problem '*' "/usr/bin/$CORE is ${led:-not there}, another program than the one with the plugins" "$(way_to_program)"
+    if leads_elsewhere; then
+        problem '*' "/usr/bin/$CORE is ${LED:-not there}, another program than the one with the plugins" "$(way_to_program)"
     fi
     distrusted=$(revoked_in "$WORKING/working-set")
     if [ -n "$distrusted" ]; then problem '*' "what serves has $distrusted, whose key is revoked" "$TOOL apply"; fi
@@ -188,15 +189,6 @@ find_problems() {
             problem '*' "${refusal%%"$TAB"*}" "${refusal#*"$TAB"}"
             ;;
         esac
-    fi
-}
-
-# How /usr/bin/$CORE becomes the working program again.
-way_to_program() {
-    if [ "$RECORD" = dpkg ] && [ "$(dpkg-divert --truename "/usr/bin/$CORE" 2>/dev/null)" != "/usr/bin/$CORE" ]; then
-        echo "rm -f /usr/bin/$CORE; dpkg-divert --rename --remove /usr/bin/$CORE"
-    else
-        echo "rm -f /usr/bin/$CORE; $REINSTALL $CORE"
     fi
 }
 
@@ -287,10 +279,21 @@ why() {
 {% include "target/abi.awk" %}
 {% include "target/why.awk" %}
 ' "$W/rows" "$W/files" "$W/refused" "$W/packages" "$W/available" "$W/inventory" "$W/one" | printable
+        say_put_back "$1"
         refusal_of_manager "$1"
     fi
     # It serves as it is installed.
     awk -F '\t' '{ exit !($3 == "serving") }' "$W/one"
+}
+
+# Whether the service did not stay up with this plugin, for one that does not serve as it is installed. The set that was put
+# back says what was new in the other one. $1: name of the plugin.
+say_put_back() {
+    if [ ! -r "$BIN/failed-set" ] || ! grep -qx rolled-back "$BIN/failed-set"; then return 0; fi
+    if awk -F '\t' '{ exit $3 != "serving" }' "$W/one"; then return 0; fi
+    recorded "$BIN/failed-set" reason | awk -v TOOL="$TOOL" '
+        /^  repair: / { printf "               repair: %s\n", substr($0, 11); next }
+        { printf "  %-12s %s\n", n++ ? "" : "put back", $0 }' | printable
 }
 
 # What the package manager says against the newer version. $1: name of the plugin.

@@ -12,6 +12,7 @@ BEGIN {
     FS = "\t"
     PACKAGE = CORE "-plugin-" NAME
     MEANING["serving"] = "it is verified and in the server"
+    MEANING["bypassed"] = "it is verified and in the server, but another program is called: " TOOL " status"
     MEANING["waiting"] = "it is verified, but not in the server yet: " TOOL " apply"
     MEANING["refused"] = "it cannot be used"
     MEANING["revoked"] = "its key is revoked"
