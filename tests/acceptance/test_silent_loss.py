@@ -182,7 +182,7 @@ def test_a_plugin_that_its_maintainer_ended_may_leave(make: MakeSystem, greet: W
     assert system.installed() == {"greet": "3.0-1", "greet-plugin-hello": "3.0-1"}
 
 
-@pytest.mark.parametrize("kind", [Apt, SidDnf])
+@pytest.mark.parametrize("kind", [Apt, at_night(SidDnf)])
 def test_a_core_does_not_go_with_its_plugins_for_another_package(
     make: MakeSystem, greet: Workspace, tmp_path: Path, kind: type[System]
 ) -> None:
