@@ -35,12 +35,13 @@ if TYPE_CHECKING:
     from packaging_tool.authors.verdict import Verdict
     from packaging_tool.drivers.base import Failure, Outcome
     from packaging_tool.formats.base import Built
+    from packaging_tool.package import clashes
     from packaging_tool.package.model import Package
     from packaging_tool.signing import keys
 else:
     # Many runs have nothing to do, and most have no core of somebody else.
     covered, planning, publishing, writing = map(registry.later, ("covered", "plan", "publish", "writing"))
-    carrying = registry.later("former")
+    carrying, clashes = registry.later("former"), registry.later("package.clashes")
     authors, work, keys = map(registry.later, ("authors.site", "authors.work", "signing.keys"))
 
 
@@ -162,7 +163,7 @@ class _Run:
             outline = self.cores.driver.outline(each, locked.part, architecture, self.cores.workdir(each))
             self._failed(each, outline.failures)
             made += planning.packages(each, outline, architecture, target, trust, self.cores.epoch(locked))
-        planning.apart(made)
+        clashes.apart(made)
         return tuple(made)
 
     def foretell(self) -> None:
@@ -314,7 +315,7 @@ class _Run:
         made = [package for packages in by_core.values() for package in packages]
         if self.cores.against:
             work.doubles(made)
-        planning.apart(made)
+        clashes.apart(made)
         self._write(staging, self.carried(made), ring, after)
         try:
             for each in self.cores.chosen:

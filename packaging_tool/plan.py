@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 
 from packaging_tool import targets
@@ -68,53 +67,8 @@ def packages(
     made += plugins
     if outcome.authors:
         made += tuple(draft.authors(made))
-    made += [draft.retired(name, version) for name, version in project.repository.retired_versions.items()]
+    made += draft.former()
     return tuple(made)
-
-
-def apart(made: Iterable[Package]) -> None:
-    """Raises InputError where two packages that can be installed together have a file at one path, or one has a file
-    below what is no directory in another one or in itself.
-
-    Debug information of equal files is at one path, by its build id: that is nobody's fault.
-    """
-    known: dict[tuple[str, str], Package] = {}
-    packages = [one for one in made if one.kind != "debug"]
-    for package in packages:
-        for family, entry in product(package.relations, package.entries):
-            if entry.type == "directory":
-                continue
-            other = known.setdefault((family, entry.path), package)
-            if other.name != package.name and not (_clash(other, package) or _clash(package, other)):
-                raise InputError(
-                    f"{entry.path} is in {other.name} and in {package.name}",
-                    hint="give it another path in one of them; where a file stands for several cores, with {abi} in it",
-                )
-
-    for package in packages:
-        for family, folder in product(package.relations, _folders(package)):
-            at = known.get((family, folder))
-            if at is not None and not (_clash(at, package) or _clash(package, at)):
-                raise InputError(
-                    f"{folder} is no directory in {at.name}, and {package.name} has something below it",
-                    hint="dpkg would follow a link there, and rpm refuses it: give one of the two another path",
-                )
-
-
-def _folders(package: Package) -> set[str]:
-    """All directories above what is in a package."""
-    found: set[str] = set()
-    for entry in package.entries:
-        folder = entry.path.rpartition("/")[0]
-        while folder and folder not in found:
-            found.add(folder)
-            folder = folder.rpartition("/")[0]
-    return found
-
-
-def _clash(one: Package, other: Package) -> bool:
-    conflicts = (item for relations in one.relations.values() for item in relations.conflicts)
-    return any(getattr(found, "name", "") == other.name for alternatives in conflicts for found in alternatives)
 
 
 def plugin_version(core: CoreSpec, own: str, release: str = "") -> Version:
@@ -241,6 +195,7 @@ class _Draft:
         made = self._relations(spec, needed_by, ())
         # What an author says is of all plugins, what the maintainer of a core says, of the core.
         author = self.project.plugin_of is not None
+        former = self._relations_to_former(spec.name)
         more = contents.expand(self.project.root, spec.files)
         return self._package(
             "plugin",
@@ -258,7 +213,7 @@ class _Draft:
                 more,
                 signed,
             ),
-            relations={family: _extend(value, conflicts=clashes) for family, value in made.items()},
+            relations={family: _extend(value, conflicts=clashes, **former[family]) for family, value in made.items()},
             modules=payload.modules,
             license_=spec.license or ("" if author else payload.itself.license),
             copyright_=spec.copyright or (self.spec.copyright if author else "") or "\n".join(payload.itself.copyright),
@@ -298,24 +253,62 @@ class _Draft:
             )
             yield replace(made, section="libdevel", group="Development/Libraries", priority="optional")
 
-    def retired(self, plugin: str, own: str) -> Package:
-        """own: version that the plugin had of its own, or ""."""
+    def former(self) -> Iterator[Package]:
+        """The empty packages by which apt ends plugins, or follows them to their new names; rpm has Obsoletes for both.
+
+        dpkg knows no obsolete packages, so Debian has transitional ones for this, in the section oldlibs: apt's first
+        upgrade to one marks what it depends on as wished in its place (APT::Move-Autobit-Sections).
+        """
+        repository = self.project.repository
+        for name, own in repository.retired_versions.items():
+            yield self._empty(
+                name,
+                plugin_version(self.spec, own),
+                f"{name} ended with this {self.spec.name}",
+                f"The plugin {name} does not exist for this version of {self.spec.name}",
+            )
+        for name, (_, new) in repository.successors.items():
+            if new in self.outcome.plugins:
+                yield self._empty(
+                    name,
+                    self._version_of_former(name),
+                    f"{name} is {new} now",
+                    f"The plugin {name} of {self.spec.name} is called {new} now",
+                    (Relation(f"{self.spec.name}-plugin-{new}"),),
+                )
+
+    def _empty(self, plugin: str, version: Version, summary: str, what: str, *depends: Alternatives) -> Package:
         name = f"{self.spec.name}-plugin-{plugin}"
-        depends: tuple[Alternatives, ...] = ((Capability(f"{self.spec.name}-abi", self.outcome.abi),),)
-        return self._package(
+        needed: Alternatives = (Capability(f"{self.spec.name}-abi", self.outcome.abi),)
+        made = self._package(
             "retired",
             name,
-            plugin_version(self.spec, own),
-            summary=f"Transitional package: {plugin} ended with this {self.spec.name}",
-            description=(
-                f"This is a transitional package. The plugin {plugin} does not exist for this version of "
-                f"{self.spec.name}; the package is empty and can be removed."
-            ),
+            version,
+            summary=f"Transitional package: {summary}",
+            description=f"This is a transitional package. {what}; the package is empty and can be removed.",
             entries=(),
-            # rpm needs none: there the core obsoletes the plugin.
-            relations={family: Relations(depends=depends) for family in self._formats() if family != "rpm"},
+            relations={family: Relations(depends=(needed, *depends)) for family in self._formats() if family != "rpm"},
             modules=(),
         )
+        return replace(made, section="oldlibs", priority="optional")
+
+    def _version_of_former(self, name: str) -> Version:
+        """The first version with which a renamed plugin is no plugin any more."""
+        own, new = self.project.repository.successors[name]
+        successor = self.project.plugin(new)
+        return plugin_version(self.spec, own or successor.version, "" if own else successor.release)
+
+    def _relations_to_former(self, plugin: str) -> dict[str, dict[str, tuple[Alternatives, ...]]]:
+        """What a plugin says, by format, of those that are called like it now: it takes their places."""
+        versions = {
+            f"{self.spec.name}-plugin-{name}": str(self._version_of_former(name))
+            for name, (_, new) in self.project.repository.successors.items()
+            if new == plugin
+        }
+        gone: tuple[Alternatives, ...] = tuple((Relation(name, "<", version),) for name, version in versions.items())
+        # Who asks for the old name gets this one; of apt's packages it gets the empty one.
+        same: tuple[Alternatives, ...] = tuple((Relation(name, "=", version),) for name, version in versions.items())
+        return {family: {"replaces": gone, "provides": same if family == "rpm" else ()} for family in self._formats()}
 
     def debug(self, name: str, version: Version, payload: Payload) -> Iterator[Package]:
         """What debuggers want to know of a package's files. name, version: of that package."""

@@ -80,7 +80,10 @@ class _Comparison:
                 self.missing(cores, version),
                 f"build {self.core} for all architectures; to end one, delete its packages from the repository",
             ),
-            (self.left_behind(cores), "build the plugins for this core, or name them in `repository.retired`"),
+            (
+                self.left_behind(cores),
+                "build the plugins for this core, or name them in `repository.retired` or `repository.renamed`",
+            ),
         )
         for reasons, hint in checks:
             if found := [f"  {self.repository}: {reason}" for reason in reasons]:
@@ -114,7 +117,7 @@ class _Comparison:
     def left_behind(self, cores: Mapping[str, Published]) -> Iterator[str]:
         """Plugins whose newest package does not fit the core: the newest is the only one that apt looks at."""
         prefix = f"{self.core}-plugin-"
-        retired = {f"{prefix}{name}" for name in self.project.repository.retired_versions}
+        retired = {f"{prefix}{name}" for name in self.project.repository.former}
         others = {f"{prefix}{name}" for name in TAKEN}
         by_name = _by_name(self.after)
         for architecture, core in sorted(cores.items()):
@@ -139,8 +142,8 @@ class _Comparison:
                         yield f"{name} ({architecture}) has no package for the ABI of {self.core} {core.version}"
                 elif item.version not in builds and name in retired:
                     yield (
-                        f"{name} {item.version} ({architecture}) is newer than the empty package that retires it; "
-                        "write its own version behind its name in `repository.retired`"
+                        f"{name} {item.version} ({architecture}) is newer than the empty package that ends it; "
+                        "write its own version behind its name in `repository`"
                     )
                 elif item.version not in builds:
                     yield f"{name} {item.version} ({architecture}) is newer than the package for {core.version}"
@@ -260,7 +263,7 @@ def _rows(project: Project, published: Sequence[Published]) -> list[_Row]:
         core = each.core.name
         summaries |= {core: each.core.summary, f"{core}-plugin-kit": f"Links plugins into {core}; comes by itself"}
         summaries |= {f"{core}-plugin-{plugin.name}": plugin.summary for plugin in each.plugins}
-    retired = {f"{each.core.name}-plugin-{name}" for each in project.cores for name in each.repository.retired_versions}
+    retired = {f"{each.core.name}-plugin-{name}" for each in project.cores for name in each.repository.former}
     by_name = _by_name(published)
     rows = []
     for name, newest in sorted(_newest(published).items()):

@@ -17,7 +17,7 @@ from packaging_tool import plan
 from packaging_tool.drivers.files import Driver
 from packaging_tool.errors import InputError, ProjectError
 from packaging_tool.listener import Silent
-from packaging_tool.package import texts
+from packaging_tool.package import clashes, texts
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Capability, Entry, Module, Package, Relation
 from packaging_tool.project.loader import load
@@ -187,6 +187,31 @@ def test_a_retired_plugin_with_a_version_of_its_own_ends_behind_it(planned: Call
     assert (Relation("greet-plugin-old", "<", "3.2+1.0-1"),) in found["greet"].relations["rpm"].replaces
 
 
+RENAMED = '[repository]\nrenamed = {{ {} = "hello" }}'
+
+
+def test_a_renamed_plugin_is_followed_by_an_empty_deb_and_by_obsoletes_in_rpm(planned: Callable[..., Planned]) -> None:
+    found = planned(("[repository]", RENAMED.format("old")))
+    empty, hello = found["greet-plugin-old"], found["greet-plugin-hello"]
+    assert (empty.kind, empty.section, empty.entries, list(empty.relations)) == ("retired", "oldlibs", (), ["deb"])
+    assert (Relation("greet-plugin-hello"),) in empty.relations["deb"].depends
+    before, same = (Relation("greet-plugin-old", "<", "1.0-1"),), (Relation("greet-plugin-old", "=", "1.0-1"),)
+    assert (hello.relations["deb"].replaces, hello.relations["deb"].provides) == ((before,), ())
+    assert (hello.relations["rpm"].replaces, hello.relations["rpm"].provides) == ((before,), (same,))
+    assert all(found[name].relations["rpm"].replaces == () for name in ("greet", "greet-plugin-bye"))
+    assert content(found["greet"], "/usr/share/greet/former") == b"old hello\n"
+
+
+def test_a_renamed_plugin_ends_with_the_version_that_it_would_have(planned: Callable[..., Planned]) -> None:
+    """As the new one, if nothing else is said."""
+    own = ("order = 10", 'order = 10\nversion = "0.3"\nrelease = "2"')
+    for name, version in (("old", "0.3+1.0-2"), ('"old 5.1"', "5.1+1.0-1")):
+        found = planned(own, ("[repository]", RENAMED.format(name)))
+        assert str(found["greet-plugin-old"].version) == version
+        (replaced,) = found["greet-plugin-hello"].relations["rpm"].replaces
+        assert replaced == (Relation("greet-plugin-old", "<", version),)
+
+
 def test_relations_of_one_format_replace_those_for_both(planned: Callable[..., Planned]) -> None:
     change = ("order = 10", 'order = 10\ndepends = ["git"]\nrpm.depends = ["git-core"]')
     depends = {f: r.depends for f, r in planned(change)["greet-plugin-hello"].relations.items()}
@@ -233,11 +258,11 @@ def test_two_packages_with_one_file_are_refused_unless_they_clash_anyway(planned
         replace(found[f"greet-plugin-{name}"], entries=(*found[f"greet-plugin-{name}"].entries, extra))
         for name in ("hello", "bye", "moon")
     )
-    plan.apart([hello, bye])
+    clashes.apart([hello, bye])
     with pytest.raises(InputError, match="/usr/share/greetings is in greet-plugin-hello and in greet-plugin-moon"):
-        plan.apart([hello, moon])
+        clashes.apart([hello, moon])
     # Equal files have equal debug information, at a path that nobody chooses.
-    plan.apart([replace(hello, kind="debug"), replace(moon, kind="debug")])
+    clashes.apart([replace(hello, kind="debug"), replace(moon, kind="debug")])
 
 
 WEB = """

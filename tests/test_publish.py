@@ -96,7 +96,10 @@ def test_a_new_abi_without_one_plugin_is_refused_and_names_the_two_ways_out(shop
     assert caught.value.message == (
         "nothing was published:\n  apt: caddy-plugin-cors (amd64) has no package for the ABI of caddy 2.0-1"
     )
-    assert caught.value.hint == "build the plugins for this core, or name them in `repository.retired`"
+    assert (
+        caught.value.hint
+        == "build the plugins for this core, or name them in `repository.retired` or `repository.renamed`"
+    )
     assert caught.value.exit_code == 1
 
 

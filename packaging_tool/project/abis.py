@@ -109,9 +109,15 @@ def only(raw: Mapping[str, Any], abi: str) -> dict[str, Any]:
     made["plugin"] = {name: _without(table, gone) for name, table in plugins.items() if name not in gone}
     # A plugin that ends for some cores goes on in others, where nothing of it is retired.
     repository = made.get("repository")
-    if isinstance(repository, dict) and isinstance(retired := repository.get("retired"), list):
-        there = limits.keys() - gone
-        made["repository"] = {**repository, "retired": [text for text in retired if _name(text) not in there]}
+    if not isinstance(repository, dict):
+        return made
+    there = limits.keys() - gone
+    made["repository"] = dict(repository)
+    if isinstance(retired := repository.get("retired"), list):
+        made["repository"]["retired"] = [text for text in retired if _name(text) not in there]
+    if isinstance(renamed := repository.get("renamed"), dict):
+        kept = {text: new for text, new in renamed.items() if _name(text) not in there and str(new) not in gone}
+        made["repository"]["renamed"] = kept
     return made
 
 

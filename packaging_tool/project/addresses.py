@@ -54,3 +54,20 @@ def place(text: str) -> None:
 def _short(text: str) -> None:
     if len(text) > LONGEST:
         raise RuleError(f"has {len(text)} characters, {LONGEST} are allowed", "write a shorter address")
+
+
+def suite(text: str) -> None:
+    """The name of a suite is also a folder below dists/."""
+    _folder(text, "suite", "stable")
+
+
+def component(text: str) -> None:
+    """The name of a component is also a folder below the suite's."""
+    _folder(text, "component", "main")
+
+
+def _folder(text: str, what: str, example: str) -> None:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", text):
+        raise RuleError(
+            f"{text!r} is not the name of a {what}: a-z, 0-9, `.`, `+`, `-`", f'write for example "{example}"'
+        )

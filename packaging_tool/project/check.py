@@ -13,7 +13,7 @@ from typing import cast
 from packaging_tool import registry, targets
 from packaging_tool.drivers.base import Driver, Source, Sourcing
 from packaging_tool.errors import MkpkgsError, PackageError, Problem
-from packaging_tool.project import contents, dates, paths, relations, unread
+from packaging_tool.project import contents, dates, endings, paths, relations, unread
 from packaging_tool.project.faults import Faults, Path, did_you_mean, similar
 from packaging_tool.project.model import CoreSpec, FileSpec, PluginOfSpec, PluginSpec, Project
 
@@ -112,7 +112,7 @@ def _all(project: Project, known: Faults) -> Iterator[Finding]:
         yield from _plugin_of(project.plugin_of)
     yield from _plugins(project)
     yield from _relations(project, known)
-    yield from _repository(project)
+    yield from endings.findings(project)
     yield from _files(project, known)
 
 
@@ -325,16 +325,6 @@ def _all_of(name: str, next_to: Mapping[str, Sequence[str]]) -> set[str]:
         found.update(further)
         waiting += further
     return found
-
-
-def _repository(project: Project) -> Iterator[Finding]:
-    names = {plugin.name for plugin in project.plugins}
-    retired = [text.partition(" ")[0] for text in project.repository.retired]
-    yield from _doubles(retired, ("repository", "retired"))
-    for index, name in enumerate(retired):
-        if name in names:
-            what = f"{name!r} is a plugin of this project"
-            yield ("repository", "retired", index), what, f"take it out, or remove [plugin.{name}]"
 
 
 def _files(project: Project, known: Faults) -> Iterator[Finding]:

@@ -260,6 +260,9 @@ class RepositorySpec:
     component: of the apt repository.
     retired: names of plugins that were published once and end with this core; their packages become empty. A plugin
         that had a version of its own is named with it, e.g. `"git 1.0.0"`, so that the empty package is newer.
+    renamed: plugins that have another name from this core on, e.g. `{ git = "forge" }`: who has the old one gets the
+        new one, disabled if the old one was. Keep an entry as long as anybody may come from before it. Where the old
+        one had a higher version than the new one has, it is named with that, e.g. `{ "git 5.0" = "forge" }`.
     """
 
     url: str = "http://localhost:8000"
@@ -268,11 +271,23 @@ class RepositorySpec:
     suite: str = "stable"
     component: str = "main"
     retired: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def retired_versions(self) -> Mapping[str, str]:
         """The plugins' own versions, "" for the core's, by name."""
         return {name: version for name, _, version in (text.partition(" ") for text in self.retired)}
+
+    @property
+    def successors(self) -> Mapping[str, tuple[str, str]]:
+        """By the old name of a plugin: its version there, "" for the new one's, and its new name."""
+        parts = ((*text.partition(" ")[::2], new) for text, new in self.renamed.items())
+        return {name: (version, new) for name, version, new in parts}
+
+    @property
+    def former(self) -> frozenset[str]:
+        """Names of all plugins that were and are no more."""
+        return frozenset(self.retired_versions) | frozenset(self.successors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

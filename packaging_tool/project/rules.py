@@ -378,11 +378,6 @@ def public_key(text: str) -> None:
         raise RuleError(f"{text[:60]!r} is not a manifest key", "write the second line of the .pub file")
 
 
-def suite(text: str) -> None:
-    """The name of a suite is also a folder below dists/."""
-    _folder(text, "suite", "stable")
-
-
 def retired(text: str) -> None:
     """A plugin's name, and its own version where it had one."""
     name, space, version = text.partition(" ")
@@ -391,16 +386,10 @@ def retired(text: str) -> None:
         upstream_version(version)
 
 
-def component(text: str) -> None:
-    """The name of a component is also a folder below the suite's."""
-    _folder(text, "component", "main")
-
-
-def _folder(text: str, what: str, example: str) -> None:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", text):
-        raise RuleError(
-            f"{text!r} is not the name of a {what}: a-z, 0-9, `.`, `+`, `-`", f'write for example "{example}"'
-        )
+def renamed(before: str, now: str) -> None:
+    """A plugin's old name as in `retired`, and its new one."""
+    retired(before)
+    plugin_name(now)
 
 
 def elsewhere(key: str, cls: type) -> str:
@@ -493,8 +482,9 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     # Shown to authors elsewhere as what they are to install.
     ("Authors", "packages"): system_package,
     ("RepositorySpec", "url"): addresses.repository,
-    ("RepositorySpec", "suite"): suite,
-    ("RepositorySpec", "component"): component,
+    ("RepositorySpec", "suite"): addresses.suite,
+    ("RepositorySpec", "component"): addresses.component,
     ("RepositorySpec", "retired"): retired,
+    ("RepositorySpec", "renamed"): renamed,
     **{(cls, key): rule for cls in ("CoreSpec", "PluginSpec", "RelationSet") for key, rule in _RELATION_FIELDS.items()},
 }

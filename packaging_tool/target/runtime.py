@@ -93,6 +93,7 @@ def core_entries(project: Project, target: Target, abis: Sequence[str], keys: Ma
             for path in (place.program, f"{posixpath.dirname(place.program)}/working-set")
         ),
         *_revoked(project.core, f"{share}/keys/revoked"),
+        *_former(project, f"{share}/former"),
         *(
             Entry(path=f"{share}/keys/{key if key.endswith('.pub') else f'{key}.pub'}", content=Content(value))
             for key, value in sorted(keys.items())
@@ -123,6 +124,13 @@ def _revoked(core: CoreSpec, path: str) -> tuple[Entry, ...]:
     if not core.revoked_keys:
         return ()
     return (_file(path, "".join(f"{key}\n" for key in sorted(core.revoked_keys))),)
+
+
+def _former(project: Project, path: str) -> tuple[Entry, ...]:
+    """Plugins that ended, one a line, and those that have another name, with it."""
+    rows = dict.fromkeys(project.repository.retired_versions, "")
+    rows |= {name: f" {new}" for name, (_, new) in project.repository.successors.items()}
+    return (_file(path, "".join(f"{name}{new}\n" for name, new in sorted(rows.items()))),) if rows else ()
 
 
 def _apply_units(place: Lifecycle) -> tuple[Entry, ...]:

@@ -106,6 +106,7 @@ def another_program(system: System) -> None:
     if system.suffix == "deb":
         system.sh("dpkg-divert --divert /usr/bin/greet.default --rename /usr/bin/greet")
     system.sh("rm -f /usr/bin/greet; ln -s /bin/true /usr/bin/greet")
+    assert {line.split()[2] for line in system.sh("greet-plugins list").splitlines()} == {"bypassed"}
     told = system.run("greet-plugins", "status", check=False)
     assert told.returncode == 1
     assert re.search("/usr/bin/greet is (/usr)?/bin/true, another program than the one with the plugins", told.stdout)
@@ -113,6 +114,7 @@ def another_program(system: System) -> None:
     # Followed to the letter.
     system.sh(f"export DEBIAN_FRONTEND=noninteractive; alias apt-get='apt-get -y' dnf='dnf -y'\n{repair}")
     assert system.run("greet-plugins", "status").returncode == 0
+    assert {line.split()[2] for line in system.sh("greet-plugins list").splitlines()} == {"serving"}
 
 
 def test_files_belong_to_whom_the_project_says(machine: Callable[[Workspace, str], System], tmp_path: Path) -> None:

@@ -182,6 +182,35 @@ def test_a_plugin_that_its_maintainer_ended_may_leave(make: MakeSystem, greet: W
     assert system.installed() == {"greet": "3.0-1", "greet-plugin-hello": "3.0-1"}
 
 
+@pytest.mark.parametrize("kind", [Apt, at_night(SidDnf)])
+def test_a_core_does_not_go_with_its_plugins_for_another_package(
+    make: MakeSystem, greet: Workspace, tmp_path: Path, kind: type[System]
+) -> None:
+    """Here it is the core under its next name, which has the same directory below /etc."""
+    system = make(kind)
+    install(system, "hello", "moon")
+    log = system.sh("cat /var/log/dpkg.log 2>/dev/null || :")
+    project = greet.copy(tmp_path / "renamed")
+    file = project.root / "mkpkgs.toml"
+    more = 'config-directory = "/etc/greet"\nconflicts = ["greet"]\n'
+    file.write_text(file.read_text().replace('name = "greet"\n', f'name = "greet2"\n{more}'))
+    system.use(publish_anew(project))
+    if isinstance(system, Apt):
+        # The index may be of the same second, and apt goes back to none.
+        system.sh("rm -rf /var/lib/apt/lists/*; apt-get -q update")
+        done = apt(system, "install", "greet2")
+    else:
+        done = system.run("dnf", "-y", "install", "greet2", "--allowerasing", check=False)
+    assert done.returncode != 0
+    plugins = "greet-plugin-bye greet-plugin-hello greet-plugin-moon"
+    found = f"stopped before any change: greet 1.0-1 would be removed, which nobody asked for, and with it {plugins}\n"
+    assert f"greet-plugins: {found}" in done.stdout
+    assert_untouched(system, log)
+    _, leave = choices(done.stdout)
+    system.run(*leave)
+    assert system.installed() == {}
+
+
 class Upgrades(Apt):
     """Debian 12 with unattended-upgrades."""
 

@@ -105,6 +105,8 @@ def test_what_comes_while_a_set_is_watched(server: Server) -> None:
     server.install(built["demo-plugin-cors"])
     server.install(built["demo-plugin-dies"])
     wait_until(server, PUT_BACK)
+    why = server.machine.run("demo-plugins", "why", "dies", check=False).stdout
+    assert re.search(r"put back +demo\.service does not stay up with .*; new in this set: dies 1\.0-1\n +repair: ", why)
     wait_until(server, "[ -e /run/demo-plugins.watched ]")
     assert serving(server) == "cors git"
     assert "watched until" in said_by_status(server)

@@ -42,6 +42,7 @@ def test_all_cores_share_the_name_of_the_repository(tmp_path: Path) -> None:
 def test_a_plugin_may_be_for_some_of_the_cores(tmp_path: Path) -> None:
     other = '[plugin.loud]\nsummary = "Shouts"\nfiles = { source = "program" }\nclashes = ["hello"]\n'
     text = SEVERAL + PLUGIN + f'abis = ["3.1"]\n{other}[repository]\nretired = ["hello 1.0", "other"]\n'
+    text += 'renamed = { shout = "loud", "hi 2" = "hello" }\n'
     first, second = read(tmp_path, text).cores
     assert [plugin.name for plugin in first.plugins] == ["loud"]
     assert [plugin.name for plugin in second.plugins] == ["hello", "loud"]
@@ -49,6 +50,8 @@ def test_a_plugin_may_be_for_some_of_the_cores(tmp_path: Path) -> None:
     # Where it is no plugin any more, it is retired.
     assert first.repository.retired == ("hello 1.0", "other")
     assert second.repository.retired == ("other",)
+    assert first.repository.renamed == {"shout": "loud"}
+    assert second.repository.renamed == {"shout": "loud", "hi 2": "hello"}
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ PROGRAMS = (
         "du",
         "getcap",
         "md5sum",
+        "dpkg-divert",
         "dpkg-query",
         "env",
         "find",

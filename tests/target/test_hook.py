@@ -80,7 +80,6 @@ def test_a_file_name_may_have_spaces(with_git: Machine) -> None:
     "lines",
     [
         pytest.param([NO_GIT], id="a plugin is removed and the core stays"),
-        pytest.param([NO_GIT, f"fake 1.0-1 amd64 none > {NOTHING} **REMOVE**"], id="the core is removed too"),
         pytest.param([NO_GIT, NEW_CORE.replace("2.0-1", "1.0-1").replace("<", "=")], id="the same core comes again"),
         pytest.param([NO_GIT, NEW_CORE.replace("1.0-1 amd64 none <", f"{NOTHING} <")], id="the core is new here"),
         pytest.param([NO_GIT, CONFIGURED], id="the core is only configured"),
@@ -98,6 +97,76 @@ def test_a_file_name_may_have_spaces(with_git: Machine) -> None:
 def test_apt_goes_on_without_a_word(with_git: Machine, lines: Sequence[str]) -> None:
     done = ask(with_git, transaction(*lines))
     assert (done.returncode, done.stdout, done.stderr) == (GO_ON, "", "")
+
+
+GONE = f"fake 1.0-1 amd64 none > {NOTHING} **REMOVE**"
+# Another package comes, as in an upgrade to the next release.
+COMES = f"python3 3.11 amd64 none < 3.13 amd64 none {CACHE}/python3.deb"
+
+
+@pytest.mark.parametrize(
+    ("command", "stops"),
+    [
+        ("apt-get dist-upgrade", True),
+        ("apt full-upgrade", True),
+        ("apt-get install ./fake2.deb", True),
+        ("apt-get install fakes- fake2", True),
+        ("apt-get remove python3", True),
+        ("apt-get remove fakes fake2", True),
+        ("apt-get -y purge fake2 fake-plugin-git", True),
+        ("apt-get install fake- fake2", False),
+        ("apt-get install ?exact-name(fake)- fake2", False),
+        ("apt-get -y remove fake", False),
+        ("apt purge fake:amd64 python3", False),
+        ("apt-get remove fak*", False),
+        ("apt-get remove ~nfake", False),
+        ("apt autoremove", False),
+        ("apt-get --purge autopurge", False),
+        ("apt-get dselect-upgrade", False),
+        ("apt history-undo 3", False),
+    ],
+)
+def test_a_core_that_goes_with_its_plugins_must_be_named(with_git: Machine, command: str, stops: bool) -> None:
+    done = ask(with_git, transaction(NO_GIT, GONE, COMES, command=command))
+    assert done.returncode == (STOP if stops else GO_ON), done.stderr
+    first = (
+        "fake-plugins: stopped before any change: fake 1.0-1 would be removed, which nobody asked for, and with it "
+        "fake-plugin-git\n"
+    )
+    assert done.stderr.startswith(first) == stops
+    assert ("go on without them: apt-get remove fake fake-plugin-git; then the same again" in done.stderr) == stops
+
+
+def test_a_core_without_plugins_goes_where_people_remove_what_it_needs(with_git: Machine) -> None:
+    for command, stops in (("apt-get dist-upgrade", True), ("apt-get remove python3", False)):
+        done = ask(with_git, transaction(GONE, COMES, command=command))
+        assert done.returncode == (STOP if stops else GO_ON)
+        assert ("fake 1.0-1 would be removed, which nobody asked for\n" in done.stderr) == stops
+
+
+def test_programs_that_tell_no_command_may_remove_and_not_lose(with_git: Machine) -> None:
+    """aptitude, graphical ones, and the upgrade to the next release of Ubuntu."""
+    for lines, stops in (((NO_GIT, GONE), False), ((NO_GIT, GONE, COMES), True)):
+        asked = re.sub("CommandLine.*\n", "", transaction(*lines))
+        assert ask(with_git, asked).returncode == (STOP if stops else GO_ON)
+
+
+@pytest.mark.parametrize("way", ["both", "core", "plugin", "neither"])
+def test_a_core_of_another_name_may_take_the_place_with_its_plugins(serving: Machine, way: str) -> None:
+    """Whose packages say so; `core`: no plugin comes for the one that goes."""
+    says = {"fake2": "Replaces: fake", "fake2-plugin-git": "Replaces: other, fake-plugin-git (<< 3)"}
+    chosen = {"both": list(says), "core": ["fake2"], "plugin": ["fake2-plugin-git"], "neither": []}[way]
+    (serving.root / "usr/bin/dpkg-deb").write_text(
+        "#!/bin/sh\ncase $2 in\n"
+        + "".join(f"*/{name}.deb) echo '{says[name].removeprefix('Replaces: ')}' ;;\n" for name in chosen)
+        + "esac\n"
+    )
+    (serving.root / "usr/bin/dpkg-deb").chmod(0o755)
+    comes = [f"{name} {NOTHING} < 3.0-1 all none {CACHE}/{name}.deb" for name in says]
+    done = ask(serving, transaction(NO_GIT, GONE, *comes, command="apt-get install fake2"))
+    assert done.returncode == (GO_ON if way == "both" else STOP), done.stderr
+    if way == "core":
+        assert "go on without them: apt-get remove fake-plugin-git; then" in done.stderr
 
 
 def test_a_plugin_that_the_command_names_is_not_lost_unasked(with_git: Machine) -> None:
@@ -261,11 +330,18 @@ def test_dnf_is_stopped_and_told_what_there_is_to_choose(any_machine: Machine) -
         pytest.param([ERASED, ("fake", "E", "OUT", "1.0-1")], id="the core is removed too"),
         pytest.param([ERASED, OLD, ("fake", "R", "IN", "1.0-1")], id="the same core comes again"),
         pytest.param([OLD, NEW, ("fake-plugin-git", "O", "OUT", "1.0-1")], id="the core obsoletes the plugin"),
+        pytest.param([("fake2", "I", "IN", "1"), ("fake", "O", "OUT", "1.0-1")], id="another core, and no plugin goes"),
         pytest.param([OLD, NEW, ("fake-plugin-docs", "E", "OUT", "1.0-1")], id="a package without a plugin in it"),
     ],
 )
 def test_dnf_goes_on(with_git: Machine, packages: Sequence[tuple[str, str, str, str]]) -> None:
     assert [request["op"] for request in requests(ask(with_git, reply(*packages), "hook-dnf"))] == ["get"]
+
+
+def test_dnf_is_stopped_where_a_core_of_another_name_takes_the_place_without_its_plugins(with_git: Machine) -> None:
+    comes = ("fake2", "I", "IN", "2.0-1")
+    _, answer = requests(ask(with_git, reply(("fake", "O", "OUT", "1.0-1"), ERASED, comes), "hook-dnf"))
+    assert "fake 1.0-1 would be removed, which nobody asked for, and with it fake-plugin-git" in str(answer)
 
 
 def test_dnf_goes_on_where_it_is_allowed(with_git: Machine) -> None:

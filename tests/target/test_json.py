@@ -18,7 +18,7 @@ PLUGIN = {
 KEYS = {
     "list": {"format", "core", "version", "available", "held", "plugins"},
     "status": {
-        *("format", "core", "version", "good", "set", "serving", "left_out", "revoked", "disabled"),
+        *("format", "core", "version", "good", "set", "serving", "left_out", "ended", "revoked", "disabled"),
         *("unit", "unit_state", "watched_until", "problems"),
     },
     "verify": {"format", "core", "version", "abi", "good", "plugins", "problems"},

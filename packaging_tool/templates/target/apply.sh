@@ -322,6 +322,7 @@ write_working_set() {
         cut -f 2,3 "$W/used" | sed "s/$TAB/ /; s/^/plugin /"
         sed 's/^/left-out /' "$W/left-out"
         sed 's/^/revoked /' "$W/gone"
+        ended_plugins "$W/used" | sed 's/^/ended /'
         signers
     } >"$W/set/working-set"
     if [ -f "$W/untaken" ]; then

@@ -1,5 +1,6 @@
 # In: what dnf 5 answers to a request for the packages of its transaction. Out: as hook.awk, without files: a package
-# that another one replaces (`O`) does not count as removed (`E`).
+# that another one replaces (`O`) does not count as removed (`E`), but for the core, whose plugins then go with it. ASKED: whether
+# the command may be one that removes.
 function value(key,    found) {
     if (!match(object[i], "\"" key "\": *\"[^\"\\\\]*\"")) return ""
     found = substr(object[i], RSTART, RLENGTH - 1)
@@ -13,6 +14,7 @@ BEGIN { PREFIX = CORE "-plugin-" }
         name = value("name")
         does = value("action")
         if (name == CORE && does == "O") old = value("evr")
+        if (name == CORE && does == "E") { leaves = value("evr"); if (ASKED == "no") gone[CORE] = 1 }
         if (name == CORE && value("direction") == "IN") new = value("evr")
         if (index(name, PREFIX) == 1 && substr(name, length(PREFIX) + 1) !~ /^(kit|dev|devel)$/ && does == "E") gone[name] = 1
     }
@@ -20,8 +22,9 @@ BEGIN { PREFIX = CORE "-plugin-" }
 }
 END {
     if (!answered) exit 1
-    for (name in gone) lost = 1
-    if (!lost || old == "" || new == "" || old == new) exit
+    for (name in gone) if (name != CORE) lost = 1
+    if (CORE in gone) old = leaves
+    if (!lost || old == "" || old == new) exit
     print "core\t" old "\t" new
     for (name in gone) print "gone\t" name
 }

@@ -1,4 +1,4 @@
-# Hooks of package managers: while the core is replaced, no plugin leaves unasked. They need no room on any disk.
+# Hooks of package managers: while the core is replaced, or goes unasked, no plugin leaves unasked. They need no room on any disk.
 
 # Status that makes apt stop. With any other failure it goes on: nothing of ours may stand in the way of other packages.
 STOP={{ stop }}
@@ -30,7 +30,12 @@ hook_dnf() {
     JOURNAL=$ROOT
     printf '%s\n' '{"op":"get","domain":"trans_packages","args":{"output":["name","action","direction","evr"]}}'
     IFS= read -r answer <&8 || answer=''
-    changes=$(printf '%s\n' "$answer" | awk -v CORE="$CORE" '
+    # A core that is erased for the sake of others leaves with --allowerasing alone.
+    asked=yes
+    if command_of_dnf | grep -qxF -e --allowerasing && ! command_of_dnf | grep -qxE 'remove|rm|erase|autoremove|swap|do'; then
+        asked=no
+    fi
+    changes=$(printf '%s\n' "$answer" | awk -v CORE="$CORE" -v ASKED="$asked" '
 {% include "target/hook-dnf.awk" %}
 ') || {
         warn "cannot read what dnf is about to do, so nobody looks whether a plugin leaves"
@@ -45,6 +50,11 @@ hook_dnf() {
     printf '{"op":"stop","args":{"message":"%s"}}\n' "$(printf '%s\n' "$text" | sed 's/[\\"]/\\&/g; $!s/$/\\n/' | tr -d '\n')"
 }
 
+# The words of the command that dnf was called with, one a line.
+command_of_dnf() {
+    tr '\000' '\n' <"/proc/$PPID/cmdline" 2>/dev/null || :
+}
+
 # Lines of $changes. $1: their first word.
 changed() {
     printf '%s\n' "$changes" | sed -n "s/^$1$TAB//p"
@@ -55,6 +65,8 @@ look_for_losses() {
     losses=$(changed gone | sort | while IFS= read -r package; do
         if printf '%s\n' "$1" | grep -qxF "$package"; then continue; fi
         name=${package#"$CORE-plugin-"}
+        # Told as what goes itself.
+        if [ "$package" = "$CORE" ]; then printf ' %s' "$package"; continue; fi
         # Its key is revoked, and the server does without it already.
         if recorded "$WORKING/working-set" revoked | grep -qxF "$name"; then continue; fi
         # Not so the empty package of a plugin that ended before.
@@ -62,7 +74,19 @@ look_for_losses() {
         printf ' %s' "$package"
     done)
     losses=${losses# }
-    finding="stopped before any change: replacing $CORE $(changed core | sed "s/$TAB/ by /") would remove installed plugins: $losses"
+    plugins=$(without "$losses" "$CORE")
+    change=$(changed core)
+    case $change in
+    *"$TAB")
+        does="the removal of $CORE ${change%"$TAB"}"
+        finding="$CORE ${change%"$TAB"} would be removed, which nobody asked for${plugins:+, and with it ${plugins% }}"
+        ;;
+    *)
+        does="replacing $CORE ${change%%"$TAB"*} by ${change#*"$TAB"}"
+        finding="$does would remove installed plugins: $losses"
+        ;;
+    esac
+    finding="stopped before any change: $finding"
 }
 
 # Whether plugins may leave.
@@ -76,7 +100,7 @@ allowed() {
         ;;
     esac
     [ "$choice" = allow ] || return 1
-    say "replacing $CORE $(changed core | sed "s/$TAB/ by /") removes installed plugins, as it is allowed: $losses"
+    say "$does removes installed plugins, as it is allowed: $losses"
 }
 
 # The two ways on. $1, $2: commands.

@@ -30,6 +30,11 @@ FILENAME == AVAILABLE {
     candidate_needs[name] = $6
     next
 }
+# All builds that repositories have, also those that the package manager is told to leave alone.
+FILENAME == OFFERED {
+    if (fits($5, core_abi)) built[plugin_of($1)] = 1
+    next
+}
 FILENAME == ROWS {
     if ($1 == "kit") next
     known[$1] = 1
@@ -51,12 +56,24 @@ FILENAME == SERVING { split($0, part, " "); known[part[1]] = 1; serving[part[1]]
 FILENAME == DISABLED { disabled[$1] = 1; next }
 FILENAME == WITHDRAWN { if ($2 != "-") revoked[$1] = 1; next }
 # What keeps the core, or a plugin, from its newer version.
-function core_waits(    name, who) {
+function core_waits(    name, none, held, plugins) {
     if (core_candidate == "" || core_candidate == core_version || core_abi == ABI) return "-"
     if (core_hold == "yes") return "it is on hold: apt-mark unhold " CORE
-    for (name in recorded)
-        if (!fits(built_for[name], core_abi) && (!(name in candidate) || !fits(candidate_abi[name], core_abi))) who = add(who, name)
-    return who == "" ? "-" : "there is no build yet for " CORE " " core_candidate " of " sorted(who)
+    for (name in recorded) {
+        plugins = 1
+        if (fits(built_for[name], core_abi)) continue
+        if (hold[name] == "yes") held = held (held == "" ? "" : "; ") name " is on hold: apt-mark unhold " CORE "-plugin-" name
+        else if ((name in candidate) && fits(candidate_abi[name], core_abi)) continue
+        else if (name in built) held = held (held == "" ? "" : "; ") name " " pinned(name)
+        else none = add(none, name)
+    }
+    # Without plugins the package manager takes it.
+    if (core_abi == "-") return plugins ? "it is of another maker, and takes no plugins of this one" : "-"
+    if (none == "") return held == "" ? "-" : held
+    return "there is no build yet for " CORE " " core_candidate " of " sorted(none) (held == "" ? "" : "; " held)
+}
+function pinned(name) {
+    return MANAGER == "dnf" ? "is excluded or locked: dnf versionlock list, excludepkgs in dnf.conf" : "is pinned: apt-cache policy " CORE "-plugin-" name
 }
 function sorted(list,    n, i, j, part, swap) {
     n = split(list, part, ", ")
@@ -67,15 +84,17 @@ function sorted(list,    n, i, j, part, swap) {
     return list
 }
 function waits(name,    abi) {
+    abi = value(candidate_abi, name)
+    if ((name in recorded) && (name in built) && hold[name] != "yes" && !fits(abi, core_abi) && !fits(built_for[name], core_abi))
+        return "it " pinned(name)
     if (!(name in candidate)) return "-"
-    abi = candidate_abi[name]
     if (hold[name] == "yes" && candidate[name] != installed[name]) return "it is on hold: apt-mark unhold " CORE "-plugin-" name
     if (candidate[name] == installed[name] || fits(abi, ABI)) return "-"
     if (fits(abi, core_abi) && core_candidate != core_version) {
         if (core_why != "-") return "it is built for " CORE " " core_candidate ", which waits: " core_why
         return "it comes with " CORE " " core_candidate
     }
-    if (abi == "-") return "it is retired: the package is empty"
+    if (abi == "-") return "it is of another maker: it was built for no " CORE " with plugins"
     return "it is built for another " CORE " (ABI " short(abi) ", here " short(own(ABI)) ")"
 }
 function state_of(name) {
@@ -85,7 +104,7 @@ function state_of(name) {
     if (name in reason) return "refused"
     if (!(name in order)) return "empty"
     if (READABLE == "no") return "unchecked"
-    return name in serving && serving[name] == installed[name] ? "serving" : "waiting"
+    return name in serving && serving[name] == installed[name] ? (BYPASSED == "yes" ? "bypassed" : "serving") : "waiting"
 }
 function verified(name, state) {
     if (state == "leaving" || state == "available" || state == "empty") return "-"

@@ -8,6 +8,7 @@ must_be_root() {
 
 # What is installed, what needs what, and what is disabled, without verifying. Out: $W/packages, $W/needs, $W/disabled.
 look_around() {
+    CHANGES=no
     must_be_root
     make_place
     : >"$W/refused"
@@ -147,6 +148,7 @@ put_away() {
 
 # Ends with what a name could have been. $1: name. $2: file with rows of packages. $3: what they are.
 unknown() {
+    say_end_of "$1"
     known=$(plugins_in "$2")
     warn "there is no plugin $1; $3: ${known:-none}"
     exit 1
@@ -190,6 +192,7 @@ install_plugins() {
 remove_plugins() {
     look_around
     leaving=''
+    note_ended "$1"
     for name in $1; do
         if has_plugin "$W/packages" "$name"; then leaving="$leaving $name"; else say "$name is not installed"; fi
     done
@@ -207,7 +210,6 @@ remove_plugins() {
 
 # $1: names to install. $2: names to remove. $3: packages that are to stay.
 carry_out() {
-    CHANGES=no
     if [ "$DRY" = yes ]; then
         rehearse_transaction "$1" "$2"
         keep "$3"
@@ -320,10 +322,11 @@ read_wishes() {
     # No NUL byte: in mawk 1.3.4 the end of a pattern can fit before one, too.
     tr '\000' '?' <"$W/file" | awk -v CORE="$CORE" '
 {% include "target/wishes.awk" %}
-' >"$W/wishes" 2>"$W/errors" || {
+' >"$W/asked" 2>"$W/errors" || {
         while IFS= read -r line; do warn "$FILE $line"; done <"$W/errors"
         exit 2
     }
+    new_names <"$W/asked" | awk -F '\t' '!seen[$1]++' >"$W/wishes"
 }
 
 # --- apply --dry-run --------------------------------------------------------------------------------------------------

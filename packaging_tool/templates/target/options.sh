@@ -32,7 +32,7 @@ Change (with --dry-run they only say what they would do; 3 if that is something)
   doctor                find and repair what keeps the plugins from serving
 
 Called by apt and dnf 5 with what they are about to do; they stop if it replaces
-$CORE and an installed plugin would leave:
+$CORE, or takes it away unasked, and an installed plugin would leave:
   hook                  for apt; status {{ stop }}: stop
   hook-dnf              for dnf 5
 
@@ -131,6 +131,9 @@ read_operand() {
 }
 
 run_command() {
+    case $COMMAND in
+    why | enable | disable | install) follow_names ;;
+    esac
     case $COMMAND in
     list) list ;;
     status) status ;;

@@ -10,7 +10,9 @@ find_manager() {
 
 # What apt-cache shows is what an index has. No NUL byte: in mawk 1.3.4 the end of a pattern can fit before one, too.
 relations() {
-    tr '\000' '?' | awk -v CORE="$CORE" '
+    former=''
+    if [ -f "$FORMER" ]; then former=$FORMER; fi
+    tr '\000' '?' | awk -v CORE="$CORE" -v SHARE="$SHARE" -v FORMER="$former" '
 {% include "target/relations.awk" %}
 ' | sort
 }
@@ -44,24 +46,44 @@ read_available() {
         { echo "$CORE"; apt-cache pkgnames "$CORE-plugin-" 2>/dev/null || :; } | grep -ax '[a-z0-9][a-z0-9.+-]*' |
             { xargs apt-cache show --no-all-versions -- 2>/dev/null || :; }
         ;;
-    dnf)
-        command -v dnf >/dev/null || { : >"$W/available"; return 0; }
-        case $1:$YES in
-        cached:*) set -- --quiet --cacheonly ;;
-        *:yes) set -- --quiet --assumeyes ;;
-        *) set -- --quiet ;;
-        esac
-        if [ "$ROOT" = no ]; then
-            # Anybody may read what root has fetched and checked.
-            cache=/var/cache/dnf
-            if is_dnf5; then cache=/var/cache/libdnf5; fi
-            set -- "$@" '--setopt=*.repo_gpgcheck=False' "--setopt=cachedir=$cache"
-            export HOME="$W"
-        fi
-        dnf "$@" repoquery --latest-limit=1 --qf {% raw %}'=%{name} %{evr}\n%{requires}\n%{provides}\n'{% endraw %} \
-            "$CORE" "$CORE-plugin-*" 2>/dev/null || :
-        ;;
+    dnf) query_dnf "$1" newest ;;
     esac | relations >"$W/available"
+}
+
+# Out: $W/offered, all versions of what is installed that repositories have, also those that are pinned, excluded or locked.
+read_offered() {
+    case $MANAGER in
+    apt) cut -f 1 "$W/packages" | { xargs apt-cache show -- 2>/dev/null || :; } ;;
+    dnf) query_dnf cached all ;;
+    esac | relations >"$W/offered"
+}
+
+# Asks dnf for the core and its plugins. $1: `cached` to stay away from the network. $2: `newest` for what it would install,
+# or `all`.
+query_dnf() {
+    command -v dnf >/dev/null || return 0
+    which=$2
+    case $1:$YES in
+    cached:*) set -- --quiet --cacheonly ;;
+    *:yes) set -- --quiet --assumeyes ;;
+    *) set -- --quiet ;;
+    esac
+    if [ "$ROOT" = no ]; then
+        # Anybody may read what root has fetched and checked.
+        cache=/var/cache/dnf
+        if is_dnf5; then cache=/var/cache/libdnf5; fi
+        set -- "$@" '--setopt=*.repo_gpgcheck=False' "--setopt=cachedir=$cache"
+        export HOME="$W"
+    fi
+    case $which in
+    newest) set -- "$@" repoquery --latest-limit=1 ;;
+    *)
+        # A plugin of dnf 4 locks versions; dnf 5 does it by itself, among what is excluded.
+        if ! is_dnf5; then set -- "$@" --disableplugin=versionlock; fi
+        set -- "$@" '--setopt=disable_excludes=all,*' repoquery
+        ;;
+    esac
+    dnf "$@" --qf {% raw %}'=%{name} %{evr}\n%{requires}\n%{provides}\n'{% endraw %} "$CORE" "$CORE-plugin-*" 2>/dev/null || :
 }
 
 # Prints who made a package; nothing where the package manager does not know. $1: package.

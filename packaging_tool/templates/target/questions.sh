@@ -46,6 +46,7 @@ read_disabled() {
     grep -ax '[a-z0-9][a-z0-9.+-]*' "$W/unsorted" >"$W/disabled" || :
     bad=$(grep -avx '[a-z0-9][a-z0-9.+-]*' "$W/unsorted" | head -n 1 | printable)
     if [ -n "$bad" ]; then refuse '*' "$DISABLED names '$bad', which no plugin can be" "remove this line"; fi
+    follow_disabled
 }
 
 is_disabled() {
@@ -57,12 +58,26 @@ take_inventory() {
     read_packages
     read_available cached
     recorded "$WORKING/working-set" plugin >"$W/serving"
-    awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="$ABI" -v READABLE="$READABLE" -v ALL="$1" \
-        -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v ROWS="$W/rows" -v NAMES="$W/names" \
+    : >"$W/offered"
+    bypassed=no
+    if leads_elsewhere; then bypassed=yes; fi
+    join_inventory "$1"
+    # There may be one that the administrator has the package manager leave alone.
+    if grep -q "there is no build yet for" "$W/inventory"; then
+        read_offered
+        join_inventory "$1"
+    fi
+}
+
+# $1: as above.
+join_inventory() {
+    awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="$ABI" -v READABLE="$READABLE" -v ALL="$1" -v MANAGER="$MANAGER" -v BYPASSED="$bypassed" \
+        -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v OFFERED="$W/offered" -v ROWS="$W/rows" -v NAMES="$W/names" \
         -v REFUSED="$W/refused" -v SERVING="$W/serving" -v DISABLED="$W/disabled" -v WITHDRAWN="$W/withdrawn" '
 {% include "target/abi.awk" %}
 {% include "target/inventory.awk" %}
-' "$W/packages" "$W/available" "$W/rows" "$W/names" "$W/refused" "$W/serving" "$W/disabled" "$W/withdrawn" | sort >"$W/inventory"
+' "$W/packages" "$W/available" "$W/offered" "$W/rows" "$W/names" "$W/refused" "$W/serving" "$W/disabled" "$W/withdrawn" |
+        sort >"$W/inventory"
 }
 
 list() {
@@ -148,9 +163,8 @@ find_problems() {
     for path in $(shut_to_service); do
         problem '*' "$path can be entered by root alone, and $USER runs a program there" "$TOOL doctor"
     done
-    led=$(readlink -f "/usr/bin/$CORE" 2>/dev/null) || led=''
-    if [ -e "$PROGRAM" ] && [ "$led" != "$(readlink -f "$PROGRAM")" ]; then
-        problem '*' "/usr/bin/$CORE is ${led:-not there}, another program than the one with the plugins" "$(way_to_program)"
+    if leads_elsewhere; then
+        problem '*' "/usr/bin/$CORE is ${LED:-not there}, another program than the one with the plugins" "$(way_to_program)"
     fi
     distrusted=$(revoked_in "$WORKING/working-set")
     if [ -n "$distrusted" ]; then problem '*' "what serves has $distrusted, whose key is revoked" "$TOOL apply"; fi
@@ -178,15 +192,6 @@ find_problems() {
     fi
 }
 
-# How /usr/bin/$CORE becomes the working program again.
-way_to_program() {
-    if [ "$RECORD" = dpkg ] && [ "$(dpkg-divert --truename "/usr/bin/$CORE" 2>/dev/null)" != "/usr/bin/$CORE" ]; then
-        echo "rm -f /usr/bin/$CORE; dpkg-divert --rename --remove /usr/bin/$CORE"
-    else
-        echo "rm -f /usr/bin/$CORE; $REINSTALL $CORE"
-    fi
-}
-
 problem() {
     printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$W/problems" || exit 1
 }
@@ -203,15 +208,17 @@ status() {
         recorded "$WORKING/working-set" plugin | sort | tr ' ' "$TAB" >"$W/serving"
         recorded "$WORKING/working-set" left-out | sort >"$W/left"
         left_by_revocation >"$W/gone-sorted"
+        recorded "$WORKING/working-set" ended >"$W/ended"
         awk -v CORE="$CORE" -v VERSION="$VERSION" -v SET="$(recorded "$WORKING/working-set" set)" -v UNIT="$UNIT" \
             -v ACTIVE="$(unit_state)" -v UNTIL="$(watched_until)" -v SERVING="$W/serving" -v LEFT="$W/left" -v DISABLED="$W/disabled" \
-            -v GONE="$W/gone-sorted" '
+            -v GONE="$W/gone-sorted" -v ENDED="$W/ended" '
 {% include "target/json.awk" %}
 {% include "target/status-json.awk" %}
-' "$W/serving" "$W/left" "$W/gone-sorted" "$W/disabled" "$W/problems" | printable
+' "$W/serving" "$W/left" "$W/gone-sorted" "$W/ended" "$W/disabled" "$W/problems" | printable
     else
         say "working: $(describe_working)"
         say_watch
+        tell_ended
         if [ -s "$W/disabled" ]; then say "disabled: $(tr '\n' ' ' <"$W/disabled" | sed 's/ $//; s/ /, /g')"; fi
         left=$(recorded "$WORKING/working-set" left-out | sort | tr '\n' ' ')
         if [ -n "$left" ]; then say "left out, as they are optional: $(commas "$left")"; fi
@@ -255,6 +262,7 @@ why() {
     take_inventory yes
     awk -F '\t' -v NAME="$1" '$1 == NAME' "$W/inventory" >"$W/one"
     if [ ! -s "$W/one" ]; then
+        say_end_of "$1"
         warn "there is no plugin $1; known are: $(cut -f 1 "$W/inventory" | grep -vxF '*' | tr '\n' ' ' | sed 's/ $//; s/ /, /g')"
         exit 1
     fi
@@ -271,10 +279,21 @@ why() {
 {% include "target/abi.awk" %}
 {% include "target/why.awk" %}
 ' "$W/rows" "$W/files" "$W/refused" "$W/packages" "$W/available" "$W/inventory" "$W/one" | printable
+        say_put_back "$1"
         refusal_of_manager "$1"
     fi
     # It serves as it is installed.
     awk -F '\t' '{ exit !($3 == "serving") }' "$W/one"
+}
+
+# Whether the service did not stay up with this plugin, for one that does not serve as it is installed. The set that was put
+# back says what was new in the other one. $1: name of the plugin.
+say_put_back() {
+    if [ ! -r "$BIN/failed-set" ] || ! grep -qx rolled-back "$BIN/failed-set"; then return 0; fi
+    if awk -F '\t' '{ exit $3 != "serving" }' "$W/one"; then return 0; fi
+    recorded "$BIN/failed-set" reason | awk -v TOOL="$TOOL" '
+        /^  repair: / { printf "               repair: %s\n", substr($0, 11); next }
+        { printf "  %-12s %s\n", n++ ? "" : "put back", $0 }' | printable
 }
 
 # What the package manager says against the newer version. $1: name of the plugin.

@@ -6,11 +6,21 @@ function is_name(text) {
     return index(text, CORE "-plugin-") == 1 && length(text) < 256 && substr(text, length(CORE) + 9) ~ /^[a-z0-9][A-Za-z0-9._+-]*$/
 }
 function is_version(text) { return length(text) < 256 && text ~ /^[A-Za-z0-9.+~:^_-]+$/ }
+# An empty package that only leads to the new name of a plugin.
+function is_transitional(    name, line) {
+    name = substr(package, length(CORE) + 9)
+    if (!(name in renamed)) return 0
+    # Its former version still has a plugin in it, as long as it fits this core too.
+    return state == "-" || (getline line < (SHARE "/plugins/" name ".manifest")) < 0
+}
+BEGIN {
+    if (FORMER != "") while ((getline row < FORMER) > 0) if (split(row, part, " ") == 2) renamed[part[1]] = 1
+}
 function is_abi(text) { return length(text) == 64 && text !~ /[^0-9a-f]/ }
 function finish() {
     # Debug information and the files for authors of plugins are no plugins.
     if (package == CORE "-plugin-dev" || package == CORE "-plugin-devel") package = ""
-    if (is_name(package) && is_version(version) && state != "" && package !~ /-(dbgsym|debuginfo)$/)
+    if (is_name(package) && is_version(version) && state != "" && package !~ /-(dbgsym|debuginfo)$/ && !is_transitional())
         print package "\t" version "\t" state "\t" hold "\t" (abi == "" ? "-" : abi) "\t" (needs == "" ? "-" : needs)
     package = ""
 }

@@ -285,6 +285,7 @@ conclude() {
         mark_failed "$(cat "$W/reasons")"
         exit 1
     fi
+    if [ "$QUIET" = no ] || [ "$STEP" = restart ]; then tell_ended; fi
     mark_good
 }
 

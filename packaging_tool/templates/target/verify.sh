@@ -260,6 +260,7 @@ resolve() {
     : >"$W/left-out"
     : >"$W/gone"
     : >"$W/fatal"
+    if [ -s "$W/refused" ]; then explain_diversions; fi
     awk -v CORE="$CORE" -v TOOL="$TOOL" -v INSTALL="$INSTALL" -v REFUSED="$W/refused" -v REFUSALS="$W/refused" \
         -v DISABLED="$W/disabled" -v WITHDRAWN="$W/withdrawn" -v LEFT_OUT="$W/left-out" -v GONE="$W/gone" -v FATAL="$W/fatal" '
 {% include "target/resolve.awk" %}

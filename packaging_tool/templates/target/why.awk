@@ -12,6 +12,7 @@ BEGIN {
     FS = "\t"
     PACKAGE = CORE "-plugin-" NAME
     MEANING["serving"] = "it is verified and in the server"
+    MEANING["bypassed"] = "it is verified and in the server, but another program is called: " TOOL " status"
     MEANING["waiting"] = "it is verified, but not in the server yet: " TOOL " apply"
     MEANING["refused"] = "it cannot be used"
     MEANING["revoked"] = "its key is revoked"
@@ -28,7 +29,7 @@ FILENAME == REFUSED {
     if ($1 == NAME || whose != "") reason[++reasons] = whose $2 "\n               repair: " $3
     next
 }
-FILENAME == PACKAGES { if ($1 == PACKAGE) { record = $2; record_state = $3; record_abi = $5 } next }
+FILENAME == PACKAGES { if ($1 == PACKAGE) { record = $2; record_state = $3; record_abi = $5; on_hold = $4 } next }
 FILENAME == AVAILABLE {
     if ($1 == PACKAGE) { candidate = $2; candidate_abi = $5 }
     if ($1 == CORE) { core_candidate = $2; core_abi = $5 }
@@ -55,6 +56,7 @@ FILENAME == INVENTORY { state[$1] = $3; next }
             say("", CORE " " VERSION " has " short(own(ABI)) (core_candidate == "" ? "" : ", " CORE " " core_candidate " has " short(own(core_abi))))
     }
     if ($12 != "-") say("held back", $12)
-    if (record != "" && core_candidate != "" && core_candidate != VERSION && core_abi != ABI && !fits(candidate_abi, core_abi) && !fits(record_abi, core_abi))
+    if (record != "" && core_candidate != "" && core_candidate != VERSION && core_abi != ABI && core_abi != "-" && \
+        on_hold != "yes" && $12 == "-" && !fits(candidate_abi, core_abi) && !fits(record_abi, core_abi))
         say("holds back", CORE " " core_candidate ", for which it has no build yet" (MAKER == "" ? "" : ": ask " MAKER))
 }
