@@ -13,7 +13,7 @@ from packaging_tool.authors import core as described
 from packaging_tool.drivers.base import Outcome, Payload, Target
 from packaging_tool.errors import InputError, PackageError
 from packaging_tool.package.content import Content
-from packaging_tool.package.manifest import NAMES, File, Manifest, is_path
+from packaging_tool.package.manifest import FORMAT, NAMES, File, Manifest, is_path
 from packaging_tool.package.model import (
     Alternatives,
     Capability,
@@ -153,7 +153,7 @@ class _Draft:
         private = (f"/usr/lib/{name}", f"/usr/share/{name}", lifecycle.config_directory)
         all_ = [entry for part in parts for entry in part]
         owned = contents.owned_directories(all_, private)
-        provides = tuple((Capability(f"{name}-abi", abi),) for abi in self.outcome.abis)
+        provides = (*((Capability(f"{name}-abi", abi),) for abi in self.outcome.abis), self._reads(FORMAT))
         depends = {
             family: (
                 *_parse((*self.target.depends, *runtime.DEPENDS.get(family, ()))),
@@ -190,7 +190,7 @@ class _Draft:
             files=self._files(payload.entries, root),
         )
         signed = self._manifest(manifest, payload.entries, f"/usr/share/{self.spec.name}/kit.manifest")
-        depends: tuple[Alternatives, ...] = ((Capability(f"{self.spec.name}-abi", self.outcome.abi),),)
+        depends: list[Alternatives] = [(Capability(f"{self.spec.name}-abi", self.outcome.abi),), *self._read(manifest)]
         provides: tuple[Alternatives, ...] = ((Capability(f"{name}-abi", self.outcome.abi),),)
         return self._package(
             "kit",
@@ -202,7 +202,7 @@ class _Draft:
                 "The first plugin pulls this package in; nothing of it runs while the server runs."
             ),
             entries=contents.merge(name, contents.owned_directories(payload.entries, (root,)), payload.entries, signed),
-            relations={family: Relations(depends=depends, provides=provides) for family in self._formats()},
+            relations={family: Relations(depends=tuple(depends), provides=provides) for family in self._formats()},
             modules=payload.modules,
         )
 
@@ -227,7 +227,7 @@ class _Draft:
             files=self._files(payload.entries, root),
         )
         signed = self._manifest(manifest, payload.entries, f"/usr/share/{core}/plugins/{spec.name}.manifest")
-        depends: list[Alternatives] = [(Capability(f"{core}-abi", abi),)]
+        depends: list[Alternatives] = [(Capability(f"{core}-abi", abi),), *self._read(manifest)]
         if self.outcome.kit is not None:
             depends.append((Capability(f"{core}-plugin-kit-abi", self.outcome.abi),))
         for needed in spec.needs:
@@ -423,8 +423,15 @@ class _Draft:
         more = f", nor {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise InputError(
             f"plugin {plugin}: no file of a plugin can have the name {name!r}{place}{more}",
-            hint=f"rename it, or leave it out of the plugin: there are {NAMES}",
+            hint=f"rename it, or leave it out of the plugin: names of files are {NAMES}",
         )
+
+    def _reads(self, format_: int) -> Alternatives:
+        return (Capability(f"{self.spec.name}-manifest", str(format_)),)
+
+    def _read(self, manifest: Manifest) -> tuple[Alternatives, ...]:
+        """What a manifest asks of the target's tool: of the first format nothing, since each core reads it."""
+        return () if manifest.format == 1 else (self._reads(manifest.format),)
 
     def _manifest(self, manifest: Manifest, entries: Sequence[Entry], path: str) -> tuple[Entry, ...]:
         """The manifest and its signature; without content while the payload is only planned."""

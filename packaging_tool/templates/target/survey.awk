@@ -15,6 +15,13 @@ function owner_of(path,    rest) {
     return "*"
 }
 function refuse(name, reason, repair) { print name "\t" reason "\t" repair >> REFUSED }
+# What a repair names: one word of a shell. For another path, with -R the last directory above it that is one.
+function word(path) {
+    if (!match(path, /[^A-Za-z0-9._+\/-]/)) return path
+    path = substr(path, 1, RSTART - 1)
+    sub(/\/[^\/]*$/, "", path)
+    return "-R " path
+}
 function reinstall(name) { return name == "*" ? REINSTALL " " CORE : REINSTALL " " CORE "-plugin-" name }
 # Others must be heard whatever is wrong with one list of revoked keys, and what is in it must not be lost by a repair.
 function is_list(path) { return path == SHARE "/keys/revoked" || path == CONFIG "/keys.d/revoked" }
@@ -27,7 +34,7 @@ function own_copy(path) {
 }
 BEGIN { FS = "\t"; SMALL = 65536 }
 $1 == "name" {
-    refuse(owner_of($3 "/"), "a name in " $3 " has other characters than A-Z a-z 0-9 . _ + -", "remove it: ls -b " $3)
+    refuse(owner_of($3 "/"), "a name in " $3 " has characters that no name there can have", "remove it: ls -b " word($3))
     next
 }
 is_list($3) {
@@ -44,10 +51,10 @@ is_list($3) {
 }
 $1 == "symlink" { refuse(owner_of($3), $3 " is a symbolic link", "remove it, then " reinstall(owner_of($3))); next }
 $1 == "special" { refuse(owner_of($3), $3 " is neither a file nor a directory", "remove it"); next }
-$1 == "owner" { refuse(owner_of($3), $3 " does not belong to root", "chown root " $3); next }
-$1 == "writable" { refuse(owner_of($3), $3 " can be written by others than root", "chmod go-w " $3); next }
-$1 == "setuid" { refuse(owner_of($3), $3 " is setuid, setgid or sticky", "chmod a-st " $3); next }
-$1 == "capability" { refuse(owner_of($3), $3 " has capabilities", "setcap -r " $3); next }
+$1 == "owner" { refuse(owner_of($3), $3 " does not belong to root", "chown root " word($3)); next }
+$1 == "writable" { refuse(owner_of($3), $3 " can be written by others than root", "chmod go-w " word($3)); next }
+$1 == "setuid" { refuse(owner_of($3), $3 " is setuid, setgid or sticky", "chmod a-st " word($3)); next }
+$1 == "capability" { refuse(owner_of($3), $3 " has capabilities", word($3) == $3 ? "setcap -r " $3 : reinstall(owner_of($3))); next }
 $1 == "file" {
     if ($3 == SHARE "/kit.manifest") { found["kit"] = 1; size["kit"] = $2 }
     if ($3 == SHARE "/kit.manifest.sig") { signature["kit"] = 1; signed["kit"] = $2 }
