@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
 
 from packaging_tool import targets
 from packaging_tool.authors import core as described
 from packaging_tool.drivers.base import Outcome, Payload, Target
 from packaging_tool.errors import InputError, PackageError
 from packaging_tool.package.content import Content
-from packaging_tool.package.manifest import FORMAT, NAMES, File, Manifest, is_path
+from packaging_tool.package.manifest import FORMAT, File, Manifest
 from packaging_tool.package.model import (
     Alternatives,
     Capability,
@@ -29,12 +27,10 @@ from packaging_tool.package.model import (
 from packaging_tool.project import contents, dates, relations
 from packaging_tool.project.model import CoreSpec, PluginSpec, Project
 from packaging_tool.target import hooks, runtime
+from packaging_tool.target import payload as payloads
 
 # What comes behind `CORE-plugin-` in the name of the package for authors, as each family of distributions has it.
 AUTHORS = {"deb": "dev", "rpm": "devel"}
-
-# They stand in no manifest.
-_BARE = ("directory", "symlink", "ghost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +210,8 @@ class _Draft:
         abi = payload.abi or self.outcome.abi
         if abi not in self.outcome.abis:
             raise PackageError(f"plugin {spec.name} is built for the ABI {abi}, which {core} does not take")
-        self._check_names(spec.name, payload.entries, root)
+        whole = self.trust.sign is not None
+        payloads.check(spec.name, payload.entries, root, self.project.root, whole=whole)
         manifest = Manifest(
             core=core,
             abi=abi,
@@ -407,23 +404,6 @@ class _Draft:
             File(entry.content.sha256, entry.path.removeprefix(f"{root}/"))
             for entry in sorted(entries, key=lambda entry: entry.path)
             if entry.content is not None and entry.path.startswith(f"{root}/")
-        )
-
-    def _check_names(self, plugin: str, entries: Iterable[Entry], root: str) -> None:
-        """Raises InputError for the files of a plugin whose names its manifest cannot have."""
-        named = ((entry, entry.path.removeprefix(f"{root}/")) for entry in entries if entry.path.startswith(f"{root}/"))
-        # What a pattern will find in a build has no names yet.
-        known = ((entry, name) for entry, name in named if entry.content is not None or not contents.GLOB & set(name))
-        wrong = [(entry, name) for entry, name in known if entry.type not in _BARE and not is_path(name)]
-        if not wrong:
-            return
-        entry, name = wrong[0]
-        source = entry.content.source if entry.content is not None else None
-        place = f" ({os.path.relpath(source, self.project.root)!r})" if isinstance(source, Path) else ""
-        more = f", nor {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise InputError(
-            f"plugin {plugin}: no file of a plugin can have the name {name!r}{place}{more}",
-            hint=f"rename it, or leave it out of the plugin: names of files are {NAMES}",
         )
 
     def _reads(self, format_: int) -> Alternatives:

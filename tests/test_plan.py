@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from packaging_tool import plan
+from packaging_tool.drivers.base import Payload
 from packaging_tool.drivers.files import Driver
 from packaging_tool.errors import InputError, ProjectError
 from packaging_tool.listener import Silent
@@ -305,6 +306,28 @@ def test_a_plugin_whose_names_need_the_second_format_asks_for_a_core_that_reads_
         content(found[f"greet-plugin-{name}"], f"/usr/share/greet/plugins/{name}.manifest") for name in ("hello", "bye")
     )
     assert [data.partition(b"\n")[0] for data in manifests] == [b"mkpkgs-manifest 1", b"mkpkgs-manifest 2"]
+
+
+def test_a_manifest_that_no_target_reads_is_told_before_anything_is_packed(tmp_path: Path) -> None:
+    shutil.copytree(SAMPLE, tmp_path / "tiny")
+    project, driver = load(tmp_path / "tiny/mkpkgs.toml"), Driver()
+    outcome = driver.outline(project, driver.lock(project, None, project.root, Silent()), "all", project.root)
+    place, empty = f"{project.plugins_directory}/hello", Content(b"")
+    many = tuple(Entry(path=f"{place}/{'x' * 214}/{number:05}", content=empty) for number in range(62_000))
+
+    def made(trust: plan.Trust, *entries: Entry) -> tuple[Package, ...]:
+        changed = replace(outcome, plugins={**outcome.plugins, "hello": Payload(entries)})
+        return plan.packages(project, changed, "all", driver.target(project), trust, 1_790_000_000)
+
+    for trust in (TRUST, replace(TRUST, sign=None)):
+        with pytest.raises(InputError, match=r"plugin hello has 62000 files, .* 17 MB; a target reads 16 MB") as caught:
+            made(trust, *many)
+        assert caught.value.hint.startswith("put many files into one, as an archive")
+        assert made(trust, *many[:100])
+    with pytest.raises(InputError, match="plugin hello has no file, so it would take away the one that is installed"):
+        made(TRUST)
+    # Before a build nobody knows them.
+    assert made(replace(TRUST, sign=None))
 
 
 def test_a_pattern_has_no_names_before_the_build_and_what_is_in_no_manifest_may_have_any(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ class _Reader:
         self.name = name
         self.at = 0
         if len(data) > LARGEST:
-            raise InputError(f"{name}: is larger than {LARGEST >> 20} MB")
+            raise InputError(f"{name}: is larger than {LARGEST >> 20} MB, which is what targets read")
         self.format = 2 if data.startswith(f"{HEADER} 2\n".encode()) else 1
         try:
             text = data.decode("ascii" if self.format == 1 else "utf-8")

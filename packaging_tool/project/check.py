@@ -13,7 +13,7 @@ from typing import cast
 from packaging_tool import registry, targets
 from packaging_tool.drivers.base import Driver, Source, Sourcing
 from packaging_tool.errors import MkpkgsError, PackageError, Problem
-from packaging_tool.project import contents, dates, paths, relations, unread
+from packaging_tool.project import contents, dates, paths, patterns, relations, unread
 from packaging_tool.project.faults import Faults, Path, did_you_mean, similar
 from packaging_tool.project.model import CoreSpec, FileSpec, PluginOfSpec, PluginSpec, Project
 
@@ -398,6 +398,9 @@ def _sources(project: Project, spec: FileSpec, path: Path) -> Iterator[Finding]:
         else:
             yield (*path, "source"), f"there is no file {spec.source!r}", "it is relative to the project file"
         return
+    every = (file for files in (project.core.files, *(plugin.files for plugin in project.plugins)) for file in files)
+    for what, instead in patterns.findings(project.root, spec, every):
+        yield (*path, "source"), what, instead
     if len(found) > 1 and not spec.path.endswith("/"):
         what = f"{spec.source!r} finds {len(found)} files, which cannot all be {spec.path}"
         yield (*path, "path"), what, f'write "{spec.path}/"'

@@ -61,6 +61,9 @@ def sources(root: Path, pattern: str) -> list[Path]:
     if files and (own := unread.what(root, pattern)):
         raise PackageError(f"{pattern} is {own}", hint=HINT)
     files = [path for path in files if path == root / pattern or not unread.what(root, str(path.relative_to(root)))]
+    if not files and any(holds(Path.is_dir, path) for path in found):
+        what = "finds folders alone" if GLOB & set(pattern) else "is a folder"
+        raise PackageError(f"{pattern!r} {what}", hint=f'write "{pattern.rstrip("/*") or "."}/*" for the files in it')
     if not files:
         raise PackageError(f"{pattern}: no such file below {root}")
     for path in files:
