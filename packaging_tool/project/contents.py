@@ -89,6 +89,17 @@ def is_bare(folder: Path) -> bool:
         return False
 
 
+def empty_folders(source: Path, ignored: Collection[str] = ()) -> list[str]:
+    """Names below source of folders with nothing in them, which no manifest can have and no target would get."""
+    found = []
+    for place, folders, names in os.walk(source):
+        folder = Path(place)
+        if folder != source and not folders and not names:
+            found.append(folder.relative_to(source).as_posix())
+        folders[:] = sorted(name for name in folders if name not in ignored and not unread.is_unread(folder, name))
+    return found
+
+
 def leads_out(root: Path, text: str) -> bool:
     """Whether a source, or a link on the way to it, leads out of the project. root: its directory.
 
