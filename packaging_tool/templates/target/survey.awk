@@ -32,7 +32,7 @@ function in_its_place(path) {
 function own_copy(path) {
     return index(path, SHARE "/") == 1 ? REINSTALL " " CORE : "cp " path " " path ".new && mv -f " path ".new " path
 }
-BEGIN { FS = "\t"; SMALL = 65536 }
+BEGIN { FS = "\t"; SMALL = {{ guarded.LARGEST }} }
 $1 == "name" {
     refuse(owner_of($3 "/"), "a name in " $3 " has characters that no name there can have", "remove it: ls -b " word($3))
     next
@@ -45,7 +45,7 @@ is_list($3) {
     else if ($1 == "setuid") complain($3, "is setuid, setgid or sticky", "chmod a-st " $3)
     else if ($1 == "directory") complain($3, "is a directory", in_its_place($3))
     else if ($1 != "file") complain($3, "is neither a file nor a directory", in_its_place($3))
-    else if ($2 > SMALL) complain($3, "is larger than 64 kB", "shorten it: a key id is 16 digits in a line, without comments")
+    else if ($2 > SMALL) complain($3, "is larger than {{ guarded.LARGEST // 1024 }} kB", "shorten it: a key id is 16 digits in a line, without comments")
     else print $3 > LISTS
     next
 }
@@ -61,7 +61,7 @@ $1 == "file" {
     place = $3
     sub(/\/[^\/]*$/, "", place)
     if ((place == SHARE "/keys" || place == CONFIG "/keys.d") && $3 ~ /\.pub$/) {
-        if ($2 > SMALL) refuse("*", $3 " is larger than 64 kB", "remove or repair it")
+        if ($2 > SMALL) refuse("*", $3 " is larger than {{ guarded.LARGEST // 1024 }} kB", "remove or repair it")
         else print $3 > KEYFILES
     }
     if (index($3, SHARE "/plugins/") == 1) {
@@ -77,8 +77,8 @@ END {
         base = (name == "kit" ? SHARE "/kit" : SHARE "/plugins/" name) ".manifest"
         if (TRUST != "distribution" && !(name in signature)) refuse(name, base ".sig is missing: the manifest is not signed", reinstall(name))
         else if (size[name] == 0) refuse(name, base " is empty", reinstall(name))
-        else if (size[name] > 16777216) refuse(name, base " is larger than 16 MB", reinstall(name))
-        else if (signed[name] > SMALL) refuse(name, base ".sig is larger than 64 kB", reinstall(name))
+        else if (size[name] > {{ guarded.LARGEST_MANIFEST }}) refuse(name, base " is larger than {{ guarded.LARGEST_MANIFEST // 1048576 }} MB", reinstall(name))
+        else if (signed[name] > SMALL) refuse(name, base ".sig is larger than {{ guarded.LARGEST // 1024 }} kB", reinstall(name))
         else { print base; if (TRUST != "distribution") print base ".sig" }
         print name > NAMES
     }

@@ -16,8 +16,8 @@ look() {
         \( -type l -printf 'symlink\t%Y\t%p\n' \) -o \
         \( ! -type d ! -type f -printf 'special\t0\t%p\n' \) -o \
         \( ! -uid 0 -printf 'owner\t0\t%p\n' \) -o \
-        \( -perm /022 -printf 'writable\t0\t%p\n' \) -o \
-        \( -type f -perm /7000 -printf 'setuid\t0\t%p\n' \) -o \
+        \( -perm /{{ "%03o" % guarded.OPEN }} -printf 'writable\t0\t%p\n' \) -o \
+        \( -type f -perm /{{ "%o" % guarded.LENDING }} -printf 'setuid\t0\t%p\n' \) -o \
         \( -type f -printf 'file\t%s\t%p\n' \) -o \
         -printf 'directory\t0\t%p\n' \)
 }
@@ -33,7 +33,7 @@ closed() {
         above=${above%/*}
     done
     # shellcheck disable=SC2086 # a list of paths
-    WHY_OPEN=$(find / $chain -maxdepth 0 ! \( -type d -uid 0 ! -perm /022 \) -printf '%y %U %p\n' 2>/dev/null | head -n 1)
+    WHY_OPEN=$(find / $chain -maxdepth 0 ! \( -type d -uid 0 ! -perm /{{ "%03o" % guarded.OPEN }} \) -printf '%y %U %p\n' 2>/dev/null | head -n 1)
     case $WHY_OPEN in
     '') return 0 ;;
     d\ 0\ *) WHY_OPEN="${WHY_OPEN#d 0 } can be written by others than root" ;;
@@ -49,8 +49,7 @@ survey() {
     # What decides, what runs as root, and what is made here; what else the core has is the package manager's business.
     # Without a place, find would look where it is called.
     set -- "$BIN"
-    for place in "$KIT" "$PLUGINS" "$LIB/assemble" "$LIB/arrange" "$SHARE/plugins" "$SHARE/keys" "$SHARE/abi" \
-        "$SHARE/trust" "$SHARE/kit.manifest" "$SHARE/kit.manifest.sig"; do
+    for place in{% for place in guarded.OURS if place != "$BIN" %} "{{ place }}"{% endfor %}; do
         if [ -e "$place" ] || [ -L "$place" ]; then set -- "$@" "$place"; fi
     done
     if [ "$READABLE" = yes ]; then
@@ -61,7 +60,7 @@ survey() {
     fi
     # The administrator's directories count as soon as something lies in them.
     set --
-    for directory in "$CONFIG/keys.d" "$CONFIG/plugins.d"; do
+    for directory in{% for place in guarded.ADMINISTRATORS %} "{{ place }}"{% endfor %}; do
         for file in "$directory"/* "$directory"/.[!.]* "$directory"/..?*; do
             if [ -e "$file" ] || [ -L "$file" ]; then
                 set -- "$@" "$directory"
