@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from packaging_tool import targets
 from packaging_tool.authors import core as described
 from packaging_tool.drivers.base import Outcome, Payload, Target
-from packaging_tool.errors import InputError, PackageError
+from packaging_tool.errors import PackageError
 from packaging_tool.package.content import Content
-from packaging_tool.package.manifest import NAMES, File, Manifest, is_path
+from packaging_tool.package.manifest import FORMAT, File, Manifest
 from packaging_tool.package.model import (
     Alternatives,
     Capability,
@@ -28,12 +26,10 @@ from packaging_tool.package.model import (
 from packaging_tool.project import contents, dates, relations
 from packaging_tool.project.model import CoreSpec, PluginSpec, Project
 from packaging_tool.target import hooks, runtime
+from packaging_tool.target import payload as payloads
 
 # What comes behind `CORE-plugin-` in the name of the package for authors, as each family of distributions has it.
 AUTHORS = {"deb": "dev", "rpm": "devel"}
-
-# They stand in no manifest.
-_BARE = ("directory", "symlink", "ghost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +103,7 @@ class _Draft:
         private = (f"/usr/lib/{name}", f"/usr/share/{name}", lifecycle.config_directory)
         all_ = [entry for part in parts for entry in part]
         owned = contents.owned_directories(all_, private)
-        provides = tuple((Capability(f"{name}-abi", abi),) for abi in self.outcome.abis)
+        provides = (*((Capability(f"{name}-abi", abi),) for abi in self.outcome.abis), self._reads(FORMAT))
         depends = {
             family: (
                 *_parse((*self.target.depends, *runtime.DEPENDS.get(family, ()))),
@@ -144,7 +140,7 @@ class _Draft:
             files=self._files(payload.entries, root),
         )
         signed = self._manifest(manifest, payload.entries, f"/usr/share/{self.spec.name}/kit.manifest")
-        depends: tuple[Alternatives, ...] = ((Capability(f"{self.spec.name}-abi", self.outcome.abi),),)
+        depends: list[Alternatives] = [(Capability(f"{self.spec.name}-abi", self.outcome.abi),), *self._read(manifest)]
         provides: tuple[Alternatives, ...] = ((Capability(f"{name}-abi", self.outcome.abi),),)
         return self._package(
             "kit",
@@ -156,7 +152,7 @@ class _Draft:
                 "The first plugin pulls this package in; nothing of it runs while the server runs."
             ),
             entries=contents.merge(name, contents.owned_directories(payload.entries, (root,)), payload.entries, signed),
-            relations={family: Relations(depends=depends, provides=provides) for family in self._formats()},
+            relations={family: Relations(depends=tuple(depends), provides=provides) for family in self._formats()},
             modules=payload.modules,
         )
 
@@ -168,7 +164,8 @@ class _Draft:
         abi = payload.abi or self.outcome.abi
         if abi not in self.outcome.abis:
             raise PackageError(f"plugin {spec.name} is built for the ABI {abi}, which {core} does not take")
-        self._check_names(spec.name, payload.entries, root)
+        whole = self.trust.sign is not None
+        payloads.check(spec.name, payload.entries, root, self.project.root, whole=whole)
         manifest = Manifest(
             core=core,
             abi=abi,
@@ -181,7 +178,7 @@ class _Draft:
             files=self._files(payload.entries, root),
         )
         signed = self._manifest(manifest, payload.entries, f"/usr/share/{core}/plugins/{spec.name}.manifest")
-        depends: list[Alternatives] = [(Capability(f"{core}-abi", abi),)]
+        depends: list[Alternatives] = [(Capability(f"{core}-abi", abi),), *self._read(manifest)]
         if self.outcome.kit is not None:
             depends.append((Capability(f"{core}-plugin-kit-abi", self.outcome.abi),))
         for needed in spec.needs:
@@ -405,22 +402,12 @@ class _Draft:
             if entry.content is not None and entry.path.startswith(f"{root}/")
         )
 
-    def _check_names(self, plugin: str, entries: Iterable[Entry], root: str) -> None:
-        """Raises InputError for the files of a plugin whose names its manifest cannot have."""
-        named = ((entry, entry.path.removeprefix(f"{root}/")) for entry in entries if entry.path.startswith(f"{root}/"))
-        # What a pattern will find in a build has no names yet.
-        known = ((entry, name) for entry, name in named if entry.content is not None or not contents.GLOB & set(name))
-        wrong = [(entry, name) for entry, name in known if entry.type not in _BARE and not is_path(name)]
-        if not wrong:
-            return
-        entry, name = wrong[0]
-        source = entry.content.source if entry.content is not None else None
-        place = f" ({os.path.relpath(source, self.project.root)!r})" if isinstance(source, Path) else ""
-        more = f", nor {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise InputError(
-            f"plugin {plugin}: no file of a plugin can have the name {name!r}{place}{more}",
-            hint=f"rename it, or leave it out of the plugin: there are {NAMES}",
-        )
+    def _reads(self, format_: int) -> Alternatives:
+        return (Capability(f"{self.spec.name}-manifest", str(format_)),)
+
+    def _read(self, manifest: Manifest) -> tuple[Alternatives, ...]:
+        """What a manifest asks of the target's tool: of the first format nothing, since each core reads it."""
+        return () if manifest.format == 1 else (self._reads(manifest.format),)
 
     def _manifest(self, manifest: Manifest, entries: Sequence[Entry], path: str) -> tuple[Entry, ...]:
         """The manifest and its signature; without content while the payload is only planned."""

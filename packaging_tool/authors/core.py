@@ -22,6 +22,7 @@ from typing import Any
 from packaging_tool import registry, toml
 from packaging_tool.drivers.base import Outcome
 from packaging_tool.errors import InputError
+from packaging_tool.package.manifest import is_path
 from packaging_tool.package.model import Package, Version
 from packaging_tool.project import check, rules, schema
 from packaging_tool.project.convert import Converter
@@ -244,7 +245,7 @@ def _check(core: Core, name: str) -> None:
         if not _PATH.fullmatch(path) or not _ABI.fullmatch(sha256):
             raise _damaged(name, f"{path[:80]!r} is not a file")
     for path in (*core.paths, *(path for plugin in core.plugins.values() for path in plugin.paths)):
-        if not path.startswith("/") or not path.isprintable():
+        if not is_path(path.removeprefix("/")) or not path.startswith("/"):
             raise _damaged(name, f"{path[:80]!r} is not a path")
     for own in sorted({*core.plugins, *(other for p in core.plugins.values() for other in (*p.needs, *p.clashes))}):
         try:

@@ -362,6 +362,9 @@ def _plugin_findings(project: Project, known: Sequence[str]) -> Iterator[tuple[s
             source = _source(project, name, architecture)
             if not contents.holds(Path.is_dir if own.build else Path.exists, source):
                 yield f"{key}.{'source' if own.build else 'files'}", f"there is no {source}", "name what is there"
+            elif not own.build and (empty := contents.empty_folders(source, IGNORED)):
+                what = f"there is nothing in {source / empty[0]}, and a plugin has no empty folders"
+                yield f"{key}.files", what, "remove it, or put a file into it"
 
 
 def _abi(project: Project, version: str) -> str:

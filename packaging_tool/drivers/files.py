@@ -152,6 +152,9 @@ def _of_plugins(project: Project) -> list[Problem]:
         elif contents.is_bare(project.root / options.source):
             what = f"there is no file in {options.source}"
             problems.append(Problem(str(project.file), 0, f"{key}.source", what, "run first what fills it"))
+        elif empty := contents.empty_folders(project.root / options.source):
+            what = f"there is nothing in {options.source.rstrip('/')}/{empty[0]}, and a plugin has no empty folders"
+            problems.append(Problem(str(project.file), 0, f"{key}.source", what, "remove it, or put a file into it"))
         if project.plugin_of is None and options.format and options.format not in (known := _formats(project)):
             what = f"the core does not read {options.format!r}"
             instead = f"write one of {', '.join(map(repr, known))}"

@@ -2,7 +2,7 @@
 
 A line format, because Python, sh and C programs must read it alike. Lines in this order, each ended by a newline:
 
-    mkpkgs-manifest 1
+    mkpkgs-manifest FORMAT       1, or 2 if a path has more than the characters of format 1
     core NAME
     abi HEX                      64 lower-case digits
     plugin NAME                  none is called kit; or the one word `kit`
@@ -12,7 +12,12 @@ A line format, because Python, sh and C programs must read it alike. Lines in th
     needs NAME                   0 or more, sorted
     file SHA256  PATH            0 or more, sorted by path in C order
 
-`sed -n 's/^file //p' MANIFEST | sha256sum -c --strict --quiet` checks the files. Whatever is not exactly so is refused.
+A PATH has no empty part, `.` or `..` between its slashes. In format 1 it is made of A-Z a-z 0-9 . _ + - / and does not
+begin with `-`; in format 2 it is UTF-8 without control characters (U+0000 to U+001F, U+007F to U+009F), and at least
+one is none of format 1: so each manifest has one spelling, and older targets read all that needs no format 2.
+
+Whatever is not exactly so is refused. To check the files:
+`sed -n 's|^file \\(.\\{66\\}\\)|\\1./|p' MANIFEST | sha256sum -c --strict --quiet`
 """
 
 from __future__ import annotations
@@ -23,14 +28,19 @@ from dataclasses import dataclass
 
 from packaging_tool.errors import InputError
 
-HEADER = "mkpkgs-manifest 1"
+HEADER = "mkpkgs-manifest"
+# The newest format, which this mkpkgs and the targets of its cores read.
+FORMAT = 2
 NAME = r"[a-z0-9][a-z0-9+.-]*"
 # No `-` in the upstream part: rpm has none there, and one text serves both formats.
 VERSION = r"(?:(?:0|[1-9][0-9]*):)?[A-Za-z0-9][A-Za-z0-9.+~]*-[A-Za-z0-9][A-Za-z0-9.+~]*"
 # Nine digits fit into every integer that a shell's `[ -lt ]` can take.
 ORDER = r"0|[1-9][0-9]{0,8}"
-PATH = r"[A-Za-z0-9._+/-]+"
-NAMES = "A-Z a-z 0-9 . _ + - in names of files and folders, and no - at the beginning"
+# In format 1. At the beginning, `-` would be an option for some programs.
+PLAIN = re.compile(r"(?!-)[A-Za-z0-9._+/-]+")
+# Surrogates stand for bytes that are no UTF-8.
+NEVER = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+NAMES = "UTF-8 without control characters"
 # Bytes that a target reads of one.
 LARGEST = 16 << 20
 
@@ -64,12 +74,17 @@ class Manifest:
 
     def render(self) -> bytes:
         """The bytes to sign and ship. Raises InputError for a value that `parse` would refuse."""
-        data = "".join(f"{line}\n" for line in self._lines()).encode()
+        data = "".join(f"{line}\n" for line in self._lines()).encode(errors="surrogateescape")
         parse(data, f"manifest of {self.package}")
         return data
 
+    @property
+    def format(self) -> int:
+        """The oldest that can say it."""
+        return 1 if all(PLAIN.fullmatch(file.path) for file in self.files) else 2
+
     def _lines(self) -> Iterator[str]:
-        yield HEADER
+        yield f"{HEADER} {self.format}"
         yield f"core {self.core}"
         yield f"abi {self.abi}"
         yield "kit" if self.plugin is None else f"plugin {self.plugin}"
@@ -84,10 +99,7 @@ class Manifest:
 
 def is_path(text: str) -> bool:
     """Whether a file of the payload may have this name below the payload's directory; NAMES says it to people."""
-    # `-` at the start would be an option, or standard input, for the program that checks the files.
-    if re.fullmatch(PATH, text) is None or text.startswith("-"):
-        return False
-    return not any(part in ("", ".", "..") for part in text.split("/"))
+    return NEVER.search(text) is None and not any(part in ("", ".", "..") for part in text.split("/"))
 
 
 def parse(data: bytes, name: str = "manifest") -> Manifest:
@@ -102,11 +114,13 @@ class _Reader:
         self.name = name
         self.at = 0
         if len(data) > LARGEST:
-            raise InputError(f"{name}: is larger than {LARGEST >> 20} MB")
-        if not data.isascii():
-            self.at = data[: next(i for i, byte in enumerate(data) if byte > 127)].count(b"\n")
-            raise self.refusal("a byte that is not ASCII")
-        text = data.decode("ascii")
+            raise InputError(f"{name}: is larger than {LARGEST >> 20} MB, which is what targets read")
+        self.format = 2 if data.startswith(f"{HEADER} 2\n".encode()) else 1
+        try:
+            text = data.decode("ascii" if self.format == 1 else "utf-8")
+        except UnicodeDecodeError as wrong:
+            self.at = data[: wrong.start].count(b"\n")
+            raise self.refusal(f"a byte that is not {'ASCII' if self.format == 1 else 'UTF-8'}") from None
         self.lines = text.split("\n")
         if self.lines.pop() != "":
             self.at = len(self.lines)
@@ -132,7 +146,7 @@ class _Reader:
         return repr(self.lines[self.at]) if self.at < len(self.lines) else "the end"
 
     def manifest(self) -> Manifest:
-        self.expect(re.escape(HEADER), f"`{HEADER}`")
+        self.expect(f"{HEADER} [12]", f"`{HEADER} 1` or `{HEADER} 2`")
         core = self.expect(rf"core ({NAME})", "`core NAME`")[1]
         abi = self.expect(r"abi ([0-9a-f]{64})", "`abi` and 64 lower-case hex digits")[1]
         plugin = None
@@ -149,7 +163,7 @@ class _Reader:
         files = tuple(self.files())
         if self.at < len(self.lines):
             raise self.refusal(f"expected `file SHA256  PATH` or the end, found {self.here()}")
-        return Manifest(
+        made = Manifest(
             core=core,
             abi=abi,
             plugin=plugin,
@@ -160,6 +174,10 @@ class _Reader:
             needs=needs,
             files=files,
         )
+        if made.format != self.format:
+            self.at = 0
+            raise self.refusal(f"{HEADER} 2, though {HEADER} 1 can say it")
+        return made
 
     def needs(self) -> Iterator[str]:
         before = ""
@@ -169,13 +187,15 @@ class _Reader:
 
     def files(self) -> Iterator[File]:
         before = ""
-        while found := self.accept(rf"file ([0-9a-f]{{64}})  ({PATH})"):
-            path = found[2]
-            self.ascending(before, path)
-            if not is_path(path):
+        path = PLAIN.pattern if self.format == 1 else ".+"
+        while found := self.accept(rf"file ([0-9a-f]{{64}})  ({path})"):
+            self.ascending(before, found[2])
+            if not is_path(found[2]):
                 self.at -= 1
-                raise self.refusal(f"a path that leaves its directory or has two names: {path!r}")
-            yield File(found[1], before := path)
+                raise self.refusal(
+                    f"a path that leaves its directory, has two names or control characters: {found[2]!r}"
+                )
+            yield File(found[1], before := found[2])
 
     def ascending(self, before: str, now: str) -> None:
         if now <= before:

@@ -24,6 +24,8 @@ def _environment() -> Environment:
     # Imported here, since no template is needed to print a version or a help text.
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
+    from packaging_tool.package import guarded
+
     made = Environment(
         loader=PackageLoader("packaging_tool"),
         undefined=StrictUndefined,
@@ -35,5 +37,6 @@ def _environment() -> Environment:
     # `sh`: one word of a shell. `lua`: a text of Lua, whose bytes it reads as they are but for these.
     # `specifiers`: a text of systemd's where `%` begins one.
     made.filters |= {"sh": shlex.quote, "specifiers": lambda text: text.replace("%", "%%")}
+    made.globals["guarded"] = guarded
     made.filters["lua"] = lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return made

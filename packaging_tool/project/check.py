@@ -13,7 +13,8 @@ from typing import cast
 from packaging_tool import registry, targets
 from packaging_tool.drivers.base import Driver, Source, Sourcing
 from packaging_tool.errors import MkpkgsError, PackageError, Problem
-from packaging_tool.project import contents, dates, endings, paths, relations, unread
+from packaging_tool.package import guarded
+from packaging_tool.project import contents, dates, endings, guarding, paths, patterns, relations, unread
 from packaging_tool.project.faults import Faults, Path, did_you_mean, similar
 from packaging_tool.project.model import CoreSpec, FileSpec, PluginOfSpec, PluginSpec, Project
 
@@ -393,6 +394,9 @@ def _sources(project: Project, spec: FileSpec, path: Path) -> Iterator[Finding]:
         else:
             yield (*path, "source"), f"there is no file {spec.source!r}", "it is relative to the project file"
         return
+    every = (file for files in (project.core.files, *(plugin.files for plugin in project.plugins)) for file in files)
+    for what, instead in patterns.findings(project.root, spec, every):
+        yield (*path, "source"), what, instead
     if len(found) > 1 and not spec.path.endswith("/"):
         what = f"{spec.source!r} finds {len(found)} files, which cannot all be {spec.path}"
         yield (*path, "path"), what, f'write "{spec.path}/"'
@@ -427,6 +431,8 @@ def _claim(
     """taken: by place, the package that claimed it, and mode and owners where it is a directory."""
     if owner := _reserved(project.core, place, spec.type):
         yield (*path, "path"), f"{place} is {owner}", "choose another place"
+    else:
+        yield from (((*path, key), what, instead) for key, what, instead in guarding.findings(project, spec, place))
     look = f"{(spec.mode or '755').zfill(4)} {spec.owner}:{spec.group}" if spec.type == "directory" else ""
     other, known = taken.get(place, ("", ""))
     if look and (not other or (known and other == package)):
@@ -454,23 +460,16 @@ def _own_directories(core: CoreSpec) -> tuple[str, ...]:
 def _reserved(core: CoreSpec, place: str, kind: str) -> str:
     """Whose a place is where mkpkgs puts files of its own, or ""."""
     name = core.name
-    if place.startswith(f"{core.plugins_directory or f'/usr/lib/{name}/plugins'}/"):
+    plugins = core.plugins_directory or f"/usr/lib/{name}/plugins"
+    if place.startswith(f"{plugins}/"):
         return "in the plugins directory, where only the driver puts files"
-    for root in (
-        f"/usr/lib/{name}/bin",
-        f"/usr/lib/{name}/kit",
-        f"/usr/share/{name}/plugins",
-        f"/usr/share/{name}/keys",
-    ):
-        if place == root or place.startswith(f"{root}/"):
-            return "mkpkgs' own"
+    ours = guarded.places(name, plugins, "", guarded.OURS)
+    if place != plugins and any(f"{place}/".startswith(f"{one}/") for one in ours):
+        return "mkpkgs' own"
     own = {
         f"{core.config_directory or f'/etc/{name}'}/plugins.conf",
         f"/usr/bin/{name}",
         f"/usr/bin/{name}-plugins",
-        f"/usr/lib/{name}/assemble",
-        f"/usr/share/{name}/abi",
-        f"/usr/share/{name}/trust",
         f"/usr/lib/sysusers.d/{name}.conf",
         f"/usr/lib/tmpfiles.d/{name}.conf",
         f"/usr/share/bash-completion/completions/{name}-plugins",

@@ -61,6 +61,9 @@ def sources(root: Path, pattern: str) -> list[Path]:
     if files and (own := unread.what(root, pattern)):
         raise PackageError(f"{pattern} is {own}", hint=HINT)
     files = [path for path in files if path == root / pattern or not unread.what(root, str(path.relative_to(root)))]
+    if not files and any(holds(Path.is_dir, path) for path in found):
+        what = "finds folders alone" if GLOB & set(pattern) else "is a folder"
+        raise PackageError(f"{pattern!r} {what}", hint=f'write "{pattern.rstrip("/*") or "."}/*" for the files in it')
     if not files:
         raise PackageError(f"{pattern}: no such file below {root}")
     for path in files:
@@ -84,6 +87,17 @@ def is_bare(folder: Path) -> bool:
         return holds(Path.is_dir, folder) and next(iter(walk(folder)), None) is None
     except PackageError:
         return False
+
+
+def empty_folders(source: Path, ignored: Collection[str] = ()) -> list[str]:
+    """Names below source of folders with nothing in them, which no manifest can have and no target would get."""
+    found = []
+    for place, folders, names in os.walk(source):
+        folder = Path(place)
+        if folder != source and not folders and not names:
+            found.append(folder.relative_to(source).as_posix())
+        folders[:] = sorted(name for name in folders if name not in ignored and not unread.is_unread(folder, name))
+    return found
 
 
 def leads_out(root: Path, text: str) -> bool:

@@ -42,7 +42,9 @@ class FileSpec:
     or a file now, a link that is a directory), or a configuration file that is gone, the new package carries that over
     at upgrades by itself; what cannot be carried over is refused with both versions.
 
-    source: glob, relative to the project file; not for directory, symlink and ghost.
+    source: a file or a glob, relative to the project file; not for directory, symlink and ghost. A glob takes files
+        of one folder, and what it would leave out is refused: a folder of which no entry takes anything, a link to
+        nothing, a hidden file (write `"www/[!.]*"`, or `"www/.*"`), an editor's copy.
     path: where it goes; with a final `/` the source keeps its name below it.
     type: file, config (kept when the administrator changed it), doc, directory, symlink or ghost (owned, not
         shipped; a .deb cannot own one, so it stays when that is purged).

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from packaging_tool.errors import BuildError
 from packaging_tool.package import zips
-from packaging_tool.package.manifest import NAMES
+from packaging_tool.package.manifest import NAMES, is_path
 
-# What manifests can name and the target tool takes.
+# Of a distribution, and its version: parts of names of files.
 NAME = re.compile(r"[A-Za-z0-9._+][A-Za-z0-9._+-]*")
 # The largest file that is unpacked, all of them, and their number: a wheel is a ZIP file of somebody else's.
 LARGEST, WHOLE, MOST = 256 << 20, 2 << 30, 50_000
@@ -137,13 +137,13 @@ class Wheel:
             if info.is_dir() or not name:
                 continue
             parts = name.split("/")
-            if len(name) > 1024 or any(len(part) > 200 for part in parts):
+            if len(name) > 1024 or any(len(part.encode(errors="replace")) > 200 for part in parts):
                 raise BuildError(f"{self.path.name} has a file whose name is too long: {name[:80]}…")
-            if ".." in parts or not all(NAME.fullmatch(part) for part in parts):
+            if not is_path(name):
                 raise BuildError(
                     f"the wheel {self.path.name}: no file of server or plugins can have the name {info.filename!r}",
                     hint=f"rename it where {self.name} is made, or leave it out of the wheel; if another wheel requires"
-                    f" {self.name} and runs without it, name it in `without`: there are {NAMES}",
+                    f" {self.name} and runs without it, name it in `without`: names of files are {NAMES}",
                 )
             if name in found:
                 raise BuildError(f"{self.path.name} has two files {name}")

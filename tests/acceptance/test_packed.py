@@ -48,6 +48,19 @@ WANTED = {
 
 # Beside what decides, a core may have anything that dpkg and rpm carry.
 NAMES = ("logo@2x.png", "Open Sans.ttf", "[slug].html", "it's", "$(id)", "日本.txt", "a=b,c", "~")
+PLUGIN_NAMES = (
+    "back\\slash",
+    "-rf",
+    " leading",
+    "trailing ",
+    'q"uote',
+    "%n",
+    "cafe\u0301",
+    "caf\u00e9",
+    "*",
+    "a;b",
+    "\u00a0",
+)
 WEB = """
 [[core.file]]
 source = "www/*"
@@ -85,6 +98,11 @@ def test_files_beside_the_plugins_keep_no_server_from_starting(
     (project.root / "www").mkdir()
     for name in NAMES:
         (project.root / "www" / name).write_text("web\n")
+    # Of a plugin's files the manifest has the names, which are verified, copied and compared.
+    shown = project.root / "plugins/hello/shown"
+    shown.mkdir()
+    for name in (*NAMES, *PLUGIN_NAMES):
+        (shown / name).write_text(f"plugin's {name}\n")
     with (project.root / "mkpkgs.toml").open("a") as file:
         file.write(WEB)
     project.replace("mkpkgs.toml", version="1.1")
@@ -98,6 +116,18 @@ def test_files_beside_the_plugins_keep_no_server_from_starting(
     assert {*NAMES, "state@1", "hello@2x.png"} == {*listed}
     assert "repair" not in system.run("greet-plugins", "doctor").stdout
     assert system.verify() == ""
+    for place in ("plugins", "bin/serving/plugins"):
+        names = system.path(f"/usr/lib/greet/{place}/hello/shown").iterdir()
+        found = {path.name: path.read_text() for path in names}
+        assert found == {name: f"plugin's {name}\n" for name in (*NAMES, *PLUGIN_NAMES)}
+    system.sh("echo changed >'/usr/lib/greet/plugins/hello/shown/trailing '")
+    told = system.run("greet-plugins", "status", check=False)
+    assert (told.returncode, "/shown/trailing  is not what its manifest says" in told.stdout) == (1, True)
+    assert "trailing " in system.verify()
+    system.install("--reinstall", "greet-plugin-hello") if system.suffix == "deb" else system.sh(
+        "dnf -y reinstall greet-plugin-hello"
+    )
+    assert system.run("greet-plugins", "status").returncode == 0
     another_program(system)
 
 

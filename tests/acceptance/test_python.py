@@ -27,6 +27,7 @@ python.requires = ["./hello"]
 [repository]
 url = "http://127.0.0.1:8000"
 """
+ODD_NAMES = ("__init__.py", "script (dev).tmpl", "a=b (c).py", "@caf\u00e9.txt")
 PLUGINS = ("block-robots", "pretty-json", "who")
 BIN = "/usr/lib/datasette/bin"
 
@@ -87,6 +88,12 @@ class TestDatasette:
         for name in ("pyproject.toml", "datasette_who.py"):
             text = (EXAMPLE / "who" / name).read_text()
             (source / name.replace("who", "hello")).write_text(text.replace("who", "hello"))
+        # As setuptools has them within its own wheel.
+        with (source / "pyproject.toml").open("a") as settings:
+            settings.write('packages = ["hello_data"]\n[tool.setuptools.package-data]\nhello_data = ["*"]\n')
+        (source / "hello_data").mkdir()
+        for name in ODD_NAMES:
+            (source / "hello_data" / name).write_text("# data\n")
         project = author(tmp_path, "datasette", example.dist, "python", HELLO_TABLES)
         project.mkpkgs()
         debian.put(project.dist / "acme-datasette.pub", "/etc/datasette/keys.d/acme-datasette.pub")
@@ -95,6 +102,9 @@ class TestDatasette:
         debian.install(*debian.plugin("hello"))
         assert ask(debian, "/-/hello") == "datasette"
         assert ask(debian, "/-/who") == "datasette"
+        found = debian.path(f"{BIN}/serving/plugins/hello/hello_data").rglob("*.*")
+        assert {path.name for path in found} == {*ODD_NAMES, "__init__.cpython-311.pyc", "a=b (c).cpython-311.pyc"}
+        assert debian.run("datasette-plugins", "status").returncode == 0
         debian.remove(*debian.plugin("hello"))
         debian.sh("rm -rf /var/lib/apt/lists/*")
         debian.use(example.dist)

@@ -29,6 +29,20 @@ def test_a_folder_that_nobody_filled_is_told_before_it_replaces_a_good_plugin(tm
     load(tmp_path / "board/mkpkgs.toml")
 
 
+def test_an_empty_folder_is_told_since_no_plugin_would_bring_it(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLE, tmp_path / "board")
+    place = tmp_path / "board/themes/dark/img/large"
+    place.mkdir(parents=True)
+    with pytest.raises(ProjectError) as caught:
+        load(tmp_path / "board/mkpkgs.toml")
+    assert "theme-dark.files.source: there is nothing in themes/dark/img/large, and a plugin has no" in str(
+        caught.value
+    )
+    assert "remove it, or put a file into it" in str(caught.value)
+    (place / ".keep").touch()
+    load(tmp_path / "board/mkpkgs.toml")
+
+
 def test_bad_settings_are_told_with_what_to_write(tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE, tmp_path / "board")
     file = tmp_path / "board/mkpkgs.toml"

@@ -47,12 +47,24 @@ WILD = (
         ":",
         "a:b",
     ),
-    *(".hidden", "...", "..x", "x~", "x.dpkg-new", "x.rpmsave", "x.dpkg-tmp", " lead", "trail ", "x" * 246, "é" * 123),
+    *("x.dpkg-new", "x.rpmsave", "x.dpkg-tmp", " lead", "trail ", "x" * 246, "é" * 123),
     *("CON", "a.pyc", "lost+found", "core", "!", "^", "\U0001f600", "plugins", "manifest"),
 )
-# Most of these cannot be carried; mkpkgs says so.
-HOPELESS = ("a\nb", "a\tb", "\x7f", "\x1b[0m", "back\\slash", "\udcff", "\u202ertl", "\u00a0", "a\u200db", "\u2028x")
-# What each reader of manifests takes: files of a plugin are named there.
+# Most of these cannot be carried, or are not found by a pattern that does not name them; mkpkgs says so.
+HOPELESS = (
+    *(".hidden", "...", "..x", "x~"),
+    "a\nb",
+    "a\tb",
+    "\x7f",
+    "\x1b[0m",
+    "back\\slash",
+    "\udcff",
+    "\u202ertl",
+    "\u00a0",
+    "a\u200db",
+    "\u2028x",
+)
+# What the first format of manifests can name.
 SIGNED = (
     *(
         "a",
@@ -366,7 +378,8 @@ class Drawing:
         dice = self.dice
         files = {"run": (b"#!/bin/sh\nexit 0\n", True)}
         for _ in range(dice.choice((0, 1, 4, 12))):
-            names = [dice.choice(SIGNED) for _ in range(dice.choice((1, 1, 2, 4)))]
+            pool = SIGNED if dice.random() < 0.6 else (*SIGNED, *WILD)
+            names = [dice.choice(pool) for _ in range(dice.choice((1, 1, 2, 4)))]
             names = [dice.choice((*HOPELESS, *WILD))] if dice.random() < 0.01 else names
             path = "/".join(names)
             if len(os.fsencode(path)) < 700 and not any(

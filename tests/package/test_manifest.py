@@ -61,7 +61,8 @@ def test_the_message_tells_what_was_expected_and_what_was_found() -> None:
     "wrong",
     [
         {"files": (File("0" * 64, "../x"),)},
-        {"files": (File("0" * 64, "a b"),)},
+        {"files": (File("0" * 64, "a\tb"),)},
+        {"files": (File("0" * 64, "a\udce9"),)},
         {"files": (File("0" * 64, "b"), File("0" * 64, "a"))},
         {"order": -1},
         {"core": "Caddy"},

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from packaging_tool.drivers.base import Target
@@ -299,7 +299,7 @@ class Machine:
             (base / path).parent.mkdir(parents=True, exist_ok=True)
             (base / path).write_text(text)
         lines = [
-            "mkpkgs-manifest 1",
+            _first_line(payload),
             f"core {core}",
             f"abi {abi}",
             f"plugin {name}",
@@ -309,14 +309,14 @@ class Machine:
             *(f"needs {need}" for need in sorted(needs)),
             *(f"file {hashlib.sha256(payload[path].encode()).hexdigest()}  {path}" for path in sorted(payload)),
         ]
-        self.write_manifest(name, "".join(f"{line}\n" for line in lines), key)
+        self.write_manifest(name, "".join(f"{line}\n" for line in lines).encode().decode("latin-1"), key)
         self.record(f"fake-plugin-{name}", on_record or version)
         signature = self.manifest(name).with_suffix(".manifest.sig")
         self.list_files(f"fake-plugin-{name}", [self.manifest(name), signature, *(base / path for path in payload)])
 
     def install_kit(self, files: dict[str, str], key: Key | None = None) -> None:
         """Put a kit onto the machine as its package would. files: text by path."""
-        head = f"mkpkgs-manifest 1\ncore fake\nabi {ABI}\nkit\npackage fake-plugin-kit 1.0-1\n"
+        head = f"{_first_line(files)}\ncore fake\nabi {ABI}\nkit\npackage fake-plugin-kit 1.0-1\n"
         for path, text in files.items():
             place = self.root / "usr/lib/fake/kit" / path
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -360,6 +360,11 @@ class Machine:
         known = {"fake", "fake-core", "working-set", "failed-set", "serving", "sets"}
         sets = [path for path in self.bin.glob("sets/*") if path != (self.bin / "serving").resolve()]
         return [path.name for path in (*self.bin.iterdir(), *sets) if path.name not in known]
+
+
+def _first_line(paths: Iterable[str]) -> str:
+    plain = all(re.fullmatch(r"(?!-)[A-Za-z0-9._+/-]+", path) for path in paths)
+    return f"mkpkgs-manifest {1 if plain else 2}"
 
 
 def _files(place: Path) -> list[Path]:

@@ -44,6 +44,8 @@ DIRECTORIES = (
 )
 # Those in which a file that nobody named is refused; elsewhere the core's package may put what it likes.
 GUARDED = tuple(path for path in DIRECTORIES if path not in ("/usr/lib/fake", SHARE))
+# Those in which files of manifests may have any name.
+ANY_NAME = tuple(path for path in DIRECTORIES if path.startswith((f"{PLUGINS}/", KIT)))
 # The service's user, a user, and numbers that nobody has.
 USERS = (990, 991, 1, 65534, 4242, 2**32 - 2)
 
@@ -204,9 +206,11 @@ def unnamed_files(chance: random.Random) -> Iterator[tuple[str, Act]]:
 
 
 def odd_names(chance: random.Random) -> Iterator[tuple[str, Act]]:
-    """Names that a shell, a terminal or a list of lines would stumble over."""
+    """Names that a shell, a terminal or a list of lines would stumble over, of files that no manifest has."""
 
     def act(directory: str, name: str, *, folder: bool) -> Act:
+        plain = directory in ANY_NAME and not any(ord(letter) < 32 or letter == "\x7f" for letter in name)
+
         def give(made: Installed) -> str:
             path = os.fsencode(made.at(directory)) + b"/" + os.fsencode(name)
             if folder:
@@ -214,7 +218,10 @@ def odd_names(chance: random.Random) -> Iterator[tuple[str, Act]]:
             else:
                 with open(path, "wb") as file:  # noqa: PTH123 - pathlib takes no bytes
                     file.write(b"echo odd\n")
-            return f"a name in {re.escape(directory)} has other characters than"
+            shown = os.fsencode(name).decode("ascii", "replace").replace("\ufffd", "?")
+            if plain:
+                return f"{re.escape(f'{directory}/{shown}')} is not in its manifest"
+            return f"a name in {re.escape(directory)} has characters that no name there can have"
 
         return give
 
@@ -225,7 +232,7 @@ def odd_names(chance: random.Random) -> Iterator[tuple[str, Act]]:
     )
     for name in names:
         for directory in chance.sample(GUARDED, 4):
-            folder = chance.random() < 0.2
+            folder = chance.random() < 0.2 and directory not in ANY_NAME
             yield f"{directory} {name!a}{'/' if folder else ''}", act(directory, name, folder=folder)
 
 

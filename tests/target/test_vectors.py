@@ -38,7 +38,7 @@ def read(awk: str, directory: Path, data: bytes, name: str) -> tuple[list[str], 
     command = [awk, *options, "-f", str(PARSER), str(directory / "sizes"), str(copies / f"{name}.manifest")]
     subprocess.run(command, check=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"})
     lines = [(directory / part) for part in ("rows", "files", "refused")]
-    rows, files, refused = (path.read_text("latin-1").splitlines() if path.exists() else [] for path in lines)
+    rows, files, refused = (path.read_bytes().decode().split("\n")[:-1] if path.exists() else [] for path in lines)
     return rows, files, "\n".join(refused)
 
 

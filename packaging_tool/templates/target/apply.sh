@@ -74,7 +74,7 @@ copy_payloads() {
         index($3, SOURCE) == 1 && $3 in plain { print substr($3, length(SOURCE) + 1) }
     ' "$W/tree" "$W/files" >"$W/paths"
     [ -s "$W/paths" ] || return 0
-    (cd "$source" && xargs cp -R -P --parents --preserve=mode,timestamps -t "$W/$1" <"$W/paths") 2>"$W/errors" || {
+    (cd "$source" && xargs -d '\n' cp -R -P --parents --preserve=mode,timestamps -t "$W/$1" -- <"$W/paths") 2>"$W/errors" || {
         case $(cat "$W/errors") in
         *"No space left"*) fail "there is no room for a copy of the plugins" "make room, then $TOOL apply" ;;
         esac
@@ -235,10 +235,10 @@ make_room() {
     mkdir -m 0700 "$W/room"
 }
 
-# Whether a step left nothing but plain files of its own, with names that a set may have. Root must not follow a link, and
-# with a second name a file may be somebody else's. $1: where.
+# Whether a step left nothing but plain files of its own, with names of one line. Root must not follow a link, and with a
+# second name a file may be somebody else's. $1: where.
 is_plain() {
-    [ -z "$(find "$1" ! -type d \( ! -type f -o -links +1 \) -print -o -name '*[!A-Za-z0-9._+-]*' -print)" ]
+    [ -z "$(find "$1" ! -type d \( ! -type f -o -links +1 \) -print -o -name '*[[:cntrl:]]*' -print)" ]
 }
 
 # Copies what a step left: from here on nobody but root has it open. $1: file, or directory whose files count. $2: where to.

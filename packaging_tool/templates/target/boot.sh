@@ -4,8 +4,8 @@
 fingerprint() {
     {
         find "$BIN/$CORE-core" "$LIB/assemble" "$LIB/arrange" {{ "/usr/lib/systemd/system/" + l.unit + " " if l.unit else "" }}-type f -print0 || :
-        # Files above 16 MB (units of 512 bytes) are no manifests, keys or lists: survey.awk takes none.
-        find "$SHARE" "$CONFIG/keys.d" "$CONFIG/plugins.d" -type f -size -32769 -print0 || :
+        # Files above {{ guarded.LARGEST_MANIFEST // 1048576 }} MB (units of 512 bytes) are no manifests, keys or lists: survey.awk takes none.
+        find "$SHARE" "$CONFIG/keys.d" "$CONFIG/plugins.d" -type f -size -{{ guarded.LARGEST_MANIFEST // 512 + 1 }} -print0 || :
     } 2>/dev/null |
         sort -z | xargs -0 -r openssl dgst -sha256 -r 2>/dev/null | openssl dgst -sha256 -r | cut -c 1-64
 }

@@ -13,7 +13,7 @@ setting() {
         return 0
     fi
     # A setting may name a command that runs as root.
-    open=$(find -L "$CONFIG" "$CONFIG/plugins.conf" -maxdepth 0 \( ! -uid 0 -o -perm /022 \) 2>/dev/null) || open=$CONFIG
+    open=$(find -L "$CONFIG" "$CONFIG/plugins.conf" -maxdepth 0 \( ! -uid 0 -o -perm /{{ "%03o" % guarded.OPEN }} \) 2>/dev/null) || open=$CONFIG
     if [ -n "$open" ]; then
         warn "$CONFIG/plugins.conf is not used: others than root can write there"
         printf '%s\n' "$2"

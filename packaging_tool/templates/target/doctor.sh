@@ -98,7 +98,7 @@ look_for_rights() {
         esac
         case $path in
         "$LIB" | "$LIB"/* | "$SHARE" | "$SHARE"/* | "$PLUGINS" | "$PLUGINS"/* | "$CONFIG" | "$CONFIG"/*)
-            mend "$found" "chown root $path; chmod go-w,a-st $path" take_back "$path"
+            mend "$found" "chown root $(word "$path"); chmod go-w,a-st $(word "$path")" take_back "$path"
             ;;
         *) remains "$found" "chown root $path; chmod go-w $path" ;;
         esac
@@ -150,6 +150,17 @@ look_for_ways() {
         printf '%s\tchown root %s; chmod go-w %s\n' "$WHY_OPEN" "$above" "$above" >>"$W/findings"
     done
     while IFS=$TAB read -r found repair; do remains "$found" "$repair"; done <"$W/findings"
+}
+
+# As the repair of a refusal names a path. $1: the path.
+word() {
+    case $1 in
+    *[!A-Za-z0-9._+/-]*)
+        set -- "${1%%[!A-Za-z0-9._+/-]*}"
+        echo "-R ${1%/*}"
+        ;;
+    *) echo "$1" ;;
+    esac
 }
 
 # What lies in a directory of somebody else's may be another thing when it is changed than when it was found: so all above

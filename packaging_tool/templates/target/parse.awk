@@ -7,6 +7,14 @@ function refuse(reason) {
 }
 function go(to) { step = last[name] = to }
 function hex(text) { return length(text) == 64 && text !~ /[^0-9a-f]/ }
+# Of UTF-8 (RFC 3629, 4) without the control characters of Unicode. Each awk sees bytes here, so none has to know letters.
+function text(line) {
+    gsub(/[ -~]+/, "", line)
+    gsub(/\302[\240-\277]|[\303-\337][\200-\277]/, "", line)
+    gsub(/\340[\240-\277][\200-\277]|[\341-\354\356\357][\200-\277][\200-\277]|\355[\200-\237][\200-\277]/, "", line)
+    gsub(/\360[\220-\277][\200-\277][\200-\277]|[\361-\363][\200-\277][\200-\277][\200-\277]|\364[\200-\217][\200-\277][\200-\277]/, "", line)
+    return line == ""
+}
 BEGIN { VERSION = "^((0|[1-9][0-9]*):)?[A-Za-z0-9][A-Za-z0-9.+~]*-[A-Za-z0-9][A-Za-z0-9.+~]*$" }
 function begin() {
     name = FILENAME
@@ -23,9 +31,10 @@ FILENAME == SIZES {
 FNR == 1 { begin() }
 { length_of[name] += length($0) + 1 }
 name in wrong { next }
-/[^ -~]/ { refuse(" line " FNR ": has a byte that is not printable"); next }
+/[^ -~]/ && (step == 1 || format[name] == 1 || !text($0)) { refuse(" line " FNR ": has a byte that is not printable"); next }
 step == 1 {
-    if ($0 != "mkpkgs-manifest 1") refuse(" line 1: is not mkpkgs-manifest 1")
+    if ($0 !~ /^mkpkgs-manifest [12]$/) refuse(" line 1: is neither mkpkgs-manifest 1 nor 2")
+    format[name] = substr($0, 17) + 0
     go(2)
     next
 }
@@ -82,7 +91,8 @@ step == 7 && $0 == "optional" { optional[name] = "yes"; go(8); next }
     sha = substr($0, 6, 64)
     path = substr($0, 72)
     if (substr($0, 70, 2) != "  " || !hex(sha) || path == "") refuse(" line " FNR ": is not: file HASH  PATH")
-    if (path ~ /^-|[^A-Za-z0-9._+\/-]/ || ("/" path "/") ~ /\/\.?\.?\//) refuse(" line " FNR ": a path that leads elsewhere")
+    if (path ~ /^-|[^A-Za-z0-9._+\/-]/) needed[name] = 2
+    if (needed[name] > format[name] || ("/" path "/") ~ /\/\.?\.?\//) refuse(" line " FNR ": a path that leads elsewhere")
     if (before != "" && "" path <= "" before) refuse(" line " FNR ": is not sorted or there twice")
     before = path
     file[name, ++files[name]] = sha "\t" (name == "kit" ? KIT : PLUGINS "/" name) "/" path
@@ -94,6 +104,7 @@ END {
         if (!(name in wrong)) {
             if (length_of[name] != size[name]) refuse(": does not end with a newline, or has a NUL byte")
             else if (last[name] < (name == "kit" ? 9 : 7)) refuse(": ends too early")
+            else if (format[name] == 2 && !needed[name]) refuse(" line 1: is mkpkgs-manifest 2, though 1 can say it")
         }
         if (name in wrong) continue
         print name "\t" core[name] "\t" abi[name] "\t" package[name] "\t" version[name] "\t" order[name] "\t" optional[name] "\t" needs[name] > ROWS

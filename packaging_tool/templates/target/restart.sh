@@ -172,7 +172,7 @@ trusted_program() {
     if [ ! -f "$2" ] || [ ! -x "$2" ]; then echo "it is not a program"; return 1; fi
     for above in "$1" "$2"; do
         while :; do
-            if [ -n "$(find "$above" -maxdepth 0 \( ! -uid 0 -o ! -type l -perm /022 \) -print)" ]; then
+            if [ -n "$(find "$above" -maxdepth 0 \( ! -uid 0 -o ! -type l -perm /{{ "%03o" % guarded.OPEN }} \) -print)" ]; then
                 echo "others than root can change $above"
                 return 1
             fi

@@ -15,6 +15,13 @@ function owner_of(path,    rest) {
     return "*"
 }
 function refuse(name, reason, repair) { print name "\t" reason "\t" repair >> REFUSED }
+# What a repair names: one word of a shell. For another path, with -R the last directory above it that is one.
+function word(path) {
+    if (!match(path, /[^A-Za-z0-9._+\/-]/)) return path
+    path = substr(path, 1, RSTART - 1)
+    sub(/\/[^\/]*$/, "", path)
+    return "-R " path
+}
 function reinstall(name) { return name == "*" ? REINSTALL " " CORE : REINSTALL " " CORE "-plugin-" name }
 # Others must be heard whatever is wrong with one list of revoked keys, and what is in it must not be lost by a repair.
 function is_list(path) { return path == SHARE "/keys/revoked" || path == CONFIG "/keys.d/revoked" }
@@ -25,9 +32,9 @@ function in_its_place(path) {
 function own_copy(path) {
     return index(path, SHARE "/") == 1 ? REINSTALL " " CORE : "cp " path " " path ".new && mv -f " path ".new " path
 }
-BEGIN { FS = "\t"; SMALL = 65536 }
+BEGIN { FS = "\t"; SMALL = {{ guarded.LARGEST }} }
 $1 == "name" {
-    refuse(owner_of($3 "/"), "a name in " $3 " has other characters than A-Z a-z 0-9 . _ + -", "remove it: ls -b " $3)
+    refuse(owner_of($3 "/"), "a name in " $3 " has characters that no name there can have", "remove it: ls -b " word($3))
     next
 }
 is_list($3) {
@@ -38,23 +45,23 @@ is_list($3) {
     else if ($1 == "setuid") complain($3, "is setuid, setgid or sticky", "chmod a-st " $3)
     else if ($1 == "directory") complain($3, "is a directory", in_its_place($3))
     else if ($1 != "file") complain($3, "is neither a file nor a directory", in_its_place($3))
-    else if ($2 > SMALL) complain($3, "is larger than 64 kB", "shorten it: a key id is 16 digits in a line, without comments")
+    else if ($2 > SMALL) complain($3, "is larger than {{ guarded.LARGEST // 1024 }} kB", "shorten it: a key id is 16 digits in a line, without comments")
     else print $3 > LISTS
     next
 }
 $1 == "symlink" { refuse(owner_of($3), $3 " is a symbolic link", "remove it, then " reinstall(owner_of($3))); next }
 $1 == "special" { refuse(owner_of($3), $3 " is neither a file nor a directory", "remove it"); next }
-$1 == "owner" { refuse(owner_of($3), $3 " does not belong to root", "chown root " $3); next }
-$1 == "writable" { refuse(owner_of($3), $3 " can be written by others than root", "chmod go-w " $3); next }
-$1 == "setuid" { refuse(owner_of($3), $3 " is setuid, setgid or sticky", "chmod a-st " $3); next }
-$1 == "capability" { refuse(owner_of($3), $3 " has capabilities", "setcap -r " $3); next }
+$1 == "owner" { refuse(owner_of($3), $3 " does not belong to root", "chown root " word($3)); next }
+$1 == "writable" { refuse(owner_of($3), $3 " can be written by others than root", "chmod go-w " word($3)); next }
+$1 == "setuid" { refuse(owner_of($3), $3 " is setuid, setgid or sticky", "chmod a-st " word($3)); next }
+$1 == "capability" { refuse(owner_of($3), $3 " has capabilities", word($3) == $3 ? "setcap -r " $3 : reinstall(owner_of($3))); next }
 $1 == "file" {
     if ($3 == SHARE "/kit.manifest") { found["kit"] = 1; size["kit"] = $2 }
     if ($3 == SHARE "/kit.manifest.sig") { signature["kit"] = 1; signed["kit"] = $2 }
     place = $3
     sub(/\/[^\/]*$/, "", place)
     if ((place == SHARE "/keys" || place == CONFIG "/keys.d") && $3 ~ /\.pub$/) {
-        if ($2 > SMALL) refuse("*", $3 " is larger than 64 kB", "remove or repair it")
+        if ($2 > SMALL) refuse("*", $3 " is larger than {{ guarded.LARGEST // 1024 }} kB", "remove or repair it")
         else print $3 > KEYFILES
     }
     if (index($3, SHARE "/plugins/") == 1) {
@@ -70,8 +77,8 @@ END {
         base = (name == "kit" ? SHARE "/kit" : SHARE "/plugins/" name) ".manifest"
         if (TRUST != "distribution" && !(name in signature)) refuse(name, base ".sig is missing: the manifest is not signed", reinstall(name))
         else if (size[name] == 0) refuse(name, base " is empty", reinstall(name))
-        else if (size[name] > 16777216) refuse(name, base " is larger than 16 MB", reinstall(name))
-        else if (signed[name] > SMALL) refuse(name, base ".sig is larger than 64 kB", reinstall(name))
+        else if (size[name] > {{ guarded.LARGEST_MANIFEST }}) refuse(name, base " is larger than {{ guarded.LARGEST_MANIFEST // 1048576 }} MB", reinstall(name))
+        else if (signed[name] > SMALL) refuse(name, base ".sig is larger than {{ guarded.LARGEST // 1024 }} kB", reinstall(name))
         else { print base; if (TRUST != "distribution") print base ".sig" }
         print name > NAMES
     }

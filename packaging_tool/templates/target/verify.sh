@@ -7,15 +7,17 @@ look_at() {
 
 # One line `class TAB size TAB path` per file. The first class that fits is printed; `file` and `directory` are good.
 # Through another hard link, as ostree and snapshots make them, nobody else can write to what is root's and closed.
+# Files of plugins, of the kit, of sets and of the server's wheels (bin/site) may have any name that is one line.
 look() {
     find "$@" \( \
-        \( -name '*[!A-Za-z0-9._+-]*' ! -path / -printf 'name\t0\t%h\n' -prune \) -o \
+        \( -name '*[!A-Za-z0-9._+-]*' ! -path / \( -name '*[[:cntrl:]]*' -o ! -path "$PLUGINS/*/*" ! -path "$KIT/*" \
+            ! -path "$BIN/*/*/*" ! -path "$BIN/site/*" \) -printf 'name\t0\t%h\n' -prune \) -o \
         \( -type l \( -path "$PROGRAM" -o -path "$WORKING" -o -path "$BIN/working-set" \) -printf 'known\t0\t%p\n' \) -o \
         \( -type l -printf 'symlink\t%Y\t%p\n' \) -o \
         \( ! -type d ! -type f -printf 'special\t0\t%p\n' \) -o \
         \( ! -uid 0 -printf 'owner\t0\t%p\n' \) -o \
-        \( -perm /022 -printf 'writable\t0\t%p\n' \) -o \
-        \( -type f -perm /7000 -printf 'setuid\t0\t%p\n' \) -o \
+        \( -perm /{{ "%03o" % guarded.OPEN }} -printf 'writable\t0\t%p\n' \) -o \
+        \( -type f -perm /{{ "%o" % guarded.LENDING }} -printf 'setuid\t0\t%p\n' \) -o \
         \( -type f -printf 'file\t%s\t%p\n' \) -o \
         -printf 'directory\t0\t%p\n' \)
 }
@@ -31,7 +33,7 @@ closed() {
         above=${above%/*}
     done
     # shellcheck disable=SC2086 # a list of paths
-    WHY_OPEN=$(find / $chain -maxdepth 0 ! \( -type d -uid 0 ! -perm /022 \) -printf '%y %U %p\n' 2>/dev/null | head -n 1)
+    WHY_OPEN=$(find / $chain -maxdepth 0 ! \( -type d -uid 0 ! -perm /{{ "%03o" % guarded.OPEN }} \) -printf '%y %U %p\n' 2>/dev/null | head -n 1)
     case $WHY_OPEN in
     '') return 0 ;;
     d\ 0\ *) WHY_OPEN="${WHY_OPEN#d 0 } can be written by others than root" ;;
@@ -47,8 +49,7 @@ survey() {
     # What decides, what runs as root, and what is made here; what else the core has is the package manager's business.
     # Without a place, find would look where it is called.
     set -- "$BIN"
-    for place in "$KIT" "$PLUGINS" "$LIB/assemble" "$LIB/arrange" "$SHARE/plugins" "$SHARE/keys" "$SHARE/abi" \
-        "$SHARE/trust" "$SHARE/kit.manifest" "$SHARE/kit.manifest.sig"; do
+    for place in{% for place in guarded.OURS if place != "$BIN" %} "{{ place }}"{% endfor %}; do
         if [ -e "$place" ] || [ -L "$place" ]; then set -- "$@" "$place"; fi
     done
     if [ "$READABLE" = yes ]; then
@@ -59,7 +60,7 @@ survey() {
     fi
     # The administrator's directories count as soon as something lies in them.
     set --
-    for directory in "$CONFIG/keys.d" "$CONFIG/plugins.d"; do
+    for directory in{% for place in guarded.ADMINISTRATORS %} "{{ place }}"{% endfor %}; do
         for file in "$directory"/* "$directory"/.[!.]* "$directory"/..?*; do
             if [ -e "$file" ] || [ -L "$file" ]; then
                 set -- "$@" "$directory"
@@ -73,7 +74,9 @@ survey() {
     fi
     # An ACL that lets others write shows in the mode, as its mask (acl(5)); capabilities do not show there.
     if [ "$READABLE" = yes ] && command -v getcap >/dev/null; then
-        getcap -r "$KIT" "$PLUGINS" 2>/dev/null | sed -n "s/^\(\/[A-Za-z0-9._+\/-]*\) .*/capability${TAB}0$TAB\1/p" >>"$W/tree"
+        # Its name may have blanks, and so may what is said of it, as libcap writes it: `= cap_x+ep`, `cap_x=ep`.
+        getcap -r "$KIT" "$PLUGINS" 2>/dev/null | sed -n -e 's/ \(= \)\{0,1\}[a-z0-9_,]*[=+-][a-z0-9_,=+ -]*$//' \
+            -e "s/^\//capability${TAB}0$TAB\//p" >>"$W/tree"
     fi
     read_trust
     awk -v PLUGINS="$PLUGINS" -v SHARE="$SHARE" -v KIT="$KIT" -v CORE="$CORE" -v REINSTALL="$REINSTALL" \
@@ -87,7 +90,7 @@ survey() {
     # From here on only the copies are read.
     mkdir "$W/m" "$W/keys"
     if [ -s "$W/copies" ]; then
-        xargs cp -P -t "$W/m" <"$W/copies" 2>"$W/errors" ||
+        xargs -d '\n' cp -P -t "$W/m" <"$W/copies" 2>"$W/errors" ||
             refuse '*' "cannot read the manifests: $(last_line "$W/errors")" "call it as root"
     fi
 }
@@ -223,7 +226,7 @@ check_files() {
 ' "$W/tree" "$W/files"
     for list in "$W"/list.*; do
         [ -e "$list" ] || continue
-        xargs openssl dgst -sha256 -r <"$list" >"$W/sums${list##*list}" 2>/dev/null &
+        xargs -d '\n' openssl dgst -sha256 -r <"$list" >"$W/sums${list##*list}" 2>/dev/null &
     done
     wait
     cat "$W"/sums.* >"$W/digests" 2>/dev/null || :

@@ -92,7 +92,7 @@ class _Read:
 
     def lines(self, name: str) -> list[str]:
         path = self.machine / "w" / name
-        return path.read_bytes().decode("latin-1").split("\n")[:-1] if path.exists() else []
+        return path.read_bytes().decode(errors="surrogateescape").split("\n")[:-1] if path.exists() else []
 
     def _keys(self) -> dict[str, list[str]]:
         """Rows of keys by name. awk read the last file of the list first, and printed nothing of bad ones."""
