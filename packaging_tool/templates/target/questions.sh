@@ -146,7 +146,7 @@ find_problems() {
             END { tell(TOOL " apply") }' "$W/told" - >>"$W/problems"
     fi
     for path in $(shut_to_service); do
-        problem '*' "$path can be entered by root alone, and $USER runs a program there" "$TOOL doctor"
+        problem '*' "$path can be entered by root alone, and $READER runs a program there" "$TOOL doctor"
     done
     led=$(readlink -f "/usr/bin/$CORE" 2>/dev/null) || led=''
     if [ -e "$PROGRAM" ] && [ "$led" != "$(readlink -f "$PROGRAM")" ]; then

@@ -266,7 +266,7 @@ mark_failed() {
     { rm -f "$FAILED.new" && (umask 077 && printf '%s\n' "$1" >"$FAILED.new") && mv -f "$FAILED.new" "$FAILED"; } 2>/dev/null || return 0
     # At boot we are that unit.
     [ "$MODE" != boot ] || return 0
-    systemctl start "$CORE-apply.service" >/dev/null 2>&1 9>&- || :
+    systemctl start "$STEM-apply.service" >/dev/null 2>&1 9>&- || :
 }
 
 # The end of an apply that left the installed set as the working one.
@@ -291,7 +291,7 @@ conclude() {
 mark_good() {
     rm -f "$FAILED"
     [ -d /run/systemd/system ] || return 0
-    set -- "$CORE-apply.service" "$CORE-apply-later@*.service"
+    set -- "$STEM-apply.service" "$STEM-apply-later@*.service"
     if systemctl is-failed --quiet "$@" 2>/dev/null; then
         systemctl reset-failed "$@" >/dev/null 2>&1 9>&- || :
     fi
