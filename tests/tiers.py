@@ -35,7 +35,9 @@ SLOWEST = (
     ),
 )
 # Stories of examples, of which one package manager is enough: test_every_driver shows each driver with both.
-STORIES = tuple(f"test_{name}" for name in ("authors", "called", "elf_lighttpd", "exec", "files", "go_plugin", "ranges"))
+STORIES = tuple(
+    f"test_{name}" for name in ("authors", "called", "elf_lighttpd", "exec", "files", "go_plugin", "ranges")
+)
 
 
 def slowest_first(items: list[pytest.Item]) -> None:

@@ -350,21 +350,12 @@ swap() {
     find "$W/set" -type f -print0 | xargs -0 sync
     find "$W/set" -type d -print0 | xargs -0 sync
     NEW=sets/$(printf '%s' "$WANTED" | cut -c 1-16)
-    # The same set again: its program was changed, it was never served in between, or the one in between may be put back.
-    sets_in_use >"$W/in-use"
-    while grep -qxF "$NEW" "$W/in-use"; do NEW=$NEW.again; done
-    rm -rf "${BIN:?}/$NEW"
+    # The same set again: its program was changed, the one in between may be put back, or a process has it still.
+    while [ -e "$BIN/$NEW" ]; do NEW=$NEW.again; done
     mv -T "$W/set" "$BIN/$NEW"
     sync "$BIN/sets"
+    write_users_down
     point_to "$NEW"
-}
-
-# Sets that neither serve nor may come back.
-sweep_sets() {
-    sets_in_use >"$W/in-use"
-    for directory in "$BIN"/sets/*; do
-        if ! grep -qxF "sets/${directory##*/}" "$W/in-use"; then rm -rf "$directory"; fi
-    done
 }
 
 # Nothing is written or removed where others can turn the way elsewhere.
@@ -478,6 +469,7 @@ apply() {
     restart
     settle_restart
     settle_proof
+    restart_others
     unguard
     sweep_sets
     remember

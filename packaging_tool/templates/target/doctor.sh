@@ -197,7 +197,11 @@ look_for_leftovers() {
         if [ -e "$path" ]; then mend "$path is left from an apply that was cut off" "rm -rf $path" clear_away "$path"; fi
     done
     if ! closed "$BIN/sets"; then return 0; fi
-    sets_in_use >"$W/in-use"
+    {
+        sets_in_use
+        look_at_users
+        cut -f 1 "$W/had"
+    } >"$W/in-use"
     for path in "$BIN"/sets/*; do
         if [ ! -e "$path" ] || grep -qxF "sets/${path##*/}" "$W/in-use"; then continue; fi
         mend "$path is a set that nothing uses" "rm -rf $path" rm -rf "$path"

@@ -167,6 +167,7 @@ find_problems() {
     if [ ! -s "$W/problems" ] && ! running_is_current; then
         problem '*' "$UNIT runs an older program" "systemctl restart $UNIT"
     fi
+    find_older
     if [ -n "$UNIT" ] && [ -d /run/systemd/system ]; then
         # Between two starts of a service that fails again and again, systemd does not call it failed.
         case $(systemctl show -p ActiveState -p SubState "$UNIT" 2>/dev/null | sort | tr '\n' ' ') in
@@ -176,6 +177,21 @@ find_problems() {
             ;;
         esac
     fi
+}
+
+# Units beside the service that run an older set. Out: $OLD_PROCESSES, those of no unit, for whom that may be right.
+find_older() {
+    older_users >"$W/older"
+    OLD_PROCESSES=''
+    while IFS=$TAB read -r unit set; do
+        case $unit in
+        process) OLD_PROCESSES="$OLD_PROCESSES${OLD_PROCESSES:+, }$set" ;;
+        *)
+            problem '*' "$unit runs an older set: $(if [ -d "$BIN/$set" ]; then describe_set "$set"; else echo "it is gone"; fi)" \
+                "systemctl restart $unit; \`units\` in $CONFIG/plugins.conf has apply do that"
+            ;;
+        esac
+    done <"$W/older"
 }
 
 # How /usr/bin/$CORE becomes the working program again.
@@ -212,6 +228,7 @@ status() {
     else
         say "working: $(describe_working)"
         say_watch
+        if [ -n "$OLD_PROCESSES" ]; then say "processes of no unit that run an older set: $OLD_PROCESSES"; fi
         if [ -s "$W/disabled" ]; then say "disabled: $(tr '\n' ' ' <"$W/disabled" | sed 's/ $//; s/ /, /g')"; fi
         left=$(recorded "$WORKING/working-set" left-out | sort | tr '\n' ' ')
         if [ -n "$left" ]; then say "left out, as they are optional: $(commas "$left")"; fi
