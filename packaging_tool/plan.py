@@ -370,7 +370,7 @@ class _Draft:
                 for family in relations
             },
             modules=modules,
-            lifecycle=runtime.lifecycle(self.project) if kind == "core" else None,
+            lifecycle=runtime.lifecycle(self.project, self.target) if kind == "core" else None,
             watched=self.project.plugins_directory,
         )
 

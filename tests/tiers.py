@@ -39,7 +39,7 @@ SLOWEST = (
 STORIES = tuple(
     f"test_{name}"
     for name in (
-        *("authors", "elf_lighttpd", "exec", "files", "go_plugin", "ranges"),
+        *("authors", "called", "elf_lighttpd", "exec", "files", "go_plugin", "ranges"),
         *("broken_sets", "changed_kinds", "hostile_words", "manage", "packed", "refusals"),
     )
 )

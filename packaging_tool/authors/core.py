@@ -147,8 +147,7 @@ def describe(project: Project, outcome: Outcome, architecture: str, packages: It
     core: dict[str, Any] = {key.replace("_", "-"): getattr(spec, key) for key in _KEYS}
     if place.user != "root":
         core |= {"user": place.user, "user-group": place.group}
-    if spec.service is not None:
-        core["service"] = {"check": spec.service.check}
+    core |= {"check": spec.trial, "readable": "all" if spec.for_all else "group"}
     core[spec.driver] = _raw(project.core_options)
     made = {package.name: package for package in packages if package.kind in ("core", "plugin")}
     plugins = {}

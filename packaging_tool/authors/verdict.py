@@ -71,7 +71,7 @@ def check(
         made = described.settled(asked, core)
         work.conflicts(made, core, others)
         # What starts a plugin runs its code.
-        quiet = replace(made, core=replace(made.core, service=None))
+        quiet = replace(made, core=replace(made.core, check=""))
         outcome = _built(quiet, core, others, lock, *tools)
         verdict = _verdict(core, outcome)
         if load and outcome.plugins:
@@ -111,8 +111,7 @@ def _without(rows: Sequence[Unchecked], tried: Sequence[str]) -> Iterator[Unchec
 
 def _starts(project: Project, core: Core, driver: Driver) -> bool:
     """Whether the driver can start this core here without an installation."""
-    service = project.core.service
-    return bool(getattr(driver, "loads", False) and service and service.check) and loading.runs_here(core)
+    return bool(getattr(driver, "loads", False) and project.core.trial) and loading.runs_here(core)
 
 
 def _built(

@@ -214,7 +214,7 @@ class Authoring(Protocol):
 
     Projects with `[plugin-of]` then use it; `check` and `fingerprint` get such projects too, `check` first without
     core_options, before anything of the core is known. loads: whether `against` starts the core's program with the
-    plugins where the core has a service.
+    plugins where the core has a check.
     """
 
     loads: bool

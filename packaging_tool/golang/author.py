@@ -57,7 +57,6 @@ def begin(project: Project, driver: str, core: Path, architecture: str, workdir:
     _check_options(project, driver)
     wanted = {plugin.name: settings.author_module(project, plugin.name) for plugin in project.plugins}
     modules = tuple(module for module in wanted.values() if module is not None)
-    service = project.core.service
     job = Job(
         core=project.core.name,
         architecture=architecture,
@@ -65,7 +64,7 @@ def begin(project: Project, driver: str, core: Path, architecture: str, workdir:
         tags=project.core_options.tags,
         plugins=_jobs(project, wanted),
         assemble="",
-        check=tuple(shlex.split(service.check)) if service else (),
+        check=tuple(shlex.split(project.core.trial)),
         toolchain=resolve.serve_local(toolchain(lock, published, core, workdir), modules, workdir / "proxy"),
         workdir=workdir,
         listener=listener,

@@ -300,7 +300,7 @@ def job(
             for plugin in ordered
         ),
         assemble=assemble,
-        check=tuple(shlex.split(project.core.service.check)) if project.core.service else (),
+        check=tuple(shlex.split(project.core.trial)),
         toolchain=serve_local(toolchain, request.modules, workdir / "proxy"),
         workdir=workdir,
         listener=listener,

@@ -150,7 +150,8 @@ class Lifecycle:
     core: the core's name. unit: systemd unit, e.g. `caddy.service`, or "" without service. user, group, home: of the
     service. try_user: makes and tries sets. watched: the directory whose changes call apply. tool: absolute path of the
     target tool. program: the working program. made: files that apply made, which leave with the package.
-    config_directory: purge removes it.
+    config_directory: purge removes it. for_all: whether everybody may read the plugins, not the group alone. steps: the
+    last parts of the names of units in which apply runs something.
     """
 
     core: str
@@ -164,6 +165,18 @@ class Lifecycle:
     program: str
     made: tuple[str, ...] = ()
     config_directory: str = ""
+    for_all: bool = False
+    steps: tuple[str, ...] = ()
+
+    @property
+    def stem(self) -> str:
+        """What names of units begin with that apply is run by: systemd.unit(5) has no `+`, names of packages no `_`."""
+        return self.core.replace("+", "_")
+
+    @property
+    def watched_mode(self) -> int:
+        """Of the directory whose changes call apply."""
+        return 0o755 if self.for_all else 0o750
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ from packaging_tool.project.faults import Faults, Path, RuleError
 WORD = "{abi}"
 # Cores of one file: each is checked, built and published as one of its own.
 MOST = 100
+# What names of units of a core end with, beside that of its service.
+UNITS = ("apply", "check", "make", "try", "watch")
 # What is one for all cores; of what a table names, in `name` or `core`, each core has its own.
 SHARED = ("architectures", "driver", "targets", "trust", "maintainer", "vendor")
 OTHERS_SHARED = ("name", *SHARED)
@@ -71,6 +73,14 @@ def _faults(said: Any, name: Any, raw: Mapping[str, Any], core: Mapping[str, Any
     for key in SHARED if top == "core" else OTHERS_SHARED:
         if WORD in str(core.get(key, "")):
             yield (top, key), f"has {WORD} in it, and is one for all cores", "leave it out"
+    if isinstance(name, str) and top == "core" and "service" in core:
+        # Package managers refuse to install both; cores of one file are there to be installed side by side.
+        made = {name.replace(WORD, text): index for index, text in enumerate(said)}
+        for one in made:
+            for other in (f"{one}-{last}" for last in UNITS):
+                if other in made:
+                    what = f"makes the service {other}.service, which is a unit of {one}, too"
+                    yield (*path, made[other]), what, "choose another text"
     if WORD in str(raw.get("repository", "")):
         yield ("repository",), f"has {WORD} in it, and there is one for all cores", "leave it out"
 

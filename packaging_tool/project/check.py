@@ -124,10 +124,13 @@ def _core(core: CoreSpec) -> Iterator[Finding]:
             f"is missing: {core.name!r} cannot be the name of a user",
             f'write for example user = "{_account(core.name)}"',
         )
-    if "+" in core.name:
-        # systemd.unit(5) names the characters. Those that put plugins in are there without a service, too.
-        what = f"{core.name!r} has a `+`, which no unit can have, and those of the core are called like it"
+    if "+" in core.name and core.service is not None:
+        # systemd.unit(5) names the characters.
+        what = f"{core.name!r} has a `+`, which no unit can have, and the service is called like the core"
         yield ("core", "name"), what, f'write for example "{core.name.replace("+", "-").strip("-")}"'
+    for key in ("check", "check_seconds"):
+        if getattr(core, key) is not None and getattr(core.service, key, None) is not None:
+            yield ("core", "service", key.replace("_", "-")), "is there in [core], too", "keep that one"
     yield from directories(core)
     if not core.architectures:
         yield ("core", "architectures"), "is empty", 'write ["amd64"]'

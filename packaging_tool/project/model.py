@@ -89,10 +89,10 @@ class ServiceSpec:
     reload: arguments of the program for `systemctl reload`, among which `$MAINPID` is the number of the service's
         process; "" if it cannot.
     type: systemd's `Type=`; notify-reload needs systemd 253 on every target.
-    check: arguments with which a new program must end with status 0 before it replaces the old one.
+    check: `check` of [core] may stand here too, and so may check_seconds.
     config_check: arguments with which a new program must find the configuration good before it replaces the old one,
         e.g. `"validate --config /etc/caddy/Caddyfile"`; what it writes is thrown away.
-    check_seconds: how long each of the two may take, for servers that need more on slow machines.
+    check_seconds: see check.
     jit: whether the server or a plugin makes machine code while it runs, as Node, the JVM and LuaJIT do. Else the
         kernel refuses memory that can be both written and run (`MemoryDenyWriteExecute=`).
     capabilities: what the service keeps, e.g. `"CAP_NET_BIND_SERVICE"`.
@@ -105,9 +105,9 @@ class ServiceSpec:
     command: str = ""
     reload: str = ""
     type: Literal["simple", "exec", "notify", "notify-reload"] = "exec"
-    check: str = "--version"
+    check: str | None = None
     config_check: str = ""
-    check_seconds: int = 30
+    check_seconds: int | None = None
     jit: bool = False
     capabilities: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -151,7 +151,14 @@ class CoreSpec:
     config_directory: default /etc/NAME.
     plugins_directory: directly below /usr/lib/NAME; default /usr/lib/NAME/plugins.
     files: more files for the core package; `[[core.file]]` where `[core.files]` is the driver's table.
-    service: the systemd service.
+    service: the systemd service; without it the core is a program that people call.
+    check: arguments with which a new program must end with status 0 before it replaces the old one; default
+        `"--version"`, and `""` for none.
+    check_seconds: how long that may take, and `config-check` of the service, for servers that need more on slow
+        machines; default 30.
+    readable: who may read plugins and what is made of them on the target: all, or root and the group of the user, which
+        suits plugins with secrets in them. The default is all for a core without a service, since whoever calls its
+        program opens the plugins, and else group.
     trust: what vouches for plugins on the target: a signature on each manifest, or the distribution, whose dpkg or rpm
         then must have each manifest and file on record as its package's. With `"distribution"` nothing is signed and
         building needs no keys; it suits packages that a distribution's own archive serves.
@@ -189,6 +196,9 @@ class CoreSpec:
     plugins_directory: str = ""
     files: tuple[FileSpec, ...] = field(default=(), metadata={"aliases": ("file",)})
     service: ServiceSpec | None = None
+    check: str | None = None
+    check_seconds: int | None = None
+    readable: Literal["", "all", "group"] = ""
     trust: Literal["signature", "distribution"] = "signature"
     revoked_keys: tuple[str, ...] = ()
     changelog: tuple[ChangeSpec, ...] = ()
@@ -201,6 +211,22 @@ class CoreSpec:
     provides: tuple[str, ...] = ()
     deb: RelationSet | None = None
     rpm: RelationSet | None = None
+
+    @property
+    def trial(self) -> str:
+        """Arguments with which a new program is tried, "" if it is not."""
+        said = (self.check, self.service.check if self.service else None)
+        return next((text for text in said if text is not None), "--version")
+
+    @property
+    def trial_seconds(self) -> int:
+        """How long a try may take."""
+        return self.check_seconds or (self.service.check_seconds if self.service else None) or 30
+
+    @property
+    def for_all(self) -> bool:
+        """Whether everybody on the target may read the plugins."""
+        return self.readable == "all" or (not self.readable and self.service is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

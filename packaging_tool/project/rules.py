@@ -437,9 +437,7 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("CoreSpec", "revoked_keys"): key_id,
     ("ServiceSpec", "command"): arguments,
     ("ServiceSpec", "reload"): arguments,
-    ("ServiceSpec", "check"): arguments,
     ("ServiceSpec", "config_check"): arguments,
-    ("ServiceSpec", "check_seconds"): between(1, 300, 30),
     ("ServiceSpec", "capabilities"): capability,
     ("ServiceSpec", "environment"): variable,
     ("ServiceSpec", "home"): paths.home,
@@ -486,5 +484,7 @@ OF: dict[tuple[str, str], Callable[..., None]] = {
     ("RepositorySpec", "component"): addresses.component,
     ("RepositorySpec", "retired"): retired,
     ("RepositorySpec", "renamed"): renamed,
+    **{(cls, "check"): arguments for cls in ("CoreSpec", "ServiceSpec")},
+    **{(cls, "check_seconds"): between(1, 300, 30) for cls in ("CoreSpec", "ServiceSpec")},
     **{(cls, key): rule for cls in ("CoreSpec", "PluginSpec", "RelationSet") for key, rule in _RELATION_FIELDS.items()},
 }

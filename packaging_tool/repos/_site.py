@@ -128,6 +128,11 @@ def _write_changed(path: Path, data: bytes) -> bool:
     return True
 
 
+def client_name(name: str) -> str:
+    """Of what clients read: apt skips a file with a `+` in its name (sources.list(5)), and dnf such a repository."""
+    return name.replace("+", "_")
+
+
 def key_file(core: str) -> str:
     """Name of the public key for administrators, below `dist/`."""
     return f"{core}.asc"

@@ -146,17 +146,19 @@ class Repository:
 
     def client_files(self, spec: RepositorySpec, core: str, signer: Signer) -> dict[str, bytes]:
         """`CORE.sources` (deb822, sources.list(5)) and `CORE.asc`."""
-        sources = templates.render("repos/sources.j2", spec=spec, core=core, url=spec.url.rstrip("/"))
-        return {f"{core}.sources": sources.encode(), _site.key_file(core): signer.public_key()}
+        file = f"{_site.client_name(core)}.sources"
+        sources = templates.render("repos/sources.j2", spec=spec, core=core, file=file, url=spec.url.rstrip("/"))
+        return {file: sources.encode(), _site.key_file(core): signer.public_key()}
 
     def instructions(self, spec: RepositorySpec, name: str, packages: Sequence[str], unit: str) -> str:
         """Shell commands for root."""
         url, key = spec.url.rstrip("/"), f"/etc/apt/keyrings/{name}.asc"
-        sources = f"/etc/apt/sources.list.d/{name}.sources"
+        file = f"{_site.client_name(name)}.sources"
+        sources = f"/etc/apt/sources.list.d/{file}"
         return (
             "install -d -m 0755 /etc/apt/keyrings\n"
             f"curl -fsSo {quote(key)} {quote(f'{url}/{_site.key_file(name)}')}\n"
-            f"curl -fsSo {quote(sources)} {quote(f'{url}/{name}.sources')}\n"
+            f"curl -fsSo {quote(sources)} {quote(f'{url}/{file}')}\n"
             # apt reads the key as a user of its own; root may have another umask than 022.
             f"chmod 0644 {quote(key)} {quote(sources)}\n"
             "apt update\n"

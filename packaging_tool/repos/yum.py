@@ -127,12 +127,14 @@ class Repository:
         """`CORE.repo` (dnf.conf(5)) and `CORE.asc`."""
         url = spec.url.rstrip("/")
         key = f"{url}/{_site.key_file(core)}"
-        text = templates.render("repos/repo.j2", core=core, url=url, label=spec.label or core, key=key)
-        return {f"{core}.repo": text.encode(), _site.key_file(core): signer.public_key()}
+        name = _site.client_name(core)
+        text = templates.render("repos/repo.j2", core=name, url=url, label=spec.label or core, key=key)
+        return {f"{name}.repo": text.encode(), _site.key_file(core): signer.public_key()}
 
     def instructions(self, spec: RepositorySpec, name: str, packages: Sequence[str], unit: str) -> str:
         """Shell commands for root."""
-        file, address = quote(f"/etc/yum.repos.d/{name}.repo"), quote(f"{spec.url.rstrip('/')}/{name}.repo")
+        name = f"{_site.client_name(name)}.repo"
+        file, address = quote(f"/etc/yum.repos.d/{name}"), quote(f"{spec.url.rstrip('/')}/{name}")
         commands = f"curl -fsSo {file} {address}\nchmod 0644 {file}\ndnf install {join(packages)}\n"
         # On these systems no package starts its service by itself.
         return commands + (f"systemctl enable --now {quote(unit)}\n" if unit else "")

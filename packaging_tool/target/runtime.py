@@ -36,8 +36,11 @@ EVENTS: Mapping[str, str] = {
 }
 
 
-def lifecycle(project: Project) -> Lifecycle:
-    """Names and places on the target, with the project's defaults filled in."""
+def lifecycle(project: Project, target: Target | None = None) -> Lifecycle:
+    """Names and places on the target, with the project's defaults filled in.
+
+    target: the driver's part, where the units are asked for in which apply runs something.
+    """
     core = project.core
     service = core.service
     user = core.user or (core.name if service else "root")
@@ -54,13 +57,24 @@ def lifecycle(project: Project) -> Lifecycle:
         program=f"{directory}/{core.name}",
         made=(f"{directory}/serving", f"{directory}/sets", f"{directory}/failed-set"),
         config_directory=core.config_directory or f"/etc/{core.name}",
+        for_all=core.for_all,
+        steps=tuple(name for name, used in _steps(project, target) if used) if target is not None else (),
+    )
+
+
+def _steps(project: Project, target: Target) -> tuple[tuple[str, bool], ...]:
+    """What apply runs in units, by the last part of their names, and whether it does for this core."""
+    return (
+        ("make", bool(target.assemble or target.arrange)),
+        ("try", bool(project.core.trial)),
+        ("check", bool(_config_check(project))),
     )
 
 
 def plugins_directory(project: Project) -> Entry:
     """The plugins directory; every plugin package lists it alike, since the first one unpacked decides its mode."""
     place = lifecycle(project)
-    return Entry(path=place.watched, type="directory", mode=0o750, group=place.group)
+    return Entry(path=place.watched, type="directory", mode=place.watched_mode, group=place.group)
 
 
 def core_entries(project: Project, target: Target, abis: Sequence[str], keys: Mapping[str, bytes]) -> tuple[Entry, ...]:
@@ -69,7 +83,7 @@ def core_entries(project: Project, target: Target, abis: Sequence[str], keys: Ma
     target: the driver's part. abis: lower-case hex, the core's own first, then what it also takes. keys: trusted public
     keys by file name.
     """
-    place = lifecycle(project)
+    place = lifecycle(project, target)
     name = place.core
     share = f"/usr/share/{name}"
     values = _values(project, target)
@@ -84,7 +98,7 @@ def core_entries(project: Project, target: Target, abis: Sequence[str], keys: Ma
         *hooks.entries(place),
         *(Entry(path=path, type="directory", mode=0o755) for path in _directories(place)),
         # What a failure tells may be of the configuration.
-        Entry(path=place.made[-1], type="ghost", mode=0o600 if place.user == "root" else 0o640, group=place.group),
+        Entry(path=place.made[-1], type="ghost", mode=0o600 if place.group == "root" else 0o640, group=place.group),
         # The administrator's, so it stays when the core is removed but not purged.
         Entry(path=_disabled(place), type="ghost", mode=0o644),
         # All that apply makes hangs on one link, `serving`, so that one rename changes it.
@@ -109,7 +123,7 @@ def core_entries(project: Project, target: Target, abis: Sequence[str], keys: Ma
     entries += [*_apply_units(place), *_try_units(project, place)]
     if target.assemble or target.arrange:
         made = render("systemd/make.service.j2", l=place, work=_work(place), lines=trial.settings_of_steps(place))
-        entries.append(_file(f"/usr/lib/systemd/system/{name}-make.service", made))
+        entries.append(_file(f"/usr/lib/systemd/system/{place.stem}-make.service", made))
     if project.core.service is not None:
         entries.append(_file(f"/usr/lib/tmpfiles.d/{name}.conf", render("systemd/tmpfiles.conf.j2", **values)))
         entries.append(
@@ -140,7 +154,7 @@ def _apply_units(place: Lifecycle) -> tuple[Entry, ...]:
     """
     units = "/usr/lib/systemd/system"
     values = {"l": place, "apply_lines": unit.apply_settings(place.core), "serving": place.made[0]}
-    watch = f"{place.core}-watch.service"
+    watch = f"{place.stem}-watch.service"
     watches = (
         _file(f"{units}/{watch}", render("systemd/watch.service.j2", **values)),
         Entry(path=f"{units}/{place.unit}.wants", type="directory", mode=0o755),
@@ -148,13 +162,13 @@ def _apply_units(place: Lifecycle) -> tuple[Entry, ...]:
     )
     return (
         *(watches if place.unit else ()),
-        _file(f"{units}/{place.core}-apply.service", render("systemd/apply.service.j2", **values)),
-        _file(f"{units}/{place.core}-apply-later@.service", render("systemd/apply-later@.service.j2", **values)),
+        _file(f"{units}/{place.stem}-apply.service", render("systemd/apply.service.j2", **values)),
+        _file(f"{units}/{place.stem}-apply-later@.service", render("systemd/apply-later@.service.j2", **values)),
         Entry(
-            path=f"{units}/multi-user.target.wants/{place.core}-apply.service",
+            path=f"{units}/multi-user.target.wants/{place.stem}-apply.service",
             type="symlink",
             mode=0o777,
-            target=f"../{place.core}-apply.service",
+            target=f"../{place.stem}-apply.service",
         ),
     )
 
@@ -162,7 +176,10 @@ def _apply_units(place: Lifecycle) -> tuple[Entry, ...]:
 def _try_units(project: Project, place: Lifecycle) -> tuple[Entry, ...]:
     """The units that apply starts to try a new set."""
     directory, program = posixpath.dirname(place.program), f"/usr/bin/{place.core}"
-    checks = {"try": ("Try a new set", _check(project)), "check": ("Check the configuration", _config_check(project))}
+    checks = {
+        "try": ("Try a new set", project.core.trial),
+        "check": ("Check the configuration", _config_check(project)),
+    }
     values = {
         "l": place,
         "work": _work(place),
@@ -172,7 +189,7 @@ def _try_units(project: Project, place: Lifecycle) -> tuple[Entry, ...]:
     }
     return tuple(
         _file(
-            f"/usr/lib/systemd/system/{place.core}-{name}.service",
+            f"/usr/lib/systemd/system/{place.stem}-{name}.service",
             render("systemd/try.service.j2", **values, what=what, command=unit.command(program, arguments)),
         )
         for name, (what, arguments) in checks.items()
@@ -183,10 +200,6 @@ def _try_units(project: Project, place: Lifecycle) -> tuple[Entry, ...]:
 def _work(place: Lifecycle) -> str:
     """Where apply makes a set."""
     return f"{posixpath.dirname(place.program)}/.apply.new"
-
-
-def _check(project: Project) -> str:
-    return project.core.service.check if project.core.service else "--version"
 
 
 def _config_check(project: Project) -> str:
@@ -221,7 +234,7 @@ def _directories(place: Lifecycle) -> tuple[str, ...]:
 def _values(project: Project, target: Target) -> dict[str, object]:
     """Variables of the templates. Words that end in shell are quoted here."""
     core = project.core
-    place = lifecycle(project)
+    place = lifecycle(project, target)
     version = f"{core.epoch}:" if core.epoch else ""
     return {
         "l": place,
@@ -232,9 +245,9 @@ def _values(project: Project, target: Target) -> dict[str, object]:
         "documentation": unit.documentation((core.service.documentation if core.service else "") or core.homepage),
         # passwd(5) has no way to write a colon or a tab, sysusers.d none for a quote within quotes.
         "full_name": re.sub(r'[:"\\\t]', " ", core.summary),
-        "check": shlex.join(shlex.split(_check(project))),
+        "check": shlex.join(shlex.split(project.core.trial)),
         "config_check": _config_check(project),
-        "check_seconds": trial.seconds(project),
+        "check_seconds": project.core.trial_seconds,
         "served": _served(core),
         "rules": trial.rules(),
         "scratch": trial.writable(project, place),

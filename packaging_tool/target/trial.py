@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 
 from packaging_tool.package.model import Lifecycle
-from packaging_tool.project.model import Project, ServiceSpec
+from packaging_tool.project.model import Project
 from packaging_tool.target import unit
 
 # Lines of the service that make its sandbox or its process; what it listens to, writes or restarts on is left out. So
@@ -126,13 +126,8 @@ def settings(project: Project, place: Lifecycle) -> tuple[tuple[str, str], ...]:
     sandbox = _hardening() if project.core.service is None else _service(project, place)
     fitting = [(key, _fit(key, line)) for key, line in sandbox if KEPT.match(key) and key not in LIMITS]
     lines = [(key, _named(line, place)) for key, line in fitting]
-    limits = {**LIMITS, "TimeoutStartSec": f"{seconds(project)}s"}
+    limits = {**LIMITS, "TimeoutStartSec": f"{project.core.trial_seconds}s"}
     return (*_identity(place), *lines, *_empty(), *limits.items())
-
-
-def seconds(project: Project) -> int:
-    """How long a try may take."""
-    return (project.core.service or ServiceSpec()).check_seconds
 
 
 def settings_of_steps(place: Lifecycle) -> tuple[tuple[str, str], ...]:

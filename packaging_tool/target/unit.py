@@ -45,11 +45,13 @@ HARDENING: Mapping[str, str] = {
 }
 
 # Of the units that run apply as root. It writes below /usr/lib/CORE and /run alone, gives files to the service's group,
-# lets the administrator's command become another user, and leaves the driver's steps, the try and the restart to
-# systemd, which takes orders of CAP_SYS_ADMIN only. rpm wants to write to its database even to read it.
+# lets the administrator's command become another user, sees of all processes which set they run (proc(5) asks for
+# CAP_SYS_PTRACE), and leaves the driver's steps, the try and the restart to systemd, which takes orders of
+# CAP_SYS_ADMIN only. rpm wants to write to its database even to read it.
 APPLY: Mapping[str, str] = {
     "CapabilityBoundingSet": (
-        "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_SETGID CAP_SETUID CAP_SYS_ADMIN"
+        "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_SETGID CAP_SETUID CAP_SYS_ADMIN "
+        "CAP_SYS_PTRACE"
     ),
     "NoNewPrivileges": "yes",
     "ProtectSystem": "strict",

@@ -83,6 +83,11 @@ def test_a_file_without_abis_is_one_core(tmp_path: Path) -> None:
         ('["2", "3.1"]', "[2]", '3 core.abis: must be a list of texts; write for example ["15", "17"]'),
         ('["2", "3.1"]', '"2"', '3 core.abis: must be a list of texts; write for example ["15", "17"]'),
         ('["2", "3.1"]', '["2", "2"]', "3 core.abis[1]: '2' is there twice; keep one"),
+        (
+            '["2", "3.1"]\n',
+            '["2", "2-try"]\n[core.service]\ncommand = "run"\n',
+            "3 core.abis[1]: makes the service served2-try.service, which is a unit of served2, too; choose another",
+        ),
         ('["2", "3.1"]', '["../2"]', "3 core.abis[0]: '../2' cannot stand in names of packages; write for example"),
         ('["2", "3.1"]', '["{abi}"]', "3 core.abis[0]: '{abi}' cannot stand in names of packages; write for example"),
         ("served{abi}", "s{abi}", "2 core.name: leaves 's' for what all cores share, which is not a package name"),

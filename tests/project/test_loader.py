@@ -299,6 +299,33 @@ def test_a_plugins_directory_whose_name_targets_refuse_is_refused(name: str, tmp
     assert "which targets refuse above plugins" in told
 
 
-def test_a_name_that_no_unit_can_have_is_refused_without_a_service_too(tmp_path: Path) -> None:
-    (told,) = problems(tmp_path, SMALLEST.replace('"served"', '"c++"'))
+def test_a_name_that_no_unit_can_have_is_good_without_a_service(tmp_path: Path) -> None:
+    text = SMALLEST.replace('"served"', '"c++"')
+    assert read(tmp_path, text).core.name == "c++"
+    (told,) = problems(
+        tmp_path, f'{text}[core.service]\ncommand = "run"\n'.replace("version", 'user = "c"\nversion', 1)
+    )
     assert "has a `+`, which no unit can have" in told
+
+
+def test_the_check_stands_in_the_core_or_in_its_service(tmp_path: Path) -> None:
+    core = SMALLEST.replace("[core.files]", 'check = "-V"\ncheck-seconds = 60\n[core.files]')
+    service = '[core.service]\ncheck = "-v"\ncheck-seconds = 90\n'
+    tried = [read(tmp_path, text).core for text in (SMALLEST, core, SMALLEST + service)]
+    assert [(each.trial, each.trial_seconds) for each in tried] == [("--version", 30), ("-V", 60), ("-v", 90)]
+    with pytest.raises(ProjectError) as caught:
+        read(tmp_path, core + service)
+    assert [(found.key, found.what) for found in caught.value.problems] == [
+        (f"core.service.{key}", "is there in [core], too") for key in ("check", "check-seconds")
+    ]
+    assert read(tmp_path, SMALLEST.replace("[core.files]", 'check = ""\n[core.files]')).core.trial == ""
+
+
+def test_everybody_may_read_the_plugins_of_a_program_without_a_service(tmp_path: Path) -> None:
+    served = SMALLEST + "[core.service]\n"
+
+    def readable(text: str, said: str) -> bool:
+        return read(tmp_path, text.replace("[core.files]", f'readable = "{said}"\n[core.files]')).core.for_all
+
+    assert [read(tmp_path, text).core.for_all for text in (SMALLEST, served)] == [True, False]
+    assert [readable(SMALLEST, "group"), readable(served, "all")] == [False, True]

@@ -243,6 +243,9 @@ SETTINGS: Mapping[str, tuple[int, str]] = {
         GO_ON,
         "1: restart must be auto, reload, defer or the path of a command, not sometimes",
     ),
+    "units = a@*.service  b\\x2dc.service [xy].service # mine\n": (STOP, ""),
+    "units = --all a.service\n": (STOP, "1: units must be names of services, parted by blanks, not --all a.service"),
+    "units = nginx\n": (STOP, "1: units must be names of services, parted by blanks, not nginx"),
     "restart = ./do-it\n": (STOP, "1: restart must be auto, reload, defer or the path of a command, not ./do-it"),
 }
 

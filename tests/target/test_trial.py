@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shutil
 import subprocess
+import tomllib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from packaging_tool import registry
 from packaging_tool.drivers.base import Target
+from packaging_tool.package.templates import render
+from packaging_tool.project.loader import load
 from packaging_tool.project.model import Project
 from packaging_tool.target import runtime
 from tests.target.machine import LINKED, spec
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def project(**unit: str) -> Project:
@@ -86,18 +94,56 @@ def test_without_a_step_there_is_no_unit_for_it() -> None:
     assert "/usr/lib/systemd/system/fake-make.service" not in paths
 
 
+def projects(directory: Path) -> Iterator[Project]:
+    """Those of the examples and the samples, and one with many settings of its own."""
+    yield project(BindPaths="/srv/data", TemporaryFileSystem="/home:ro")
+    for file in [*ROOT.glob("examples/*/mkpkgs.toml"), *ROOT.glob("tests/samples/*/mkpkgs.toml")]:
+        if "-loader" in file.parent.name:
+            continue
+        copy = shutil.copytree(
+            file.parent, directory / file.parent.name, ignore=shutil.ignore_patterns(".mkpkgs", "dist")
+        )
+        # What people download beside some of the examples.
+        data = tomllib.loads(file.read_text())
+        for table in (data["core"], *data.get("plugin", {}).values()):
+            (copy / table.get("elf", {}).get("source", ".")).mkdir(exist_ok=True)
+        yield from load(copy / file.name).cores
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
-@pytest.mark.parametrize("unit", ["try", "make"])
 @pytest.mark.parametrize("service", [True, False], ids=["service", "none"])
-def test_systemd_accepts_the_units(tmp_path: Path, unit: str, service: bool) -> None:
-    made = project(BindPaths="/srv/data", TemporaryFileSystem="/home:ro")
-    if not service:
-        made = replace(made, core=replace(made.core, service=None))
-    text = "\n".join(lines(made, unit))
-    path = tmp_path / f"fake-{unit}.service"
-    text = re.sub("Documentation=.*", "Documentation=https://example.org", text.replace("/usr/bin/fake", "/bin/true"))
-    path.write_text(f"{text}\n")
+def test_systemd_accepts_all_units_of_all_drivers(tmp_path: Path, service: bool) -> None:
+    units = []
+    for made in projects(tmp_path / "projects"):
+        if not service:
+            made = replace(made, core=replace(made.core, service=None))
+        target = registry.load("drivers", made.core.driver).Driver().target(made)
+        for entry in runtime.core_entries(made, target, ("ab" * 32,), {}):
+            if entry.content is None or not entry.path.startswith("/usr/lib/systemd/system/"):
+                continue
+            # verify wants to see programs and manual pages, which this machine has not.
+            text = re.sub("(?m)^Documentation=.*", "Documentation=https://example.org", entry.content.read().decode())
+            text = re.sub(r"(?m)^(Exec\w+)=/usr/bin/\S+", r"\1=/bin/true", text)
+            units.append(tmp_path / posixpath.basename(entry.path).replace("@.", "@1."))
+            units[-1].write_text(text)
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--recursive-errors=no", path], capture_output=True, text=True, check=False
+        ["systemd-analyze", "verify", "--recursive-errors=no", *units], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(units) > 50
+    assert "gear__-try.service" in {path.name for path in units}
+
+
+def test_no_unit_is_ended_that_a_core_does_not_have() -> None:
+    """Another server may be called like it, or the administrator's own unit."""
+    for made, steps in (
+        (project(), ("make", "try")),
+        (replace(project(), core=replace(project().core, check="")), ("make",)),
+    ):
+        place = runtime.lifecycle(made, LINKED)
+        assert place.steps == steps
+        for name in ("deb/prerm.j2", "rpm/preun.j2"):
+            text = render(name, l=place, owned=(), helped=(), gone=())
+            assert set(re.findall(r"fake-(make|try|check)\.service", text)) == set(steps)
+            assert "fake-*" not in text
+            assert "fake-apply*" not in text

@@ -81,8 +81,8 @@ copy_payloads() {
     }
     # A link that came in between would lead out of the copies.
     find "$W/$1" ! -type f ! -type d -delete
-    # What is made of them is made by a user of the service's group.
-    open_to_group 0755 0750 "$W/$1"
+    # What is made of them is made by another user.
+    open_to_readers 0755 0750 "$W/$1"
 }
 
 # Verifies the payloads: where they lie if nothing is to be made of them, else as private copies; the kit under a seal
@@ -143,7 +143,7 @@ begin_again() {
 make_set() {
     need_user
     shut=$(shut_to_service | tr '\n' ' ')
-    [ -z "$shut" ] || fail "${shut}can be entered by root alone, so $USER cannot run what is made there" "$TOOL doctor; then $TOOL apply"
+    [ -z "$shut" ] || fail "${shut}can be entered by root alone, so $READER cannot run what is made there" "$TOOL doctor; then $TOOL apply"
     follow_service
     need_units
     optional_newcomers >"$W/newcomers"
@@ -216,7 +216,7 @@ step_of_driver() {
             printf " '%s'" "$@"
             echo
         } >"$W/step"
-        confine_in_unit "$CORE-make.service"
+        confine_in_unit "$STEM-make.service"
     else
         confine_here 300 4294967296 1073741824 "$W/room" keep - "$@"
     fi
@@ -226,7 +226,7 @@ step_of_driver() {
     "did not end "*) why="it $what; is there enough memory?" ;;
     "needed more "*) why="it $what" ;;
     esac
-    fail_in_unit "$CORE-make.service" "$doing failed: ${why:-it $what}" "$repair"
+    fail_in_unit "$STEM-make.service" "$doing failed: ${why:-it $what}" "$repair"
 }
 
 # A directory of the trying user alone, for one step.
@@ -253,7 +253,7 @@ assemble() {
     mkdir -m 0755 "$W/set"
 {% if tree %}
     mkdir -m 0700 "$W/set/plugins"
-    open_to_group 0755 0750 "$W/set/plugins"
+    open_to_readers 0755 0750 "$W/set/plugins"
     while IFS=$TAB read -r _ name _; do
         mkdir -p "$W/plugins/$name"
         mv "$W/plugins/$name" "$W/set/plugins/"
@@ -283,8 +283,8 @@ assemble() {
     take "$W/room/$CORE" "$W/set/$CORE"
     rm -rf "${W:?}/room"
     chmod 0755 "$W/set/$CORE"
-    # Everybody may run it, but it has the code of plugins in it, which is not for everybody to read.
-    open_to_group 0755 0751 "$W/set/$CORE"
+    # Everybody may run it, but it has the code of plugins in it, which may not be for everybody to read.
+    open_to_readers 0755 0751 "$W/set/$CORE"
 }
 {% if arrange %}
 
@@ -306,7 +306,7 @@ arrange() {
     take "$W/room/set/loader" "$W/set/loader"
     rm -rf "${W:?}/room"
     chmod -R u=rwX,go=rX "$W/set/plugins" "$W/set/loader"
-    open_to_group 0755 0750 "$W/set/plugins" "$W/set/loader"
+    open_to_readers 0755 0750 "$W/set/plugins" "$W/set/loader"
 }
 {% endif %}
 
@@ -351,21 +351,12 @@ swap() {
     find "$W/set" -type f -print0 | xargs -0 sync
     find "$W/set" -type d -print0 | xargs -0 sync
     NEW=sets/$(printf '%s' "$WANTED" | cut -c 1-16)
-    # The same set again: its program was changed, it was never served in between, or the one in between may be put back.
-    sets_in_use >"$W/in-use"
-    while grep -qxF "$NEW" "$W/in-use"; do NEW=$NEW.again; done
-    rm -rf "${BIN:?}/$NEW"
+    # The same set again: its program was changed, the one in between may be put back, or a process has it still.
+    while [ -e "$BIN/$NEW" ]; do NEW=$NEW.again; done
     mv -T "$W/set" "$BIN/$NEW"
     sync "$BIN/sets"
+    write_users_down
     point_to "$NEW"
-}
-
-# Sets that neither serve nor may come back.
-sweep_sets() {
-    sets_in_use >"$W/in-use"
-    for directory in "$BIN"/sets/*; do
-        if ! grep -qxF "sets/${directory##*/}" "$W/in-use"; then rm -rf "$directory"; fi
-    done
 }
 
 # Nothing is written or removed where others can turn the way elsewhere.
@@ -388,9 +379,11 @@ must_be_closed() {
 clear_away() {
     rm -rf "$1"
     take_level_away
+{% if l.steps %}
     if [ -d /run/systemd/system ]; then
-        systemctl stop "$CORE-make.service" "$CORE-try.service" "$CORE-check.service" >/dev/null 2>&1 9>&- || :
+        systemctl stop{% for step in l.steps %} "$STEM-{{ step }}.service"{% endfor %} >/dev/null 2>&1 9>&- || :
     fi
+{% endif %}
     find /dev/shm -maxdepth 1 -type d -uid 0 -name "$TOOL.*" -exec rm -rf --one-file-system {} + 2>/dev/null || :
 }
 
@@ -477,6 +470,7 @@ apply() {
     restart
     settle_restart
     settle_proof
+    restart_others
     unguard
     sweep_sets
     remember

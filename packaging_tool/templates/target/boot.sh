@@ -54,7 +54,7 @@ begin_at_boot() {
 # Calls apply when a process has ended, at the earliest when the service has started if that is about to start.
 # $1: the process, as process_word says it, 0 for none.
 apply_later() {
-    systemctl start --no-block "$CORE-apply-later@$1.service" >/dev/null 2>&1 9>&-
+    systemctl start --no-block "$STEM-apply-later@$1.service" >/dev/null 2>&1 9>&-
 }
 
 # While the service gets a new set that it may not start with, another apply waits for the end of this one: should this
@@ -70,7 +70,7 @@ guard() {
 
 unguard() {
     [ -n "$GUARD" ] || return 0
-    systemctl stop --no-block "$CORE-apply-later@$GUARD.service" >/dev/null 2>&1 9>&- || :
+    systemctl stop --no-block "$STEM-apply-later@$GUARD.service" >/dev/null 2>&1 9>&- || :
     GUARD=''
 }
 
@@ -153,8 +153,8 @@ put_off() {
 # Says what apply waits for, if it was put off.
 put_off_until() {
     [ -d /run/systemd/system ] || return 0
-    systemctl list-units --all --plain --no-legend --state=activating "$CORE-apply-later@*.service" 2>/dev/null |
-        sed -n "s/^$CORE-apply-later@\([1-9][0-9]*\)\(-[0-9]*\)\{0,1\}\.service.*/\1/p" |
+    systemctl list-units --all --plain --no-legend --state=activating "$STEM-apply-later@*.service" 2>/dev/null |
+        sed -n "s/^$STEM-apply-later@\([1-9][0-9]*\)\(-[0-9]*\)\{0,1\}\.service.*/\1/p" |
         while read -r process; do
             # An apply that runs has another one wait for it, see guard.
             if tr '\000' ' ' <"/proc/$process/cmdline" 2>/dev/null | grep -qF "$TOOL apply"; then

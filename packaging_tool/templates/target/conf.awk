@@ -1,5 +1,6 @@
 # In: plugins.conf. Out: the value of KEY, else DEFAULT; then `NUMBER: REASON` of every line that means nothing.
 function good(key, value) {
+    if (key == "units") return (value " ") ~ /^([A-Za-z0-9:_.*?[][]A-Za-z0-9:_.@*?\\[-]*\.service[ \t]+)+$/
     if (value ~ /[^!-~]/) return 0
     if (key == "restart") return value ~ /^(auto|reload|defer|\/.+)$/
     return value ~ /^(refuse|allow)$/
@@ -12,6 +13,7 @@ BEGIN {
     result = DEFAULT
     choices["restart"] = "auto, reload, defer or the path of a command"
     choices["removal"] = "refuse or allow"
+    choices["units"] = "names of services, parted by blanks"
 }
 {
     sub(/(^|[ \t]+)#.*$/, "")

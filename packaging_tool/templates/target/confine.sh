@@ -39,13 +39,28 @@ share_groups() {
     [ -z "$groups" ] || usermod -a -G "$groups" "$TRY_USER" >/dev/null 2>&1 9>&- || :
 }
 
-# Lets those read files and directories who run the program: the service's group, or everybody where there is none.
-# $1: mode without a group. $2: mode with one. The rest: paths.
-open_to_group() {
+# Lets those read plugins, or what is made of them, who run the program. $1: mode for everybody. $2: mode for a group.
+# The rest: paths.
+open_to_readers() {
     open=$1 closed=$2
     shift 2
-    if [ "$USER" = root ]; then
+    if [ "$FOR_ALL" = yes ]; then
         chmod "$open" "$@"
+    elif [ "$GROUP" != root ]; then
+        open_to_group "$open" "$closed" "$@"
+    else
+        # Root alone calls the program, but another user tries it.
+        chgrp "$(id -gn "$TRY_USER")" "$@"
+        chmod "$closed" "$@"
+    fi
+}
+
+# Lets the service's group read files and directories. $1: mode for root alone. $2: mode for the group. The rest: paths.
+open_to_group() {
+    alone=$1 closed=$2
+    shift 2
+    if [ "$GROUP" = root ]; then
+        chmod "$alone" "$@"
     elif chown "root:$GROUP" "$@" 2>/dev/null; then
         chmod "$closed" "$@"
     fi
@@ -150,7 +165,7 @@ confine_here() {
     user=$(id -u "$TRY_USER")
     mkdir -p "$W/root"
     # As in the units.
-    if [ "$USER" != root ]; then chgrp "$GROUP" "$W/root"; else chgrp "$(id -g "$TRY_USER")" "$W/root"; fi
+    if [ "$GROUP" != root ]; then chgrp "$GROUP" "$W/root"; else chgrp "$(id -g "$TRY_USER")" "$W/root"; fi
     group=$(stat -c %g "$W/root")
     set -- setsid --wait env -i PATH=/usr/bin:/bin LC_ALL=C HOME="$own" TMPDIR="$own" "$@"
     # Without capabilities a container may neither drop more of them nor make namespaces; the user's own limits remain.

@@ -20,17 +20,17 @@ confine_in_unit() {
         [ "$LEVEL" -gt 0 ] || return 0
     fi
     case $1 in
-    "$CORE-make.service") ;;
+    "$STEM-make.service") ;;
 {% if tree %}
     # The program opens what stands in the place of the working set.
-    "$CORE-try.service")
+    "$STEM-try.service")
         untried=yes status=0
         warn "so $CORE was not tried with ${NAMES:-no plugins}{{ ", nor its configuration checked" if config_check }}"
         return 0
         ;;
 {% endif %}
 {% if config_check %}
-    "$CORE-check.service")
+    "$STEM-check.service")
         status=0
         warn "so the configuration of $CORE was not checked"
         return 0

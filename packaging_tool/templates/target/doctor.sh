@@ -105,17 +105,17 @@ look_for_rights() {
     done <"$W/wrong"
     shut_to_service >"$W/shut"
     while IFS= read -r path; do
-        mend "$path can be entered by root alone, and $USER runs a program there" "chmod 0755 $path" chmod 0755 "$path"
+        mend "$path can be entered by root alone, and $READER runs a program there" "chmod 0755 $path" chmod 0755 "$path"
     done <"$W/shut"
     if [ -L "$PLUGINS" ]; then
         : # Told with the refusals; what it leads to is not ours to change.
     elif [ ! -d "$PLUGINS" ]; then
-        mend "$PLUGINS is missing" "install -d -m 0750 -g $GROUP $PLUGINS" make_plugins_directory
+        mend "$PLUGINS is missing" "install -d -m {{ "%04o" % l.watched_mode }} -g $GROUP $PLUGINS" make_plugins_directory
     elif dpkg-statoverride --list "$PLUGINS" >/dev/null 2>&1; then
         : # What the administrator chose there; what lets others write was found above.
-    elif [ "$(stat -c '%a %U %G' "$PLUGINS")" != "750 root $GROUP" ]; then
-        mend "$PLUGINS is $(stat -c '%U:%G with mode %a' "$PLUGINS"), not root:$GROUP with mode 750" \
-            "chown root:$GROUP $PLUGINS; chmod 0750 $PLUGINS" close_plugins_directory
+    elif [ "$(stat -c '%a %U %G' "$PLUGINS")" != "{{ "%o" % l.watched_mode }} root $GROUP" ]; then
+        mend "$PLUGINS is $(stat -c '%U:%G with mode %a' "$PLUGINS"), not root:$GROUP with mode {{ "%o" % l.watched_mode }}" \
+            "chown root:$GROUP $PLUGINS; chmod {{ "%04o" % l.watched_mode }} $PLUGINS" close_plugins_directory
     fi
 }
 
@@ -193,7 +193,7 @@ make_plugins_directory() {
 close_plugins_directory() {
     closed "${PLUGINS%/*}" || { echo "$WHY_OPEN"; return 1; }
     chown "root:$GROUP" "$PLUGINS" || return 1
-    chmod u=rwx,g=rx,o=,a-st "$PLUGINS"
+    chmod u=rwx,g=rx,o={{ "rx" if l.for_all }},a-st "$PLUGINS"
 }
 
 # What an apply that was killed left behind. Whoever holds the lock is alive.
@@ -209,7 +209,11 @@ look_for_leftovers() {
         if [ -e "$path" ]; then mend "$path is left from an apply that was cut off" "rm -rf $path" clear_away "$path"; fi
     done
     if ! closed "$BIN/sets"; then return 0; fi
-    sets_in_use >"$W/in-use"
+    {
+        sets_in_use
+        look_at_users
+        cut -f 1 "$W/had"
+    } >"$W/in-use"
     for path in "$BIN"/sets/*; do
         if [ ! -e "$path" ] || grep -qxF "sets/${path##*/}" "$W/in-use"; then continue; fi
         mend "$path is a set that nothing uses" "rm -rf $path" rm -rf "$path"
@@ -266,28 +270,28 @@ look_for_units() {
     if [ ! -e "/usr/lib/systemd/system/$UNIT" ]; then
         remains "/usr/lib/systemd/system/$UNIT is missing" "$REINSTALL $CORE"
     fi
-    for path in "$CORE-watch.service" "$UNIT.wants/$CORE-watch.service"; do
+    for path in "$STEM-watch.service" "$UNIT.wants/$STEM-watch.service"; do
         if [ ! -e "/usr/lib/systemd/system/$path" ]; then
             remains "/usr/lib/systemd/system/$path is missing, so no set with which $UNIT does not stay up is put back" \
                 "$REINSTALL $CORE"
         fi
     done
 {% endif %}
-    for path in "$CORE-apply.service" "multi-user.target.wants/$CORE-apply.service"; do
+    for path in "$STEM-apply.service" "multi-user.target.wants/$STEM-apply.service"; do
         if [ ! -e "/usr/lib/systemd/system/$path" ]; then
             remains "/usr/lib/systemd/system/$path is missing, so no apply that was cut off is made up for at boot" \
                 "$REINSTALL $CORE"
         fi
     done
     [ -d /run/systemd/system ] || return 0
-    if [ "$(systemctl is-enabled "$CORE-apply.service" 2>/dev/null)" = masked ]; then
-        remains "$CORE-apply.service is masked, so no apply that was cut off is made up for at boot" \
-            "systemctl unmask $CORE-apply.service"
+    if [ "$(systemctl is-enabled "$STEM-apply.service" 2>/dev/null)" = masked ]; then
+        remains "$STEM-apply.service is masked, so no apply that was cut off is made up for at boot" \
+            "systemctl unmask $STEM-apply.service"
     fi
 {% if l.unit %}
-    if [ "$(systemctl is-enabled "$CORE-watch.service" 2>/dev/null)" = masked ]; then
-        remains "$CORE-watch.service is masked, so no set with which $UNIT does not stay up is put back" \
-            "systemctl unmask $CORE-watch.service"
+    if [ "$(systemctl is-enabled "$STEM-watch.service" 2>/dev/null)" = masked ]; then
+        remains "$STEM-watch.service is masked, so no set with which $UNIT does not stay up is put back" \
+            "systemctl unmask $STEM-watch.service"
     fi
 {% endif %}
     if ! found=$(confining_units_work); then remains "${found%%"$TAB"*}" "${found#*"$TAB"}"; fi

@@ -161,7 +161,7 @@ find_problems() {
             END { tell(TOOL " apply") }' "$W/told" - >>"$W/problems"
     fi
     for path in $(shut_to_service); do
-        problem '*' "$path can be entered by root alone, and $USER runs a program there" "$TOOL doctor"
+        problem '*' "$path can be entered by root alone, and $READER runs a program there" "$TOOL doctor"
     done
     if leads_elsewhere; then
         problem '*' "/usr/bin/$CORE is ${LED:-not there}, another program than the one with the plugins" "$(way_to_program)"
@@ -181,6 +181,7 @@ find_problems() {
     if [ ! -s "$W/problems" ] && ! running_is_current; then
         problem '*' "$UNIT runs an older program" "systemctl restart $UNIT"
     fi
+    find_older
     if [ -n "$UNIT" ] && [ -d /run/systemd/system ]; then
         # Between and during the starts of a service that fails again and again, systemd does not call it failed.
         case $(systemctl show -p ActiveState -p NRestarts -p SubState "$UNIT" 2>/dev/null | sort | tr '\n' ' ') in
@@ -190,6 +191,21 @@ find_problems() {
             ;;
         esac
     fi
+}
+
+# Units beside the service that run an older set. Out: $OLD_PROCESSES, those of no unit, for whom that may be right.
+find_older() {
+    older_users >"$W/older"
+    OLD_PROCESSES=''
+    while IFS=$TAB read -r unit set; do
+        case $unit in
+        process) OLD_PROCESSES="$OLD_PROCESSES${OLD_PROCESSES:+, }$set" ;;
+        *)
+            problem '*' "$unit runs an older set: $(if [ -d "$BIN/$set" ]; then describe_set "$set"; else echo "it is gone"; fi)" \
+                "systemctl restart $unit; \`units\` in $CONFIG/plugins.conf has apply do that"
+            ;;
+        esac
+    done <"$W/older"
 }
 
 problem() {
@@ -219,6 +235,7 @@ status() {
         say "working: $(describe_working)"
         say_watch
         tell_ended
+        if [ -n "$OLD_PROCESSES" ]; then say "processes of no unit that run an older set: $OLD_PROCESSES"; fi
         if [ -s "$W/disabled" ]; then say "disabled: $(tr '\n' ' ' <"$W/disabled" | sed 's/ $//; s/ /, /g')"; fi
         left=$(recorded "$WORKING/working-set" left-out | sort | tr '\n' ' ')
         if [ -n "$left" ]; then say "left out, as they are optional: $(commas "$left")"; fi

@@ -9,6 +9,14 @@ systemd_does() {
     fi
 }
 
+# Whether policy-rc.d lets a unit be restarted. $1: unit.
+policy_allows() {
+    [ -x /usr/sbin/policy-rc.d ] || return 0
+    forbidden=0
+    /usr/sbin/policy-rc.d "$1" restart >/dev/null 2>&1 9>&- || forbidden=$?
+    [ "$forbidden" -ne 101 ]
+}
+
 # Whether a reload can bring the new set: no process becomes another program by it, nor gets another unit's settings.
 reload_suffices() {
     [ "$before" = active ] || return 1
@@ -145,7 +153,6 @@ roll_back() {
     fi
     changed=$(what_changed "$OLD" "$NEW")
     point_to "$OLD"
-    rm -rf "${BIN:?}/$NEW"
     forget_restarts
     came_up=yes
     case $how in
@@ -156,6 +163,9 @@ roll_back() {
         DOWN=yes
         warn "$UNIT does not start with the old set either: journalctl -u $UNIT"
     fi
+    # It got to the other units if the service came up with it.
+    if [ -n "${1-}" ]; then restart_others; fi
+    sweep_sets
     event rolled-back "put back the old set of $CORE"
     fail "$UNIT $fell with ${NAMES:-no plugins} (${reason:-unknown})${changed:+; $changed}" \
         "{{ "$(way_into_group)" if l.unit }}journalctl -u $UNIT; remove or downgrade the plugin, or repair the configuration; then $TOOL apply"
@@ -182,7 +192,8 @@ trusted_program() {
     done
 }
 
-# Lets the administrator's program do it. It gets UNIT, CORE, and OLD and NEW: the directories of the sets.
+# Lets the administrator's program do it. It gets UNIT, CORE, UNITS, the other units that run, and OLD and NEW: the directories
+# of the sets.
 restart_by_command() {
     how="command"
     program=$(readlink -e -- "$policy") || program=''
@@ -190,19 +201,16 @@ restart_by_command() {
         TROUBLE="restart = $policy was not run: $why"
         return 0
     fi
-    if [ -n "$UNIT" ] && [ -x /usr/sbin/policy-rc.d ]; then
-        forbidden=0
-        /usr/sbin/policy-rc.d "$UNIT" restart >/dev/null 2>&1 9>&- || forbidden=$?
-        if [ "$forbidden" -eq 101 ]; then
-            DONE="; $policy was not run: policy-rc.d forbids a restart"
-            return 0
-        fi
+    if [ -n "$UNIT" ] && ! policy_allows "$UNIT"; then
+        DONE="; $policy was not run: policy-rc.d forbids a restart"
+        return 0
     fi
     [ -z "$UNIT" ] || forget_restarts
+    others=$(other_units | sort -u | tr '\n' ' ' | sed 's/ $//')
     ended=0
     (
         cd /
-        exec env -i PATH="$PATH" LC_ALL=C UNIT="$UNIT" CORE="$CORE" OLD="${OLD:+$BIN/$OLD}" NEW="$BIN/$NEW" \
+        exec env -i PATH="$PATH" LC_ALL=C UNIT="$UNIT" UNITS="$others" CORE="$CORE" OLD="${OLD:+$BIN/$OLD}" NEW="$BIN/$NEW" \
             timeout -k 10 600 "$program"
     ) >"$W/output" 2>&1 9>&- || ended=$?
     look_at_service
@@ -236,6 +244,7 @@ restart_again() {
     NEW=$(working_directory)
     restart
     settle_restart
+    if [ "$how" != nothing ]; then restart_others; fi
     if [ -n "$TROUBLE" ]; then return 0; fi
     case $QUIET:$how in
     yes:nothing) ;;
@@ -266,7 +275,7 @@ mark_failed() {
     { rm -f "$FAILED.new" && (umask 077 && printf '%s\n' "$1" >"$FAILED.new") && mv -f "$FAILED.new" "$FAILED"; } 2>/dev/null || return 0
     # At boot we are that unit.
     [ "$MODE" != boot ] || return 0
-    systemctl start "$CORE-apply.service" >/dev/null 2>&1 9>&- || :
+    systemctl start "$STEM-apply.service" >/dev/null 2>&1 9>&- || :
 }
 
 # The end of an apply that left the installed set as the working one.
@@ -292,7 +301,7 @@ conclude() {
 mark_good() {
     rm -f "$FAILED"
     [ -d /run/systemd/system ] || return 0
-    set -- "$CORE-apply.service" "$CORE-apply-later@*.service"
+    set -- "$STEM-apply.service" "$STEM-apply-later@*.service"
     if systemctl is-failed --quiet "$@" 2>/dev/null; then
         systemctl reset-failed "$@" >/dev/null 2>&1 9>&- || :
     fi

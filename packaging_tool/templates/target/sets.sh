@@ -114,8 +114,7 @@ set_before() {
     done
 }
 
-# Prints directories above all sets that neither everybody nor the service's group may enter: who serves and who tries could
-# not run a program there.
+# Prints directories above all sets that those may not enter who run the program, or try it.
 shut_to_service() {
-    find "$LIB" "$BIN" -maxdepth 0 ! -perm -0001 ! \( -group "$GROUP" -perm -0010 \) -print 2>/dev/null || :
+    find "$LIB" "$BIN" -maxdepth 0 ! -perm -0001 {{ "! \\( -group \"$GROUP\" -perm -0010 \\) " if not l.for_all }}-print 2>/dev/null || :
 }

@@ -16,7 +16,7 @@ follow_service() {
         read_service
     fi
     changed=no
-    for unit in "$CORE-try.service" "$CORE-check.service"; do
+    for unit in "$STEM-try.service" "$STEM-check.service"; do
         [ -e "/usr/lib/systemd/system/$unit" ] || continue
         laid=/run/systemd/system/$unit.d/00-service.conf
         if [ -n "$files" ]; then

@@ -46,7 +46,7 @@ try_set() {
     fi
 {% endif %}
 {% if check %}
-    try "it was tried" "$CORE-try.service" {{ check }}
+    try "it was tried" "$STEM-try.service" {{ check }}
 {% if tree %}
     [ "$untried" = no ] || return 0
 {% endif %}
@@ -61,7 +61,7 @@ try_set() {
 {% endif %}
 {% if config_check %}
     # It asks for the service's environment and directories, which only systemd has.
-    if [ -d /run/systemd/system ]; then try "the configuration was checked" "$CORE-check.service"; fi
+    if [ -d /run/systemd/system ]; then try "the configuration was checked" "$STEM-check.service"; fi
 {% endif %}
 }
 {% if tree %}
@@ -84,7 +84,7 @@ try_core_alone() {
         mv "$W/used" "$W/used.whole"
         : >"$W/used"
         assemble
-        try_once "$CORE-try.service" "$@"
+        try_once "$STEM-try.service" "$@"
         if [ "$status" -eq 0 ] && grep -q . "$W/output"; then speaks=yes; fi
         rm -rf "${W:?}/set"
         mv "$W/set.whole" "$W/set"

@@ -69,13 +69,13 @@ without_files() {
 confining_units_work() {
     [ -d /run/systemd/system ] || return 0
 {% if assemble or arrange %}
-    if [ -s "$W/used" ]; then unit_works "$CORE-make.service" /bin/sh || return 1; fi
+    if [ -s "$W/used" ]; then unit_works "$STEM-make.service" /bin/sh || return 1; fi
 {% endif %}
 {% if check %}
-    unit_works "$CORE-try.service" "/usr/bin/$CORE" || return 1
+    unit_works "$STEM-try.service" "/usr/bin/$CORE" || return 1
 {% endif %}
 {% if config_check %}
-    unit_works "$CORE-check.service" "/usr/bin/$CORE" || return 1
+    unit_works "$STEM-check.service" "/usr/bin/$CORE" || return 1
 {% endif %}
 }
 

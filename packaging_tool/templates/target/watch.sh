@@ -24,7 +24,7 @@ settle_proof() {
         accept_set
         if [ ! -s "$WORKING/watched" ]; then return 0; fi
         # A start has brought it already; another way of taking the set has not, and it may still wait for the set before.
-        if [ "$how" != restart ]; then systemctl restart --no-block "$CORE-watch.service" >/dev/null 2>&1 9>&- || :; fi
+        if [ "$how" != restart ]; then systemctl restart --no-block "$STEM-watch.service" >/dev/null 2>&1 9>&- || :; fi
         case $how in
         nothing) ;;
         *) DONE="$DONE, watched for $PROOF seconds" ;;
