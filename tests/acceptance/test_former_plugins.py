@@ -52,6 +52,24 @@ def use(system: System, dist: Path) -> None:
         system.sh("rm -rf /var/lib/apt/lists/*; apt-get -q update")
 
 
+def told_what_holds_back(system: System) -> None:
+    """Nothing does, neither what ended nor what is renamed, until somebody keeps a plugin from its newer version."""
+    apt = isinstance(system, Apt)
+    if not apt:
+        system.sh("dnf -q -y makecache")
+    assert "greet 2.0-1 is held back: " not in system.sh("greet-plugins list")
+    assert "holds back" not in system.sh("greet-plugins why moon || :")
+    place = "/etc/apt/preferences" if apt else "/etc/dnf/dnf.conf"
+    before = system.path(place).read_text() if not apt else ""
+    pin = "Package: greet-plugin-bye\nPin: version 1.0-1\nPin-Priority: 1001\n"
+    system.write(place, pin if apt else f"{before}excludepkgs=greet-plugin-bye\n")
+    how = (
+        "pinned: apt-cache policy greet-plugin-bye" if apt else "excluded or locked: dnf versionlock list, excludepkgs"
+    )
+    assert f"greet 2.0-1 is held back: bye is {how}" in system.sh("greet-plugins list")
+    system.write(place, before)
+
+
 def wished(system: System) -> set[str]:
     """Packages that no autoremove takes away."""
     if isinstance(system, Apt):
@@ -71,6 +89,7 @@ def test_machines_follow_a_plugin_to_its_new_name_and_are_told_of_one_that_ended
             install(system, "hello", "bye", "moon")
             system.run("greet-plugins", "disable", "hello")
             use(system, renamed)
+            told_what_holds_back(system)
             said = system.run(*command).stdout
             assert (said.count(CALLED), said.count(ENDED)) == (1, 1), said
             installed = system.installed()

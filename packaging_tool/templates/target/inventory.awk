@@ -22,6 +22,9 @@ FILENAME == PACKAGES {
     next
 }
 FILENAME == AVAILABLE {
+    # It ends, or another one takes its place: the newer core waits for no build of it.
+    n = split($7, part, ",")
+    for (i = 1; i <= n; i++) replaced[part[i]] = 1
     if ($1 == CORE) { core_candidate = $2; core_abi = $5; next }
     name = plugin_of($1)
     if (name == "" || ((name in candidate) && !fits($5, ABI))) next
@@ -61,7 +64,7 @@ function core_waits(    name, none, held, plugins) {
     if (core_hold == "yes") return "it is on hold: apt-mark unhold " CORE
     for (name in recorded) {
         plugins = 1
-        if (fits(built_for[name], core_abi)) continue
+        if (fits(built_for[name], core_abi) || (name in replaced)) continue
         if (hold[name] == "yes") held = held (held == "" ? "" : "; ") name " is on hold: apt-mark unhold " CORE "-plugin-" name
         else if ((name in candidate) && fits(candidate_abi[name], core_abi)) continue
         else if (name in built) held = held (held == "" ? "" : "; ") name " " pinned(name)

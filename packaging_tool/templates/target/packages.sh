@@ -83,7 +83,7 @@ query_dnf() {
         set -- "$@" '--setopt=disable_excludes=all,*' repoquery
         ;;
     esac
-    dnf "$@" --qf {% raw %}'=%{name} %{evr}\n%{requires}\n%{provides}\n'{% endraw %} "$CORE" "$CORE-plugin-*" 2>/dev/null || :
+    dnf "$@" --qf {% raw %}'=%{name} %{evr}\n%{requires}\n%{provides}\n~\n%{obsoletes}\n'{% endraw %} "$CORE" "$CORE-plugin-*" 2>/dev/null || :
 }
 
 # Prints who made a package; nothing where the package manager does not know. $1: package.

@@ -1,5 +1,6 @@
 # In: records of packages; each begins with `=NAME VERSION STATE WANT`, or is a stanza of apt-cache. Out: a row
-# `package TAB version TAB state TAB hold TAB abi TAB needs` for each, `-` for what is not known.
+# `package TAB version TAB state TAB hold TAB abi TAB needs TAB obsoletes` for each, `-` for what is not known. needs and
+# obsoletes are names of plugins; what a package of rpm obsoletes comes behind a line `~`.
 # Whoever writes the index of a repository writes its words: what can be no name, version or ABI is left out.
 function is_name(text) {
     if (text == CORE) return 1
@@ -21,14 +22,15 @@ function finish() {
     # Debug information and the files for authors of plugins are no plugins.
     if (package == CORE "-plugin-dev" || package == CORE "-plugin-devel") package = ""
     if (is_name(package) && is_version(version) && state != "" && package !~ /-(dbgsym|debuginfo)$/ && !is_transitional())
-        print package "\t" version "\t" state "\t" hold "\t" (abi == "" ? "-" : abi) "\t" (needs == "" ? "-" : needs)
+        print package "\t" version "\t" state "\t" hold "\t" (abi == "" ? "-" : abi) "\t" (needs == "" ? "-" : needs) "\t" (gone == "" ? "-" : gone)
     package = ""
 }
 function begin(name) {
     finish()
     package = name
     version = state = hold = "-"
-    abi = needs = ""
+    abi = needs = gone = ""
+    obsoletes = 0
 }
 # The names in a relation: the ABI, and plugins that it needs.
 function relate(text,    n, i, word, prefix) {
@@ -61,5 +63,11 @@ stanza && /^Version: / { version = substr($0, 10); next }
 # What no repository has, apt knows only from dpkg.
 stanza && /^Filename: / { state = "-"; next }
 stanza && /^(Depends|Pre-Depends|Provides): / { sub(/^[^:]*: /, ""); relate($0); next }
+$0 == "~" { obsoletes = 1; next }
+obsoletes {
+    sub(/[ \t].*/, "")
+    if ($0 != CORE && is_name($0)) gone = (gone == "" ? "" : gone ",") substr($0, length(CORE) + 9)
+    next
+}
 !stanza { relate($0) }
 END { finish() }

@@ -31,6 +31,7 @@ FILENAME == REFUSED {
 }
 FILENAME == PACKAGES { if ($1 == PACKAGE) { record = $2; record_state = $3; record_abi = $5; on_hold = $4 } next }
 FILENAME == AVAILABLE {
+    if (index("," $7 ",", "," NAME ",")) replaced = 1
     if ($1 == PACKAGE) { candidate = $2; candidate_abi = $5 }
     if ($1 == CORE) { core_candidate = $2; core_abi = $5 }
     next
@@ -57,6 +58,6 @@ FILENAME == INVENTORY { state[$1] = $3; next }
     }
     if ($12 != "-") say("held back", $12)
     if (record != "" && core_candidate != "" && core_candidate != VERSION && core_abi != ABI && core_abi != "-" && \
-        on_hold != "yes" && $12 == "-" && !fits(candidate_abi, core_abi) && !fits(record_abi, core_abi))
+        on_hold != "yes" && $12 == "-" && !replaced && !fits(candidate_abi, core_abi) && !fits(record_abi, core_abi))
         say("holds back", CORE " " core_candidate ", for which it has no build yet" (MAKER == "" ? "" : ": ask " MAKER))
 }
