@@ -156,6 +156,7 @@ def test_a_command_restarts_it(server: Server) -> None:
         "PATH",
         "PWD",
         "UNIT",
+        "UNITS",
     ]
     # A service that people stopped stays so.
     server.machine.sh("systemctl stop demo; rm /root/environment")
