@@ -129,6 +129,18 @@ def test_a_file_that_was_changed_taken_away_or_added_is_named(machine: Machine, 
     assert machine.tool("verify").returncode == 0
 
 
+def test_what_apply_refused_is_told_once(any_machine: Machine) -> None:
+    machine = any_machine
+    install(machine)
+    machine.install("git")
+    assert machine.tool("apply").returncode == 0
+    (machine.plugins / "odd/web/cafe\u0301").write_text("changed\n")
+    assert machine.tool("apply").returncode == 1
+    assert machine.failed_set.read_bytes().isascii()
+    (problem,) = json.loads(machine.tool("status", "--json").stdout)["problems"]
+    assert problem["reason"] == "/usr/lib/fake/plugins/odd/web/cafe?? is not what its manifest says: it was changed"
+
+
 def test_a_repair_that_is_pasted_runs_nothing_else(machine: Machine) -> None:
     install(machine)
     os.chown(machine.plugins / "odd/web/it's", 990, 990)

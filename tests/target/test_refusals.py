@@ -130,8 +130,15 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
     "a missing file": (lambda m: code(m).unlink(), "git/code is missing"),
     "a stray file": (stray, "git/extra is not in its manifest"),
     "a plugin without a manifest": (alien, "no manifest names /usr/lib/fake/plugins/alien/code"),
-    "a name with a newline": (lambda m: (m.plugins / "git/a\nb").write_text(""), "other characters than"),
-    "a name that is not ASCII": (lambda m: (m.plugins / "git/ä").write_text(""), "other characters than"),
+    "a name with a newline": (
+        lambda m: (m.plugins / "git/a\nb").write_text(""),
+        "characters that no name there can have",
+    ),
+    "a name that is not ASCII": (lambda m: (m.plugins / "git/ä").write_text(""), "git/?? is not in its manifest"),
+    "a key's name that is not ASCII": (
+        lambda m: (m.share / "keys/ä.pub").write_text(""),
+        "a name in /usr/share/fake/keys has characters that no name there can have",
+    ),
     "a symbolic link": (swap_for_link, "git/code is a symbolic link"),
     "a link for a directory": (swap_directory_for_link, "plugins/git is a symbolic link"),
     "a pipe": (special, "git/pipe is neither a file nor a directory"),
@@ -214,8 +221,12 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
         "line 6: has a byte that is not printable",
     ),
     "another manifest version": (
+        lambda m: edit(m, "git", "mkpkgs-manifest 1", "mkpkgs-manifest 3"),
+        "line 1: is neither mkpkgs-manifest 1 nor 2",
+    ),
+    "the second format without need": (
         lambda m: edit(m, "git", "mkpkgs-manifest 1", "mkpkgs-manifest 2"),
-        "line 1: is not mkpkgs-manifest 1",
+        "line 1: is mkpkgs-manifest 2, though 1 can say it",
     ),
     "an unknown word": (lambda m: edit(m, "git", "order 50\n", "order 50\nrun me\n"), "line 7: does not belong there"),
     "a double line": (lambda m: edit(m, "git", "order 50\n", "order 50\norder 50\n"), "line 7: does not belong there"),

@@ -33,7 +33,7 @@ report() {
         if [ "$STEP" = restart ] && [ "$(recorded "$WORKING/working-set" set)" != "${WANTED:--}" ]; then
             echo rolled-back
         fi
-        sed 's/^/reason /' "$W/reasons"
+        printable <"$W/reasons" | sed 's/^/reason /'
     } >"$W/failed-set" 2>/dev/null || :
     # A reason may quote the configuration, or a secret that a program printed.
     chmod 0600 "$W/failed-set" 2>/dev/null || :

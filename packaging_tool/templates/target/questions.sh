@@ -155,7 +155,12 @@ find_problems() {
                 if (reason != "" && !(reason in told)) print "*\tthe last apply failed: " reason "\t" repair
                 reason = ""
             }
-            FILENAME == TOLD { told[($1 == "*" ? "" : $1 == "kit" ? "kit: " : "plugin " $1 ": ") $2] = 1; next }
+            FILENAME == TOLD {
+                # As the record has it.
+                gsub(/[^ -~]/, "?", $2)
+                told[($1 == "*" ? "" : $1 == "kit" ? "kit: " : "plugin " $1 ": ") $2] = 1
+                next
+            }
             /^  repair: / { tell(substr($0, 11)); next }
             { reason = reason (reason == "" ? "" : "; ") $0 }
             END { tell(TOOL " apply") }' "$W/told" - >>"$W/problems"
