@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -294,10 +294,13 @@ class _Modules:
         return relative if relative.startswith("..") else f"./{relative}"
 
 
-def files(config: Config, core: Sequence[str], maintainer: str) -> dict[str, str]:
+def files(
+    config: Config, core: Sequence[str], maintainer: str, needs: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, str]:
     """The files of the project: name below its directory and text.
 
-    core: patterns of import paths of components that become part of the core. Raises InputError.
+    core: patterns of import paths of components that become part of the core. needs: of plugins, by their names.
+    Raises InputError.
     """
     inside = [c for c in config.components if any(fnmatchcase(c.package, pattern) for pattern in core)]
     outside = [c for c in config.components if c not in inside]
@@ -348,6 +351,7 @@ def files(config: Config, core: Sequence[str], maintainer: str) -> dict[str, str
             outside=any(other.startswith("..") for _, other in config.replaces),
             package_version=package_version,
             sample=sample,
+            needs=needs or {},
             text=toml.string,
         ),
     }
