@@ -325,22 +325,8 @@ def files(
         scheme=_go(config.scheme),
         go=_go,
     )
-    modules = sorted({(c.module, c.version) for c in wanted} | {(f"{_COLLECTOR}otelcol", config.collector)})
-    # Plugins name their folders themselves; all other modules are the core's, also those that nobody names.
-    plugins = {c.module for c in outside} - {c.module for c in wanted}
-    replaces = [
-        (module, f"../{other.removeprefix('./')}" if other.startswith(".") else other)
-        for module, other in config.replaces
-        if module not in plugins
-    ]
     found = {
-        "server/go.mod": render(
-            "go-link/collector.mod.j2",
-            module=config.module,
-            modules=modules,
-            replaces=replaces,
-            excludes=config.excludes,
-        ),
+        "server/go.mod": _go_mod(config, wanted, outside),
         "server/main.go": main,
         "mkpkgs.toml": render(
             "go-link/collector.toml.j2",
@@ -356,6 +342,25 @@ def files(
         ),
     }
     return found | ({"config.yaml": render("go-link/collector.yaml.j2", core=config.name)} if sample else {})
+
+
+def _go_mod(config: Config, wanted: Sequence[Component], outside: Sequence[Component]) -> str:
+    """The core's go.mod. wanted: of the core. outside: plugins."""
+    # Plugins name their folders themselves; all other modules are the core's, also those that nobody names.
+    plugins = {c.module for c in outside} - {c.module for c in wanted}
+    replaces = [
+        (module, f"../{other.removeprefix('./')}" if other.startswith(".") else other)
+        for module, other in config.replaces
+        if module not in plugins
+    ]
+    modules = sorted({(c.module, c.version) for c in wanted} | {(f"{_COLLECTOR}otelcol", config.collector)})
+    return render(
+        "go-link/collector.mod.j2",
+        module=config.module,
+        modules=modules,
+        replaces=replaces,
+        excludes=config.excludes,
+    )
 
 
 def _aliases(components: Sequence[Component]) -> dict[tuple[str, str], str]:
