@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -294,10 +294,13 @@ class _Modules:
         return relative if relative.startswith("..") else f"./{relative}"
 
 
-def files(config: Config, core: Sequence[str], maintainer: str) -> dict[str, str]:
+def files(
+    config: Config, core: Sequence[str], maintainer: str, needs: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, str]:
     """The files of the project: name below its directory and text.
 
-    core: patterns of import paths of components that become part of the core. Raises InputError.
+    core: patterns of import paths of components that become part of the core. needs: of plugins, by their names.
+    Raises InputError.
     """
     inside = [c for c in config.components if any(fnmatchcase(c.package, pattern) for pattern in core)]
     outside = [c for c in config.components if c not in inside]
@@ -322,22 +325,8 @@ def files(config: Config, core: Sequence[str], maintainer: str) -> dict[str, str
         scheme=_go(config.scheme),
         go=_go,
     )
-    modules = sorted({(c.module, c.version) for c in wanted} | {(f"{_COLLECTOR}otelcol", config.collector)})
-    # Plugins name their folders themselves; all other modules are the core's, also those that nobody names.
-    plugins = {c.module for c in outside} - {c.module for c in wanted}
-    replaces = [
-        (module, f"../{other.removeprefix('./')}" if other.startswith(".") else other)
-        for module, other in config.replaces
-        if module not in plugins
-    ]
     found = {
-        "server/go.mod": render(
-            "go-link/collector.mod.j2",
-            module=config.module,
-            modules=modules,
-            replaces=replaces,
-            excludes=config.excludes,
-        ),
+        "server/go.mod": _go_mod(config, wanted, outside),
         "server/main.go": main,
         "mkpkgs.toml": render(
             "go-link/collector.toml.j2",
@@ -348,10 +337,30 @@ def files(config: Config, core: Sequence[str], maintainer: str) -> dict[str, str
             outside=any(other.startswith("..") for _, other in config.replaces),
             package_version=package_version,
             sample=sample,
+            needs=needs or {},
             text=toml.string,
         ),
     }
     return found | ({"config.yaml": render("go-link/collector.yaml.j2", core=config.name)} if sample else {})
+
+
+def _go_mod(config: Config, wanted: Sequence[Component], outside: Sequence[Component]) -> str:
+    """The core's go.mod. wanted: of the core. outside: plugins."""
+    # Plugins name their folders themselves; all other modules are the core's, also those that nobody names.
+    plugins = {c.module for c in outside} - {c.module for c in wanted}
+    replaces = [
+        (module, f"../{other.removeprefix('./')}" if other.startswith(".") else other)
+        for module, other in config.replaces
+        if module not in plugins
+    ]
+    modules = sorted({(c.module, c.version) for c in wanted} | {(f"{_COLLECTOR}otelcol", config.collector)})
+    return render(
+        "go-link/collector.mod.j2",
+        module=config.module,
+        modules=modules,
+        replaces=replaces,
+        excludes=config.excludes,
+    )
 
 
 def _aliases(components: Sequence[Component]) -> dict[tuple[str, str], str]:

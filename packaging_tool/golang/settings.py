@@ -249,8 +249,12 @@ def request(project: Project, toolchain: Toolchain, *, cgo: bool = False) -> Req
     """What is to be resolved. cgo: compile with it, for a program that loads shared objects."""
     options = project.core_options
     names = sorted(plugin.name for plugin in project.plugins)
+    of_core = core_modules(project)
     of_plugins = {name: plugin_module(project, name) for name in names}
-    modules = (*core_modules(project), *of_plugins.values())
+    # A folder that stands for a module in the core is that module for plugins, too.
+    folders = {one.path: one for one in of_core[1:] if one.local is not None}
+    of_plugins = {name: replace(folders.get(one.path, one), owner=one.owner) for name, one in of_plugins.items()}
+    modules = (*of_core, *of_plugins.values())
     request = Request(
         name=project.core.name,
         main=options.main or modules[0].path,

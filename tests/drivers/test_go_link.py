@@ -19,7 +19,7 @@ from packaging_tool import confine
 from packaging_tool.drivers.base import Lock, Outcome
 from packaging_tool.drivers.go_link import Driver
 from packaging_tool.errors import BuildError, CommandError, ProjectError
-from packaging_tool.golang import lockfile
+from packaging_tool.golang import lockfile, needs
 from packaging_tool.golang.localmodule import LocalModule, publish
 from packaging_tool.listener import Silent
 from tests.drivers.sample import Sample
@@ -298,6 +298,8 @@ def test_need_that_the_project_file_does_not_say_is_refused(bench: Bench) -> Non
     with pytest.raises(BuildError, match=r"plugin echo imports example.com/bell, which is plugin bell") as refused:
         bench.build()
     assert refused.value.hint == 'write needs = ["bell"] in [plugin.echo]'
+    # What `mkpkgs import` asks.
+    assert needs.inferred(bench.project, bench.root / "needs", Silent()) == {"echo": ("bell",)}
 
 
 def test_core_that_does_not_compile_stops_the_build(bench: Bench) -> None:

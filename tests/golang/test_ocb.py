@@ -69,6 +69,14 @@ def test_patterns_choose_the_core(tmp_path: Path) -> None:
         project(tmp_path, text, ("*/nothing",))
 
 
+def test_plugins_that_import_others_say_so(tmp_path: Path) -> None:
+    text = f"{HEAD}  - gomod: example.com/onereceiver v1.0.0\n  - gomod: example.com/tworeceiver v1.0.0\n"
+    made = ocb.files(read(tmp_path, text), ocb.CORE, "Jo <jo@example.org>", {"onereceiver": ("tworeceiver",)})
+    plugins = tomllib.loads(made["mkpkgs.toml"])["plugin"]
+    assert plugins["onereceiver"]["needs"] == ["tworeceiver"]
+    assert "needs" not in plugins["tworeceiver"]
+
+
 def test_packages_of_one_name_get_different_names(tmp_path: Path) -> None:
     text = f"""{HEAD}
   - gomod: example.com/one/thingreceiver v1.0.0

@@ -216,3 +216,13 @@ def test_a_file_with_cgo_that_the_core_would_lose_is_refused_by_its_line(lamp: L
     # Who says so in the file means it to be left out.
     lamp.write("server/more/c.go", '//go:build cgo\n\npackage more\n\nimport "C"\n\nfunc init() { Name = "C" }\n')
     lamp.lock()
+
+
+def test_a_plugin_of_a_folder_that_stands_for_a_module_of_the_core_is_of_that(lamp: Lamp) -> None:
+    lamp.library("lib", "example.com/lib", "a folder")
+    lamp.write("lib/more/more.go", "package more\n")
+    lamp.require("example.com/lib v1.0.0", "replace example.com/lib => ../lib")
+    plugin = '[plugin.more]\nsummary = "More"\ngo-link = { module = "./lib", packages = ["example.com/lib/more"] }\n'
+    lamp.write("mkpkgs.toml", PROJECT.replace("[repository]", f"{plugin}[repository]"))
+    assert '"example.com/lib" = "v1.999999.0-0.h' in (text := lamp.lock())
+    assert "unresolved" not in text
