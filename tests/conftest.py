@@ -16,4 +16,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # What the tool does when a package manager has called it is the same with each.
     tiers.one_of_each(items, ["deb", "rpm"], of="server")
     tiers.one_of_each([item for item in items if item.path.stem in tiers.STORIES], ["apt", "dnf"], of="kind")
+    tiers.wait_for_the_night(items)
     tiers.slowest_first(items)

@@ -34,15 +34,29 @@ SLOWEST = (
         )
     ),
 )
-# Of these, one package manager is enough by day, since what they show is not about one: test_lifecycle, test_removal,
-# test_silent_loss, test_abi_tables and test_every_driver (each driver) have both.
+# Of these, one package manager is enough by day, since what they show is not about one: test_removal, test_silent_loss,
+# test_abi_tables and test_every_driver (each driver) have both.
 STORIES = tuple(
     f"test_{name}"
     for name in (
-        *("authors", "called", "elf_lighttpd", "exec", "files", "go_plugin", "ranges"),
-        *("broken_sets", "changed_kinds", "hostile_words", "manage", "packed", "refusals"),
+        *("authors", "called", "exec", "files", "go_plugin", "ranges"),
+        *("broken_sets", "changed_kinds", "hostile_words", "lifecycle", "manage", "packed", "refusals"),
     )
 )
+# What waits for the night, and what shows the same kind of case by day.
+AT_NIGHT = {
+    "test_caddy_dnf": "test_caddy_apt; go-link with dnf: test_every_driver",
+    "test_caddy_opened": "test_go_plugin",
+    "test_coredns": "lines of plugins in the server's main: test_otelcol, tests/drivers/test_go_link",
+    "test_elf_lighttpd": "test_elf_nginx, test_elf_postgresql",
+    "test_elf_nginx::TestDnf": "test_elf_nginx::TestApt; elf with dnf: test_every_driver",
+    "test_large_rpm": "the header of such a file: tests/formats",
+    "test_python::test_dnf_and_rpm_carry_it_too": "python with dnf: test_every_driver",
+    "test_caddy_build::test_linked_program_is_byte_for_byte_what_go_build_makes[arm64]": "the same for amd64",
+    "test_confined_bytes::test_bytes_of_builds_are_the_same_with_and_without_a_place_of_their_own[tower-go]": "gcc's",
+    "test_authors::test_an_authors_go_plugin_is_linked_into_the_maintainers_server": "tests/authors/test_go_link, and "
+    "in a clean root the other test of the file",
+}
 
 
 def slowest_first(items: list[pytest.Item]) -> None:
@@ -50,6 +64,14 @@ def slowest_first(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     places = {here / f"{name}.py": place for place, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def wait_for_the_night(items: Sequence[pytest.Item]) -> None:
+    """Leave AT_NIGHT to the night."""
+    for item in items:
+        case = f"{item.path.stem}::{item.nodeid.partition('::')[2]}"
+        if any(case == name or case.startswith((f"{name}::", f"{name}[")) for name in AT_NIGHT):
+            item.add_marker(pytest.mark.nightly)
 
 
 def at_night(*values: object) -> object:

@@ -24,6 +24,7 @@ from tests.acceptance.conftest import MORE
 from tests.acceptance.test_authors import web
 from tests.acceptance.test_every_driver import Sample
 from tests.authors.world import author, dusk
+from tests.tiers import every
 from tests.workspace import Workspace
 
 pytestmark = pytest.mark.acceptance
@@ -152,7 +153,7 @@ TRIALS = {
 }
 
 
-@pytest.mark.parametrize("driver", TRIALS)
+@pytest.mark.parametrize("driver", every(2, list(TRIALS)))
 def test_a_plugin_that_breaks_when_it_is_loaded_is_named_for_every_driver(
     driver: str, shared: Path, el9: Path, tmp_path: Path
 ) -> None:

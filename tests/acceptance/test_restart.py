@@ -17,6 +17,7 @@ from tests.systems import Apt
 from tests.target import packages
 from tests.target.machine import Key
 from tests.target.server import PLUGINS, Server
+from tests.tiers import at_night
 from tests.workspace import Workspace
 
 pytestmark = pytest.mark.acceptance
@@ -185,8 +186,13 @@ def test_a_command_that_fails_or_does_nothing_is_told(server: Server) -> None:
 DIES = 'if [ "$1" = run ]; then exit 3; fi\n'
 
 
-@pytest.mark.parametrize("kind", ["exec", "notify"])
-@pytest.mark.parametrize("way", ["auto", "/usr/local/sbin/drain"])
+@pytest.mark.parametrize(
+    ("way", "kind"),
+    [
+        *(("auto", "exec"), ("/usr/local/sbin/drain", "notify")),
+        *(at_night("auto", "notify"), at_night("/usr/local/sbin/drain", "exec")),
+    ],
+)
 def test_a_set_that_dies_as_a_service_is_put_back_by_every_policy(server: Server, kind: str, way: str) -> None:
     """systemd starts it once more each second, so that it is seldom called failed."""
     built = server.build(plugins={**PLUGINS, "dies": DIES}, unit={"Type": kind})

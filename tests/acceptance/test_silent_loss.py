@@ -266,7 +266,7 @@ def test_automation_can_say_that_plugins_may_leave(behind: MakeSystem, kind: typ
     assert system.installed() == LEFT
 
 
-@pytest.mark.parametrize("kind", [Apt, at_night(Debian13Apt), SidApt])
+@pytest.mark.parametrize("kind", [Apt, at_night(Debian13Apt), at_night(SidApt)])
 def test_a_broken_tool_blocks_no_transaction(make: MakeSystem, kind: type[System]) -> None:
     system = make(kind)
     install(system, "hello", "moon")
@@ -278,7 +278,7 @@ def test_a_broken_tool_blocks_no_transaction(make: MakeSystem, kind: type[System
     assert system.installed() == {"greet": "1.0-1"}
 
 
-@pytest.mark.parametrize("kind", [Apt, at_night(Debian13Apt), SidApt])
+@pytest.mark.parametrize("kind", [Apt, at_night(Debian13Apt), at_night(SidApt)])
 def test_a_core_that_is_removed_but_not_purged_leaves_apt_in_peace(make: MakeSystem, kind: type[System]) -> None:
     system = make(kind)
     install(system, "hello")
