@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from packaging_tool.package import guarded
 from tests.hostile.places import PLACES, Place
 from tests.hostile.promises import OPEN, ROWS, STEPS
 
@@ -34,7 +35,8 @@ def test_code_and_test_of_each_place_exist(place: Place) -> None:
 
 
 def test_every_row_of_the_page_has_its_tests() -> None:
-    lines = PAGE.read_text().splitlines()
+    # The table of what is guarded has a test of its own: tests/package/test_guarded.py.
+    lines = PAGE.read_text().replace(guarded.page(), "").splitlines()
     heads = {"who has", "who writes", "attack"}
     rows = [line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith("| ")]
     rows = [row for row in rows if row not in heads]
