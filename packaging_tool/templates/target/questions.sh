@@ -45,7 +45,7 @@ read_disabled() {
     sed 's/#.*//; s/[[:space:]]*$//; s/^[[:space:]]*//; /^$/d' "$DISABLED" 2>/dev/null | sort -u >"$W/unsorted"
     grep -ax '[a-z0-9][a-z0-9.+-]*' "$W/unsorted" >"$W/disabled" || :
     bad=$(grep -avx '[a-z0-9][a-z0-9.+-]*' "$W/unsorted" | head -n 1 | printable)
-    if [ -n "$bad" ]; then refuse '*' "$DISABLED names '$bad', which no plugin can be" "remove this line"; fi
+    if [ -n "$bad" ]; then refuse '*' "$DISABLED names '$bad', which no plugin can be" "remove this line; then $TOOL apply"; fi
 }
 
 is_disabled() {
