@@ -79,8 +79,8 @@ ROWS: dict[str, Row] = {
     ),
     "half installed": Row(
         "sed -i '/^Package: demo-plugin-git$/{n;s/ok inst/reinstreq half-inst/}' /var/lib/dpkg/status",
-        "is not on record: its files",
-        ("judge.awk: is not on record",),
+        "demo-plugin-git is half-installed",
+        ("judge.awk: is half-installed",),
         family="deb",
     ),
     "a replay": Row(

@@ -280,7 +280,7 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
     ),
     "a package that is only half installed": (
         lambda m: m.record("fake-plugin-git", "1.0-1", "install reinstreq half-installed"),
-        "the package fake-plugin-git is not on record",
+        "the package fake-plugin-git is half-installed",
     ),
     "a plugin that it needs is missing": (
         lambda m: m.install("git", needs=["base"]),

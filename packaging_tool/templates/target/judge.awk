@@ -5,6 +5,7 @@ function again() { return $1 == "kit" ? "; then " TOOL " apply" : "" }
 function refuse(reason, repair) { print $1 "\t" reason "\t" repair >> REFUSED }
 BEGIN { FS = "\t" }
 FILENAME == RECORD {
+    if ($3 == "half-installed") half[$1] = 1
     if ($3 !~ /^(not-installed|config-files|half-installed)$/) {
         installed[$1] = 1
         on_record[$1, $2] = 1
@@ -26,6 +27,8 @@ $2 != CORE { refuse("its manifest is for the core " $2 ", not for " CORE, "remov
     refuse("it was built for another " CORE " (ABI " $3 ", here " own(ABI) ")", INSTALL " " CORE " " $4)
     next
 }
+# apt does not install again what dpkg calls so.
+$4 in half { refuse("the package " $4 " is half-installed", REINSTALL " " $4 again()); next }
 !($4 in installed) { refuse("the package " $4 " is not on record: its files came from elsewhere", INSTALL " " $4 again()); next }
 !(($4, $5) in on_record) {
     refuse("its manifest is of version " $5 ", on record is" versions[$4] ": a replay", REINSTALL " " $4 again())
