@@ -95,11 +95,15 @@ def write(
     keys: Sequence[Key] = (),
     facts: Mapping[str, Any] | None = None,
     brings: Mapping[str, bytes] | None = None,
+    kit: Mapping[str, bytes] | None = None,
+    needs: Mapping[str, Sequence[str]] | None = None,
+    abi: str = ABI,
 ) -> dict[str, Path]:
     """Package files by package name. plugins: lines of shell by name. unit: more lines of the unit.
 
     program, target, check: another program, what its driver needs, and the arguments of its try. keys: that the core
     trusts beside key. facts: more of the project file. brings: files, by path, that each plugin's package has beside.
+    kit: files of the kit, by path below it. needs: what plugins need, by name.
     """
     made = dict(plugins or {})
     text = program or f"{PROGRAM}# end of the head\n{REST}".encode()
@@ -118,9 +122,16 @@ def write(
 
     directory.mkdir(parents=True, exist_ok=True)
     spec = project(version, made, unit or {}, check)
+    spec = replace(
+        spec, plugins=tuple(replace(one, needs=tuple((needs or {}).get(one.name, ()))) for one in spec.plugins)
+    )
+    tools = None
+    if kit:
+        entries = (Entry(path=f"/usr/lib/demo/kit/{path}", content=Content(data)) for path, data in kit.items())
+        tools = Payload(tuple(entries))
     built = plan.packages(
         replace(spec, core=replace(spec.core, **(facts or {}))),
-        Outcome(ABI, Payload((core,)), None, payloads),
+        Outcome(abi, Payload((core,)), tools, payloads),
         "all",
         target or Target(assemble=ASSEMBLE),
         plan.Trust(keys={f"{one.id.hex()}.pub": one.public for one in (key, *keys)}, sign=sign),

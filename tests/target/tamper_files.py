@@ -339,10 +339,10 @@ def wrong_kinds(chance: random.Random) -> Iterator[tuple[str, Act]]:
         return give
 
     for path in PAYLOADS:
-        yield path, act(path, lambda p: f"{p} is missing")
+        yield path, act(path, lambda p: f"{p} is a directory")
     for name in MEMBERS:
-        yield manifest_path(name), act(manifest_path(name), lambda p: f"{p} is missing, though the package")
-        yield signature_path(name), act(signature_path(name), lambda p: f"{p} is missing: the manifest is not signed")
+        yield manifest_path(name), act(manifest_path(name), lambda p: f"{p} is a directory")
+        yield signature_path(name), act(signature_path(name), lambda p: f"{p} is a directory")
     yield KEYS[1], act(KEYS[1], lambda p: f"{p} is a directory")
 
 

@@ -92,7 +92,8 @@ def records(chance: random.Random) -> Iterator[tuple[str, Act]]:
             made.machine.forget(f"fake-plugin-{name}")
             if status:
                 made.machine.record(f"fake-plugin-{name}", "1.0-1", status)
-            return f"{title(name)}: the package fake-plugin-{name} is not on record: its files came from elsewhere"
+            what = "half-installed" if "half-installed" in status else "not on record: its files came from elsewhere"
+            return f"{title(name)}: the package fake-plugin-{name} is {what}"
 
         return give
 

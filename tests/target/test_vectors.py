@@ -79,7 +79,7 @@ def test_bad_manifests_are_refused(tmp_path: Path, path: Path, awk: str) -> None
 
 # What the tool says for each reason that a bad case has.
 SAYS = {
-    "key": "\n  repair: remove or repair it\n",
+    "key": "\n  repair: apt-get install --reinstall fake\n",
     "signature": "plugin bell: /usr/share/fake/plugins/bell.manifest.sig ",
     "revoked": "which is revoked",
     "expired": "which expired on 2020-02-29",

@@ -10,7 +10,7 @@ need_user() {
         case $number in
         0 | "$(id -u "$USER" 2>/dev/null)")
             fail "$TRY_USER has the number of $(id -un "$number"), so nothing would part them" \
-                "userdel $TRY_USER; systemd-sysusers $CORE.conf; then $TOOL apply"
+                "sed -i '/^$TRY_USER:/d' /etc/passwd; systemd-sysusers $CORE.conf; then $TOOL apply"
             ;;
         esac
         share_groups

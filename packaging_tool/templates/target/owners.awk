@@ -3,7 +3,7 @@
 FILENAME == OWNED { if ($1 == CORE) own[$2] = 1; else other[$2] = $1; next }
 index($1, CONFIG "/") == 1 {
     if (($1 in other) && !($1 in own))
-        print $1 "\t" $1 " belongs to the package " other[$1] ": below " CONFIG " only the keys count that an administrator put there\tremove that package"
+        print $1 "\t" $1 " belongs to the package " other[$1] ": below " CONFIG " only the keys count that an administrator put there\tremove that package; then " TOOL " apply"
     next
 }
 !($1 in own) { print $1 "\t-\t-" }

@@ -3,7 +3,7 @@
 function refuse(reason) {
     if (name in wrong) return
     wrong[name] = 1
-    print name "\t" SHARE (name == "kit" ? "/" : "/plugins/") name ".manifest" reason "\t" REINSTALL " " CORE "-plugin-" name >> REFUSED
+    print name "\t" SHARE (name == "kit" ? "/" : "/plugins/") name ".manifest" reason "\t" REINSTALL " " CORE "-plugin-" name (name == "kit" ? "; then " TOOL " apply" : "") >> REFUSED
 }
 function go(to) { step = last[name] = to }
 function hex(text) { return length(text) == 64 && text !~ /[^0-9a-f]/ }

@@ -45,7 +45,7 @@ read_disabled() {
     sed 's/#.*//; s/[[:space:]]*$//; s/^[[:space:]]*//; /^$/d' "$DISABLED" 2>/dev/null | sort -u >"$W/unsorted"
     grep -ax '[a-z0-9][a-z0-9.+-]*' "$W/unsorted" >"$W/disabled" || :
     bad=$(grep -avx '[a-z0-9][a-z0-9.+-]*' "$W/unsorted" | head -n 1 | printable)
-    if [ -n "$bad" ]; then refuse '*' "$DISABLED names '$bad', which no plugin can be" "remove this line"; fi
+    if [ -n "$bad" ]; then refuse '*' "$DISABLED names '$bad', which no plugin can be" "remove this line; then $TOOL apply"; fi
     follow_disabled
 }
 
@@ -207,7 +207,7 @@ find_older() {
         process) OLD_PROCESSES="$OLD_PROCESSES${OLD_PROCESSES:+, }$set" ;;
         *)
             problem '*' "$unit runs an older set: $(if [ -d "$BIN/$set" ]; then describe_set "$set"; else echo "it is gone"; fi)" \
-                "systemctl restart $unit; \`units\` in $CONFIG/plugins.conf has apply do that"
+                "systemctl restart $unit"
             ;;
         esac
     done <"$W/older"

@@ -20,7 +20,8 @@ END {
             for (i = 1; i <= n; i++) {
                 if ((need[i] in row) && !(need[i] in refused) && !(need[i] in disabled)) continue
                 if (need[i] in disabled) refuse(name, "it needs the plugin " need[i] ", which is disabled", TOOL " enable " need[i])
-                else refuse(name, "it needs the plugin " need[i] ", which is not there or refused", INSTALL " " CORE "-plugin-" name)
+                else if (need[i] in refused) refuse(name, "it needs the plugin " need[i] ", which is refused", "repair the plugin " need[i] "; then " TOOL " apply")
+                else refuse(name, "it needs the plugin " need[i] ", which is not there", INSTALL " " CORE "-plugin-" need[i])
                 changed = 1
             }
         }

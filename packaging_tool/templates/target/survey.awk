@@ -22,7 +22,12 @@ function word(path) {
     sub(/\/[^\/]*$/, "", path)
     return "-R " path
 }
-function reinstall(name) { return name == "*" ? REINSTALL " " CORE : REINSTALL " " CORE "-plugin-" name }
+# What no package manager does, nobody follows by an apply.
+function by_hand(repair) { return repair "; then " TOOL " apply" }
+# Nor does the trigger on the plugins directory see a kit.
+function reinstall(name) {
+    return name == "*" ? REINSTALL " " CORE : name == "kit" ? by_hand(REINSTALL " " CORE "-plugin-kit") : REINSTALL " " CORE "-plugin-" name
+}
 # Others must be heard whatever is wrong with one list of revoked keys, and what is in it must not be lost by a repair.
 function is_list(path) { return path == SHARE "/keys/revoked" || path == CONFIG "/keys.d/revoked" }
 function complain(path, reason, repair) { print "*\t" path " " reason "\t" repair "; then " TOOL " apply" >> COMPLAINTS }
@@ -34,14 +39,14 @@ function own_copy(path) {
 }
 BEGIN { FS = "\t"; SMALL = {{ guarded.LARGEST }} }
 $1 == "name" {
-    refuse(owner_of($3 "/"), "a name in " $3 " has characters that no name there can have", "remove it: ls -b " word($3))
+    refuse(owner_of($3 "/"), "a name in " $3 " has characters that no name there can have", by_hand("remove it: ls -b " word($3)))
     next
 }
 is_list($3) {
     if ($1 == "symlink" && $2 != "f") complain($3, "is a symbolic link that leads to no file", in_its_place($3))
     else if ($1 == "symlink") complain($3, "is a symbolic link", own_copy($3))
-    else if ($1 == "owner") complain($3, "does not belong to root", "chown root " $3)
-    else if ($1 == "writable") complain($3, "can be written by others than root", "chmod go-w " $3)
+    else if ($1 == "owner") complain($3, "does not belong to root", "chown root " $3 "; chmod go-w,a-st " $3)
+    else if ($1 == "writable") complain($3, "can be written by others than root", "chmod go-w,a-st " $3)
     else if ($1 == "setuid") complain($3, "is setuid, setgid or sticky", "chmod a-st " $3)
     else if ($1 == "directory") complain($3, "is a directory", in_its_place($3))
     else if ($1 != "file") complain($3, "is neither a file nor a directory", in_its_place($3))
@@ -50,25 +55,31 @@ is_list($3) {
     next
 }
 $1 == "symlink" { refuse(owner_of($3), $3 " is a symbolic link", "remove it, then " reinstall(owner_of($3))); next }
-$1 == "special" { refuse(owner_of($3), $3 " is neither a file nor a directory", "remove it"); next }
-$1 == "owner" { refuse(owner_of($3), $3 " does not belong to root", "chown root " word($3)); next }
-$1 == "writable" { refuse(owner_of($3), $3 " can be written by others than root", "chmod go-w " word($3)); next }
-$1 == "setuid" { refuse(owner_of($3), $3 " is setuid, setgid or sticky", "chmod a-st " word($3)); next }
-$1 == "capability" { refuse(owner_of($3), $3 " has capabilities", word($3) == $3 ? "setcap -r " $3 : reinstall(owner_of($3))); next }
+# rpm puts no file into the place of a directory.
+$1 == "directory" && index($3, SHARE "/") == 1 && $3 ~ /(\/abi|\/trust|\.pub|\.manifest(\.sig)?)$/ {
+    refuse(owner_of($3), $3 " is a directory", "remove it, then " reinstall(owner_of($3)))
+    next
+}
+$1 == "special" { refuse(owner_of($3), $3 " is neither a file nor a directory", "remove it, then " reinstall(owner_of($3))); next }
+# The first class that fits was found, and others may fit as well.
+$1 == "owner" { refuse(owner_of($3), $3 " does not belong to root", by_hand("chown root " word($3) "; chmod go-w,a-st " word($3))); next }
+$1 == "writable" { refuse(owner_of($3), $3 " can be written by others than root", by_hand("chmod go-w,a-st " word($3))); next }
+$1 == "setuid" { refuse(owner_of($3), $3 " is setuid, setgid or sticky", by_hand("chmod a-st " word($3))); next }
+$1 == "capability" { refuse(owner_of($3), $3 " has capabilities", word($3) == $3 ? by_hand("setcap -r " $3) : reinstall(owner_of($3))); next }
 $1 == "file" {
     if ($3 == SHARE "/kit.manifest") { found["kit"] = 1; size["kit"] = $2 }
     if ($3 == SHARE "/kit.manifest.sig") { signature["kit"] = 1; signed["kit"] = $2 }
     place = $3
     sub(/\/[^\/]*$/, "", place)
     if ((place == SHARE "/keys" || place == CONFIG "/keys.d") && $3 ~ /\.pub$/) {
-        if ($2 > SMALL) refuse("*", $3 " is larger than {{ guarded.LARGEST // 1024 }} kB", "remove or repair it")
+        if ($2 > SMALL) refuse("*", $3 " is larger than {{ guarded.LARGEST // 1024 }} kB", by_hand("remove or repair it"))
         else print $3 > KEYFILES
     }
     if (index($3, SHARE "/plugins/") == 1) {
         name = owner_of($3)
         if (name == "*") next
         if ($3 ~ /\.sig$/) { signature[name] = 1; signed[name] = $2; next }
-        if (name !~ /^[a-z0-9][a-z0-9.+-]*$/ || name == "kit") refuse(name, $3 ": no plugin can have this name", "remove it")
+        if (name !~ /^[a-z0-9][a-z0-9.+-]*$/ || name == "kit") refuse(name, $3 ": no plugin can have this name", by_hand("remove it"))
         else { found[name] = 1; size[name] = $2 }
     }
 }

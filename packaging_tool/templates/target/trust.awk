@@ -8,8 +8,8 @@ function is_key(path,    base) {
     return base == SHARE "/keys" || base == CONFIG "/keys.d"
 }
 function complain(reason) {
-    if (kind == "sig") print name "\t" SHARE (name == "kit" ? "/" : "/plugins/") name ".manifest.sig " reason "\t" REINSTALL " " CORE "-plugin-" name >> REFUSED
-    else print "*\t" place " " reason "\tremove or repair it" >> REFUSED
+    if (kind == "sig") print name "\t" SHARE (name == "kit" ? "/" : "/plugins/") name ".manifest.sig " reason "\t" REINSTALL " " CORE "-plugin-" name (name == "kit" ? "; then " TOOL " apply" : "") >> REFUSED
+    else print "*\t" place " " reason "\t" (index(place, SHARE "/") == 1 ? REINSTALL " " CORE : "remove or repair it; then " TOOL " apply") >> REFUSED
     broken = 1
 }
 # Bytes of a base64 text go to byte[1..]; returns how many, -1 if it is not base64.

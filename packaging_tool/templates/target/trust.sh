@@ -24,7 +24,7 @@ check_owners() {
         if [ -f "$SHARE/$file" ]; then printf '%s\n' "$SHARE/$file"; fi
     done >"$W/places"
     if [ "$TRUST" = signature ]; then cat "$W/deciding" >>"$W/places"; fi
-    awk -F '\t' -v OWNED="$W/owned" -v CORE="$CORE" -v SHARE="$SHARE" -v CONFIG="$CONFIG" '
+    awk -F '\t' -v OWNED="$W/owned" -v CORE="$CORE" -v TOOL="$TOOL" -v SHARE="$SHARE" -v CONFIG="$CONFIG" '
 {% include "target/owners.awk" %}
 ' "$W/owned" "$W/places" >"$W/strays"
     while IFS=$TAB read -r place reason repair; do
@@ -33,12 +33,12 @@ check_owners() {
             case $(owner_of_file "$place"):$place in
             ?*:*) reason="it belongs to the package $(owner_of_file "$place")" repair="remove that package, then $REINSTALL $CORE" ;;
             *:"$SHARE"/keys/revoked) repair="add its lines to $CONFIG/keys.d/revoked if you trust it, and remove it" ;;
-            *:"$SHARE"/keys/*) repair="move it into $CONFIG/keys.d if you trust it, else remove it" ;;
+            *:"$SHARE"/keys/*) repair="move it into $CONFIG/keys.d if you trust it, else remove it; then $TOOL apply" ;;
             esac
             reason="$place is no file of the package $CORE: $reason"
         fi
         case $place in
-        */revoked) disregard_list "$place" "$reason" "$repair" ;;
+        */revoked) disregard_list "$place" "$reason" "${repair%"; then $TOOL apply"}" ;;
         *) refuse '*' "$reason" "$repair" ;;
         esac
     done <"$W/strays"
@@ -90,7 +90,7 @@ check_signatures() {
         if [ -r "$file" ]; then set -- "$file" "$@"; else READABLE=no; fi
     done <"$W/keyfiles"
     today=$(date -u +%Y-%m-%d)
-    awk -v SHARE="$SHARE" -v CONFIG="$CONFIG" -v CORE="$CORE" -v REINSTALL="$REINSTALL" -v REFUSED="$W/refused" \
+    awk -v SHARE="$SHARE" -v CONFIG="$CONFIG" -v CORE="$CORE" -v TOOL="$TOOL" -v REINSTALL="$REINSTALL" -v REFUSED="$W/refused" \
         -v KEYS="$W/keys" -v KEYROWS="$W/keyrows" -v SIGROWS="$W/sigrows" \
         -v TREE="$W/tree" -v SIZES="$W/sizes" -v TODAY="$today" '
 {% include "target/trust.awk" %}
@@ -140,16 +140,16 @@ check_signature() {
         refuse "$name" "this machine's openssl checks no signature of kind $(kind_of "$algorithm"), as in FIPS mode" \
             "ask its maker for a manifest key of kind ecdsa-p256 (mkpkgs key new --manifest-kind), or remove the package"
     elif [ "$known" = yes ]; then
-        refuse "$name" "the signature of its manifest does not fit: $(why_not "$algorithm")" "$REINSTALL $CORE-plugin-$name"
+        refuse "$name" "the signature of its manifest does not fit: $(why_not "$algorithm")" "$REINSTALL $CORE-plugin-$name$(again "$name")"
     elif [ -n "$expired" ]; then
         refuse "$name" "its manifest is signed by the key $id, which expired on $expired" \
-            "upgrade the package, or put a newer key of its maker into $CONFIG/keys.d"
+            "upgrade the package, or put a newer key of its maker into $CONFIG/keys.d; then $TOOL apply"
     elif [ "$added" = yes ]; then
         refuse "$name" "its manifest is signed by the key $id of $CONFIG/keys.d, but only a key of the package $CORE vouches for a kit" \
-            "remove the package $CORE-plugin-kit, then $INSTALL $CORE-plugin-kit"
+            "$REINSTALL $CORE-plugin-kit$(again kit)"
     else
         refuse "$name" "its manifest is signed by the unknown key $id" \
-            "put the key into $CONFIG/keys.d if you trust it, or remove the package"
+            "put the key into $CONFIG/keys.d if you trust it, or remove the package; then $TOOL apply"
     fi
 }
 

@@ -2,7 +2,17 @@
 
 look_at() {
     look "$@" >>"$W/tree" 2>"$W/errors" ||
-        refuse '*' "cannot look through the files: $(last_line "$W/errors")" "call it as root"
+        refuse '*' "cannot look through the files: $(last_line "$W/errors")" "$(way_to_read)"
+}
+
+# The trigger on the plugins directory does not see a kit. $1: plugin, or `kit`.
+again() {
+    if [ "$1" = kit ]; then echo "; then $TOOL apply"; fi
+}
+
+# Root can read all that is there.
+way_to_read() {
+    if [ "$ROOT" = yes ]; then echo "$REINSTALL $CORE"; else echo "call it as root"; fi
 }
 
 # One line `class TAB size TAB path` per file. The first class that fits is printed; `file` and `directory` are good.
@@ -91,7 +101,7 @@ survey() {
     mkdir "$W/m" "$W/keys"
     if [ -s "$W/copies" ]; then
         xargs -d '\n' cp -P -t "$W/m" <"$W/copies" 2>"$W/errors" ||
-            refuse '*' "cannot read the manifests: $(last_line "$W/errors")" "call it as root"
+            refuse '*' "cannot read the manifests: $(last_line "$W/errors")" "$(way_to_read)"
     fi
 }
 
@@ -107,7 +117,7 @@ one_line() {
 parse() {
     find "$W/m" -type f -printf '%s\t%f\n' >"$W/sizes"
     [ -s "$W/sizes" ] || return 0
-    awk -v SHARE="$SHARE" -v KIT="$KIT" -v PLUGINS="$PLUGINS" -v CORE="$CORE" -v REINSTALL="$REINSTALL" \
+    awk -v SHARE="$SHARE" -v KIT="$KIT" -v PLUGINS="$PLUGINS" -v CORE="$CORE" -v TOOL="$TOOL" -v REINSTALL="$REINSTALL" \
         -v REFUSED="$W/refused" -v SIZES="$W/sizes" -v ROWS="$W/rows" -v FILES="$W/files" '
 {% include "target/parse.awk" %}
 ' "$W/sizes" "$W"/m/*.manifest
@@ -147,7 +157,7 @@ check_origin() {
         openssl dgst -sha256 -r "$W"/m/*.manifest >"$W/manifests" 2>/dev/null || :
         ;;
     esac
-    awk -v SHARE="$SHARE" -v REINSTALL="$REINSTALL" -v REFUSED="$W/refused" -v SIGNED="$W/signed" -v OWNED="$W/owned" \
+    awk -v SHARE="$SHARE" -v TOOL="$TOOL" -v REINSTALL="$REINSTALL" -v REFUSED="$W/refused" -v SIGNED="$W/signed" -v OWNED="$W/owned" \
         -v DIGESTS="$W/manifests" -v FILES="$W/files" '
 {% include "target/origin.awk" %}
 ' "$W/owned" "$W/manifests" "$W/files" "$W/rows"
@@ -192,7 +202,7 @@ read_abis() {
 judge() {
     ABI=$(read_abis) || ABI=''
     if [ -z "$ABI" ]; then refuse '*' "$SHARE/abi does not hold an ABI" "$REINSTALL $CORE"; fi
-    awk -v CORE="$CORE" -v ABI="$ABI" -v REINSTALL="$REINSTALL" -v INSTALL="$INSTALL" -v REFUSED="$W/refused" \
+    awk -v CORE="$CORE" -v TOOL="$TOOL" -v ABI="$ABI" -v REINSTALL="$REINSTALL" -v INSTALL="$INSTALL" -v REFUSED="$W/refused" \
         -v RECORD="$W/record" -v SIGNED="$W/signed" -v REFUSALS="$W/refused" -v NAMES="$W/names" -v ABSENT="$W/absent" '
 {% include "target/abi.awk" %}
 {% include "target/judge.awk" %}
@@ -210,7 +220,7 @@ judge_absent() {
     rpm) rpm -ql "$CORE-plugin-$1" 2>/dev/null ;;
     esac >"$W/listed" || :
     if grep -qxF "$file" "$W/listed"; then
-        refuse "$1" "$file is missing, though the package $CORE-plugin-$1 is installed" "$REINSTALL $CORE-plugin-$1"
+        refuse "$1" "$file is missing, though the package $CORE-plugin-$1 is installed" "$REINSTALL $CORE-plugin-$1$(again "$1")"
     fi
 }
 
@@ -231,7 +241,7 @@ check_files() {
     wait
     cat "$W"/sums.* >"$W/digests" 2>/dev/null || :
     awk -v KIT="$KIT" -v PLUGINS="$PLUGINS" -v CORE="$CORE" -v REINSTALL="$REINSTALL" -v SKIP_KIT="$1" \
-        -v KIT_COPY="$2" -v PLUGINS_COPY="$3" -v FILES="$W/files" -v NAMES="$W/names" -v DIGESTS="$W/digests" \
+        -v TOOL="$TOOL" -v KIT_COPY="$2" -v PLUGINS_COPY="$3" -v FILES="$W/files" -v NAMES="$W/names" -v DIGESTS="$W/digests" \
         -v REFUSALS="$W/refused" -v REFUSED="$W/refused" '
 {% include "target/compare.awk" %}
 ' "$W/files" "$W/names" "$W/digests" "$W/refused" "$W/tree"
@@ -249,7 +259,7 @@ verify_manifests() {
     check_owners
     read_disabled
     parse
-    command -v openssl >/dev/null || refuse '*' "openssl is not installed" "$INSTALL openssl"
+    command -v openssl >/dev/null || refuse '*' "openssl is not installed" "$INSTALL openssl; then $TOOL apply"
     case $TRUST in
     distribution) check_origin ;;
     *) check_signatures ;;
