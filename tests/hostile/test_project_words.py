@@ -109,7 +109,11 @@ def gather(project: Project, texts: Texts, who: str) -> None:
         repository = registry.load("repos", name).Repository()
         texts.add("page", repository.instructions(project.repository, project.name, [project.core.name], "x"), who)
     url = project.repository.url.rstrip("/")
-    texts.add("sources", render("repos/sources.j2", spec=project.repository, core=project.name, url=url), who)
+    texts.add(
+        "sources",
+        render("repos/sources.j2", spec=project.repository, core=project.name, file="x.sources", url=url),
+        who,
+    )
     texts.add("summary", project.core.summary + project.core.homepage, who)
 
 

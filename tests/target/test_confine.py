@@ -103,7 +103,7 @@ def test_a_step_cannot_change_what_was_verified(base: Path, key: Key, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "does", ['ln -s /etc "$set/loader/etc"', 'mkfifo "$set/loader/pipe"', 'touch "$set/loader/a b"']
+    "does", ['ln -s /etc "$set/loader/etc"', 'mkfifo "$set/loader/pipe"', 'touch "$set/loader/$(printf "a\\001b")"']
 )
 def test_what_a_step_leaves_beside_plain_files_is_refused(base: Path, key: Key, tmp_path: Path, does: str) -> None:
     arrange = (ARRANGED.arrange or "").replace("for name; do\n", f"{does}\nfor name; do\n", 1)

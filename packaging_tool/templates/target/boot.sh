@@ -118,7 +118,7 @@ upgrader() {
     found=''
     pid=$$
     while [ "${pid:-0}" -gt 1 ]; do
-        if tr '\000' '\n' <"/proc/$pid/cmdline" | head -n 3 | grep -Eq '(^|/)unattended-upgrades?$' &&
+        if { tr '\000' '\n' <"/proc/$pid/cmdline"; } 2>/dev/null | head -n 3 | grep -Eq '(^|/)unattended-upgrades?$' &&
             grep -q '^Uid:[[:space:]]*0[[:space:]]' "/proc/$pid/status"; then
             found=$(process_word "$pid")
         fi
@@ -157,7 +157,7 @@ put_off_until() {
         sed -n "s/^$STEM-apply-later@\([1-9][0-9]*\)\(-[0-9]*\)\{0,1\}\.service.*/\1/p" |
         while read -r process; do
             # An apply that runs has another one wait for it, see guard.
-            if tr '\000' ' ' <"/proc/$process/cmdline" 2>/dev/null | grep -qF "$TOOL apply"; then
+            if { tr '\000' ' ' <"/proc/$process/cmdline"; } 2>/dev/null | grep -qF "$TOOL apply"; then
                 echo "an apply (process $process)"
             else
                 echo "unattended-upgrades (process $process)"

@@ -52,7 +52,7 @@ hook_dnf() {
 
 # The words of the command that dnf was called with, one a line.
 command_of_dnf() {
-    tr '\000' '\n' <"/proc/$PPID/cmdline" 2>/dev/null || :
+    { tr '\000' '\n' <"/proc/$PPID/cmdline"; } 2>/dev/null || :
 }
 
 # Lines of $changes. $1: their first word.

@@ -311,7 +311,7 @@ why() {
 # Whether the service did not stay up with this plugin, for one that does not serve as it is installed. The set that was put
 # back says what was new in the other one. $1: name of the plugin.
 say_put_back() {
-    if [ ! -r "$BIN/failed-set" ] || ! grep -qx rolled-back "$BIN/failed-set"; then return 0; fi
+    if [ ! -f "$BIN/failed-set" ] || ! grep -qsx rolled-back "$BIN/failed-set"; then return 0; fi
     if awk -F '\t' '{ exit $3 != "serving" }' "$W/one"; then return 0; fi
     recorded "$BIN/failed-set" reason | awk -v TOOL="$TOOL" '
         /^  repair: / { printf "               repair: %s\n", substr($0, 11); next }
