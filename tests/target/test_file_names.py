@@ -156,6 +156,25 @@ def test_a_repair_that_is_pasted_runs_nothing_else(machine: Machine) -> None:
     assert machine.tool("verify").returncode == 0
 
 
+def test_the_repair_of_a_diversion_is_words_of_a_shell(serving: Machine) -> None:
+    install(serving)
+    assert serving.tool("apply").returncode == 0
+    for name in NAMES:
+        path = f"/usr/lib/fake/plugins/odd/web/{name}"
+        there: list[str | Path] = ["chroot", serving.root]
+        subprocess.run(
+            [*there, "dpkg-divert", "--local", "--rename", "--divert", "/var/away", path],
+            check=True,
+            capture_output=True,
+        )
+        (repair,) = set(re.findall(r"repair: (.*)", serving.tool("apply").stdout))
+        if not name.isascii():
+            assert repair.startswith("remove the diversion of this file, which dpkg-divert --list shows; then ")
+            repair = "dpkg-divert --rename --remove '" + path + "'; fake-plugins apply"
+        subprocess.run([*there, "/bin/sh", "-euc", repair], check=True, capture_output=True)
+        assert serving.tool("status").returncode == 0, repair
+
+
 def test_doctor_takes_back_what_belongs_to_others(machine: Machine) -> None:
     install(machine)
     for name in NAMES:

@@ -18,15 +18,28 @@ read_diversions() {
         }' >"$W/diverted" || :
 }
 
+# A path as one word of a shell.
+quoted() {
+    case $1 in
+    *[!A-Za-z0-9._+/-]*) printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")" ;;
+    *) printf '%s' "$1" ;;
+    esac
+}
+
 # The commands after which a file is where its package puts it. $1: path. $2: where to. $3: by whom. $4: its package.
 way_back() {
+    if [ "$(plain "$1")" != "$1" ]; then
+        # A message has no such letters.
+        echo "remove the diversion of this file, which dpkg-divert --list shows; then $REINSTALL $4; $TOOL apply"
+        return 0
+    fi
     case $3 in
     "the package "*) whose="--package ${3#the package } " ;;
     *) whose='' ;;
     esac
     # Where something lies, it is not the package's, and dpkg-divert does not write over it.
-    if [ -e "$1" ] || [ -L "$1" ]; then printf 'rm -f %s; ' "$1"; fi
-    printf 'dpkg-divert %s--rename --remove %s; ' "$whose" "$1"
+    if [ -e "$1" ] || [ -L "$1" ]; then printf 'rm -f %s; ' "$(quoted "$1")"; fi
+    printf 'dpkg-divert %s--rename --remove %s; ' "$whose" "$(quoted "$1")"
     if [ ! -e "$2" ]; then printf '%s %s; ' "$REINSTALL" "$4"; fi
     echo "$TOOL apply"
 }
@@ -68,7 +81,8 @@ explain_diversions() {
 
 # Whether another program is called than the working one. Out: $LED, what it is.
 leads_elsewhere() {
-    LED=$(readlink -f "/usr/bin/$CORE" 2>/dev/null) || LED=''
+    LED=''
+    if [ -e "/usr/bin/$CORE" ]; then LED=$(readlink -f "/usr/bin/$CORE"); fi
     [ -e "$PROGRAM" ] || return 1
     [ "$LED" != "$(readlink -f "$PROGRAM")" ]
 }

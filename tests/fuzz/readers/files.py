@@ -145,7 +145,7 @@ def _read_value(data: bytes) -> None:
     try:
         if name in ("epoch", "rule"):  # `rule` is what `between` makes
             rule(int.from_bytes(data[1:9], "big", signed=True))
-        elif name in ("variable", "unit_line"):
+        elif name in ("renamed", "unit_line", "variable"):
             rule(*text.partition("=")[::2])
         else:
             rule(text)
