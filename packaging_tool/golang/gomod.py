@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+# How many words follow each of these; `replace` and `retract` have several forms.
+_WORDS = {"module": 1, "go": 1, "toolchain": 1, "require": 2, "exclude": 2, "godebug": 1, "tool": 1, "ignore": 1}
 _WORD = re.compile(r'"((?:\\.|[^"\\])*)"|`([^`]*)`|(=>|[()]|[^\s"`()]+)')
 
 
@@ -40,7 +42,7 @@ class Directive:
 
 
 def read(folder: Path) -> tuple[tuple[Replace, ...], tuple[Directive, ...]]:
-    """Replacements, and `exclude` and `godebug`. What the go command cannot read, it says itself. Raises OSError."""
+    """Replacements, and `exclude` and `godebug`; for what cannot be read see `faults`. Raises OSError."""
     replaces, others = [], []
     text = (folder / "go.mod").read_text(encoding="utf-8", errors="replace")
     for line, verb, words in _directives(text):
@@ -52,6 +54,24 @@ def read(folder: Path) -> tuple[tuple[Replace, ...], tuple[Directive, ...]]:
         elif verb in ("exclude", "godebug"):
             others.append(Directive(line, verb, words))
     return tuple(replaces), tuple(others)
+
+
+def faults(folder: Path) -> list[tuple[int, str]]:
+    """Number and words of lines that `go build` in the module refuses, and that it overlooks in a dependency.
+
+    Raises OSError.
+    """
+    text = (folder / "go.mod").read_text(encoding="utf-8", errors="replace")
+    found = []
+    for line, verb, words in _directives(text):
+        before, arrow, after = " ".join(words).partition("=>")
+        if verb == "replace":
+            right = bool(arrow) and len(before.split()) in (1, 2) and len(after.split()) in (1, 2)
+        else:
+            right = bool(words) if verb == "retract" else len(words) == _WORDS.get(verb)
+        if not right:
+            found.append((line, " ".join((verb, *words))))
+    return found
 
 
 def _directives(text: str) -> Iterator[tuple[int, str, tuple[str, ...]]]:

@@ -103,6 +103,9 @@ def resolve(request: Request, toolchain: Toolchain, workdir: Path, listener: Lis
     """Make a new lock. Raises BuildError, CommandError, OSError."""
     go = serve_local(toolchain, request.modules, workdir / "proxy")
     folder = workdir / "resolve"
+    local = {wanted.path: wanted.local.folder for wanted in request.modules if wanted.local is not None}
+    of_core = [wanted.path for wanted in request.modules if wanted.owner == request.modules[0].owner]
+    silent.replaced([place for path, place in local.items() if path not in of_core], local, listener)
     unresolved = _get_all(go, workdir, request)
     request = _without(request, unresolved)
     roots = [request.main, *(path for paths in request.plugins.values() for path in paths)]

@@ -104,7 +104,12 @@ class Problems:
     def replaced(self) -> None:
         """Look at what only go.mod of the core's own folder says."""
         replaces, others = _of_go_mod(self.project)
+        wrong = dict(_faults_of_go_mod(self.project))
+        for line, words in wrong.items():
+            self._in_go_mod(line, f"{words!r} is no line of a go.mod", "see `go help go.mod`")
         for one in replaces:
+            if one.line in wrong:
+                continue
             what = f"replaces {' '.join(filter(None, (one.path, one.version)))} by {' '.join((one.by, one.to)).strip()}"
             if one.version:
                 instead = "write it without the version, which the build list chooses anyway"
@@ -210,6 +215,15 @@ def _of_go_mod(project: Project) -> tuple[tuple[gomod.Replace, ...], tuple[gomod
     except OSError:
         # Told by what wants its module line.
         return (), ()
+
+
+def _faults_of_go_mod(project: Project) -> list[tuple[int, str]]:
+    if not _is_local(project.core_options.module):
+        return []
+    try:
+        return gomod.faults(_go_mod_folder(project))
+    except OSError:
+        return []
 
 
 def _go_mod_folder(project: Project) -> Path:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from packaging_tool.errors import BuildError
+from packaging_tool.golang import gomod
 from packaging_tool.golang.toolchain import GoPackage
 from packaging_tool.listener import Listener
 
@@ -37,6 +38,20 @@ class Sources:
         found = pattern.search(text)
         line = text.count(b"\n", 0, found.start()) + found[0].count(b"\n") + 1 if found else 1
         return f"{folder / name if folder is not None else f'{package.path}/{name}'}:{line}"
+
+
+def replaced(folders: Iterable[Path], local: Collection[str], listener: Listener) -> None:
+    """Tell of `replace` in the go.mod of plugins, which counts only where their own folder is built.
+
+    folders: of the plugins. local: paths of modules that folders of the project stand for already.
+    """
+    for folder in folders:
+        for one in gomod.read(folder)[0]:
+            if one.path not in local:
+                what = f"{folder / 'go.mod'}:{one.line}: replace of {one.path} has no effect in a plugin"
+                listener.warn(
+                    f"{what}: if the server is to have it, name the version or folder in `require` of the core"
+                )
 
 
 def unrequired(

@@ -115,7 +115,7 @@ class Converter:
     def _choice(self, choices: tuple[str, ...], value: Any, path: Path) -> Any:
         if value in choices:
             return value
-        self.faults.add(path, f"{_toml(value)} is not one of {', '.join(choices)}", _near(value, choices))
+        self.faults.add(path, f"{_toml(value)} is not one of {', '.join(filter(None, choices))}", _near(value, choices))
         return choices[0]
 
     def _mapping(self, inner: Any, value: Any, path: Path, doc: str) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@ its line."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -166,6 +167,44 @@ def test_what_has_no_equal_is_refused_by_its_line(lamp: Lamp, tmp_path: Path) ->
         assert said in problem
     lamp.require("example.com/lib v1.0.0", f"replace example.com/lib => {tmp_path.parent}")
     assert any("leads out of the project" in problem for problem in lamp.problems())
+
+
+def test_what_go_build_cannot_read_is_refused_by_its_line(lamp: Lamp) -> None:
+    """The go command itself reads go.mod of a dependency laxly."""
+    wrong = ["replace foo", "blargh foo", "replace example.com/lib => ../a b c", "require (", "example.com/x", ")"]
+    lamp.require("example.com/lib v1.0.0", *wrong)
+    done = subprocess.run(["go", "mod", "edit", "-json"], cwd=lamp.root / "server", capture_output=True, text=True)
+    said = [problem.partition(": ")[0] for problem in lamp.problems()]
+    assert said == [f"server/go.mod:{line}" for line in (5, 6, 7, 9)]
+    assert set(re.findall(r"go\.mod:([0-9]+)", done.stderr)) == {"5", "6", "7", "9"}
+    right = [
+        "retract [v0.1.0, v0.2.0]",
+        "retract v0.3.0 // why",
+        "toolchain go1.21.0",
+        "tool (",
+        "\texample.com/lib/x",
+        ")",
+    ]
+    lamp.require("example.com/lib v1.0.0 // indirect", *right)
+    subprocess.run(["go", "mod", "edit", "-json"], cwd=lamp.root / "server", check=True, capture_output=True)
+    load(lamp.root / "mkpkgs.toml")
+
+
+def test_a_replace_that_a_plugin_cannot_have_is_told(lamp: Lamp) -> None:
+    lamp.library("more", "example.com/more", "more")
+    rows = ("example.com/lib => ../lib", "example.com/lamp => ../server")
+    lamp.write(
+        "more/go.mod", "\n".join(["module example.com/more", "", "go 1.21", *(f"replace {row}" for row in rows), ""])
+    )
+    plugin = '[plugin.more]\nsummary = "More"\ngo-link = { module = "./more" }\n'
+    lamp.write("mkpkgs.toml", PROJECT.replace("[repository]", f"{plugin}[repository]"))
+    ears = Ears()
+    Driver().lock(load(lamp.root / "mkpkgs.toml"), None, lamp.root / ".mkpkgs", ears)
+    (warning,) = ears.warnings
+    assert warning.endswith(
+        "more/go.mod:4: replace of example.com/lib has no effect in a plugin: if the server is to have it, "
+        "name the version or folder in `require` of the core"
+    )
 
 
 def test_an_excluded_version_that_would_be_taken_is_refused(lamp: Lamp) -> None:

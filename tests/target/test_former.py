@@ -64,3 +64,29 @@ def test_a_plugin_that_did_not_serve_or_comes_back_is_missed_by_nobody(machine: 
     assert "the plugin cors ended" in says(machine, "apply")
     machine.install("cors")
     assert "ended" not in says(machine, "apply")
+
+
+def test_who_served_and_leaves_though_nobody_said_so_is_told(any_machine: Machine) -> None:
+    any_machine.install("git")
+    any_machine.install("cors")
+    says(any_machine, "apply")
+    # After a downgrade and an upgrade, the list of the administrator has the new name.
+    former(any_machine, "git forge")
+    any_machine.remove("git")
+    any_machine.install("forge")
+    (any_machine.root / "etc/fake/plugins.d/disabled").write_text("forge\n")
+    # Another maker's package of the same name, which the package manager took for an upgrade.
+    any_machine.remove("cors")
+    any_machine.record("fake-plugin-cors", "9.0-1")
+    said = says(any_machine, "apply")
+    assert "git, which served, is called forge now, and that is disabled: fake-plugins enable forge\n" in said
+    assert (
+        "cors served, but the package fake-plugin-cors that is installed now brings no plugin: fake-plugins why cors\n"
+        in said
+    )
+    assert any_machine.serves() == ["core"]
+    # Who is removed or disabled by its name is missed by nobody.
+    says(any_machine, "enable", "forge")
+    for act in (lambda: says(any_machine, "disable", "forge"), lambda: any_machine.remove("forge")):
+        act()
+        assert "served" not in says(any_machine, "apply")

@@ -96,4 +96,4 @@ def test_a_package_of_another_maker_is_no_core_that_plugins_wait_for(customer: M
     offer(customer, "cors")
     index = customer.root / "var/lib/apt/lists/_market_._Packages"
     index.write_bytes(index.read_bytes() + stanza(b"fake-plugin-git", b"7.0-1", Depends=b"python3"))
-    assert "it is of another maker: it was built for no fake with plugins" in says(customer, "why", "git")
+    assert "is of another maker: it was built for no fake with plugins" in says(customer, "why", "git")

@@ -64,6 +64,28 @@ ended_plugins() {
         FILENAME == NOTED { ended[$1] = 1; next }
         { delete ended[$2] }
         END { for (name in ended) print name }' "$W/served" "$W/noted" "$1" | sort
+    # And those that leave for another reason.
+    awk -v FORMER="$FORMER" -v USED="$1" '
+        BEGIN { while ((getline line < FORMER) > 0) if (split(line, part, " ") == 1) former[part[1]] = 1 }
+        FILENAME == USED { serves[$2] = 1; next }
+        !($1 in serves) && !($1 in former) { print $1 }' "$1" "$W/served" >"$W/leaving"
+}
+
+# Tells of plugins that served and leave, though nobody removed or disabled them by this name.
+tell_lost() {
+    [ -s "$W/leaving" ] || return 0
+    while read -r name; do
+        if [ -e "$SHARE/plugins/$name.manifest" ] || is_disabled "$name"; then continue; fi
+        new=$(renamed_plugins | awk -v NAME="$name" '$1 == NAME { print $2 }')
+        if [ -n "$new" ]; then
+            if is_disabled "$new"; then warn "$name, which served, is called $new now, and that is disabled: $TOOL enable $new"; fi
+            continue
+        fi
+        [ -e "$W/packages" ] || read_packages
+        if has_plugin "$W/packages" "$name"; then
+            warn "$name served, but the package $CORE-plugin-$name that is installed now brings no plugin: $TOOL why $name"
+        fi
+    done <"$W/leaving"
 }
 
 # Tells what the working set lost by the maintainer's will, and how to have it told no more.

@@ -1,5 +1,6 @@
 # In: the inventory, twice: first for the widths of the columns. Out: a table, or JSON.
 function note() {
+    if ($12 ~ /^it (comes with|is of another maker:) /) return $11 substr($12, 3)
     if ($12 != "-") return ($11 == $2 ? "" : $11 " is held back: ") $12
     if ($3 == "available") return ""
     return $11 == "-" || $11 == $2 ? "" : $11 " is available"

@@ -294,6 +294,7 @@ conclude() {
         mark_failed "$(cat "$W/reasons")"
         exit 1
     fi
+    tell_lost
     if [ "$QUIET" = no ] || [ "$STEP" = restart ]; then tell_ended; fi
     mark_good
 }

@@ -56,7 +56,8 @@ FILENAME == INVENTORY { state[$1] = $3; next }
         if (!fits(candidate_abi, ABI) && candidate_abi != "-")
             say("", CORE " " VERSION " has " short(own(ABI)) (core_candidate == "" ? "" : ", " CORE " " core_candidate " has " short(own(core_abi))))
     }
-    if ($12 != "-") say("held back", $12)
+    if ($12 ~ /^it (comes with|is of another maker:) /) say("newer", $11 substr($12, 3))
+    else if ($12 != "-") say("held back", $12)
     if (record != "" && core_candidate != "" && core_candidate != VERSION && core_abi != ABI && core_abi != "-" && \
         on_hold != "yes" && $12 == "-" && !replaced && !fits(candidate_abi, core_abi) && !fits(record_abi, core_abi))
         say("holds back", CORE " " core_candidate ", for which it has no build yet" (MAKER == "" ? "" : ": ask " MAKER))
