@@ -37,7 +37,9 @@ def plain(arguments: Sequence[str], told: str, output: str) -> tuple[str, str] |
     if missing := _MISSING.search(output):
         if unreached := _unreached(output, index):
             return unreached
-        return _missing(missing, output, index, python)
+        # A `+` behind the version takes wheels for each later one.
+        pure = not any(text.startswith("--abi=cp") for text in arguments)
+        return _missing(missing, output, index, python, pure)
     if other := _OTHER_PYTHON.search(output):
         return f"{other[1]} needs Python {other[2]}, and the targets have {python}", _OTHER_VERSION
     if conflict := _CONFLICT.search(whole):
@@ -58,19 +60,22 @@ def _unreached(output: str, index: str) -> tuple[str, str] | None:
     return None
 
 
-def _missing(found: re.Match[str], output: str, index: str, python: str) -> tuple[str, str]:
+def _missing(found: re.Match[str], output: str, index: str, python: str, pure: bool) -> tuple[str, str]:
     wanted, parent, known = found[1], found[2], found[3]
     who = f"{parent} needs {wanted}" if parent else f"{wanted} is wanted"
     newer = _NEWER.search(output)
     if newer and (one := _ONE_NEWER.findall(newer[1])):
         which = ", ".join(f"{version} needs Python {needed.strip()}" for version, needed in one[-3:])
         return f"{who}, but the targets have Python {python}: {which}", _OTHER_VERSION
+    targets = f"Python {python}+, so without compiled code" if pure else f"Python {python}"
     if known == "none":
-        what = f"{who}, and {index} has no wheel of it for the targets (Python {python})"
-        return what, "see how its name is spelled; what has no wheel, build into one, and name that file in `requires`"
+        what = f"{who}, and {index} has no wheel of it for the targets ({targets})"
+        compiled = f'; compiled ones need `python = "{python}"`' if pure else ""
+        hint = "see how its name is spelled; what has no wheel, build into one, and name that file in `requires`"
+        return what, hint + (f'; compiled ones need `python = "{python}"`' if pure else "")
     versions = known.split(", ")
     shown = ", ".join(["…", *versions[-8:]] if len(versions) > 8 else versions)
-    return f"{who}, and {index} has wheels for the targets (Python {python}) of {shown} only", _OTHER_VERSION
+    return f"{who}, and {index} has wheels for the targets ({targets}) of {shown} only", _OTHER_VERSION
 
 
 def _conflicting(causes: str) -> tuple[str, str]:

@@ -32,10 +32,10 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        (("nosuch",), "nosuch is wanted, and {index} has no wheel of it for the targets (Python 3.9)"),
-        (("compiled",), "compiled is wanted, and {index} has no wheel of it for the targets (Python 3.9)"),
-        (("paper==9",), "paper==9 is wanted, and {index} has wheels for the targets (Python 3.9) of 1, 2 only"),
-        (("book",), "book needs binding>=3, and {index} has no wheel of it for the targets (Python 3.9)"),
+        (("nosuch",), "nosuch is wanted, and {index} has no wheel of it for the targets ({python})"),
+        (("compiled",), "compiled is wanted, and {index} has no wheel of it for the targets ({python})"),
+        (("paper==9",), "paper==9 is wanted, and {index} has wheels for the targets ({python}) of 1, 2 only"),
+        (("book",), "book needs binding>=3, and {index} has no wheel of it for the targets ({python})"),
         (("ink", "glue"), "these do not go together: ink 1.0 needs paper==1; glue 1.0 needs paper==2"),
         (("ink", "paper==2"), "these do not go together: the project wants paper==2; ink 1.0 needs paper==1"),
         (("modern",), "modern needs Python >=3.30, and the targets have 3.9"),
@@ -46,7 +46,7 @@ def test_requirements_that_cannot_be_met_are_told_without_pips_words(
 ) -> None:
     with pytest.raises(CommandError) as raised:
         pip.resolve(wanted, ANY)
-    assert raised.value.message == said.format(index=index)
+    assert raised.value.message == said.format(index=index, python="Python 3.9+, so without compiled code")
     assert raised.value.hint
     assert "pip" not in raised.value.message + raised.value.output
 
