@@ -70,7 +70,6 @@ def _missing(found: re.Match[str], output: str, index: str, python: str, pure: b
     targets = f"Python {python}+, so without compiled code" if pure else f"Python {python}"
     if known == "none":
         what = f"{who}, and {index} has no wheel of it for the targets ({targets})"
-        compiled = f'; compiled ones need `python = "{python}"`' if pure else ""
         hint = "see how its name is spelled; what has no wheel, build into one, and name that file in `requires`"
         return what, hint + (f'; compiled ones need `python = "{python}"`' if pure else "")
     versions = known.split(", ")
