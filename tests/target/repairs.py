@@ -75,6 +75,9 @@ def places() -> list[str]:
 
 # Who follows a repair where it was tested before there was a table of them.
 FOLLOWED: Mapping[str, tuple[str, ...]] = {
+    "target/test_file_names.py::test_the_repair_of_a_diversion_is_words_of_a_shell": (
+        "diversions.sh: remove the diversion",
+    ),
     "target/test_failures.py::test_a_full_disk_keeps_the_old_program": (
         "apply.sh: make room, then $TOOL apply",
         "messages.sh: make room",
