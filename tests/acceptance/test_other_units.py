@@ -79,7 +79,7 @@ def scripts(server: Server) -> None:
     machine.sh(f"systemctl restart demo@b; kill {process}")
     assert server.status() == 0
     # What the administrator names follows the service, and what is stopped stays so.
-    machine.write("/etc/demo/plugins.conf", "units = demo@*.service demo.service\n")
+    machine.write("/etc/demo/plugins.conf", "units = demo@*.service demo*.service\n")
     machine.sh("! systemctl is-active demo@c")
     removed = server.remove("demo-plugin-cors")
     assert "git 1.0-1; restarted demo.service; restarted demo@b.service\n" in removed

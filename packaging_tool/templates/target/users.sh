@@ -104,7 +104,7 @@ other_units() {
     set -f
     # shellcheck disable=SC2086 # a list of patterns, which systemd expands
     systemctl list-units --all --plain --no-legend --state=active,activating,reloading,deactivating,failed $wanted 2>/dev/null |
-        grep -o '[^ ]*\.service' | grep -vxF "${UNIT:-none}" || :
+        grep -o '[^ ]*\.service' | grep -vxE "${UNIT:-none}|$STEM-(apply|apply-later@.*|check|make|try|watch)\.service" || :
     set +f
 }
 
