@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from packaging_tool.drivers.go_link import Driver
+from packaging_tool.golang import lockfile
 from packaging_tool.listener import Silent
 from packaging_tool.project.loader import load
 
@@ -58,8 +60,14 @@ def test_another_version_of_go_has_another_abi_and_is_told(tmp_path: Path) -> No
     lock = driver.lock(project, None, tmp_path / "work", Silent())
     before = lock.text
     # As an older Go has made it; what it was made of has the version in it.
-    older = re.sub(r"\bgo1\.\d+\.\d+", "go1.25.11", lock.text)
-    older = re.sub(r'inputs = ".', 'inputs = "-', older)
+    known = lockfile.read(before, "go-link")
+    flags = tuple(re.sub(r"\bgo1\.\d+\.\d+", "go1.25.11", flag) for flag in known.compile_flags)
+    older = lockfile.render(
+        replace(
+            known, go=re.sub(r"1\.\d+\.\d+", "1.25.11", known.go), compile_flags=flags, inputs=f"-{known.inputs[1:]}"
+        ),
+        "go-link",
+    )
     assert older.count("go1.25.11") == 2
     again = driver.lock(project, type(lock)(older), tmp_path / "work", Ears())
     assert again.text == before
