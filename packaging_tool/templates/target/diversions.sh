@@ -60,8 +60,8 @@ explain_diversions() {
         "$KIT"/* | "$SHARE"/kit.manifest*) package=$CORE-plugin-kit ;;
         *) package=$CORE ;;
         esac
-        printf '%s\t%s\t%s\n' "$path" "$path is diverted to $place by $by" "$(way_back "$path" "$place" "$by" "$package")"
-        printf '%s\t%s\t%s\n' "$place" "$path is diverted to $place by $by" "$(way_back "$path" "$place" "$by" "$package")"
+        way=$(way_back "$path" "$place" "$by" "$package")
+        for named in "$path" "$place"; do printf '%s\t%s\t%s\n' "$named" "$path is diverted to $place by $by" "$way"; done
     done <"$W/diverted" >"$W/explained"
     [ -s "$W/explained" ] || return 0
     awk -v EXPLAINED="$W/explained" -v PLUGINS="$PLUGINS/" '

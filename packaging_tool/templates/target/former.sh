@@ -11,6 +11,11 @@ renamed_plugins() {
     done <"$FORMER"
 }
 
+# $1: an old name.
+new_name_of() {
+    renamed_plugins | awk -v NAME="$1" '$1 == NAME { print $2 }'
+}
+
 # Puts new names into the place of old ones in $W/disabled. Apply writes them into the administrator's list: the next core may
 # not know the old ones any more.
 follow_disabled() {
@@ -42,7 +47,7 @@ follow_names() {
     given=$NAMES
     NAMES=''
     for name in $given; do
-        new=$(renamed_plugins | awk -v NAME="$name" '$1 == NAME { print $2 }')
+        new=$(new_name_of "$name")
         if [ -n "$new" ]; then warn "$name is called $new now"; fi
         NAMES="$NAMES${NAMES:+ }${new:-$name}"
     done
@@ -76,7 +81,7 @@ tell_lost() {
     [ -s "$W/leaving" ] || return 0
     while read -r name; do
         if [ -e "$SHARE/plugins/$name.manifest" ] || is_disabled "$name"; then continue; fi
-        new=$(renamed_plugins | awk -v NAME="$name" '$1 == NAME { print $2 }')
+        new=$(new_name_of "$name")
         if [ -n "$new" ]; then
             if is_disabled "$new"; then warn "$name, which served, is called $new now, and that is disabled: $TOOL enable $new"; fi
             continue
