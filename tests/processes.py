@@ -13,12 +13,17 @@ def own_time() -> str:
 
 def sleeping(seconds: str) -> list[str]:
     """Ids of processes that sleep this time. One that has ended and was not waited for yet has no words any more."""
-    return [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if _sleeps(path, seconds)]
+    return running(f"sleep\0{seconds}\0".encode())
 
 
-def _sleeps(cmdline: Path, seconds: str) -> bool:
+def running(words: bytes) -> list[str]:
+    """Ids of processes that have this in their command line."""
+    return [place.name for place in Path("/proc").glob("[0-9]*") if words in _command_line(place)]
+
+
+def _command_line(process: Path) -> bytes:
     try:
-        return cmdline.read_bytes() == f"sleep\0{seconds}\0".encode()
+        return (process / "cmdline").read_bytes()
     except OSError:
         # It ended meanwhile.
-        return False
+        return b""

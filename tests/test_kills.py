@@ -18,6 +18,7 @@ import pytest
 
 from packaging_tool import atomic
 from tests.fuzz import kills
+from tests.tiers import at_night
 from tests.workspace import Workspace
 
 SEED = int(time.time())
@@ -51,13 +52,14 @@ def project(crowd: Workspace, tmp_path: Path) -> Workspace:
     return made
 
 
-def test_killed_at_any_time_the_published_directory_fits_together(project: Workspace) -> None:
-    assert list(kills.sequence(project, 10, SEED)) == []
+@pytest.mark.parametrize("count", [4, at_night(20)])
+def test_killed_at_any_time_the_published_directory_fits_together(project: Workspace, count: int) -> None:
+    assert list(kills.sequence(project, count, SEED)) == []
 
 
 def test_also_where_two_names_cannot_be_exchanged(project: Workspace, tmp_path: Path) -> None:
     project = kills.without_exchange(project, tmp_path / "start")
-    assert list(kills.sequence(project, 4, SEED, gap=True)) == []
+    assert list(kills.sequence(project, 3, SEED, gap=True)) == []
 
 
 @pytest.mark.parametrize("at", [1, 2, 3])

@@ -18,7 +18,7 @@ SLOWEST = (
     *(
         f"acceptance/test_{name}"
         for name in (
-            *("exec", "elf_nginx", "caddy_apt", "elf_lighttpd", "elf_postgresql", "broken_sets", "otelcol", "authors"),
+            *("caddy_apt", "elf_postgresql", "broken_sets", "authors"),
             *("restart", "abi_tables_starts", "silent_loss", "room", "abi_tables_dnf", "go_plugin", "confined", "boot"),
             *(
                 "manage",
@@ -39,7 +39,7 @@ SLOWEST = (
 STORIES = tuple(
     f"test_{name}"
     for name in (
-        *("authors", "called", "exec", "files", "go_plugin", "ranges"),
+        *("authors", "called", "files", "go_plugin", "ranges"),
         *("broken_sets", "changed_kinds", "hostile_words", "lifecycle", "manage", "packed", "refusals"),
     )
 )
@@ -47,11 +47,19 @@ STORIES = tuple(
 AT_NIGHT = {
     "test_caddy_dnf": "test_caddy_apt; go-link with dnf: test_every_driver",
     "test_caddy_opened": "test_go_plugin",
-    "test_coredns": "lines of plugins in the server's main: test_otelcol, tests/drivers/test_go_link",
-    "test_elf_lighttpd": "test_elf_nginx, test_elf_postgresql",
-    "test_elf_nginx::TestDnf": "test_elf_nginx::TestApt; elf with dnf: test_every_driver",
+    "test_coredns": "lines of plugins in the server's main: tests/drivers/test_go_link",
+    "test_otelcol::TestCollector": "the same",
+    "test_exec": "the same driver with both protocols of a sample: test_every_driver, tests/drivers/test_exec",
+    "test_elf_lighttpd": "test_elf_postgresql, test_every_driver",
+    "test_elf_nginx": "test_elf_postgresql, test_every_driver; plugins that come by a reload: test_files",
     "test_large_rpm": "the header of such a file: tests/formats",
+    "test_python::TestDatasette": "test_every_driver, test_python::test_the_old_set_keeps_its_own_wheels, tests/wheels",
     "test_python::test_dnf_and_rpm_carry_it_too": "python with dnf: test_every_driver",
+    "test_manage::test_a_full_tmp_and_a_link_in_our_place_end_no_question": "tests/target/test_links, test_doctor",
+    "test_manage::test_freeze_writes_what_sync_reads": "the same in a directory: tests/target/test_manage",
+    "test_manage::test_sync_keeps_what_a_listed_plugin_needs": "test_sync_makes_the_installed_plugins_those_of_a_file",
+    "test_manage::test_an_unknown_name_is_answered_with_those_that_there_are": "tests/target/test_manage",
+    "test_manage::test_questions_are_answered_while_the_server_is_down": "tests/target/test_questions",
     "test_caddy_build::test_linked_program_is_byte_for_byte_what_go_build_makes[arm64]": "the same for amd64",
     "test_confined_bytes::test_bytes_of_builds_are_the_same_with_and_without_a_place_of_their_own[tower-go]": "gcc's",
     "test_authors::test_an_authors_go_plugin_is_linked_into_the_maintainers_server": "tests/authors/test_go_link, and "

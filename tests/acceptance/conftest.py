@@ -58,7 +58,7 @@ def greet(shared: Path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def caddy(shared: Path) -> Caddy:
-    """The Caddy example, built as 2.11.8 and then upgraded to 2.11.9 by the same keys.
+    """The Caddy example for amd64, built as 2.11.8 and then upgraded to 2.11.9 by the same keys.
 
     MKPKGS_TEST_CADDY names a directory to keep it in from run to run, for those who work on the tests.
     """
@@ -71,8 +71,18 @@ def caddy(shared: Path) -> Caddy:
             project.mkpkgs("--arch", "amd64")
             shutil.copytree(project.dist, found.older)
             project.replace("mkpkgs.toml", version="2.11.9")
-            project.mkpkgs()
+            project.mkpkgs("--arch", "amd64")
     return found
+
+
+@pytest.fixture(scope="session")
+def caddy_for_arm64(caddy: Caddy, shared: Path) -> Caddy:
+    """The same, built for arm64 too: Go compiles all of it once more."""
+    place = shared / "caddy-arm64"
+    with roots.once(place) as missing:
+        if missing:
+            Workspace.at(caddy.newer.parent.parent).copy(place).mkpkgs()
+    return Caddy(older=caddy.older, newer=place / "project/dist")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,34 @@ NAMES = {"caddy", "caddy-plugin-kit", *(f"caddy-plugin-{name}" for name in MODUL
 RPMLINT = Path(__file__).parent.parent.parent / "docs/rpmlint.toml"
 
 
-def packages(dist: Path, pattern: str) -> list[Path]:
-    """The packages of the newest version; every plugin's version names that of the core."""
-    found = sorted(path for path in dist.rglob(pattern) if "2.11.9" in path.name)
-    assert len(found) == len(NAMES) + 1, found
-    return found
+@dataclass(frozen=True)
+class Packages:
+    """What was published for one architecture. debian, rpm: its name in each format."""
+
+    published: Caddy
+    debian: str
+    rpm: str
+
+    @property
+    def debs(self) -> list[Path]:
+        return self._newest(f"*_{self.debian}.deb")
+
+    @property
+    def rpms(self) -> list[Path]:
+        return self._newest(f"*.{self.rpm}.rpm")
+
+    def _newest(self, pattern: str) -> list[Path]:
+        """Every plugin's version names that of the core."""
+        found = sorted(path for path in self.published.newer.rglob(pattern) if "2.11.9" in path.name)
+        assert len(found) == len(NAMES) + 1, found
+        return found
+
+
+@pytest.fixture(params=["amd64", at_night("arm64")])
+def packages(request: pytest.FixtureRequest) -> Packages:
+    if request.param == "amd64":
+        return Packages(request.getfixturevalue("caddy"), "amd64", "x86_64")
+    return Packages(request.getfixturevalue("caddy_for_arm64"), "arm64", "aarch64")
 
 
 def run(command: Sequence[str | Path], home: Path | None = None) -> str:
@@ -36,51 +60,38 @@ def run(command: Sequence[str | Path], home: Path | None = None) -> str:
 
 
 @pytest.fixture
-def keyring(caddy: Caddy, tmp_path: Path) -> Path:
+def keyring(packages: Packages, tmp_path: Path) -> Path:
     """A home directory whose rpm database (Debian's is `~/.rpmdb`) has the repository's key."""
-    run(["rpmkeys", "--import", caddy.newer / "caddy.asc"], tmp_path)
+    run(["rpmkeys", "--import", packages.published.newer / "caddy.asc"], tmp_path)
     return tmp_path
 
 
-@pytest.mark.parametrize("architecture", ["amd64", at_night("arm64")])
-def test_lintian_has_no_error_and_no_warning(caddy: Caddy, architecture: str) -> None:
-    said = run(
-        [
-            "lintian",
-            "--fail-on",
-            "error,warning",
-            "--tag-display-limit",
-            "0",
-            *packages(caddy.newer, f"*_{architecture}.deb"),
-        ]
-    )
+def test_lintian_has_no_error_and_no_warning(packages: Packages) -> None:
+    said = run(["lintian", "--fail-on", "error,warning", "--tag-display-limit", "0", *packages.debs])
     assert not [line for line in said.splitlines() if line.startswith(("E:", "W:"))]
 
 
-@pytest.mark.parametrize("architecture", ["x86_64", "aarch64"])
-def test_rpmlint_has_no_error_and_no_warning(caddy: Caddy, architecture: str, keyring: Path) -> None:
-    said = run(["rpmlint", "-c", RPMLINT, *packages(caddy.newer, f"*.{architecture}.rpm")], keyring)
+def test_rpmlint_has_no_error_and_no_warning(packages: Packages, keyring: Path) -> None:
+    said = run(["rpmlint", "-c", RPMLINT, *packages.rpms], keyring)
     assert " 0 errors, 0 warnings" in said, said
 
 
-@pytest.mark.parametrize("architecture", ["x86_64", "aarch64"])
-def test_rpm_finds_digests_and_signatures_right(caddy: Caddy, architecture: str, keyring: Path) -> None:
-    said = run(["rpm", "-K", *packages(caddy.newer, f"*.{architecture}.rpm")], keyring)
+def test_rpm_finds_digests_and_signatures_right(packages: Packages, keyring: Path) -> None:
+    said = run(["rpm", "-K", *packages.rpms], keyring)
     assert said.count(": digests signatures OK") == len(NAMES) + 1
 
 
-def test_both_architectures_have_all_packages_in_both_formats(caddy: Caddy) -> None:
-    for pattern in ("*_amd64.deb", "*_arm64.deb"):
-        found = {run(["dpkg-deb", "-f", str(path), "Package"]).strip() for path in packages(caddy.newer, pattern)}
-        assert found == NAMES | {AUTHORS["deb"]}
-    for pattern in ("*.x86_64.rpm", "*.aarch64.rpm"):
-        query = ["rpm", "-qp", "--nosignature", "--qf", "%{NAME}\n"]
-        wanted = NAMES | {AUTHORS["rpm"]}
-        assert set(run([*query, *packages(caddy.newer, pattern)]).split()) & wanted == wanted
+def test_each_architecture_has_all_packages_in_both_formats(packages: Packages) -> None:
+    found = {run(["dpkg-deb", "-f", str(path), "Package"]).strip() for path in packages.debs}
+    assert found == NAMES | {AUTHORS["deb"]}
+    query = ["rpm", "-qp", "--nosignature", "--qf", "%{NAME}\n"]
+    wanted = NAMES | {AUTHORS["rpm"]}
+    assert set(run([*query, *packages.rpms]).split()) & wanted == wanted
 
 
-def test_the_arm64_program_runs(caddy: Caddy, tmp_path: Path) -> None:
-    (package,) = [path for path in packages(caddy.newer, "*_arm64.deb") if path.name.startswith("caddy_")]
+def test_the_program_runs(packages: Packages, tmp_path: Path) -> None:
+    (package,) = [path for path in packages.debs if path.name.startswith("caddy_")]
     run(["dpkg-deb", "-x", package, tmp_path])
     program = tmp_path / "usr/lib/caddy/bin/caddy-core"
-    assert run(["qemu-aarch64-static", program, "version"]).startswith("v2.11.9")
+    emulator = ["qemu-aarch64-static"] if packages.debian == "arm64" else []
+    assert run([*emulator, program, "version"]).startswith("v2.11.9")

@@ -153,7 +153,7 @@ TRIALS = {
 }
 
 
-@pytest.mark.parametrize("driver", every(2, list(TRIALS)))
+@pytest.mark.parametrize("driver", every(4, list(TRIALS)))
 def test_a_plugin_that_breaks_when_it_is_loaded_is_named_for_every_driver(
     driver: str, shared: Path, el9: Path, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from tests.target.server import PLUGINS, Server
 
 pytestmark = pytest.mark.acceptance
 
-FORMS = {"apt": "deb", "dnf": "rpm"}
+MANAGERS = {"deb": "apt", "rpm": "dnf"}
 SULKS = 'if [ "$1" = run ]; then echo no luck; exit 1; fi\n'
 
 KILLER = """#!/bin/sh
@@ -25,11 +25,11 @@ done
 """
 
 
-@pytest.fixture(params=sorted(FORMS))
+@pytest.fixture(params=sorted(MANAGERS))
 def server(request: pytest.FixtureRequest, bootable: None, tmp_path: Path) -> Iterator[Server]:
     family: str = request.param
-    with FuzzMachine(roots.root(FAMILIES[family].base), tmp_path / "root") as machine:
-        yield Server(machine, Key(tmp_path, "trusted"), tmp_path / "packages", FORMS[family])
+    with FuzzMachine(roots.root(FAMILIES[MANAGERS[family]].base), tmp_path / "root") as machine:
+        yield Server(machine, Key(tmp_path, "trusted"), tmp_path / "packages", family)
 
 
 def install(server: Server, *places: str) -> str:
@@ -98,7 +98,7 @@ def test_the_old_set_comes_back_though_apply_is_killed_when_the_new_one_starts(s
     assert server.status() == 1
 
 
-@pytest.mark.parametrize("server", ["apt"], indirect=True)
+@pytest.mark.parametrize("server", ["deb"], indirect=True)
 def test_dpkg_repeats_an_apply_that_was_killed(server: Server) -> None:
     places = server.build(plugins=PLUGINS)
     tool = "/usr/lib/demo/assemble"
@@ -120,7 +120,7 @@ def test_dpkg_repeats_an_apply_that_was_killed(server: Server) -> None:
     assert server.status() == 0
 
 
-@pytest.mark.parametrize("server", ["dnf"], indirect=True)
+@pytest.mark.parametrize("server", ["rpm"], indirect=True)
 def test_what_a_killed_rpm_left_does_not_stop_the_next_transaction(server: Server) -> None:
     places = server.build(plugins=PLUGINS)
     install(server, places["demo"], places["demo-plugin-git"])

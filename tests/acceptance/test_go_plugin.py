@@ -48,10 +48,14 @@ def debian(bootable: None, project: Workspace, tmp_path: Path) -> Iterator[Apt]:
         yield system
 
 
-@pytest.fixture(params=[Apt, LibrariesDnf], ids=["apt", "dnf"])
-def system(request: pytest.FixtureRequest, bootable: None, project: Workspace, tmp_path: Path) -> Iterator[System]:
-    """apt, then dnf."""
-    with request.param(project.dist, tmp_path / "machine", "host") as made:
+@pytest.fixture(params=["apt", "dnf"])
+def kind(request: pytest.FixtureRequest) -> type[System]:
+    return Apt if request.param == "apt" else LibrariesDnf
+
+
+@pytest.fixture
+def system(kind: type[System], bootable: None, project: Workspace, tmp_path: Path) -> Iterator[System]:
+    with kind(project.dist, tmp_path / "machine", "host") as made:
         made.use()
         yield made
 

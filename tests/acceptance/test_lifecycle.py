@@ -162,7 +162,7 @@ def test_core_can_come_back_after_removal(system: System) -> None:
     assert answer(system) == ["greet 1.0 as greet", MORNING]
 
 
-@pytest.mark.parametrize("kind", [at_night(Debian13Apt), at_night(Debian13Dnf), SidApt, SidDnf])
+@pytest.mark.parametrize("kind", [at_night(Debian13Apt), at_night(Debian13Dnf), at_night(SidApt), SidDnf])
 def test_newer_systems_install_upgrade_remove_and_purge_alike(
     machine: Callable[[Workspace, str], System], greet: Workspace, tmp_path: Path
 ) -> None:

@@ -127,7 +127,7 @@ def test_apt_stops_before_a_plugin_is_lost(
     assert events.splitlines() == [f"stopped before any change: {FINDING.strip()}"] * len(commands)
 
 
-@pytest.mark.parametrize("kind", [Apt, at_night(Debian13Apt), SidApt])
+@pytest.mark.parametrize("kind", [Apt, at_night(Debian13Apt), at_night(SidApt)])
 def test_both_commands_that_apt_gives_to_choose_from_work(behind: MakeSystem, kind: type[System]) -> None:
     system = behind(kind)
     log = system.sh("cat /var/log/dpkg.log")
@@ -244,9 +244,9 @@ def test_unattended_upgrades_keep_the_core_back_and_ask_the_hook(
 @pytest.mark.parametrize(
     ("kind", "way"),
     [
-        (Apt, "variable"),
+        at_night(Apt, "variable"),
         (Apt, "settings"),
-        (Apt, "command line"),
+        at_night(Apt, "command line"),
         at_night(Debian13Apt, "variable"),
         (SidApt, "variable"),
     ],
@@ -291,7 +291,7 @@ def test_a_core_that_is_removed_but_not_purged_leaves_apt_in_peace(make: MakeSys
     assert not hook.exists()
 
 
-@pytest.mark.parametrize("kind", [Dnf, at_night(Debian13Dnf), SidDnf])
+@pytest.mark.parametrize("kind", [Dnf, at_night(Debian13Dnf), at_night(SidDnf)])
 def test_dnf_itself_removes_no_plugin_unless_it_is_told_so(behind: MakeSystem, kind: type[System]) -> None:
     system = behind(kind)
     for command in (("upgrade",), ("upgrade", "--nobest"), ("install", "greet-2.0")):

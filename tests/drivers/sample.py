@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from packaging_tool.project.loader import load
 from packaging_tool.project.model import Project
@@ -24,3 +27,14 @@ class Sample:
         text = (self.root / name).read_text()
         assert old in text
         (self.root / name).write_text(text.replace(old, new))
+
+
+def emulate(kit: Path) -> None:
+    """Have a kit's tools for arm64 run here."""
+    if shutil.which("qemu-aarch64-static") is None:
+        pytest.skip("not shown: there is no qemu-aarch64-static to run the kit's tools")
+    # The kernel starts foreign programs through binfmt_misc only where somebody registered them.
+    for tool in (kit / "compile", kit / "link"):
+        real = tool.rename(tool.with_suffix(".real"))
+        tool.write_text(f'#!/bin/sh\nexec qemu-aarch64-static {real} "$@"\n')
+        tool.chmod(0o755)

@@ -22,7 +22,7 @@ from packaging_tool.errors import BuildError, CommandError, ProjectError
 from packaging_tool.golang import lockfile, needs
 from packaging_tool.golang.localmodule import LocalModule, publish
 from packaging_tool.listener import Silent
-from tests.drivers.sample import Sample
+from tests.drivers.sample import Sample, emulate
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "go-host"
 PLUGINS = ["named", "bell", "echo", "shout"]
@@ -44,8 +44,10 @@ class Bench(Sample):
     def lock(self, previous: Lock | None = None, ears: Ears | None = None) -> Lock:
         return Driver().lock(self.project, previous, self.workdir, ears or Ears())
 
-    def build(self, lock: Lock | None = None, ears: Ears | None = None) -> tuple[Outcome, Lock]:
-        return Driver().build(self.project, lock or self.lock(), "amd64", self.workdir, ears or Ears())
+    def build(
+        self, lock: Lock | None = None, ears: Ears | None = None, architecture: str = "amd64"
+    ) -> tuple[Outcome, Lock]:
+        return Driver().build(self.project, lock or self.lock(), architecture, self.workdir, ears or Ears())
 
     def installed(self, outcome: Outcome) -> Path:
         """The payloads as files below a root, with the assemble step beside them."""
@@ -122,20 +124,34 @@ Whole = tuple[Bench, Outcome, Lock, Path]
 
 def test_program_linked_on_the_target_is_what_go_build_makes(whole: Whole, tmp_path: Path) -> None:
     bench, _, lock, base = whole
+    judge(bench, lock, base, tmp_path, "amd64")
+
+
+def test_the_same_for_another_architecture(bench: Bench, tmp_path: Path) -> None:
+    outcome, lock = bench.build(architecture="arm64")
+    base = bench.installed(outcome)
+    emulate(base / "kit")
+    (tmp_path / "judged").mkdir()
+    judge(bench, lock, base, tmp_path / "judged", "arm64")
+
+
+def judge(bench: Bench, lock: Lock, base: Path, scratch: Path, architecture: str) -> None:
+    """Compare the program that all plugins are linked into with that of `go build`."""
     assert bench.assemble(base, *PLUGINS).returncode == 0
     locked = tomllib.loads(lock.text)["go-link"]
     imports = "".join(f'\t_ "example.com/{name}"\n' for name in ("bell", "echo", "host/shout"))
     imports = '\tplugin_named "example.com/named"\n' + imports
     main = locked["main"]["head"] + imports + locked["main"]["mid"] + "\tregistry.Add(plugin_named.Name)\n"
-    (tmp_path / "main.go").write_text(main + locked["main"]["tail"])
-    (tmp_path / "go.mod").write_text(locked["go-mod"])
-    (tmp_path / "go.sum").write_text(locked["go-sum"])
+    (scratch / "main.go").write_text(main + locked["main"]["tail"])
+    (scratch / "go.mod").write_text(locked["go-mod"])
+    (scratch / "go.sum").write_text(locked["go-sum"])
     flags = ["-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false"]
     flags += ["-ldflags=-s -w -buildid= '-X=main.greeting=hello world'"]
     proxy = (bench.workdir / "proxy").as_uri()
-    env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOPROXY": proxy, "GONOSUMDB": "example.com"}
-    run("go", "build", *flags, "-o", "judge", ".", cwd=tmp_path, env=env)
-    assert (base / "program").read_bytes() == (tmp_path / "judge").read_bytes()
+    env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOARCH": architecture, "GOPROXY": proxy}
+    env["GONOSUMDB"] = "example.com"
+    run("go", "build", *flags, "-o", "judge", ".", cwd=scratch, env=env)
+    assert (base / "program").read_bytes() == (scratch / "judge").read_bytes()
 
 
 def test_program_has_exactly_the_plugins_that_are_there(whole: Whole) -> None:

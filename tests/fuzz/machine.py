@@ -95,13 +95,6 @@ class FuzzMachine(Machine):
             self._probe = None
         super().stop()
 
-    def cut_power(self) -> None:
-        """End everything in the machine at once. What programs wrote is kept, since this machine's kernel goes on."""
-        leader = self._leader()
-        if leader is not None:
-            os.kill(leader, signal.SIGKILL)
-        self.stop()
-
     def answers(self, skip: int) -> list[str]:
         """What the server answered, each change once, without the first ones."""
         lines = self.answers_file.read_text().splitlines() if self.answers_file.exists() else []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +54,16 @@ def test_doctor_takes_back_what_is_the_cores(serving: Machine, how: str) -> None
         assert (status, f"/{place} {found}\n  repaired: " in said) == (0, True), said
     assert said.endswith("all is well now\n")
     assert doctor(serving) == (0, "all is well\n")
+
+
+def test_doctor_waits_for_an_apply_and_then_looks(serving: Machine) -> None:
+    with (serving.root / "run/fake-plugins.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        end = threading.Timer(1, fcntl.flock, (lock, fcntl.LOCK_UN))
+        end.start()
+        said = doctor(serving)
+        end.join()
+    assert said == (0, "an apply is running: waiting until it ends\nall is well\n")
 
 
 def test_a_directory_that_a_hardening_script_shut_is_told_and_opened(serving: Machine) -> None:

@@ -16,6 +16,7 @@ from packaging_tool.package.templates import render
 from packaging_tool.target import runtime
 from tests.target.machine import ABI, ARRANGED, LINKED, PLAIN, spec
 from tests.target.shell import bare_checks
+from tests.tiers import every
 
 TEMPLATES = Path(runtime.__file__).parent.parent / "templates"
 # rpm runs this one by itself, as Lua.
@@ -86,10 +87,16 @@ def test_what_rpm_runs_itself_is_lua(tmp_path: Path) -> None:
     assert done.stdout.strip() == "good", done
 
 
-def test_the_target_tool_is_clean_for_every_driver() -> None:
-    kinds = (LINKED, PLAIN, ARRANGED, replace(LINKED, reload=True), replace(PLAIN, restarts=False))
-    for text in (*map(tool, kinds), tool(service=False)):
-        check(text)
+@pytest.mark.parametrize(
+    "kind", every(5, (LINKED, PLAIN, ARRANGED, replace(LINKED, reload=True), replace(PLAIN, restarts=False)))
+)
+def test_the_target_tool_is_clean_for_every_driver(kind: Target) -> None:
+    check(tool(kind))
+
+
+@pytest.mark.nightly
+def test_so_it_is_without_a_service() -> None:
+    check(tool(service=False))
 
 
 def test_no_part_of_the_target_tool_defines_a_function_of_another_one() -> None:

@@ -5,7 +5,10 @@ doctor() {
     MENDED=0 # findings that were repaired
     if [ "$ROOT" = yes ] && [ "$DRY" = no ]; then
         JOURNAL=yes
-        take_lock -n || { warn "an apply is running: wait until it ends"; exit 1; }
+        take_lock -n || {
+            say "an apply is running: waiting until it ends"
+            take_lock -w60 || { warn "it has been running for a minute: come back when it has ended"; exit 1; }
+        }
     fi
     prepare
     look_for_users
