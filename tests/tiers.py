@@ -8,31 +8,19 @@ from pathlib import Path
 
 import pytest
 
-# Files of tests that take longest, first: one that begins when all others are done leaves processors idle. What the
-# acceptance tests build in common comes early, and not all of those that wait for it.
+# Files of tests that take longest, first: one that begins when all others are done leaves processors idle. What several
+# files build in common comes early, and not all of those that wait for it.
 SLOWEST = (
-    *("target/test_hostile", "target/test_manage", "authors/test_go_link", "target/test_revoked_lists"),
-    *("target/test_confine", "hostile/test_project_words", "test_kills", "authors/test_python", "drivers/test_go_link"),
-    *("target/test_refusals", "authors/test_files", "test_build", "drivers/test_go_plugin", "wheels/test_caller"),
-    *("target/test_scripts", "test_readers_agree", "target/test_seal", "target/test_apply", "cli/test_commands"),
-    *(
-        f"acceptance/test_{name}"
-        for name in (
-            *("caddy_apt", "elf_postgresql", "broken_sets", "authors"),
-            *("restart", "abi_tables_starts", "silent_loss", "room", "abi_tables_dnf", "go_plugin", "confined", "boot"),
-            *(
-                "manage",
-                "changed_kinds",
-                "caddy_opened",
-                "coredns",
-                "caddy_dnf",
-                "every_driver",
-                "abi_tables_apt",
-                "clean_root",
-            ),
-            *("caddy_build", "python", "lifecycle", "hostile_words"),
-        )
-    ),
+    *("acceptance/test_every_driver", "acceptance/test_caddy_apt", "acceptance/test_manage", "acceptance/test_restart"),
+    *("acceptance/test_silent_loss", "acceptance/test_broken_sets", "target/test_hostile", "acceptance/test_lifecycle"),
+    *("acceptance/test_elf_postgresql", "acceptance/test_boot", "acceptance/test_fuzz", "acceptance/test_watched"),
+    *("acceptance/test_room", "acceptance/test_caddy_build", "target/test_revoked_lists", "hostile/test_project_words"),
+    *("acceptance/test_clean_root", "acceptance/test_authors", "target/test_manage", "authors/test_go_link"),
+    *("acceptance/test_abi_tables_starts", "acceptance/test_refusals", "acceptance/test_removal", "target/test_dpkg"),
+    *("acceptance/test_tamper_bash", "acceptance/test_hostile_words", "acceptance/test_go_plugin", "test_build"),
+    *("acceptance/test_abi_tables_apt", "acceptance/test_packed", "target/test_confine", "test_kills"),
+    *("acceptance/test_service_settings", "target/test_file_names", "drivers/test_go_plugin", "drivers/test_go_link"),
+    *("authors/test_python", "target/test_refusals", "authors/test_locked_wheels", "test_readers_agree"),
 )
 # Of these, one package manager is enough by day, since what they show is not about one: test_removal, test_silent_loss,
 # test_abi_tables and test_every_driver (each driver) have both.
