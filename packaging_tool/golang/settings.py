@@ -55,15 +55,17 @@ def check(project: Project, driver: str) -> list[Problem]:
     return problems.found
 
 
-def sources(project: Project, driver: str) -> Iterator[tuple[str, str]]:
-    """Folders of local modules, by the keys that name them; links in them are no part of a module."""
+def sources(project: Project, driver: str) -> Iterator[tuple[str, str, tuple[str, int, str] | None]]:
+    """Folders of local modules, by the keys that name them, or file, line and words of the go.mod that does; links in
+    them are no part of a module."""
     named = [(f"plugin.{name}.{driver}.module", own.module) for name, own in sorted(project.plugin_options.items())]
     if project.plugin_of is None:
         core = project.core_options
         own = [(f"core.{driver}.module", core.module), *((f"core.{driver}.require", text) for text in core.require)]
-        replaced = ((f"core.{driver}.module", folder) for _, folder in _replaced_by_folders(project))
-        named = [*own, *replaced, *named]
-    return ((key, module) for key, module in named if _is_local(module))
+        named = [*own, *named]
+    yield from ((key, module, None) for key, module in named if _is_local(module))
+    for one, folder in _replaced_by_folders(project) if project.plugin_of is None else ():
+        yield f"core.{driver}.module", folder, (str(_go_mod_folder(project) / "go.mod"), one.line, one.by)
 
 
 def fingerprint(project: Project, plugin: str | None) -> str:

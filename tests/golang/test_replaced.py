@@ -166,8 +166,15 @@ def test_what_has_no_equal_is_refused_by_its_line(lamp: Lamp, tmp_path: Path) ->
         strict=True,
     ):
         assert said in problem
-    lamp.require("example.com/lib v1.0.0", f"replace example.com/lib => {tmp_path.parent}")
-    assert any("leads out of the project" in problem for problem in lamp.problems())
+    beside = f"{tmp_path.name}-lib"
+    lamp.library(f"../{beside}", "example.com/lib", "")
+    for folder in (str(tmp_path.parent / beside), f"../../{beside}"):
+        lamp.require("example.com/lib v1.0.0", "", f"replace example.com/lib => {folder}")
+        (problem,) = lamp.problems()
+        assert problem.startswith(f"server/go.mod:6: {folder!r} leads out of the project; copy it into the project, or")
+    lamp.library(".mkpkgs/lib", "example.com/lib", "")
+    lamp.require("example.com/lib v1.0.0", "replace example.com/lib => ../.mkpkgs/lib")
+    assert [problem.partition(" is ")[0] for problem in lamp.problems()] == ["server/go.mod:5: '../.mkpkgs/lib'"]
 
 
 def test_what_go_build_cannot_read_is_refused_by_its_line(lamp: Lamp) -> None:
