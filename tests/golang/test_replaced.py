@@ -148,8 +148,8 @@ def test_what_has_no_equal_is_refused_by_its_line(lamp: Lamp, tmp_path: Path) ->
         "example.com/lib v1.0.0",
         "replace example.com/lib => example.com/fork v1.0.0",
         "replace example.com/lib v1.0.0 => ../lib",
-        "replace example.com/lib => ../nothing",
-        "replace example.com/lib => ../other",
+        "replace example.com/seven => ../nothing",
+        "replace example.com/eight => ../other",
         "godebug panicnil=1",
     )
     found = lamp.problems()
@@ -159,8 +159,8 @@ def test_what_has_no_equal_is_refused_by_its_line(lamp: Lamp, tmp_path: Path) ->
         (
             "the same module; fetch example.com/fork into a folder of the project and write example.com/lib => that",
             "replaces example.com/lib v1.0.0 by ../lib, one version alone; write it without the version",
-            "replaces example.com/lib by ../nothing: server/../nothing: there is no such folder",
-            "replaces example.com/lib by ../other, whose go.mod is of example.com/other; write module example.com/lib",
+            "replaces example.com/seven by ../nothing: server/../nothing: there is no such folder",
+            "replaces example.com/eight by ../other, whose go.mod is of example.com/other; write module example.com/eight",
             "godebug panicnil=1 has no effect in a dependency, which the core is; write //go:debug panicnil=1 above",
         ),
         strict=True,
@@ -175,6 +175,47 @@ def test_what_has_no_equal_is_refused_by_its_line(lamp: Lamp, tmp_path: Path) ->
     lamp.library(".mkpkgs/lib", "example.com/lib", "")
     lamp.require("example.com/lib v1.0.0", "replace example.com/lib => ../.mkpkgs/lib")
     assert [problem.partition(" is ")[0] for problem in lamp.problems()] == ["server/go.mod:5: '../.mkpkgs/lib'"]
+
+
+def test_a_module_of_two_lines_is_refused_with_both(lamp: Lamp) -> None:
+    lamp.library("lib", "example.com/lib", "a folder")
+    lamp.library("other", "example.com/lib", "another folder")
+    lamp.require("example.com/lib v1.0.0", "replace example.com/lib => ../lib")
+    for required, words in (
+        ("example.com/lib@v1.1.0", "server/go.mod:5 replaces it by something else"),
+        ("./other", "server/go.mod:5 replaces it by something else"),
+        ("example.com/lamp@v1.0.0", "the server itself"),
+    ):
+        lamp.write("mkpkgs.toml", PROJECT.replace('"./server"', f'"./server"\nrequire = [\n    "{required}",\n]'))
+        (problem,) = lamp.problems()
+        assert problem.startswith(f"mkpkgs.toml:14: core.go-link.require[0]: '{required}' is example.com/l")
+        assert words in problem
+    # The same folder, however it is written.
+    lamp.write("mkpkgs.toml", PROJECT.replace('"./server"', '"./server"\nrequire = ["./server/../lib"]'))
+    assert '"example.com/lib" = "v1.999999.0-0.h' in lamp.lock()
+    lamp.require("example.com/lib v1.0.0")
+    twice = '"./server"\nrequire = ["example.com/lib@v1.0.0", "example.com/lib@v1.1.0"]'
+    lamp.write("mkpkgs.toml", PROJECT.replace('"./server"', twice))
+    (problem,) = lamp.problems()
+    assert "require[1]: 'example.com/lib@v1.1.0' is example.com/lib, and core.go-link.require[0] requires it" in problem
+
+
+def test_two_replacements_of_one_module_are_refused_as_by_go_build(lamp: Lamp) -> None:
+    lamp.write("mkpkgs.toml", PROJECT)
+    for folder in ("lib", "other"):
+        lamp.library(folder, "example.com/lib", folder)
+    for second, refused in (("../other", True), ("../lib", False)):
+        rows = ("replace example.com/lib => ../lib", f"replace example.com/lib => {second}")
+        lamp.require("example.com/lib v1.0.0", *rows)
+        done = subprocess.run(["go", "build", "."], cwd=lamp.root / "server", capture_output=True, text=True)
+        assert ("conflicting replacements for example.com/lib" in done.stderr) == refused
+        if refused:
+            (problem,) = lamp.problems()
+            assert problem.startswith(
+                "server/go.mod:6: replaces example.com/lib, and server/go.mod:5 does so otherwise"
+            )
+        else:
+            lamp.build()
 
 
 def test_what_go_build_cannot_read_is_refused_by_its_line(lamp: Lamp) -> None:
