@@ -160,7 +160,7 @@ def test_what_has_no_equal_is_refused_by_its_line(lamp: Lamp, tmp_path: Path) ->
             "the same module; fetch example.com/fork into a folder of the project and write example.com/lib => that",
             "replaces example.com/lib v1.0.0 by ../lib, one version alone; write it without the version",
             "replaces example.com/seven by ../nothing: server/../nothing: there is no such folder",
-            "replaces example.com/eight by ../other, whose go.mod is of example.com/other; write module example.com/eight",
+            "replaces example.com/eight by ../other, whose go.mod is of example.com/other; write module",
             "godebug panicnil=1 has no effect in a dependency, which the core is; write //go:debug panicnil=1 above",
         ),
         strict=True,
