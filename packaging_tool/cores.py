@@ -184,7 +184,8 @@ class Cores:
         """
         path = locking.path_of(project)
         core = project.core
-        known = locking.read(path)
+        # Of an author's lock, the key and the sums stay.
+        known = locking.read(path, anew=fresh and project.plugin_of is None)
         previous = known.part if known is not None and known.driver == core.driver else None
         if self.project.plugin_of is not None:
             version = work.mark(project)
@@ -194,7 +195,8 @@ class Cores:
             part = self.driver.lock(project, None if fresh else previous, self.workdir(project), self.listener)
         moment = clock.real()
         if known is not None and known.version == version and not self._needs_time(known.time, moment):
-            moment = known.time
+            # Only a wrong clock, or a hand, dates a lock ahead.
+            moment = moment if fresh and known.time > moment + clock.SKEW else known.time
         found = locking.LockFile(version, moment, core.driver, part)
         if locking.write(path, found):
             self.listener.note(f"wrote {path.name}")
@@ -216,7 +218,7 @@ class Cores:
         if locked.time > now + clock.SKEW:
             raise InputError(
                 f"the lock says that it is from {clock.spelled(locked.time)}, and here it is {clock.spelled(now)}",
-                hint=f"set the clock if it is wrong; else write `time = {now}` into {self.project.file.stem}.lock",
+                hint="set the clock if it is wrong; else run `mkpkgs lock`, which dates it anew",
             )
         return locked.time
 

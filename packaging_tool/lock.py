@@ -1,6 +1,7 @@
 """`mkpkgs.lock`: every input of a build that the project file does not say. It belongs into version control.
 
-A TOML file. On top our own keys; below the marker line the driver's part, byte for byte as the driver wrote it.
+A TOML file. On top our own keys; below the marker line the driver's part, byte for byte as the driver wrote it; at the
+end the sums of both (`edits`), which a lock of an older mkpkgs does not have.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging_tool import atomic, clock, toml
+from packaging_tool import atomic, clock, edits, toml
 from packaging_tool.drivers.base import Lock
 from packaging_tool.errors import BuildError, InputError
 from packaging_tool.project.model import Project
 
 FORMAT = 1
+_REPAIR = "take it back from version control, or delete it to lock anew"
 # What `render` puts between quotes.
 PLAIN = re.compile(r"[A-Za-z0-9.+~:_-]*")
 MARKER = "# The driver's part:\n"
@@ -37,7 +39,19 @@ class LockFile:
     def render(self) -> str:
         """The text of the file."""
         own = f'lock = {FORMAT}\nversion = "{self.version}"\ntime = {self.time}\ndriver = "{self.driver}"\n'
-        return f"{HEADER}{own}{MARKER}{self.part.text}"
+        return f"{HEADER}{own}{MARKER}{self.part.text}{edits.render(self._head(), self.part.text)}"
+
+    def _head(self) -> dict[str, str | int]:
+        return {"version": self.version, "time": self.time, "driver": self.driver}
+
+    def edited(self, text: str, end: str) -> InputError | None:
+        """What somebody changed by hand, with its line. text: of the file. end: the sums. Raises ValueError."""
+        edit = edits.find(self._head(), self.part.text, end)
+        if edit is None:
+            return None
+        names = [name for name in edits.tables(self.part.text) if name != "plugin-of"]
+        hint = f'write driver = "{names[0]}"' if edit.name == "driver" and len(names) == 1 else _REPAIR
+        return InputError(f"{edit.line(text)}: {edit.what}", hint=hint)
 
 
 def path_of(project: Project) -> Path:
@@ -46,8 +60,11 @@ def path_of(project: Project) -> Path:
     return project.file.with_name(f"{project.file.stem}{which}.lock")
 
 
-def read(path: Path) -> LockFile | None:
-    """The lock file, None if there is none. Raises InputError if it is damaged or from another mkpkgs."""
+def read(path: Path, *, anew: bool = False) -> LockFile | None:
+    """The lock file, None if there is none. Raises InputError if it is damaged, edited or from another mkpkgs.
+
+    anew: it is to be replaced, so that an edit counts for nothing.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -56,10 +73,13 @@ def read(path: Path) -> LockFile | None:
         raise _damaged(path, "it is not UTF-8 text") from None
     except OSError as failed:
         raise InputError(f"{path}: {failed.strerror}") from None
-    own, marker, part = text.partition(MARKER)
+    own, marker, rest = text.partition(MARKER)
+    part, begins, end = rest.rpartition(edits.BEGIN)
+    if not begins:
+        part, end = rest, ""
     try:
         values = toml.loads(own)
-        toml.loads(part)
+        edits.tables(part)
     except ValueError as broken:
         raise _damaged(path, str(broken)) from None
     for key in ("lock", "version", "time", "driver"):
@@ -77,6 +97,12 @@ def read(path: Path) -> LockFile | None:
         raise _damaged(path, f"time {found.time} is not between 1970 and 2106")
     if not marker:
         raise _damaged(path, "the driver's part is missing")
+    try:
+        edited = found.edited(text, end) if begins and not anew else None
+    except ValueError as broken:
+        raise _damaged(path, str(broken)) from None
+    if edited is not None:
+        raise InputError(f"{path}:{edited.message}", hint=edited.hint)
     return found
 
 
@@ -96,6 +122,4 @@ def write(path: Path, lock: LockFile) -> bool:
 
 
 def _damaged(path: Path, reason: str) -> InputError:
-    return InputError(
-        f"{path}: not a lock file: {reason}", hint="take it back from version control, or delete it to lock anew"
-    )
+    return InputError(f"{path}: not a lock file: {reason}", hint=_REPAIR)

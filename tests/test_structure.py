@@ -22,7 +22,7 @@ LAYERS = (
     {"__main__", "cli"},
     {"build"},
     {"cores"},
-    {"covered", "former", "plan", "publish", "staging", "state", "lock", "writing", "authors"},
+    {"covered", "former", "plan", "publish", "staging", "state", "lock", "edits", "writing", "authors"},
     {"formats", "drivers", "repos", "target"},
     {"golang", "signing", "wheels"},
     {"elf"},

@@ -188,17 +188,26 @@ class Driver(Protocol):
         ...
 
 
+class Said(NamedTuple):
+    """Where a file of the project other than the project file names a source: that file, the line, and its words."""
+
+    file: str
+    line: int
+    words: str
+
+
 class Source(NamedTuple):
-    """A file or folder that a project file names.
+    """A file or folder that a project file names, or a file that this names.
 
     key: from the top of the file. place: relative to the project file. follows: whether links in the folder are taken
-    for what they lead to. ignored: names of folders in it that are not read.
+    for what they lead to. ignored: names of folders in it that are not read. said: where it is named, if elsewhere.
     """
 
     key: str
     place: str
     follows: bool = False
     ignored: tuple[str, ...] = ()
+    said: Said | None = None
 
 
 class Sourcing(Protocol):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool.drivers import _layout
-from packaging_tool.drivers.base import NO_ABI, Failure, Foreseen, Lock, Outcome, Payload, Source, Target
+from packaging_tool.drivers.base import NO_ABI, Failure, Foreseen, Lock, Outcome, Payload, Said, Source, Target
 from packaging_tool.errors import BuildError, Problem
 from packaging_tool.golang import author, hostmain, lockfile, published, resolve, settings
 from packaging_tool.golang import build as building
@@ -81,7 +81,8 @@ class Driver:
 
     def sources(self, project: Project) -> Iterator[Source]:
         """Folders of local modules."""
-        return (Source(*named) for named in settings.sources(project, self.name))
+        found = settings.sources(project, self.name)
+        return (Source(key, place, said=said and Said(*said)) for key, place, said in found)
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """Resolve one build list over core and plugins."""

@@ -25,7 +25,7 @@ def sums(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def find(text: str, table: str, raw: Mapping[str, Any]) -> tuple[int, str] | None:
-    """Line of the file and key of what is not as it was written; None if all is, or nobody wrote sums.
+    """Line of the file and what is not as it was written there; None if all is, or nobody wrote sums.
 
     text: the driver's part. raw: its table.
     """
@@ -37,11 +37,14 @@ def find(text: str, table: str, raw: Mapping[str, Any]) -> tuple[int, str] | Non
     if not wrong:
         return None
     key, start = wrong[0], lines.scan(text)
+    for lost, where in ((f"sums.{key}", (table, "sums")), (key, (table,))):
+        if key not in (written if where[1:] else now):
+            return start.get(where, 0) + ABOVE, f"{table}.{lost} is missing"
     row = next(_odd(raw, key), 0)
     found = start.get((table, key)) or start.get((table, "sums", key)) or start.get((table,), 0)
     if key in ("settings", "main", "modules", "unresolved"):
         found = _inner(start, table, key, raw) or found
-    return (found + row + ABOVE if found else 0), f"{table}.{key}"
+    return (found + row + ABOVE if found else 0), f"{table}.{key} is not what mkpkgs wrote there"
 
 
 def _order(key: str) -> int:

@@ -34,7 +34,8 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """One that excludes a version (`words` are path and version), or sets a GODEBUG (`words` is one, `key=value`)."""
+    """One that requires or excludes a version (`words` are path and version), or sets a GODEBUG (`words` is one,
+    `key=value`)."""
 
     line: int
     verb: str
@@ -54,6 +55,12 @@ def read(folder: Path) -> tuple[tuple[Replace, ...], tuple[Directive, ...]]:
         elif verb in ("exclude", "godebug"):
             others.append(Directive(line, verb, words))
     return tuple(replaces), tuple(others)
+
+
+def requirements(folder: Path) -> tuple[Directive, ...]:
+    """What go.mod requires; `words` are path and version. Raises OSError."""
+    text = (folder / "go.mod").read_text(encoding="utf-8", errors="replace")
+    return tuple(Directive(line, verb, words) for line, verb, words in _directives(text) if verb == "require")
 
 
 def faults(folder: Path) -> list[tuple[int, str]]:

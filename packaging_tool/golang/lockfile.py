@@ -154,8 +154,8 @@ def _parsed(text: str, table: str) -> GoLock:
     if key:
         raise InputError(f"{table}.{key} is nothing that mkpkgs writes")
     if changed is not None:
-        line, name = changed
-        raise InputError(f"{f'line {line}: ' if line else ''}{name} is not what mkpkgs wrote there")
+        line, what = changed
+        raise InputError(f"{f'line {line}: ' if line else ''}{what}")
     return found
 
 

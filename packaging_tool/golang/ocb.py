@@ -135,10 +135,21 @@ def read(path: Path, root: Path) -> Config:
     return config
 
 
+def _uncommented(text: str) -> str:
+    """A line of go.mod, which is what the builder makes of it, less its comment."""
+    return " ".join(text.partition("//")[0].split())
+
+
+def _words(text: str) -> int:
+    return len(text.split())
+
+
 def _refuse(reader: Reader, dist: dict[str, Value]) -> None:
     """What has no equivalent."""
     if reader.is_true(dist.get("cgo_enabled")):
-        reader.add(dist["cgo_enabled"], "programs linked on the target are pure Go", "take it out")
+        reader.add(
+            dist["cgo_enabled"], "programs linked on the target are pure Go", "take it out if no component needs C"
+        )
     if reader.is_true(dist.get("debug_compilation")):
         reader.add(dist["debug_compilation"], "packages have no debug data", "take it out")
     resource = dist.get("resource")
@@ -200,32 +211,38 @@ class _Modules:
     def replaced(self, value: Value | None, output: str) -> None:
         """The lines of `replaces`. output: the folder that the builder writes its go.mod to; paths begin there."""
         for item in self.reader.items(value):
-            before, arrow, after = self.reader.text(item).partition("=>")
-            module, _, version = before.strip().partition(" ")
-            other, _, wanted = after.strip().partition(" ")
-            if not arrow or not MODULE_PATH.fullmatch(module) or not other:
+            before, arrow, after = _uncommented(self.reader.text(item)).partition("=>")
+            (module, version), (other, wanted) = ((*side.split(), "", "")[:2] for side in (before, after))
+            if not arrow or not MODULE_PATH.fullmatch(module) or not other or max(map(_words, (before, after))) > 2:
                 self.reader.add(item, "is no replacement", "write module/path => ./folder")
             elif other.startswith(("./", "../", "/")) or other in (".", ".."):
+                if wanted:
+                    self.reader.add(item, "is no replacement: a folder has no version", f"write {module} => {other}")
+                    continue
                 place = self.reader.path.parent
                 folder = next(
                     (p for p in (place / output / other, place / other) if (p / "go.mod").exists()), place / other
                 )
                 if found := self._relative(item, folder, other, module):
                     self.replaces[module] = found
-            elif other == module and VERSION.fullmatch(wanted.strip()) and not version:
-                self.replaces[module] = f"{module} {wanted.strip()}"
-            else:
+            elif other != module:
                 self.reader.add(
                     item,
-                    "a fork, or one for a version alone, has no equivalent: what authors of plugins elsewhere build"
-                    " must be the same module",
-                    f"fetch {other} into a folder and write {module} => ./folder",
+                    "a fork has no equivalent: what authors of plugins elsewhere build must be the same module",
+                    f"fetch {' '.join((other, wanted)).strip()} into a folder and write {module} => ./folder",
                 )
+            elif not VERSION.fullmatch(wanted):
+                self.reader.add(item, f"{wanted!r} is no version", f"write {module} => {module} v1.2.3")
+            elif version:
+                what = f"a replacement of {version} alone has no equivalent"
+                self.reader.add(item, what, f"write {module} => {module} {wanted}")
+            else:
+                self.replaces[module] = f"{module} {wanted}"
 
     def excluded(self, value: Value | None) -> Iterator[str]:
         """The lines of `excludes`."""
         for item in self.reader.items(value):
-            module, _, version = (text := " ".join(self.reader.text(item).split())).partition(" ")
+            module, _, version = (text := _uncommented(self.reader.text(item))).partition(" ")
             if MODULE_PATH.fullmatch(module) and VERSION.fullmatch(version):
                 yield text
             else:
@@ -251,7 +268,7 @@ class _Modules:
     def one(self, kind: str, value: Value) -> Component | None:
         """One of them, None if it is wrong."""
         entry = self.reader.table(value, ("name", "import", "gomod", "path"))
-        gomod = self.reader.text(entry.get("gomod"))
+        gomod = _uncommented(self.reader.text(entry.get("gomod")))
         at = entry.get("gomod", value)
         module, _, version = gomod.partition(" ")
         version = version.strip()

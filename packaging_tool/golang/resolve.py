@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging_tool.errors import BuildError, CommandError
-from packaging_tool.golang import hostmain, localmodule, lockfile, silent
+from packaging_tool.golang import hostmain, localmodule, lockfile, newer, silent
 from packaging_tool.golang.closure import closure
 from packaging_tool.golang.hostmain import Import
 from packaging_tool.golang.localmodule import LocalModule
@@ -106,6 +106,7 @@ def resolve(request: Request, toolchain: Toolchain, workdir: Path, listener: Lis
     local = {wanted.path: wanted.local.folder for wanted in request.modules if wanted.local is not None}
     of_core = [wanted.path for wanted in request.modules if wanted.owner == request.modules[0].owner]
     silent.replaced([place for path, place in local.items() if path not in of_core], local, listener)
+    newer.tell({wanted.path: wanted.local for wanted in request.modules if wanted.local is not None}, listener)
     unresolved = _get_all(go, workdir, request)
     request = _without(request, unresolved)
     roots = [request.main, *(path for paths in request.plugins.values() for path in paths)]
@@ -125,14 +126,15 @@ def resolve(request: Request, toolchain: Toolchain, workdir: Path, listener: Lis
                 hint="write a main package of your own that has it, and name that as `main`",
             )
     host_imports = [item.path for item in hostmain.parse(main.text()).imports]
-    _report_raises(go, workdir, request, closure(packages, host_imports), listener)
+    core = closure(packages, host_imports)
+    _report_raises(go, workdir, request, core, listener)
     # All plugins in one main: only then does go.mod need no update whatever plugins a main has.
     every = sorted({str(Import("_", path)) for paths in request.plugins.values() for path in paths})
     (folder / "main.go").write_text(main.text(every))
     for architecture in request.architectures:
         go.list(["-mod=mod", *tags, ".", *roots], cwd=folder, architecture=architecture, settings=request.settings)
     _check_versions(go, folder, request)
-    _check_silence(go, folder, request, packages, [*tags, *roots], listener)
+    _check_silence(go, folder, request, packages, core, [*tags, *roots], listener)
     go_mod = (folder / "go.mod").read_text()
     language = re.search(r"^go (\d+\.\d+)", go_mod, re.MULTILINE)
     if language is None:
@@ -215,7 +217,9 @@ def _get(go: Toolchain, folder: Path, request: Request, modules: Sequence[Wanted
     folder.mkdir(parents=True)
     # Named to `go get`, a version that something else raises would be refused.
     least = "".join(f"\nrequire {module.path} {module.version}\n" for module in modules if module.least)
-    (folder / "go.mod").write_text(f"module {module_name(request.name)}\n\ngo 1.21\n{least}")
+    local = {module.path: module.local for module in modules if module.local is not None}
+    over = sorted({f"\nexclude {one.path} {one.version}\n" for one in newer.requirements(local)})
+    (folder / "go.mod").write_text(f"module {module_name(request.name)}\n\ngo 1.21\n{least}{''.join(over)}")
     arguments = ["get", *sorted({str(module) for module in modules if not module.least})]
     architecture, settings = request.architectures[0], request.settings
     # With the network, go also looks for newer versions to tell of retractions: seconds, for nothing that is used here.
@@ -228,8 +232,8 @@ def _get(go: Toolchain, folder: Path, request: Request, modules: Sequence[Wanted
         _explain(error.message, modules)
         owners = list(dict.fromkeys(m.owner for m in modules if m.path in error.message))
         hint = "the versions of core and plugins must go together: choose others in the project file"
-        if newer := re.search(r"requires go >= (\d[\w.]*) \(running", error.message):
-            hint = f'write go = "{newer[1]}" in the table of the driver: the go command downloads that version'
+        if told := re.search(r"requires go >= (\d[\w.]*) \(running", error.message):
+            hint = f'write go = "{told[1]}" in the table of the driver: the go command downloads that version'
         raise BuildError(f"{', '.join(owners) or 'the modules'}: {error.message}", hint=hint) from error
 
 
@@ -283,6 +287,7 @@ def _check_silence(
     folder: Path,
     request: Request,
     packages: Mapping[str, GoPackage],
+    core: Collection[str],
     arguments: Sequence[str],
     listener: Listener,
 ) -> None:
@@ -295,7 +300,7 @@ def _check_silence(
         return
     settings = {**request.settings, "CGO_ENABLED": "1"}
     whole = go.list(["-mod=readonly", *arguments], cwd=folder, architecture=architecture, settings=settings)
-    silent.left_out(packages, whole, sources, listener)
+    silent.left_out(packages, whole, core, sources, listener)
 
 
 def _report_raises(

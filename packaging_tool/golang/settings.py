@@ -48,6 +48,7 @@ def check(project: Project, driver: str) -> list[Problem]:
     for text in options.require:
         problems.module(f"core.{driver}.require", text, "")
     problems.replaced()
+    problems.twice(driver)
     problems.paths(f"core.{driver}.main", (options.main,) if options.main else ())
     problems.paths(f"core.{driver}.without", options.without)
     problems.flags(driver)
@@ -55,15 +56,17 @@ def check(project: Project, driver: str) -> list[Problem]:
     return problems.found
 
 
-def sources(project: Project, driver: str) -> Iterator[tuple[str, str]]:
-    """Folders of local modules, by the keys that name them; links in them are no part of a module."""
+def sources(project: Project, driver: str) -> Iterator[tuple[str, str, tuple[str, int, str] | None]]:
+    """Folders of local modules, by the keys that name them, or file, line and words of the go.mod that does; links in
+    them are no part of a module."""
     named = [(f"plugin.{name}.{driver}.module", own.module) for name, own in sorted(project.plugin_options.items())]
     if project.plugin_of is None:
         core = project.core_options
         own = [(f"core.{driver}.module", core.module), *((f"core.{driver}.require", text) for text in core.require)]
-        replaced = ((f"core.{driver}.module", folder) for _, folder in _replaced_by_folders(project))
-        named = [*own, *replaced, *named]
-    return ((key, module) for key, module in named if _is_local(module))
+        named = [*own, *named]
+    yield from ((key, module, None) for key, module in named if _is_local(module))
+    for one, folder in _replaced_by_folders(project) if project.plugin_of is None else ():
+        yield f"core.{driver}.module", folder, (str(_go_mod_folder(project) / "go.mod"), one.line, one.by)
 
 
 def fingerprint(project: Project, plugin: str | None) -> str:
@@ -130,6 +133,40 @@ class Problems:
             if other.verb == "godebug":
                 what = f"godebug {' '.join(other.words)} has no effect in a dependency, which the core is"
                 self._in_go_mod(other.line, what, f"write //go:debug {' '.join(other.words)} above package main")
+
+    def twice(self, driver: str) -> None:
+        """Look for modules that two lines speak of: only one of these would count, as if the other were not there."""
+        # What each module comes to, and where that is said.
+        known: dict[str, tuple[str, str]] = {}
+        for one in _of_go_mod(self.project)[0]:
+            place = f"{_go_mod_folder(self.project) / 'go.mod'}:{one.line}"
+            by = self._comes_to(_go_mod_folder(self.project), f"{one.by}@{one.to}" if one.to else one.by)
+            path = f"{one.path}@{one.version}" if one.version else one.path
+            other, where = known.setdefault(path, (by, place))
+            if other != by:
+                # In the words of go: "conflicting replacements".
+                self._in_go_mod(one.line, f"replaces {path}, and {where} does so otherwise", "leave one of them out")
+        for index, text in enumerate(self.project.core_options.require):
+            path, by = self._path(text), self._comes_to(self.project.root, text)
+            key = f"core.{driver}.require[{index}]"
+            other, where = known.setdefault(path, (by, key))
+            if path and other != by:
+                verb = "requires it otherwise" if where.startswith("core.") else "replaces it by something else"
+                self.add(key, f"{text!r} is {path}, and {where} {verb}", "leave one of them out")
+            if path and path == self._path(self.project.core_options.module):
+                self.add(key, f"{text!r} is {path}, the server itself", "write it as `module`")
+
+    def _path(self, text: str) -> str:
+        """The path of a module that the project file names; "" if it has none, which is told elsewhere."""
+        try:
+            return localmodule.module_path(self.project.root / text) if _is_local(text) else text.partition("@")[0]
+        except BuildError:
+            return ""
+
+    @staticmethod
+    def _comes_to(root: Path, text: str) -> str:
+        """The same for two spellings of one folder or version."""
+        return os.path.normpath(root / text) if text.startswith(("./", "../", "/")) or text in (".", "..") else text
 
     def _in_go_mod(self, line: int, what: str, instead: str) -> None:
         self.found.append(Problem(str(_go_mod_folder(self.project) / "go.mod"), line, "", what, instead))

@@ -12,6 +12,7 @@ from packaging_tool.golang.toolchain import GoPackage
 from packaging_tool.listener import Listener
 
 _CGO = re.compile(rb'^import\s+"C"|^\s*"C"\s*$', re.MULTILINE)
+_PURE = "needs cgo, but programs that are linked on the target are pure Go"
 _CONSTRAINT = re.compile(rb"^//(go:build| \+build)\b.*\bcgo\b", re.MULTILINE)
 
 
@@ -80,17 +81,26 @@ def unrequired(
 
 
 def left_out(
-    packages: Mapping[str, GoPackage], with_cgo: Mapping[str, GoPackage], sources: Sources, listener: Listener
+    packages: Mapping[str, GoPackage],
+    with_cgo: Mapping[str, GoPackage],
+    core: Collection[str],
+    sources: Sources,
+    listener: Listener,
 ) -> None:
     """Files that need cgo, of packages that do without them: what is linked on the target is pure Go.
 
-    with_cgo: the packages as they would be with it. A package that has other files in their place, or files that name
-    cgo in their build constraint, means it so. Raises BuildError.
+    with_cgo: the packages as they would be with it. core: import paths of those that are linked in whatever plugins
+    there are. A package that has other files in their place, or files that name cgo in their build constraint, means it
+    so. Raises BuildError.
     """
     for path, whole in with_cgo.items():
         pure = packages.get(path)
-        # One without any other file says itself that it cannot be built.
-        if pure is None or not pure.files or whole.standard or set(pure.files) - set(whole.files):
+        if pure is None or whole.standard or set(pure.files) - set(whole.files):
+            continue
+        if not pure.files:
+            # Of a plugin, its build says so, and the others go on.
+            if path in core:
+                _nothing_without(whole, sources)
             continue
         for name in _lost(whole):
             place = sources.line(whole, name, _CGO)
@@ -98,9 +108,19 @@ def left_out(
                 listener.warn(f"{place}: is left out, since programs that are linked on the target are pure Go")
                 continue
             raise BuildError(
-                f"{place}: needs cgo, but programs that are linked on the target are pure Go",
+                f"{place}: {_PURE}",
                 hint="write //go:build cgo on top of it if the server does without it, or take the driver go-plugin",
             )
+
+
+def _nothing_without(package: GoPackage, sources: Sources) -> None:
+    """Refuse a package of which no file is left without cgo. Raises BuildError."""
+    for name in (*package.cgo, *package.files):
+        raise BuildError(
+            f"{sources.line(package, name, _CGO)}: {_PURE}",
+            hint=f"import {package.path} in a file with //go:build cgo only if the server does without it, or take the"
+            " driver go-plugin",
+        )
 
 
 def _lost(package: GoPackage) -> Iterator[str]:

@@ -149,14 +149,21 @@ def _variable(command: Command, name: str, value: str) -> Command:
     if name == "GOARCH":
         debian = next((ours for ours, go in GOARCH.items() if go == value), "")
         if not debian:
-            raise InputError(f"xcaddy: GOARCH={value} is no architecture that packages are made for")
+            raise InputError(
+                f"xcaddy: GOARCH={value} is no architecture that packages are made for",
+                hint=f"use {', '.join(GOARCH.values())}",
+            )
         return replace(command, architecture=debian)
     if name == "XCADDY_GO_BUILD_FLAGS":
         return replace(command, tags=_tags(value))
     if (name, value) in (("CGO_ENABLED", "0"), ("GOOS", "linux")) or name in _SILENT:
         return command
     if name == "CGO_ENABLED":
-        raise InputError("xcaddy: CGO_ENABLED=1: programs that are linked on the target are pure Go")
+        raise InputError(
+            f"xcaddy: CGO_ENABLED={value}: programs that are linked on the target are pure Go",
+            hint="leave it out if no plugin needs C; if one does, take the driver go-plugin: import without it, and"
+            ' write driver = "go-plugin" in [core]',
+        )
     if name == "GOOS":
         raise InputError(f"xcaddy: GOOS={value}: packages are for Linux", hint="leave it out")
     raise InputError(

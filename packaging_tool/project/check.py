@@ -51,13 +51,21 @@ def _outside(project: Project, driver: Driver) -> Iterator[Problem]:
         return
     table = "plugin-of" if project.plugin_of is not None else "core"
     instead = f"copy it into the project, or write outside = true in [{table}]"
-    for key, text, follows, ignored in _named(project, driver):
-        places = _spelled(project, text)
+    for source in _named(project, driver):
+        places = _spelled(project, source.place)
         if any(contents.leads_out(project.root, place) for place in places):
-            yield Problem(str(project.file), 0, key, f"{text!r} leads out of the project", instead)
-        elif follows and text:
+            yield _told(project, source, "{} leads out of the project", instead)
+        elif source.follows and source.place:
+            ignored = source.ignored
             for stray in sorted({name for place in places for name in contents.strays(project.root, place, ignored)}):
-                yield Problem(str(project.file), 0, key, f"the link {stray!r} leads out of the project", instead)
+                yield _told(project, source, f"the link {stray!r} leads out of the project", instead)
+
+
+def _told(project: Project, source: Source, what: str, instead: str) -> Problem:
+    """A problem of a source, where it is named. what: `{}` at its front stands for it."""
+    file, line, words = source.said or (str(project.file), 0, source.place)
+    what = f"{words!r}{what.removeprefix('{}')}" if what.startswith("{}") else what
+    return Problem(file, line, "" if line else source.key, what, instead)
 
 
 def _named(project: Project, driver: Driver) -> list[Source]:
@@ -74,9 +82,10 @@ def _spelled(project: Project, text: str) -> set[str]:
 
 def _unread(project: Project, driver: Driver) -> Iterator[Problem]:
     """Sources that are none; see `unread`."""
-    for key, text, *_ in _named(project, driver):
-        if own := next((found for place in _spelled(project, text) if (found := unread.what(project.root, place))), ""):
-            yield Problem(str(project.file), 0, key, f"{text!r} is {own}", contents.HINT)
+    for source in _named(project, driver):
+        places = _spelled(project, source.place)
+        if own := next((found for place in places if (found := unread.what(project.root, place))), ""):
+            yield _told(project, source, f"{{}} is {own}", contents.HINT)
 
 
 def named(project: Project) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -187,12 +188,56 @@ recievers: []
         "receivers[1].gomod: 'example.com/thing' is no module with a version; write module/path v1.2.3",
         "receivers[2]: has no gomod; write gomod: module/path v1.2.3",
         "processors: must be a list",
-        "replaces[0]: a fork, or one for a version alone, has no equivalent",
-        "write example.com/a => ./folder",
+        "replaces[0]: a fork has no equivalent",
+        "fetch example.com/b v1.0.0 into a folder and write example.com/a => ./folder",
         "excludes[0]: 'x' is no module with a version",
         "recievers: is no key that is known here; did you mean 'receivers'?",
     ):
         assert said in whole
+
+
+def test_lines_of_go_mod_have_versions_and_comments(tmp_path: Path) -> None:
+    """The builder writes them into go.mod as they are, where go takes what stands behind `//` for a comment."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/go.mod").write_text("module example.com/lib\n")
+    rows = (
+        "example.com/a => example.com/a v1.2.3 // until a fix is out",
+        "example.com/lib   v1.0.0 =>\t./lib // ours",
+    )
+    config = read(
+        tmp_path,
+        "dist: {name: mine}\nreceivers:\n"
+        "  - gomod: go.opentelemetry.io/collector/receiver/otlpreceiver v0.165.0 // the stable one\n"
+        f"replaces: {json.dumps(rows)}\nexcludes: ['example.com/b v1.0.0 // broken']\n",
+    )
+    assert config.replaces == (("example.com/a", "example.com/a v1.2.3"), ("example.com/lib", "./lib"))
+    assert config.excludes == ("example.com/b v1.0.0",)
+    assert [component.version for component in config.components] == ["v0.165.0"]
+    # go reads these lines, too.
+    (tmp_path / "go.mod").write_text("module x\n\n" + "".join(f"replace {row}\n" for row in rows))
+    subprocess.run(["go", "mod", "edit", "-json"], cwd=tmp_path, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            "example.com/a v1.0.0 => example.com/a v1.2.3 // why",
+            "alone has no equivalent; write example.com/a => example.com/a v1.2.3",
+        ),
+        ("example.com/a => example.com/a main", "'main' is no version; write example.com/a => example.com/a v1.2.3"),
+        (
+            "example.com/a v1.0.0 => example.com/b v1.2.3 // why",
+            "must be the same module; fetch example.com/b v1.2.3 into a folder",
+        ),
+        ("example.com/a // => ./b", "is no replacement; write module/path => ./folder"),
+        ("example.com/a => ./b c d", "is no replacement"),
+    ],
+)
+def test_a_replacement_without_equivalent_says_what_to_write(tmp_path: Path, row: str, said: str) -> None:
+    text = "dist: {name: mine}\nreceivers: [{gomod: go.opentelemetry.io/collector/receiver/otlpreceiver v0.165.0}]\n"
+    (found,) = problems(tmp_path, f"{text}replaces: ['{row}']\n")
+    assert said in found
 
 
 def test_version_of_the_collector_must_be_known(tmp_path: Path) -> None:

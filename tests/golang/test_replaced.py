@@ -3,6 +3,7 @@ its line."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from dataclasses import replace
@@ -147,8 +148,8 @@ def test_what_has_no_equal_is_refused_by_its_line(lamp: Lamp, tmp_path: Path) ->
         "example.com/lib v1.0.0",
         "replace example.com/lib => example.com/fork v1.0.0",
         "replace example.com/lib v1.0.0 => ../lib",
-        "replace example.com/lib => ../nothing",
-        "replace example.com/lib => ../other",
+        "replace example.com/seven => ../nothing",
+        "replace example.com/eight => ../other",
         "godebug panicnil=1",
     )
     found = lamp.problems()
@@ -158,15 +159,63 @@ def test_what_has_no_equal_is_refused_by_its_line(lamp: Lamp, tmp_path: Path) ->
         (
             "the same module; fetch example.com/fork into a folder of the project and write example.com/lib => that",
             "replaces example.com/lib v1.0.0 by ../lib, one version alone; write it without the version",
-            "replaces example.com/lib by ../nothing: server/../nothing: there is no such folder",
-            "replaces example.com/lib by ../other, whose go.mod is of example.com/other; write module example.com/lib",
+            "replaces example.com/seven by ../nothing: server/../nothing: there is no such folder",
+            "replaces example.com/eight by ../other, whose go.mod is of example.com/other; write module",
             "godebug panicnil=1 has no effect in a dependency, which the core is; write //go:debug panicnil=1 above",
         ),
         strict=True,
     ):
         assert said in problem
-    lamp.require("example.com/lib v1.0.0", f"replace example.com/lib => {tmp_path.parent}")
-    assert any("leads out of the project" in problem for problem in lamp.problems())
+    beside = f"{tmp_path.name}-lib"
+    lamp.library(f"../{beside}", "example.com/lib", "")
+    for folder in (str(tmp_path.parent / beside), f"../../{beside}"):
+        lamp.require("example.com/lib v1.0.0", "", f"replace example.com/lib => {folder}")
+        (problem,) = lamp.problems()
+        assert problem.startswith(f"server/go.mod:6: {folder!r} leads out of the project; copy it into the project, or")
+    lamp.library(".mkpkgs/lib", "example.com/lib", "")
+    lamp.require("example.com/lib v1.0.0", "replace example.com/lib => ../.mkpkgs/lib")
+    assert [problem.partition(" is ")[0] for problem in lamp.problems()] == ["server/go.mod:5: '../.mkpkgs/lib'"]
+
+
+def test_a_module_of_two_lines_is_refused_with_both(lamp: Lamp) -> None:
+    lamp.library("lib", "example.com/lib", "a folder")
+    lamp.library("other", "example.com/lib", "another folder")
+    lamp.require("example.com/lib v1.0.0", "replace example.com/lib => ../lib")
+    for required, words in (
+        ("example.com/lib@v1.1.0", "server/go.mod:5 replaces it by something else"),
+        ("./other", "server/go.mod:5 replaces it by something else"),
+        ("example.com/lamp@v1.0.0", "the server itself"),
+    ):
+        lamp.write("mkpkgs.toml", PROJECT.replace('"./server"', f'"./server"\nrequire = [\n    "{required}",\n]'))
+        (problem,) = lamp.problems()
+        assert problem.startswith(f"mkpkgs.toml:14: core.go-link.require[0]: '{required}' is example.com/l")
+        assert words in problem
+    # The same folder, however it is written.
+    lamp.write("mkpkgs.toml", PROJECT.replace('"./server"', '"./server"\nrequire = ["./server/../lib"]'))
+    assert '"example.com/lib" = "v1.999999.0-0.h' in lamp.lock()
+    lamp.require("example.com/lib v1.0.0")
+    twice = '"./server"\nrequire = ["example.com/lib@v1.0.0", "example.com/lib@v1.1.0"]'
+    lamp.write("mkpkgs.toml", PROJECT.replace('"./server"', twice))
+    (problem,) = lamp.problems()
+    assert "require[1]: 'example.com/lib@v1.1.0' is example.com/lib, and core.go-link.require[0] requires it" in problem
+
+
+def test_two_replacements_of_one_module_are_refused_as_by_go_build(lamp: Lamp) -> None:
+    lamp.write("mkpkgs.toml", PROJECT)
+    for folder in ("lib", "other"):
+        lamp.library(folder, "example.com/lib", folder)
+    for second, refused in (("../other", True), ("../lib", False)):
+        rows = ("replace example.com/lib => ../lib", f"replace example.com/lib => {second}")
+        lamp.require("example.com/lib v1.0.0", *rows)
+        done = subprocess.run(["go", "build", "."], cwd=lamp.root / "server", capture_output=True, text=True)
+        assert ("conflicting replacements for example.com/lib" in done.stderr) == refused
+        if refused:
+            (problem,) = lamp.problems()
+            assert problem.startswith(
+                "server/go.mod:6: replaces example.com/lib, and server/go.mod:5 does so otherwise"
+            )
+        else:
+            lamp.build()
 
 
 def test_what_go_build_cannot_read_is_refused_by_its_line(lamp: Lamp) -> None:
@@ -257,6 +306,34 @@ def test_a_file_with_cgo_that_the_core_would_lose_is_refused_by_its_line(lamp: L
     lamp.lock()
 
 
+def test_a_package_of_the_core_that_is_nothing_without_cgo_is_refused_by_its_line(lamp: Lamp) -> None:
+    """As in the main package: before anything is compiled, wherever main imports it from."""
+    lamp.write("server/more/c.go", 'package more\n\n// int one(void);\nimport "C"\n\nvar Name = "C"\n')
+    lamp.write("server/main.go", MAIN.replace('"example.com/lib"', '"example.com/lib"\n\t_ "example.com/lamp/deep"'))
+    lamp.write("server/deep/deep.go", 'package deep\n\nimport _ "example.com/lamp/more"\n')
+    with pytest.raises(BuildError) as raised:
+        lamp.lock()
+    assert raised.value.message == (
+        f"{lamp.root}/server/more/c.go:4: needs cgo, but programs that are linked on the target are pure Go"
+    )
+    assert "go-plugin" in raised.value.hint
+    # With a constraint it is no package at all, and go build says the same.
+    lamp.write("server/more/c.go", '//go:build cgo\n\npackage more\n\nimport "C"\n\nvar Name = "C"\n')
+    with pytest.raises(BuildError, match=r"server/more/c\.go:5: needs cgo"):
+        lamp.lock()
+    own = {**os.environ, "CGO_ENABLED": "0"}
+    done = subprocess.run(["go", "build", "."], cwd=lamp.root / "server", capture_output=True, text=True, env=own)
+    assert "build constraints exclude all Go files" in done.stderr
+    # A library's, by its import path.
+    lamp.write("server/main.go", MAIN.replace('"example.com/lib"', '"example.com/lib"\n\t_ "example.com/c"'))
+    lamp.write("sources/c/go.mod", "module example.com/c\n\ngo 1.21\n")
+    lamp.write("sources/c/c.go", 'package c\n\nimport "C"\n')
+    localmodule.publish(replace(localmodule.scan(lamp.root / "sources/c", ""), version="v1.0.0"), lamp.root / "proxy")
+    lamp.require("example.com/lib v1.0.0", "require example.com/c v1.0.0")
+    with pytest.raises(BuildError, match=r"^example\.com/c/c\.go:3: needs cgo"):
+        lamp.lock()
+
+
 def test_a_plugin_of_a_folder_that_stands_for_a_module_of_the_core_is_of_that(lamp: Lamp) -> None:
     lamp.library("lib", "example.com/lib", "a folder")
     lamp.write("lib/more/more.go", "package more\n")
@@ -265,3 +342,43 @@ def test_a_plugin_of_a_folder_that_stands_for_a_module_of_the_core_is_of_that(la
     lamp.write("mkpkgs.toml", PROJECT.replace("[repository]", f"{plugin}[repository]"))
     assert '"example.com/lib" = "v1.999999.0-0.h' in (text := lamp.lock())
     assert "unresolved" not in text
+
+
+@pytest.mark.parametrize("version", ["v1.2.3", "v0.0.0"])
+def test_a_plugin_that_requires_a_version_of_its_server_gets_the_folder_as_by_go_build(
+    lamp: Lamp, version: str
+) -> None:
+    """Go heeds no version of the module that it builds. Nobody has published one."""
+    lamp.write("server/says/says.go", 'package says\n\nvar Word = "the folder"\n')
+    lamp.write(
+        "server/main.go",
+        MAIN.replace("lib.Says", "lib.Says, says.Word").replace(
+            '"example.com/lib"', '"example.com/lib"\n\t"example.com/lamp/says"'
+        ),
+    )
+    lamp.write("more/go.mod", f"module example.com/more\n\ngo 1.21\n\nrequire example.com/lamp {version} // ours\n")
+    lamp.write("more/more.go", 'package more\n\nimport "example.com/lamp/says"\n\nfunc init() { says.Word = "more" }\n')
+    plugin = '[plugin.more]\nsummary = "More"\ngo-link = { module = "./more" }\n'
+    lamp.write("mkpkgs.toml", PROJECT.replace("[repository]", f"{plugin}[repository]"))
+    ears = Ears()
+    lock = Driver().lock(load(lamp.root / "mkpkgs.toml"), None, lamp.root / ".mkpkgs", ears)
+    assert "unresolved" not in lock.text
+    newer = f"{lamp.root}/more/go.mod:5: example.com/lamp v1.2.3 is required, and {lamp.root}/server stands for it"
+    assert ears.warnings == ([f"{newer}, whatever its version"] if version == "v1.2.3" else [])
+    outcome = lamp.build()
+    assert (sorted(outcome.plugins), outcome.failures) == (["more"], ())
+    assert shown(outcome, lamp.root) == "v1.0.0 the folder\n"
+    # What the go command makes of the same in the server's module.
+    lamp.write("server/plugins.go", 'package main\n\nimport _ "example.com/more"\n')
+    lamp.require("example.com/lib v1.0.0", "require example.com/more v0.0.0", "replace example.com/more => ../more")
+    own = subprocess.run(["go", "run", "."], cwd=lamp.root / "server", capture_output=True, text=True, check=True)
+    assert own.stdout == "v1.0.0 more\n"
+
+
+def test_a_folder_stands_for_a_version_that_nobody_published(lamp: Lamp) -> None:
+    """Many write v0.0.0 where a folder stands for the module."""
+    lamp.require("example.com/own v0.0.0", "replace example.com/own => ../lib")
+    lamp.library("lib", "example.com/own", "a folder")
+    lamp.write("server/main.go", MAIN.replace("example.com/lib", "example.com/own"))
+    own = subprocess.run(["go", "run", "."], cwd=lamp.root / "server", capture_output=True, text=True, check=True)
+    assert shown(lamp.build(), lamp.root) == own.stdout == "a folder\n"

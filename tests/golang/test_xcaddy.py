@@ -132,8 +132,11 @@ def test_plugins_of_one_name_get_the_owner_too(tmp_path: Path) -> None:
         ("v2.11.9 --embed ./files", "--embed ./files has no equivalent"),
         ("v2.11.9 --race", "--race is no option of xcaddy build"),
         ("XCADDY_RACE_DETECTOR=1 xcaddy build", "XCADDY_RACE_DETECTOR=1 has no equivalent"),
-        ("CGO_ENABLED=1 xcaddy build", "are pure Go"),
-        ("GOARCH=wasm xcaddy build", "is no architecture"),
+        (
+            "CGO_ENABLED=1 xcaddy build",
+            "are pure Go leave it out if no plugin needs C; if one does, take the driver go-",
+        ),
+        ("GOARCH=wasm xcaddy build", "is no architecture that packages are made for use amd64, arm64, arm, 386"),
         ("--with 'a", "cannot be read"),
     ],
 )
