@@ -235,11 +235,12 @@ forget_disabled() {
     store_disabled "$(without "$(sed 's/#.*//' "$DISABLED" | tr '\n' ' ')" "$1")"
 }
 
+# What is refused for it was told with the refusals.
 look_for_packages_half_done() {
-    awk -F '\t' '$3 !~ /^(installed|triggers-awaited|triggers-pending)$/ { print $1 "\t" $3 }' "$W/packages" >"$W/half"
-    while IFS=$TAB read -r package state; do
-        remains "the package $package is $state" "dpkg --configure -a; apt-get --fix-broken install"
-    done <"$W/half"
+    find_half_done
+    cut -f 2 "$W/refused" >"$W/told"
+    cut -f 2,3 "$W/half" | awk -F '	' -v TOLD="$W/told" 'FILENAME == TOLD { told[$0] = 1; next } !($1 in told)' "$W/told" - >"$W/findings"
+    while IFS=$TAB read -r found repair; do remains "$found" "$repair"; done <"$W/findings"
 }
 
 # What could not be verified. What --dry-run has not repaired was told already.
@@ -314,7 +315,7 @@ look_for_set() {
     fi
     # All other refusals were told already.
     grep "^\*$TAB" "$W/problems" | cut -f 2,3 >"$W/findings" || :
-    cat "$W/refused" "$W/complaints" | cut -f 2,3 >"$W/told"
+    cat "$W/refused" "$W/complaints" "$W/half" | cut -f 2,3 >"$W/told"
     while IFS=$TAB read -r found repair; do
         if grep -qxF "$found$TAB$repair" "$W/told"; then continue; fi
         # --dry-run has told it.

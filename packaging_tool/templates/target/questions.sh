@@ -134,9 +134,12 @@ refuse_untaken() {
 find_problems() {
     WANTED=''
     refuse_untaken
+    find_half_done
     # What is disabled is not used, so it does not matter here.
     awk -F '\t' -v DISABLED="$W/disabled" 'FILENAME == DISABLED { skip[$1] = 1; next } !($1 in skip) && !seen[$1]++' \
-        "$W/disabled" "$W/refused" >"$W/problems"
+        "$W/disabled" "$W/refused" >"$W/told"
+    # What the package manager has to finish comes first: much else is for that alone.
+    awk -F '\t' '!seen[$2]++' "$W/half" "$W/told" >"$W/problems"
     cat "$W/complaints" >>"$W/problems"
     if [ "$READABLE" = no ]; then
         problem '*' "the files of the plugins cannot be read by this user" "call it as root"
