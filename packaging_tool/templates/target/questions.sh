@@ -59,12 +59,15 @@ take_inventory() {
     read_available cached
     recorded "$WORKING/working-set" plugin >"$W/serving"
     : >"$W/offered"
+    : >"$W/pins"
+    looked=no
     bypassed=no
     if leads_elsewhere; then bypassed=yes; fi
     join_inventory "$1"
     # There may be one that the administrator has the package manager leave alone.
-    if grep -q "there is no build yet for" "$W/inventory"; then
+    if grep -q '^?' "$W/inventory"; then
         read_offered
+        looked=yes
         join_inventory "$1"
     fi
 }
@@ -72,11 +75,11 @@ take_inventory() {
 # $1: as above.
 join_inventory() {
     awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="$ABI" -v READABLE="$READABLE" -v ALL="$1" -v MANAGER="$MANAGER" -v BYPASSED="$bypassed" \
-        -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v OFFERED="$W/offered" -v ROWS="$W/rows" -v NAMES="$W/names" \
+        -v LOOKED="$looked" -v PINS="$W/pins" -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v OFFERED="$W/offered" -v ROWS="$W/rows" -v NAMES="$W/names" \
         -v REFUSED="$W/refused" -v SERVING="$W/serving" -v DISABLED="$W/disabled" -v WITHDRAWN="$W/withdrawn" '
 {% include "target/abi.awk" %}
 {% include "target/inventory.awk" %}
-' "$W/packages" "$W/available" "$W/offered" "$W/rows" "$W/names" "$W/refused" "$W/serving" "$W/disabled" "$W/withdrawn" |
+' "$W/packages" "$W/available" "$W/pins" "$W/offered" "$W/rows" "$W/names" "$W/refused" "$W/serving" "$W/disabled" "$W/withdrawn" |
         sort >"$W/inventory"
 }
 
