@@ -78,6 +78,9 @@ FOLLOWED: Mapping[str, tuple[str, ...]] = {
     "target/test_file_names.py::test_the_repair_of_a_diversion_is_words_of_a_shell": (
         "diversions.sh: remove the diversion",
     ),
+    "target/test_diversions.py::test_apply_says_that_nothing_is_in_the_place_of_the_core": (
+        "diversions.sh: is not there, so no set can be tried",
+    ),
     "target/test_failures.py::test_a_full_disk_keeps_the_old_program": (
         "apply.sh: make room, then $TOOL apply",
         "messages.sh: make room",

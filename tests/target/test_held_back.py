@@ -136,3 +136,15 @@ def test_a_core_that_is_pinned_is_told_where_plugins_have_builds_for_a_newer_one
     sell(customer, stanza(b"fake", b"0.5-1", Provides=abi) + stanza(b"fake-plugin-more", b"0.5-1", Depends=abi))
     (customer.root / "etc/apt/preferences").unlink()
     assert "is built for another fake" in says(customer, "list", "--available")
+
+
+def test_sync_says_one_thing_of_a_disabled_plugin_that_leaves(customer: Machine) -> None:
+    offer(customer, "git", "cors")
+    says(customer, "disable", "git")
+    disabled = customer.root / "etc/fake/plugins.d/disabled"
+    disabled.write_text(f"{disabled.read_text()}gone\n")
+    (customer.root / "wishes").write_text("cors\n")
+    said = says(customer, "sync", "/wishes", "--dry-run", status=3)
+    assert "would remove git\n" in said
+    assert f"would take gone out of /{disabled.relative_to(customer.root)}\n" in said
+    assert "enable" not in said

@@ -295,6 +295,8 @@ look_for_units() {
             "systemctl unmask $STEM-watch.service"
     fi
 {% endif %}
+    # Somebody may have written it down before the units come.
+    say_units_without_match
     if ! found=$(confining_units_work); then remains "${found%%"$TAB"*}" "${found#*"$TAB"}"; fi
     [ -n "$UNIT" ] || return 0
     case "$(systemctl is-enabled "$UNIT" 2>/dev/null):$(service_state)" in

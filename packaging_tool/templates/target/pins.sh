@@ -28,7 +28,7 @@ pins_of() {
 # Whether a version is higher than another one. $1, $2: versions, without anything that is a shell's or Lua's.
 newer() {
     case $MANAGER in
-    apt) dpkg --compare-versions "$1" gt "$2" ;;
+    apt) dpkg --compare-versions "$1" gt "$2" 2>/dev/null ;;
     dnf) [ "$(rpm --eval "%{lua:print(rpm.vercmp('$1', '$2'))}" 2>/dev/null)" = 1 ] ;;
     esac
 }

@@ -246,6 +246,7 @@ status() {
         say "working: $(describe_working)"
         say_watch
         tell_ended
+        say_units_without_match
         if [ -n "$OLD_PROCESSES" ]; then say "processes of no unit that run an older set: $OLD_PROCESSES"; fi
         if [ -s "$W/disabled" ]; then say "disabled: $(tr '\n' ' ' <"$W/disabled" | sed 's/ $//; s/ /, /g')"; fi
         left=$(recorded "$WORKING/working-set" left-out | sort | tr '\n' ' ')
