@@ -64,9 +64,20 @@ def told_what_holds_back(system: System) -> None:
     pin = "Package: greet-plugin-bye\nPin: version 1.0-1\nPin-Priority: 1001\n"
     system.write(place, pin if apt else f"{before}excludepkgs=greet-plugin-bye\n")
     how = (
-        "pinned: apt-cache policy greet-plugin-bye" if apt else "excluded or locked: dnf versionlock list, excludepkgs"
+        f"pinned by {place}: take it out there, see apt-cache policy greet-plugin-bye"
+        if apt
+        else f"excluded by {place}: take it out there"
     )
     assert f"greet 2.0-1 is held back: bye is {how}" in system.sh("greet-plugins list")
+    # The new name of a plugin, and the core.
+    away = "Package: greet-plugin-salute\nPin: version 2.0-1\nPin-Priority: -1\n"
+    system.write(place, away if apt else f"{before}excludepkgs=greet-plugin-salute\n")
+    assert "salute, " in (said := system.sh("greet-plugins list")), said
+    assert how.replace("bye", "salute") in said
+    core = "Package: greet\nPin: version 2.0-1\nPin-Priority: -1\n" if apt else f"{before}excludepkgs=greet\n"
+    system.write(place, core)
+    said = system.sh("greet-plugins list")
+    assert f"greet 2.0-1 is held back: it is {how.replace('-plugin-bye', '')}" in said, said
     system.write(place, before)
 
 
@@ -76,6 +87,19 @@ def wished(system: System) -> set[str]:
         return set(system.sh("apt-mark showmanual 'greet*'").split())
     said = system.sh("dnf -q -C repoquery --installed --qf '%{name} %{reason}\\n' 'greet*'")
     return {line.split()[0] for line in said.splitlines() if line.endswith(" user")}
+
+
+def goes_back(system: System) -> None:
+    """The command that the hook of apt tells at a downgrade works as it is; dnf 4 asks nobody."""
+    if not isinstance(system, Apt):
+        return
+    done = system.run("apt-get", "-y", "install", "--allow-downgrades", "greet=1.0-1", check=False)
+    assert done.returncode != 0, done.stdout
+    assert "keep them: stay with greet 2.0-1\n" in done.stdout
+    (back,) = re.findall("go back with what there is for greet 1.0-1: (.*)", done.stdout)
+    system.sh(back.replace("install", "install -y", 1))
+    assert system.installed() == {"greet": "1.0-1", "greet-plugin-bye": "1.0-1", "greet-plugin-hello": "1.0-1"}
+    assert answer(system) == ["greet 1.0 as greet", MORNING, EVENING]
 
 
 @pytest.mark.parametrize("kind", [Apt, at_night(Dnf)])
@@ -115,5 +139,6 @@ def test_machines_follow_a_plugin_to_its_new_name_and_are_told_of_one_that_ended
             assert frozen.endswith("greet-plugins: nothing to do\n")
             assert "hello is called salute now" in system.sh("greet-plugins enable hello 2>&1")
             assert answer(system) == ["greet 2.0 as greet", MORNING.replace("hello", "salute"), EVENING]
+            goes_back(system)
             system.purge()
             system.sh("rm -rf /etc/greet")

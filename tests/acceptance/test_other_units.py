@@ -121,6 +121,13 @@ def programs(server: Server) -> None:
     purge(server, "demo-plugin-cors")
     assert set(sets(server)) > {first, f"{first}.again"}
     assert set(older(server)) == {"demo@2.service", "mine.service"}
+    machine.write(
+        "/etc/demo/plugins.conf", "units = demo@*.service other@1.service demo@7.service mine.service x?.service\n"
+    )
+    # Those may come later; of an instance that was never started there is the template.
+    lone = "demo-plugins: there is no unit for this in units of /etc/demo/plugins.conf: other@1.service, x?.service\n"
+    assert lone in (told := status(server)), told.splitlines()[1]
+    assert lone in machine.run("demo-plugins", "doctor", check=False).stdout
     machine.write("/etc/demo/plugins.conf", "units = demo@*.service mine.service\n")
     said = put(server, plugin["web"])
     assert "web 1.0-1; restarted demo@2.service, demo@3.service, mine.service\n" in said

@@ -23,6 +23,7 @@ M = f"{S}/plugins/git.manifest"
 PLUGINS = {name: f'plugins="$plugins {name}"\n' for name in ("git", "cors", "user")}
 NEEDS = {"user": ("git",)}
 KIT = {"link": b"#!/bin/sh\n: links\n"}
+POSTINST = "/var/lib/dpkg/info/demo.postinst"
 # A new set is to be made.
 NEW = "demo-plugins disable cors || :"
 AGAIN = "demo-plugins enable cors"
@@ -80,6 +81,31 @@ ROWS: dict[str, Row] = {
         "demo-plugin-git is half-installed",
         ("judge.awk: is half-installed",),
         family="deb",
+    ),
+    "dpkg that was killed in the middle": Row(
+        f"dpkg --unpack /srv/repo/demo.deb; cp {POSTINST} /tmp; sed -i '2i kill -9 $PPID' {POSTINST}; "
+        f"dpkg --configure demo || mv /tmp/demo.postinst {POSTINST}",
+        "the package demo is half-configured",
+        ("unfinished.sh: is ",),
+        asks="status",
+        family="deb",
+    ),
+    "a journal that a killed dpkg left": Row(
+        "sed -n '/^Package: demo$/,/^$/p' /var/lib/dpkg/status | sed '/^$/d' >/var/lib/dpkg/updates/0000",
+        "dpkg was ended in the middle of a change of demo",
+        ("unfinished.sh: dpkg was ended",),
+        asks="doctor",
+        family="deb",
+        after="apt-get check",
+    ),
+    "rpm that was killed in the middle": Row(
+        "rpm -i --force --nodeps --nosignature --noscripts /srv/newer/demo-plugin-git.rpm /srv/newer/demo.rpm",
+        "two versions on record of demo, demo-plugin-git",
+        ("unfinished.sh: rpm was ended",),
+        asks="status",
+        family="rpm",
+        after="test $(rpm -q demo demo-plugin-git | grep -c 1.1-1) = 2; rpm -V demo demo-plugin-git; "
+        "FORCE /srv/repo/demo.rpm /srv/repo/demo-plugin-git.rpm",
     ),
     "a replay": Row(
         "cp -a /srv/older/usr/. /usr",
@@ -200,6 +226,7 @@ class Mended:
         self.machine.write("/srv/foreign.pub", foreign.public)
         self.build("foreign", key=foreign)
         self.build("other", version="0.5", abi="cd" * 32)
+        self.build("newer", version="1.1")
         for name, place in (("stray", f"{S}/keys"), ("straying", "/etc/demo/keys.d")):
             self.build(name, plugins={"stray": ":\n"}, brings={f"{place}/stray.pub": foreign.public})
         older = packages.write(

@@ -206,8 +206,11 @@ def test_a_core_does_not_go_with_its_plugins_for_another_package(
     found = f"stopped before any change: greet 1.0-1 would be removed, which nobody asked for, and with it {plugins}\n"
     assert f"greet-plugins: {found}" in done.stdout
     assert_untouched(system, log)
-    _, leave = choices(done.stdout)
-    system.run(*leave)
+    # One command takes the new name with the plugins, and the hook lets it.
+    (over,) = re.findall("take greet2 in its place, with its plugins: (.*)", done.stdout)
+    assert system.sh(over.replace("install", "install -y", 1)).count("greet2-plugin-moon")
+    assert system.sh("greet2-plugins list").split()[::3] == ["bye", "hello", "moon"]
+    assert system.run("greet2-plugins", "status").returncode == 0
     assert system.installed() == {}
 
 

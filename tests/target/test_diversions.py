@@ -84,3 +84,22 @@ def test_another_program_in_the_place_of_the_core_is_no_plugin_that_serves(servi
     (repair,) = re.findall("repair: (.*)", says(serving, "status", status=1))
     follow(serving, repair)
     assert says(serving, "list").split() == ["git", "1.0-1", "serving"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_apply_says_that_nothing_is_in_the_place_of_the_core(serving: Machine, there: bool) -> None:
+    """there: whether the file is where it is diverted to; else it comes with the package."""
+    divert(serving, "--local", "--rename", path="/usr/bin/fake", place="/usr/bin/fake.default")
+    if not there:
+        (serving.root / "usr/bin/fake.default").unlink()
+    serving.install("cors")
+    said = says(serving, "apply", status=1)
+    assert "/usr/bin/fake is not there, so no set can be tried: it is diverted to /usr/bin/fake.default\n" in said
+    (repair,) = re.findall("repair: (.*)", said)
+    apt = serving.root / "usr/bin/apt-get"
+    apt.write_text("#!/bin/sh\n[ \"$*\" = 'install --reinstall fake' ] && ln -s /usr/lib/fake/bin/fake /usr/bin/fake\n")
+    apt.chmod(0o755)
+    done = subprocess.run(["chroot", serving.root, "dash", "-euc", repair], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    says(serving, "status")
+    assert serving.serves() == ["core", "plugin cors", "plugin git"]

@@ -69,15 +69,14 @@ def test_a_plugin_without_a_build_is_told_from_one_that_is_pinned_or_on_hold(cus
     assert "holds back   fake 2.0-1, for which it has no build yet" in says(customer, "why", "git")
     pin = "Package: fake-plugin-git\nPin: version 1.0-1\nPin-Priority: 1001\n"
     offer(customer, "git", "cors", preferences=pin)
-    assert held(customer) == "git is pinned: apt-cache policy fake-plugin-git"
-    assert "it is pinned: apt-cache policy fake-plugin-git" in says(customer, "list")
+    pinned = "is pinned by /etc/apt/preferences: take it out there, see apt-cache policy fake-plugin-git"
+    assert held(customer) == f"git {pinned}"
+    assert f"it {pinned}" in says(customer, "list")
     why = says(customer, "why", "git")
-    assert "held back    it is pinned: apt-cache policy fake-plugin-git" in why
+    assert f"held back    it {pinned}" in why
     assert "no build" not in why
     offer(customer, "git", preferences=pin)
-    assert held(customer) == (
-        "there is no build yet for fake 2.0-1 of cors; git is pinned: apt-cache policy fake-plugin-git"
-    )
+    assert held(customer) == f"there is no build yet for fake 2.0-1 of cors; git {pinned}"
     status = customer.root / "var/lib/dpkg/status"
     on_hold = "\nStatus: hold ok installed"
     head, found, tail = status.read_text().partition("Package: fake-plugin-git\n")
@@ -97,3 +96,55 @@ def test_a_package_of_another_maker_is_no_core_that_plugins_wait_for(customer: M
     index = customer.root / "var/lib/apt/lists/_market_._Packages"
     index.write_bytes(index.read_bytes() + stanza(b"fake-plugin-git", b"7.0-1", Depends=b"python3"))
     assert "is of another maker: it was built for no fake with plugins" in says(customer, "why", "git")
+
+
+def test_a_pin_of_the_new_name_of_a_plugin_is_what_keeps_the_core(customer: Machine) -> None:
+    """The empty package of the old name would come, and needs the one that is pinned."""
+    abi = b"fake-abi-" + NEXT.encode()
+    index = stanza(b"fake", Provides=abi) + stanza(b"fake-plugin-cors", Depends=abi)
+    index += stanza(b"fake-plugin-forge", Depends=abi)
+    index += stanza(b"fake-plugin-git", Depends=abi + b", fake-plugin-forge", Description=b"transitional package")
+    sell(customer, index)
+    (customer.root / "etc/apt/preferences").unlink()
+    assert held(customer) is None
+    pins = customer.root / "etc/apt/preferences.d"
+    (pins / "own").write_text("Package: nginx fake-plugin-for*\nPin: release *\nPin-Priority: -1\n")
+    # apt does not read it, and the other names no package of ours.
+    (pins / "own.bak").write_text("Package: fake-plugin-forge\nPin: release *\nPin-Priority: -1\n")
+    (pins / "all.pref").write_text("Package: *\nPin: release a=none\nPin-Priority: 100\n")
+    kept = "is pinned by /etc/apt/preferences.d/own: take it out there, see apt-cache policy fake-plugin-forge"
+    assert held(customer) == f"forge, which git needs then, {kept}"
+    assert f"it is built for fake 2.0-1, which waits: forge, which git needs then, {kept}\n" in says(
+        customer, "why", "git"
+    )
+    assert f"held back    it {kept}\n" in says(customer, "why", "forge", status=1)
+    (pins / "own").unlink()
+    assert held(customer) is None
+
+
+def test_a_core_that_is_pinned_is_told_where_plugins_have_builds_for_a_newer_one(customer: Machine) -> None:
+    offer(customer, "git", "cors", preferences="Package: fake\nPin: version 2.0-1\nPin-Priority: -1\n")
+    kept = "is pinned by /etc/apt/preferences: take it out there, see apt-cache policy fake"
+    assert held(customer) == f"it {kept}"
+    said = says(customer, "list")
+    assert f"it is built for fake 2.0-1, which {kept}\n" in said
+    assert said.endswith(f"fake 2.0-1 is held back: it {kept}\n")
+    why = says(customer, "why", "git")
+    assert f"held back    it is built for fake 2.0-1, which {kept}\n" in why
+    # An older core is none to wait for.
+    abi = b"fake-abi-" + NEXT.encode()
+    sell(customer, stanza(b"fake", b"0.5-1", Provides=abi) + stanza(b"fake-plugin-more", b"0.5-1", Depends=abi))
+    (customer.root / "etc/apt/preferences").unlink()
+    assert "is built for another fake" in says(customer, "list", "--available")
+
+
+def test_sync_says_one_thing_of_a_disabled_plugin_that_leaves(customer: Machine) -> None:
+    offer(customer, "git", "cors")
+    says(customer, "disable", "git")
+    disabled = customer.root / "etc/fake/plugins.d/disabled"
+    disabled.write_text(f"{disabled.read_text()}gone\n")
+    (customer.root / "wishes").write_text("cors\n")
+    said = says(customer, "sync", "/wishes", "--dry-run", status=3)
+    assert "would remove git\n" in said
+    assert f"would take gone out of /{disabled.relative_to(customer.root)}\n" in said
+    assert "enable" not in said

@@ -14,7 +14,7 @@ import pytest
 
 from packaging_tool.target import hooks
 from packaging_tool.target.runtime import lifecycle
-from tests.target.machine import Key, Machine, spec
+from tests.target.machine import Key, Machine, add_programs, spec
 
 GO_ON, STOP = 0, 10
 CACHE = "/var/cache/apt/archives"
@@ -38,6 +38,25 @@ def ask(
     return subprocess.run(
         machine.command(command), input=asked, capture_output=True, text=True, check=False, env=env, timeout=60
     )
+
+
+def program(machine: Machine, name: str, text: str) -> None:
+    """Have a script in the place of a program."""
+    place = machine.root / "usr/bin" / name
+    place.unlink(missing_ok=True)
+    place.write_text(f"#!/bin/sh\n{text}\n")
+    place.chmod(0o755)
+
+
+def archives(machine: Machine, **fields: Mapping[str, str]) -> None:
+    """What dpkg-deb says of files of packages, by their names."""
+    cases = "".join(
+        f"*/{name}[._]*) printf '%s\\n' "
+        + " ".join(f"'{key}: {value}'" for key, value in {"Package": name, "Version": "3.0-1", **more}.items())
+        + " ;;\n"
+        for name, more in fields.items()
+    )
+    program(machine, "dpkg-deb", f"case $2 in\n{cases}esac")
 
 
 @pytest.fixture
@@ -154,19 +173,69 @@ def test_programs_that_tell_no_command_may_remove_and_not_lose(with_git: Machine
 @pytest.mark.parametrize("way", ["both", "core", "plugin", "neither"])
 def test_a_core_of_another_name_may_take_the_place_with_its_plugins(serving: Machine, way: str) -> None:
     """Whose packages say so; `core`: no plugin comes for the one that goes."""
-    says = {"fake2": "Replaces: fake", "fake2-plugin-git": "Replaces: other, fake-plugin-git (<< 3)"}
+    says = {"fake2": "fake", "fake2-plugin-git": "other, fake-plugin-git (<< 3)"}
     chosen = {"both": list(says), "core": ["fake2"], "plugin": ["fake2-plugin-git"], "neither": []}[way]
-    (serving.root / "usr/bin/dpkg-deb").write_text(
-        "#!/bin/sh\ncase $2 in\n"
-        + "".join(f"*/{name}.deb) echo '{says[name].removeprefix('Replaces: ')}' ;;\n" for name in chosen)
-        + "esac\n"
-    )
-    (serving.root / "usr/bin/dpkg-deb").chmod(0o755)
+    archives(serving, **{name: {"Replaces": says[name]} if name in chosen else {} for name in says})
     comes = [f"{name} {NOTHING} < 3.0-1 all none {CACHE}/{name}.deb" for name in says]
     done = ask(serving, transaction(NO_GIT, GONE, *comes, command="apt-get install fake2"))
     assert done.returncode == (GO_ON if way == "both" else STOP), done.stderr
     if way == "core":
         assert "go on without them: apt-get remove fake-plugin-git; then" in done.stderr
+    if way == "plugin":
+        assert "in its place" not in done.stderr
+
+
+@pytest.mark.parametrize("field", ["Replaces", "Conflicts"])
+def test_of_a_core_of_another_name_the_one_command_is_told_that_takes_it_with_its_plugins(
+    serving: Machine, field: str
+) -> None:
+    serving.install("cors")
+    archives(serving, fake2={field: "other, fake (<< 3)"}, more={})
+    program(serving, "apt-cache", 'case $4 in fake2-plugin-git) echo "Package: $4" ;; esac')
+    no_cors = NO_GIT.replace("git", "cors")
+    comes = [f"{name} {NOTHING} < 3.0-1 all none {CACHE}/{name}.deb" for name in ("more", "fake2")]
+    lines = (NO_GIT, no_cors, GONE, *comes)
+    done = ask(serving, transaction(*lines, command="apt-get dist-upgrade"))
+    assert done.returncode == STOP
+    (command,) = re.findall(
+        "take fake2 in its place, with its plugins \\(none for fake-plugin-cors\\): (.*)", done.stderr
+    )
+    assert command == "apt-get install fake2 fake2-plugin-git fake- fake-plugin-cors- fake-plugin-git-"
+    assert ask(serving, transaction(*lines, command=command)).returncode == GO_ON
+
+
+def test_a_downgrade_over_a_renaming_is_told_with_the_names_and_versions_of_then(serving: Machine) -> None:
+    """Waiting helps nobody: no newer build comes for an older core."""
+    add_programs(serving.root, ["dpkg"])
+    serving.install("forge")
+    serving.remove("git")
+    (serving.share / "former").write_text("git forge\n")
+    older, newer = "ab" * 32, "cd" * 32
+    archives(serving, fake={"Version": "0.9-1", "Provides": f"fake-abi-{older}"})
+    program(
+        serving,
+        "apt-cache",
+        "[ $3 != fake-plugin-git ] || printf 'Package: %s\\nVersion: %s\\nDepends: fake-abi-%s, libc6\\n\\n' "
+        f"$3 1.0-1 {newer} $3 0.7-2 {older} $3 0.6-1 {older}",
+    )
+    core = NEW_CORE.replace("<", ">").replace("2.0", "0.9")
+    lines = (NO_GIT.replace("git", "forge"), core)
+    done = ask(serving, transaction(*lines, command="apt-get install fake=0.9-1"))
+    assert done.returncode == STOP
+    assert "wait" not in done.stderr
+    assert "keep them: stay with fake 1.0-1\n" in done.stderr
+    (command,) = re.findall("go back with what there is for fake 0.9-1: (.*)", done.stderr)
+    assert command == "apt-get install --allow-downgrades fake=0.9-1 fake-plugin-git=0.7-2 fake-plugin-forge-"
+    assert ask(serving, transaction(*lines, command=command)).returncode == GO_ON
+
+
+def test_a_pin_is_told_since_waiting_does_not_help(serving: Machine) -> None:
+    """Of the new name of a plugin that leaves, too, which the installed core does not know."""
+    (serving.root / "etc/apt").mkdir(exist_ok=True)
+    pins = serving.root / "etc/apt/preferences"
+    pins.write_text("Package: fake-plugin-forge\nPin: release *\nPin-Priority: -1\n")
+    done = ask(serving, transaction(NO_GIT, NEW_CORE))
+    assert "fake-plugins:   fake-plugin-forge is pinned by /etc/apt/preferences: take it out there" in done.stderr
 
 
 def test_a_plugin_that_the_command_names_is_not_lost_unasked(with_git: Machine) -> None:

@@ -144,6 +144,7 @@ make_set() {
     need_user
     shut=$(shut_to_service | tr '\n' ' ')
     [ -z "$shut" ] || fail "${shut}can be entered by root alone, so $READER cannot run what is made there" "$TOOL doctor; then $TOOL apply"
+    need_program_in_place
     follow_service
     need_units
     optional_newcomers >"$W/newcomers"

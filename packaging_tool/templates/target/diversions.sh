@@ -87,11 +87,26 @@ leads_elsewhere() {
     [ "$LED" != "$(readlink -f "$PROGRAM")" ]
 }
 
-# How /usr/bin/$CORE becomes the working program again.
+# How /usr/bin/$CORE becomes the working program again. What is diverted to somewhere may not be there either.
 way_to_program() {
-    if [ "$RECORD" = dpkg ] && [ "$(dpkg-divert --truename "/usr/bin/$CORE" 2>/dev/null)" != "/usr/bin/$CORE" ]; then
+    place=/usr/bin/$CORE
+    if [ "$RECORD" = dpkg ]; then place=$(dpkg-divert --truename "/usr/bin/$CORE" 2>/dev/null) || place=/usr/bin/$CORE; fi
+    if [ "$place" = "/usr/bin/$CORE" ]; then
+        echo "rm -f /usr/bin/$CORE; $REINSTALL $CORE"
+    elif [ -e "$place" ] || [ -L "$place" ]; then
         echo "rm -f /usr/bin/$CORE; dpkg-divert --rename --remove /usr/bin/$CORE"
     else
-        echo "rm -f /usr/bin/$CORE; $REINSTALL $CORE"
+        echo "rm -f /usr/bin/$CORE; dpkg-divert --rename --remove /usr/bin/$CORE; $REINSTALL $CORE"
     fi
+}
+
+# A try calls what people call. At the first installation it is a link that leads nowhere yet.
+need_program_in_place() {
+    if [ -e "/usr/bin/$CORE" ] || [ -L "/usr/bin/$CORE" ]; then return 0; fi
+    found=''
+    if [ "$RECORD" = dpkg ]; then
+        place=$(dpkg-divert --truename "/usr/bin/$CORE" 2>/dev/null) || place=/usr/bin/$CORE
+        if [ "$place" != "/usr/bin/$CORE" ]; then found=": it is diverted to $place"; fi
+    fi
+    fail "/usr/bin/$CORE is not there, so no set can be tried$found" "$(way_to_program); $TOOL apply"
 }

@@ -238,11 +238,12 @@ forget_disabled() {
     store_disabled "$(without "$(sed 's/#.*//' "$DISABLED" | tr '\n' ' ')" "$1")"
 }
 
+# What is refused for it was told with the refusals.
 look_for_packages_half_done() {
-    awk -F '\t' '$3 !~ /^(installed|triggers-awaited|triggers-pending)$/ { print $1 "\t" $3 }' "$W/packages" >"$W/half"
-    while IFS=$TAB read -r package state; do
-        remains "the package $package is $state" "dpkg --configure -a; apt-get --fix-broken install"
-    done <"$W/half"
+    find_half_done
+    cut -f 2 "$W/refused" >"$W/told"
+    cut -f 2,3 "$W/half" | awk -F '	' -v TOLD="$W/told" 'FILENAME == TOLD { told[$0] = 1; next } !($1 in told)' "$W/told" - >"$W/findings"
+    while IFS=$TAB read -r found repair; do remains "$found" "$repair"; done <"$W/findings"
 }
 
 # What could not be verified. What --dry-run has not repaired was told already.
@@ -297,6 +298,8 @@ look_for_units() {
             "systemctl unmask $STEM-watch.service"
     fi
 {% endif %}
+    # Somebody may have written it down before the units come.
+    say_units_without_match
     if ! found=$(confining_units_work); then remains "${found%%"$TAB"*}" "${found#*"$TAB"}"; fi
     [ -n "$UNIT" ] || return 0
     case "$(systemctl is-enabled "$UNIT" 2>/dev/null):$(service_state)" in
@@ -317,7 +320,7 @@ look_for_set() {
     fi
     # All other refusals were told already.
     grep "^\*$TAB" "$W/problems" | cut -f 2,3 >"$W/findings" || :
-    cat "$W/refused" "$W/complaints" | cut -f 2,3 >"$W/told"
+    cat "$W/refused" "$W/complaints" "$W/half" | cut -f 2,3 >"$W/told"
     while IFS=$TAB read -r found repair; do
         if grep -qxF "$found$TAB$repair" "$W/told"; then continue; fi
         # --dry-run has told it.

@@ -1,4 +1,4 @@
-# In: what dnf 5 answers to a request for the packages of its transaction. Out: as hook.awk, without files: a package
+# In: what dnf 5 answers to a request for the packages of its transaction. Out: as hook.awk, without files, and `in TAB PACKAGE` of others that come: a package
 # that another one replaces (`O`) does not count as removed (`E`), but for the core, whose plugins then go with it. ASKED: whether
 # the command may be one that removes.
 function value(key,    found) {
@@ -16,6 +16,7 @@ BEGIN { PREFIX = CORE "-plugin-" }
         if (name == CORE && does == "O") old = value("evr")
         if (name == CORE && does == "E") { leaves = value("evr"); if (ASKED == "no") gone[CORE] = 1 }
         if (name == CORE && value("direction") == "IN") new = value("evr")
+        if (name != CORE && index(name, PREFIX) != 1 && value("direction") == "IN") comes[name] = 1
         if (index(name, PREFIX) == 1 && substr(name, length(PREFIX) + 1) !~ /^(kit|dev|devel)$/ && does == "E") gone[name] = 1
     }
     answered = 1
@@ -27,4 +28,5 @@ END {
     if (!lost || old == "" || old == new) exit
     print "core\t" old "\t" new
     for (name in gone) print "gone\t" name
+    for (name in comes) print "in\t" name
 }

@@ -14,15 +14,22 @@ hook() {
         return 0
     }
     [ -n "$changes" ] || return 0
+    MANAGER=apt
+    brought=$(changed file | while IFS= read -r file; do read_archive "$file"; done)
     # Plugins whose place one of another name takes (Debian Policy 7.6.2).
-    replaced=$(changed file | while IFS= read -r file; do
-        dpkg-deb -f "$file" Replaces 2>/dev/null | tr ',|' '\n' | sed 's/^ *//; s/[ (:].*//'
-    done)
+    replaced=$(printf '%s\n' "$brought" | cut -f 4 | sed 's/[,|]/\n/g' | sed 's/^ *//; s/[ (:].*//')
     look_for_losses "$replaced"
     if [ -z "$losses" ] || allowed; then return 0; fi
     event hook-stopped "$finding"
-    advice "apt-get upgrade" "apt-get remove" >&2 || :
+    tell_ways >&2 || :
     exit "$STOP"
+}
+
+# Prints `package TAB version TAB what it provides TAB what it replaces TAB what conflicts with it`. $1: a file of a package.
+read_archive() {
+    dpkg-deb -f "$1" Package Version Provides Replaces Conflicts 2>/dev/null | tr '\t' ' ' | awk '
+        match($0, /^[A-Za-z]+: */) { field[substr($0, 1, index($0, ":") - 1)] = substr($0, RLENGTH + 1) }
+        END { print field["Package"] "\t" field["Version"] "\t" field["Provides"] "\t" field["Replaces"] "\t" field["Conflicts"] }'
 }
 
 # Called by the plugin `actions` of dnf 5, which answers on descriptor 8 (libdnf5-actions(8), mode json).
@@ -42,11 +49,18 @@ hook_dnf() {
         return 0
     }
     [ -n "$changes" ] || return 0
+    MANAGER=dnf
+    # What the command names may be what takes the place of the core; of others nobody says what they are for.
+    brought=$(command_of_dnf | while IFS= read -r word; do
+        if changed in | grep -qxF -e "$word"; then printf '%s\t-\t-\t%s\n' "$word" "$CORE"; fi
+    done)
+    case $brought in *"
+"*) brought='' ;; esac
     look_for_losses ''
     # What goes to stdout, dnf takes for a request.
     if [ -z "$losses" ] || allowed >&2; then return 0; fi
     event hook-stopped "$finding" 2>/dev/null
-    text=$(printf '%s: %s\n' "$TOOL" "$(plain "$finding")"; advice "dnf upgrade --nobest" "dnf remove")
+    text=$(printf '%s: %s\n' "$TOOL" "$(plain "$finding")"; tell_ways || :)
     printf '{"op":"stop","args":{"message":"%s"}}\n' "$(printf '%s\n' "$text" | sed 's/[\\"]/\\&/g; $!s/$/\\n/' | tr -d '\n')"
 }
 
@@ -101,10 +115,4 @@ allowed() {
     esac
     [ "$choice" = allow ] || return 1
     say "$does removes installed plugins, as it is allowed: $losses"
-}
-
-# The two ways on. $1, $2: commands.
-advice() {
-    printf '%s:   keep them and wait: %s\n' "$TOOL" "$1"
-    printf '%s:   go on without them: %s %s; then the same again\n' "$TOOL" "$2" "$(plain "$losses")"
 }

@@ -1,7 +1,8 @@
 # In: tables of the verification and of the package manager. Out: a row per plugin, `-` where there is nothing:
 #  1 name  2 installed version  3 state  4 serving version  5 verified  6 disabled  7 optional  8 order  9 needs
 # 10 needed by  11 available version  12 why a newer version does not come  13 reason of a refusal  14 its repair
-# and for the core: `* version - - - - - - - - available why`.
+# and for the core: `* version - - - - - - - - available why`. A row `?` asks for what repositories have beside what the package
+# manager would install, where LOOKED is `no`.
 function plugin_of(package) {
     if (index(package, CORE "-plugin-") != 1) return ""
     package = substr(package, length(CORE) + 9)
@@ -33,9 +34,15 @@ FILENAME == AVAILABLE {
     candidate_needs[name] = $6
     next
 }
-# All builds that repositories have, also those that the package manager is told to leave alone.
+FILENAME == PINS { pin[$1] = $2; next }
+# All builds that repositories have, also those that the package manager is told to leave alone; of the core, newer ones.
 FILENAME == OFFERED {
-    if (fits($5, core_abi)) built[plugin_of($1)] = 1
+    if ($1 == CORE) { newer_core[$2] = $5; next }
+    name = plugin_of($1)
+    if (name == "" || core_candidate == core_version || !fits($5, core_abi)) next
+    built[name] = 1
+    n = split($7, part, ",")
+    for (i = 1; i <= n; i++) if (part[i] != "-") successor[part[i]] = name
     next
 }
 FILENAME == ROWS {
@@ -59,24 +66,51 @@ FILENAME == SERVING { split($0, part, " "); known[part[1]] = 1; serving[part[1]]
 FILENAME == DISABLED { disabled[$1] = 1; next }
 FILENAME == WITHDRAWN { if ($2 != "-") revoked[$1] = 1; next }
 # What keeps the core, or a plugin, from its newer version.
-function core_waits(    name, none, held, plugins) {
-    if (core_candidate == "" || core_candidate == core_version || core_abi == ABI) return "-"
+function core_waits(    name, none, held, plugins, lack) {
+    if (core_candidate == "" || core_candidate == core_version) return core_is_kept()
+    if (core_abi == ABI) return "-"
     if (core_hold == "yes") return "it is on hold: apt-mark unhold " CORE
     for (name in recorded) {
         plugins = 1
         if (fits(built_for[name], core_abi) || (name in replaced)) continue
-        if (hold[name] == "yes") held = held (held == "" ? "" : "; ") name " is on hold: apt-mark unhold " CORE "-plugin-" name
-        else if ((name in candidate) && fits(candidate_abi[name], core_abi)) continue
-        else if (name in built) held = held (held == "" ? "" : "; ") name " " pinned(name)
+        if (hold[name] == "yes") held = then(held, name " is on hold: apt-mark unhold " CORE "-plugin-" name)
+        else if ((name in candidate) && fits(candidate_abi[name], core_abi)) {
+            lack = lacks(name)
+            if (lack in built) held = then(held, lack ", which " name " needs then, " kept(CORE "-plugin-" lack))
+        } else if (name in built) held = then(held, name " " kept(CORE "-plugin-" name))
+        else if (name in successor) held = then(held, successor[name] ", as " name " is called then, " kept(CORE "-plugin-" successor[name]))
         else none = add(none, name)
     }
     # Without plugins the package manager takes it.
     if (core_abi == "-") return plugins ? "it is of another maker, and takes no plugins of this one" : "-"
     if (none == "") return held == "" ? "-" : held
+    look()
     return "there is no build yet for " CORE " " core_candidate " of " sorted(none) (held == "" ? "" : "; " held)
 }
-function pinned(name) {
-    return MANAGER == "dnf" ? "is excluded or locked: dnf versionlock list, excludepkgs in dnf.conf" : "is pinned: apt-cache policy " CORE "-plugin-" name
+# The package manager is told to leave a newer core alone, for which plugins have builds.
+function core_is_kept(    name, version) {
+    for (name in candidate) {
+        if (fits(candidate_abi[name], ABI)) continue
+        look()
+        for (version in newer_core) if (fits(candidate_abi[name], newer_core[version])) { core_candidate = version; return "it " kept(CORE) }
+    }
+    return "-"
+}
+# What the newer version of a plugin needs beside what is there, as its new name; "" where it would come too.
+function lacks(name,    n, i, other) {
+    n = split(candidate_needs[name], other, ",")
+    for (i = 1; i <= n; i++) {
+        if (other[i] == "-" || (other[i] in recorded) || ((other[i] in candidate) && fits(candidate_abi[other[i]], core_abi))) continue
+        look()
+        if (!(LOOKED == "yes") || (other[i] in built)) return other[i]
+    }
+    return ""
+}
+function look() { if (LOOKED == "no" && !asked++) print "?" }
+function then(list, text) { return list == "" ? text : list "; " text }
+function kept(package) {
+    if (package in pin) return pin[package]
+    return MANAGER == "dnf" ? "is excluded or locked: dnf versionlock list, excludepkgs in dnf.conf" : "is pinned: apt-cache policy " package
 }
 function sorted(list,    n, i, j, part, swap) {
     n = split(list, part, ", ")
@@ -86,11 +120,13 @@ function sorted(list,    n, i, j, part, swap) {
     for (i = 1; i <= n; i++) list = add(list, part[i])
     return list
 }
-function waits(name,    abi) {
+function waits(name,    abi, version) {
     abi = value(candidate_abi, name)
-    if ((name in recorded) && (name in built) && hold[name] != "yes" && !fits(abi, core_abi) && !fits(built_for[name], core_abi))
-        return "it " pinned(name)
-    if (!(name in candidate)) return "-"
+    if ((name in recorded) && hold[name] != "yes" && !fits(abi, core_abi) && !fits(built_for[name], core_abi) && !(name in replaced)) {
+        if (name in built) return "it " kept(CORE "-plugin-" name)
+        if (name in successor) return "it is called " successor[name] " then, which " kept(CORE "-plugin-" successor[name])
+    }
+    if (!(name in candidate)) return (name in built) && !(name in recorded) ? "it " kept(CORE "-plugin-" name) : "-"
     if (hold[name] == "yes" && candidate[name] != installed[name]) return "it is on hold: apt-mark unhold " CORE "-plugin-" name
     if (candidate[name] == installed[name] || fits(abi, ABI)) return "-"
     if (fits(abi, core_abi) && core_candidate != core_version) {
@@ -98,6 +134,8 @@ function waits(name,    abi) {
         return "it comes with " CORE " " core_candidate
     }
     if (abi == "-") return "it is of another maker: it was built for no " CORE " with plugins"
+    for (version in newer_core)
+        if (fits(abi, newer_core[version])) return "it is built for " CORE " " version ", which " kept(CORE)
     return "it is built for another " CORE " (ABI " short(abi) ", here " short(own(ABI)) ")"
 }
 function state_of(name) {
@@ -119,6 +157,7 @@ END {
     core_why = core_waits()
     print "*", VERSION, "-", "-", "-", "-", "-", "-", "-", "-", core_candidate == "" ? "-" : core_candidate, core_why
     if (ALL == "yes") for (name in candidate) known[name] = 1
+    if (ALL == "yes") for (name in built) known[name] = 1
     for (name in known) {
         if (!(name in installed) || needs[name] == "-") continue
         n = split(needs[name], need, ",")

@@ -28,7 +28,7 @@ $2 != CORE { refuse("its manifest is for the core " $2 ", not for " CORE, "remov
     next
 }
 # apt does not install again what dpkg calls so.
-$4 in half { refuse("the package " $4 " is half-installed", REINSTALL " " $4 again()); next }
+$4 in half { refuse("the package " $4 " is half-installed", "dpkg --configure -a; " REINSTALL " " $4 again()); next }
 !($4 in installed) { refuse("the package " $4 " is not on record: its files came from elsewhere", INSTALL " " $4 again()); next }
 !(($4, $5) in on_record) {
     refuse("its manifest is of version " $5 ", on record is" versions[$4] ": a replay", REINSTALL " " $4 again())

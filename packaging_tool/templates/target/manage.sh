@@ -286,8 +286,10 @@ synchronize() {
         rehearse_transaction "$wanted" "$leaving"
         off=$(without "$after" "$now")
         if [ -n "$off" ]; then would "disable $(commas "$off")"; fi
-        on=$(without "$now" "$after")
-        if [ -n "$on" ]; then would "enable $(commas "$on")"; fi
+        # What leaves, or is not there, is only forgotten.
+        for name in $(without "$now" "$after$leaving"); do
+            if has_plugin "$W/packages" "$name"; then would "enable $name"; else would "take $name out of $DISABLED"; fi
+        done
         keep "$named"
         end_of_rehearsal
     fi

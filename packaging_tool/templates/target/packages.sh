@@ -50,14 +50,6 @@ read_available() {
     esac | relations >"$W/available"
 }
 
-# Out: $W/offered, all versions of what is installed that repositories have, also those that are pinned, excluded or locked.
-read_offered() {
-    case $MANAGER in
-    apt) cut -f 1 "$W/packages" | { xargs apt-cache show -- 2>/dev/null || :; } ;;
-    dnf) query_dnf cached all ;;
-    esac | relations >"$W/offered"
-}
-
 # Asks dnf for the core and its plugins. $1: `cached` to stay away from the network. $2: `newest` for what it would install,
 # or `all`.
 query_dnf() {

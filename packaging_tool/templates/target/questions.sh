@@ -59,12 +59,15 @@ take_inventory() {
     read_available cached
     recorded "$WORKING/working-set" plugin >"$W/serving"
     : >"$W/offered"
+    : >"$W/pins"
+    looked=no
     bypassed=no
     if leads_elsewhere; then bypassed=yes; fi
     join_inventory "$1"
     # There may be one that the administrator has the package manager leave alone.
-    if grep -q "there is no build yet for" "$W/inventory"; then
+    if grep -q '^?' "$W/inventory"; then
         read_offered
+        looked=yes
         join_inventory "$1"
     fi
 }
@@ -72,11 +75,11 @@ take_inventory() {
 # $1: as above.
 join_inventory() {
     awk -v CORE="$CORE" -v VERSION="$VERSION" -v ABI="$ABI" -v READABLE="$READABLE" -v ALL="$1" -v MANAGER="$MANAGER" -v BYPASSED="$bypassed" \
-        -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v OFFERED="$W/offered" -v ROWS="$W/rows" -v NAMES="$W/names" \
+        -v LOOKED="$looked" -v PINS="$W/pins" -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v OFFERED="$W/offered" -v ROWS="$W/rows" -v NAMES="$W/names" \
         -v REFUSED="$W/refused" -v SERVING="$W/serving" -v DISABLED="$W/disabled" -v WITHDRAWN="$W/withdrawn" '
 {% include "target/abi.awk" %}
 {% include "target/inventory.awk" %}
-' "$W/packages" "$W/available" "$W/offered" "$W/rows" "$W/names" "$W/refused" "$W/serving" "$W/disabled" "$W/withdrawn" |
+' "$W/packages" "$W/available" "$W/pins" "$W/offered" "$W/rows" "$W/names" "$W/refused" "$W/serving" "$W/disabled" "$W/withdrawn" |
         sort >"$W/inventory"
 }
 
@@ -134,9 +137,12 @@ refuse_untaken() {
 find_problems() {
     WANTED=''
     refuse_untaken
+    find_half_done
     # What is disabled is not used, so it does not matter here.
     awk -F '\t' -v DISABLED="$W/disabled" 'FILENAME == DISABLED { skip[$1] = 1; next } !($1 in skip) && !seen[$1]++' \
-        "$W/disabled" "$W/refused" >"$W/problems"
+        "$W/disabled" "$W/refused" >"$W/told"
+    # What the package manager has to finish comes first: much else is for that alone.
+    awk -F '\t' '!seen[$2]++' "$W/half" "$W/told" >"$W/problems"
     cat "$W/complaints" >>"$W/problems"
     if [ "$READABLE" = no ]; then
         problem '*' "the files of the plugins cannot be read by this user" "call it as root"
@@ -240,6 +246,7 @@ status() {
         say "working: $(describe_working)"
         say_watch
         tell_ended
+        say_units_without_match
         if [ -n "$OLD_PROCESSES" ]; then say "processes of no unit that run an older set: $OLD_PROCESSES"; fi
         if [ -s "$W/disabled" ]; then say "disabled: $(tr '\n' ' ' <"$W/disabled" | sed 's/ $//; s/ /, /g')"; fi
         left=$(recorded "$WORKING/working-set" left-out | sort | tr '\n' ' ')

@@ -108,6 +108,27 @@ other_units() {
     set +f
 }
 
+# Prints which words of `units` mean no unit of the machine, loaded or not. They may be for units that come later.
+units_without_match() {
+    [ -d /run/systemd/system ] || return 0
+    set -f
+    for word in $(setting units '' silent); do
+        # Of an instance that nobody has started yet, there is the template.
+        known=$({
+            systemctl list-units --all --plain --no-legend "$word" || :
+            systemctl list-unit-files --no-legend "$word" || :
+            case $word in *@*) systemctl list-unit-files --no-legend "${word%%@*}@.${word##*.}" || : ;; esac
+        } 2>/dev/null | grep -o '[^ ]*\.service' | grep -vxE "${UNIT:-none}|$STEM-(apply|apply-later@.*|check|make|try|watch)\.service") || :
+        if [ -z "$known" ]; then printf '%s ' "$word"; fi
+    done
+    set +f
+}
+
+say_units_without_match() {
+    lone=$(units_without_match)
+    if [ -n "$lone" ]; then say "there is no unit for this in units of $CONFIG/plugins.conf: $(commas "$lone")"; fi
+}
+
 # The other units follow the service, after it has come up with the set; what failed gets another chance, as the service does.
 # Out: $DONE and $TROUBLE.
 restart_others() {

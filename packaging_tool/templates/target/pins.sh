@@ -1,0 +1,57 @@
+# What has the package manager keep away from newer versions: apt's preferences, what dnf excludes, and versions that are locked.
+
+# Prints `package TAB what keeps it, and what helps`. $1: packages, parted by blanks.
+pins_of() {
+    case $MANAGER in
+    apt) set -- "$1" /etc/apt/preferences /etc/apt/preferences.d/* ;;
+    dnf)
+        set -- "$1" /etc/dnf/dnf.conf /etc/yum.repos.d/*.repo /etc/dnf/plugins/versionlock.list /etc/dnf/versionlock.toml
+        ;;
+    esac
+    names=$1
+    shift
+    # apt reads names without an ending, and those that end with .pref. Who opens a pipe waits.
+    for file; do
+        case ${file#/etc/apt/preferences.d/} in
+        *.pref | *.conf | *.repo | *.list | *.toml | /etc/apt/preferences) ;;
+        *[!A-Za-z0-9_-]*) file='' ;;
+        esac
+        shift
+        if [ -n "$file" ] && [ -f "$file" ] && [ -r "$file" ]; then set -- "$@" "$file"; fi
+    done
+    [ $# -gt 0 ] || return 0
+    awk -v CORE="$CORE" -v MANAGER="$MANAGER" -v NAMES="$names" '
+{% include "target/pins.awk" %}
+' "$@" | sort
+}
+
+# Whether a version is higher than another one. $1, $2: versions, without anything that is a shell's or Lua's.
+newer() {
+    case $MANAGER in
+    apt) dpkg --compare-versions "$1" gt "$2" 2>/dev/null ;;
+    dnf) [ "$(rpm --eval "%{lua:print(rpm.vercmp('$1', '$2'))}" 2>/dev/null)" = 1 ] ;;
+    esac
+}
+
+# Out: $W/offered, all versions of ours that repositories have, also those that are pinned, excluded or locked, but no older
+# core; $W/pins, as pins_of.
+read_offered() {
+    case $MANAGER in
+    apt)
+        { cut -f 1 "$W/packages"; cut -f 6 "$W/available" | tr , '\n' | sed "/^-\$/d; s/^/$CORE-plugin-/"; } | sort -u |
+            { xargs apt-cache show -- 2>/dev/null || :; }
+        ;;
+    dnf) query_dnf cached all ;;
+    esac | relations >"$W/all"
+    own=$(awk -F '\t' -v CORE="$CORE" '$1 == CORE { print $2 }' "$W/packages" | tail -n 1)
+    while IFS= read -r row; do
+        case $row in
+        "$CORE$TAB"*)
+            version=${row#*"$TAB"}
+            newer "${version%%"$TAB"*}" "$own" || continue
+            ;;
+        esac
+        printf '%s\n' "$row"
+    done <"$W/all" >"$W/offered"
+    pins_of "$(cut -f 1 "$W/offered" | sort -u | tr '\n' ' ')" >"$W/pins"
+}
