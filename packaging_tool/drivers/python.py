@@ -26,9 +26,22 @@ from packaging_tool.package.templates import render
 from packaging_tool.project import loader
 from packaging_tool.project.faults import Faults
 from packaging_tool.project.model import Pins, PluginSpec, Project
-from packaging_tool.wheels import asked, caller, closure, fit, interpreter, locked, pip, problems, published, sources
+from packaging_tool.wheels import (
+    asked,
+    caller,
+    closure,
+    fit,
+    interpreter,
+    locked,
+    owners,
+    pip,
+    problems,
+    published,
+    sources,
+)
 from packaging_tool.wheels.licenses import describe
 from packaging_tool.wheels.pip import Pin, Platform
+from packaging_tool.wheels.told import UnmetError
 from packaging_tool.wheels.wheel import Wheel, normal
 
 
@@ -97,8 +110,11 @@ class Driver:
         left_out = {normal(name) for name in project.core_options.without}
         api, wheels = problems.api(project), list[tuple[str, Pin]]()
         for architecture in project.core.architectures:
-            wanted = [str(item) for item in sources.all_of(project, workdir)]
-            chosen = pip.resolve(wanted, _platform(project, architecture))
+            wanted, platform = sources.all_of(project, workdir), _platform(project, architecture)
+            try:
+                chosen = pip.resolve([*map(str, wanted)], platform)
+            except UnmetError as unmet:
+                raise owners.named(unmet, sources.by_table(project, workdir), platform) from None
             wheels += [(architecture, pin) for pin in chosen if pin.name not in left_out]
         head = {"inputs": inputs, "abi": _abi(project, api), "python": project.core_options.python, "api": api}
         return Lock(locked.render(head, wheels))

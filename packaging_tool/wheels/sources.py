@@ -47,6 +47,11 @@ def all_of(project: Project, workdir: Path) -> list[str | Path]:
     return of(project, every(project), workdir)
 
 
+def by_table(project: Project, workdir: Path) -> dict[str, list[str | Path]]:
+    """The same by the tables in which they stand."""
+    return {table: of(project, said.requires, workdir) for table, said in tables(project).items()}
+
+
 def of(project: Project, requires: Sequence[str], workdir: Path) -> list[str | Path]:
     """Some of them, alike. Raises BuildError."""
     isolated = project.core_options.isolated

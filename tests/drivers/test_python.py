@@ -161,7 +161,7 @@ def test_the_lock_names_every_wheel_of_the_index_by_its_hash(bench: Bench) -> No
 
 def test_a_version_that_nobody_has_is_told(bench: Bench) -> None:
     bench.change('["./atlas"]', '["./atlas", "ink==9"]')
-    with pytest.raises(BuildError, match=r"^ink==9 is wanted, and \S+ has no wheel of it"):
+    with pytest.raises(BuildError, match=r"^plugin atlas wants ink==9, and \S+ has no wheel of it"):
         bench.lock()
 
 
@@ -421,3 +421,35 @@ def test_extras_that_a_wheel_has_not_are_told(bench: Bench) -> None:
         "14: core.python.requires: ink 1.0 has no extra 'thik_paint'; did you mean 'thick-paint'?",
         "26: plugin.atlas.python.requires: glue 1.0 has no extra 'strong'; it has none: write 'glue>=1'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("core", "atlas", "novel", "said"),
+    [
+        ("paper==1", "paper == 2", "", {"the core wants paper==1", "plugin atlas wants paper==2"}),
+        ("", "ink", "glue", {"ink 1.0 of plugin atlas needs paper==1", "glue 1.0 of plugin novel needs paper==2"}),
+        (
+            *("ink", "book", "ink"),
+            {"ink 1.0 of the core and plugin novel needs paper==1", "glue 1.0 of plugin atlas needs paper==2"},
+        ),
+        (
+            *("./ink-1.0-py3-none-any.whl", "paper>=2", ""),
+            {"ink 1.0 of the core needs paper==1", "plugin atlas wants paper>=2"},
+        ),
+    ],
+)
+def test_requirements_that_do_not_go_together_are_told_with_those_who_have_them(
+    bench: Bench, core: str, atlas: str, novel: str, said: set[str]
+) -> None:
+    for version in ("1", "2"):
+        wheel(bench.index, "paper", version)
+    for place in (bench.index, bench.root):
+        wheel(place, "ink", requires=("paper==1",))
+    wheel(bench.index, "glue", requires=("paper==2",))
+    wheel(bench.index, "book", requires=("glue",))
+    for folder, text in (("server", core), ("atlas", atlas), ("novel", novel)):
+        if text:
+            bench.change(f'["./{folder}"]', f'["./{folder}", "{text}"]')
+    with pytest.raises(BuildError) as caught:
+        bench.lock()
+    assert {*caught.value.message.removeprefix("these do not go together: ").split("; ")} == said
