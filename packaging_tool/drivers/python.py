@@ -41,7 +41,6 @@ from packaging_tool.wheels import (
 )
 from packaging_tool.wheels.licenses import describe
 from packaging_tool.wheels.pip import Pin, Platform
-from packaging_tool.wheels.told import UnmetError
 from packaging_tool.wheels.wheel import Wheel, normal
 
 
@@ -110,11 +109,7 @@ class Driver:
         left_out = {normal(name) for name in project.core_options.without}
         api, wheels = problems.api(project), list[tuple[str, Pin]]()
         for architecture in project.core.architectures:
-            wanted, platform = sources.all_of(project, workdir), _platform(project, architecture)
-            try:
-                chosen = pip.resolve([*map(str, wanted)], platform)
-            except UnmetError as unmet:
-                raise owners.named(unmet, sources.by_table(project, workdir), platform) from None
+            chosen = owners.resolve(project, workdir, _platform(project, architecture))
             wheels += [(architecture, pin) for pin in chosen if pin.name not in left_out]
         head = {"inputs": inputs, "abi": _abi(project, api), "python": project.core_options.python, "api": api}
         return Lock(locked.render(head, wheels))

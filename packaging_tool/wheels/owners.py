@@ -8,10 +8,19 @@ from contextlib import suppress
 from pathlib import Path
 
 from packaging_tool.errors import BuildError
-from packaging_tool.wheels import pip
-from packaging_tool.wheels.pip import Platform
+from packaging_tool.project.model import Project
+from packaging_tool.wheels import pip, sources
+from packaging_tool.wheels.pip import Pin, Platform
 from packaging_tool.wheels.told import UnmetError
 from packaging_tool.wheels.wheel import Wheel, normal
+
+
+def resolve(project: Project, workdir: Path, platform: Platform) -> list[Pin]:
+    """The wheels of the index that core and plugins come to together. Raises BuildError."""
+    try:
+        return pip.resolve([*map(str, sources.all_of(project, workdir))], platform)
+    except UnmetError as unmet:
+        raise named(unmet, sources.by_table(project, workdir), platform) from None
 
 
 def named(unmet: UnmetError, requires: Mapping[str, Sequence[str | Path]], platform: Platform) -> BuildError:
