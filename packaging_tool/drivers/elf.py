@@ -35,7 +35,7 @@ from packaging_tool.errors import BuildError, CommandError, Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Alternatives, Entry
-from packaging_tool.project import contents
+from packaging_tool.project import patterns
 from packaging_tool.project.model import FileSpec, Project
 
 
@@ -413,7 +413,7 @@ class _Work:
 
     def core(self) -> Payload:
         program = self._program()
-        files = contents.expand(self.root(), self.project.core_options.files)
+        files = patterns.built(self.root(), self.project.core_options.files, "core.elf.files")
         entries = (_layout.program(self.project, Content(program)), *files)
         return self._payload(self.project.core.name, self.project.core_options.libraries, entries)
 
@@ -434,7 +434,7 @@ class _Work:
             (
                 *_objects(self.project, name, self.architecture, (self._found(name, text) for text in options.objects)),
                 *_list(self.project, name, self.architecture),
-                *contents.expand(self.root(name), options.files),
+                *patterns.built(self.root(name), options.files, f"plugin.{name}.elf.files"),
             ),
         )
 

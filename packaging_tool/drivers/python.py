@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,19 +18,30 @@ from pathlib import Path
 from packaging_tool import targets, toml
 from packaging_tool.drivers import _layout
 from packaging_tool.drivers.base import Failure, Foreseen, Lock, Outcome, Payload, Source, Target
-from packaging_tool.errors import BuildError, CommandError, Problem
+from packaging_tool.errors import BuildError, CommandError, Problem, ProjectError
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
 from packaging_tool.package.model import Entry, Module
 from packaging_tool.package.templates import render
+from packaging_tool.project import loader
+from packaging_tool.project.faults import Faults
 from packaging_tool.project.model import Pins, PluginSpec, Project
-from packaging_tool.wheels import caller, closure, fit, interpreter, locked, pip, problems, published
+from packaging_tool.wheels import (
+    asked,
+    caller,
+    closure,
+    fit,
+    interpreter,
+    locked,
+    owners,
+    pip,
+    problems,
+    published,
+    sources,
+)
 from packaging_tool.wheels.licenses import describe
 from packaging_tool.wheels.pip import Pin, Platform
 from packaging_tool.wheels.wheel import Wheel, normal
-
-# Where wheels of the project's folders are made.
-LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +95,9 @@ class Driver:
 
     def sources(self, project: Project) -> Iterator[Source]:
         """Folders of projects and files of wheels, by their keys."""
-        core = () if project.plugin_of is not None else project.core_options.requires
-        said = {
-            "core": core,
-            **{f"plugin.{name}": own.requires for name, own in sorted(project.plugin_options.items())},
-        }
-        for table, requires in said.items():
-            yield from (Source(f"{table}.python.requires", text, True) for text in requires if text.startswith("./"))
+        for table, said in sources.tables(project).items():
+            local = (text for text in said.requires if text.startswith("./"))
+            yield from (Source(f"{table}.python.requires", text, True) for text in local)
 
     def lock(self, project: Project, previous: Lock | None, workdir: Path, listener: Listener) -> Lock:
         """The wheels of all requirements together, for each architecture."""
@@ -102,8 +109,7 @@ class Driver:
         left_out = {normal(name) for name in project.core_options.without}
         api, wheels = problems.api(project), list[tuple[str, Pin]]()
         for architecture in project.core.architectures:
-            wanted = [str(item) for item in _sources(project, workdir)]
-            chosen = pip.resolve(wanted, _platform(project, architecture))
+            chosen = owners.resolve(project, workdir, _platform(project, architecture))
             wheels += [(architecture, pin) for pin in chosen if pin.name not in left_out]
         head = {"inputs": inputs, "abi": _abi(project, api), "python": project.core_options.python, "api": api}
         return Lock(locked.render(head, wheels))
@@ -113,7 +119,7 @@ class Driver:
         if plugin is None and project.plugin_of is not None:
             return ""
         options = project.core_options if plugin is None else project.plugin_options[plugin]
-        said = [*_described(project, options.requires), *sorted(options.without)]
+        said = [*sources.described(project, options.requires), *sorted(options.without)]
         return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
@@ -207,13 +213,15 @@ class _Site:
         platform = _platform(project, architecture)
         pins = locked.read(lock.text, architecture)
         files = pip.fetch(pins, platform, workdir / "wheels")
-        local = [item for item in _sources(project, workdir) if isinstance(item, Path)]
+        local = [item for item in sources.all_of(project, workdir) if isinstance(item, Path)]
         wheels = [Wheel(path) for path in (*files, *local)]
         return cls(project, platform, {wheel.name: wheel for wheel in wheels}, workdir / "site" / architecture)
 
     def outcome(self, lock: Lock) -> Outcome:
         options, spec = self.project.core_options, self.project.core
         core = self.closure(options.requires, "core")
+        if unknown := [*self.unknown(core)]:
+            raise ProjectError(loader.located(self.project.file, Faults(), unknown, Driver.name))
         root = f"/usr/lib/{spec.name}/bin/site"
         entries = self.entries(core, root)
         program = _layout.program(self.project, self.launcher(entries))
@@ -244,8 +252,37 @@ class _Site:
 
     def closure(self, requires: Sequence[str], table: str, without: Sequence[str] = ()) -> list[str]:
         """Names of the wheels that these requirements come to, sorted. table: where they stand. Raises BuildError."""
-        wanted = [self.local(text, table) if text.startswith("./") else text for text in requires]
-        return closure.find(wanted, self.wheels, self.platform, (*self.project.core_options.without, *without))
+        return closure.find(
+            self.named(requires, table), self.wheels, self.platform, (*self.project.core_options.without, *without)
+        )
+
+    def unknown(self, core: Sequence[str]) -> Iterator[Problem]:
+        """Names that the project says of wheels, and that they have not. core: names of the server's wheels."""
+        options, there = self.project.core_options, set(core)
+        itself = self.itself(options.requires, "core")
+        server = [self.wheels[name] for name in sorted(core, key=lambda name: name != itself)]
+        found = [*asked.main(options.main, server, {name: self.files(name) for name in core}, self.folder)]
+        found += asked.extras("core.python.requires", self.named(options.requires, "core"), self.wheels)
+        for name, own in sorted(self.project.plugin_options.items()):
+            found += self.unknown_of(name, core)
+            there |= {*self.closure(own.requires, f"plugin.{name}", own.without)}
+        wheels = [self.wheels[name] for name in there]
+        found += asked.without("core.python.without", options.without, wheels, sources.every(self.project), "here")
+        yield from (Problem(str(self.project.file), 0, *one) for one in found)
+
+    def unknown_of(self, plugin: str, core: Collection[str]) -> Iterator[asked.Finding]:
+        """The same of a plugin's settings."""
+        own, table = self.project.plugin_options[plugin], f"plugin.{plugin}"
+        requires = self.named(own.requires, table)
+        there = [self.wheels[name] for name in self.closure(own.requires, table, own.without)]
+        yield from asked.extras(f"{table}.python.requires", requires, self.wheels)
+        yield from asked.without(
+            f"{table}.python.without", own.without, there, [*requires, *core], "that the plugin has"
+        )
+
+    def named(self, requires: Sequence[str], table: str) -> list[str]:
+        """Requirements, with names of wheels in place of folders and files. table: where they stand."""
+        return [self.local(text, table) if text.startswith("./") else text for text in requires]
 
     def local(self, text: str, table: str) -> str:
         """Name of the wheel of a folder or file of the project."""
@@ -297,7 +334,7 @@ class _Site:
         spec, core = plugin or self.project.core, self.project.core
         said = (spec.license or core.license, spec.copyright or core.copyright)
         # A folder of the project; a wheel of the index is somebody else's.
-        local = {name: self.wheels[name].path.parent.parent.name == LOCAL for name in names}
+        local = {name: self.wheels[name].path.parent.parent.name == sources.LOCAL for name in names}
         return tuple(describe(self.wheels[name], *(said if local[name] else ("", ""))) for name in names)
 
     def itself(self, requires: Sequence[str], table: str) -> str:
@@ -340,6 +377,7 @@ class _Author:
         ]
         dists = {name: published.dist(site.wheels[name], site.files(name)) for name in own}
         misfits = [
+            *(fit.Misfit(f"{key}: {what}", instead) for key, what, instead in site.unknown_of(self.plugin.name, base)),
             *fit.others(dists, self.site, base, self.plugin.clashes),
             *fit.modules(dists, self.site, base, self.plugin.clashes),
             *fit.entry_points((site.wheels[name] for name in own), (*dists.values(), *base.values())),
@@ -365,7 +403,7 @@ class _Author:
     @property
     def sources(self) -> list[str | Path]:
         """What the plugin requires; wheels in place of folders."""
-        return _sources_of(self.project, self.options.requires, self.workdir.parent)
+        return sources.of(self.project, self.options.requires, self.workdir.parent)
 
     @property
     def options(self) -> PluginOptions:
@@ -402,7 +440,7 @@ class _Author:
         there = sorted(f"{one} {' '.join(one.extras)} {' '.join(one.requires)}" for one in self.base.values())
         without = sorted({*options.without, *self.options.without})
         parts = [str(self.platform), str(options.isolated), *without, *there]
-        described = _described(self.project, self.options.requires)
+        described = sources.described(self.project, self.options.requires)
         return hashlib.sha256("\n".join((*parts, *described)).encode()).hexdigest()
 
     def _clashes(
@@ -432,12 +470,7 @@ def _pythons(project: Project) -> list[str]:
 def _is_built_from(wheel: Wheel, project: Project, folder: str) -> bool:
     if folder.endswith(".whl"):
         return wheel.path == project.root / folder
-    return wheel.path.parent.name == pip.tree_digest(project.root / folder, _within(project))
-
-
-def _within(project: Project) -> Path | None:
-    """Where links in folders of the project must stay; None if they need not."""
-    return None if project.outside else project.root
+    return wheel.path.parent.name == pip.tree_digest(project.root / folder, sources.within(project))
 
 
 def _abi(project: Project, api: str) -> str:
@@ -454,44 +487,10 @@ def _platform(project: Project, architecture: str) -> Platform:
     return Platform(project.core_options.python, architecture, glibc)
 
 
-def _all_requires(project: Project) -> tuple[str, ...]:
-    own = (options.requires for _, options in sorted(project.plugin_options.items()))
-    return tuple(dict.fromkeys(text for texts in (project.core_options.requires, *own) for text in texts))
-
-
-def _described(project: Project, requires: Sequence[str]) -> Iterator[str]:
-    for text in requires:
-        path = project.root / text
-        if text.startswith("./"):
-            yield f"{text} {Content(path).sha256 if path.is_file() else pip.tree_digest(path, _within(project))}"
-        else:
-            yield text
-
-
 def _inputs(project: Project) -> str:
     """Hash of all that the choice of wheels depends on."""
     options = project.core_options
     platforms = [str(_platform(project, architecture)) for architecture in project.core.architectures]
     settings = [str(options.isolated), *sorted(options.without), _abi(project, problems.api(project))]
-    parts = [*platforms, *settings, *_described(project, _all_requires(project))]
+    parts = [*platforms, *settings, *sources.described(project, sources.every(project))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _sources(project: Project, workdir: Path) -> list[str | Path]:
-    """All requirements; wheels in place of folders."""
-    return _sources_of(project, _all_requires(project), workdir)
-
-
-def _sources_of(project: Project, requires: Sequence[str], workdir: Path) -> list[str | Path]:
-    isolated = project.core_options.isolated
-    found: list[str | Path] = []
-    for text in requires:
-        path = project.root / text
-        if not text.startswith("./"):
-            found.append(text)
-        else:
-            made = path if path.is_file() else pip.build(path, workdir / LOCAL, _within(project), isolated=isolated)
-            # Told before pip follows what they say.
-            _ = Wheel(made).requires
-            found.append(made)
-    return found

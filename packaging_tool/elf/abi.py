@@ -96,7 +96,8 @@ def _lines(abi: Abi, place: Place) -> Iterator[str]:
     for pattern in abi.files:
         found = [path for path in inside.files(place.root, pattern) if path.is_file()]
         if not found:
-            raise BuildError(f"the ABI counts {pattern}, but {place.root} has no such file")
+            what = f"the ABI counts {pattern}, but {place.root} has no such file"
+            raise BuildError(what, hint=contents.literal(place.root, pattern))
         if odd := next(
             (name for path in found if not (name := path.relative_to(place.root).as_posix()).isprintable()), ""
         ):

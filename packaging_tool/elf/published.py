@@ -26,6 +26,7 @@ from packaging_tool.elf import facts, inside
 from packaging_tool.elf.libraries import Object
 from packaging_tool.errors import BuildError, InputError
 from packaging_tool.package.content import Content
+from packaging_tool.project import contents
 
 LOCK, TREE = "lock.toml", "core.tar"
 
@@ -160,7 +161,8 @@ def _chosen(patterns: Sequence[str], root: Path) -> dict[str, Path]:
     for pattern in patterns:
         files = {path.relative_to(root).as_posix(): path for path in _files(pattern, root)}
         if not files:
-            raise BuildError(f"core.elf.authors.files: {root} has no {pattern}", hint="does the build name it so?")
+            hint = contents.literal(root, pattern) or "does the build name it so?"
+            raise BuildError(f"core.elf.authors.files: {root} has no {pattern}", hint=hint)
         found |= files
     return found
 

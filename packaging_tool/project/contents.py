@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import posixpath
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -61,9 +62,16 @@ def sources(root: Path, pattern: str) -> list[Path]:
     if files and (own := unread.what(root, pattern)):
         raise PackageError(f"{pattern} is {own}", hint=HINT)
     files = [path for path in files if path == root / pattern or not unread.what(root, str(path.relative_to(root)))]
-    if not files and any(holds(Path.is_dir, path) for path in found):
-        what = "finds folders alone" if GLOB & set(pattern) else "is a folder"
-        raise PackageError(f"{pattern!r} {what}", hint=f'write "{pattern.rstrip("/*") or "."}/*" for the files in it')
+    if not found and (what := literal(root, pattern)):
+        kind = "folder" if holds(Path.is_dir, root / pattern) else "file"
+        said = f"{pattern!r} is read as a pattern, which finds nothing; a {kind} has just this name"
+        raise PackageError(said, hint=what)
+    folders = [path for path in found if holds(Path.is_dir, path)] if not files else []
+    if folders and GLOB & set(pattern):
+        first = glob.escape(folders[0].relative_to(root).as_posix())
+        raise PackageError(f"{pattern!r} finds folders alone", hint=_within(first))
+    if folders:
+        raise PackageError(f"{pattern!r} is a folder", hint=_within(pattern.rstrip("/") or "."))
     if not files:
         raise PackageError(f"{pattern}: no such file below {root}")
     for path in files:
@@ -71,6 +79,18 @@ def sources(root: Path, pattern: str) -> list[Path]:
         if not path.resolve().is_relative_to(root.resolve()):
             raise PackageError(f"{path} leads out of {root}", hint="copy the file into the project")
     return files
+
+
+def literal(root: Path, pattern: str) -> str:
+    """What to write for a file or a folder of which a pattern is the name; "" if there is none."""
+    if not GLOB & set(pattern) or not holds(Path.exists, root / pattern):
+        return ""
+    written = glob.escape(pattern.rstrip("/"))
+    return _within(written) if holds(Path.is_dir, root / pattern) else f'write "{written}"'
+
+
+def _within(folder: str) -> str:
+    return f'write "{folder}/*" for the files in it'
 
 
 def holds(question: Callable[[Path], bool], path: Path) -> bool:

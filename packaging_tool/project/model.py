@@ -44,7 +44,8 @@ class FileSpec:
 
     source: a file or a glob, relative to the project file; not for directory, symlink and ghost. A glob takes files
         of one folder, and what it would leave out is refused: a folder of which no entry takes anything, a link to
-        nothing, a hidden file (write `"www/[!.]*"`, or `"www/.*"`), an editor's copy.
+        nothing, a hidden file (write `"www/[!.]*"`, or `"www/.*"`), an editor's copy. Where `*`, `?` or `[` is part of
+        a name, write it in brackets: `"[[]x].txt"`.
     path: where it goes; with a final `/` the source keeps its name below it.
     type: file, config (kept when the administrator changed it), doc, directory, symlink or ghost (owned, not
         shipped; a .deb cannot own one, so it stays when that is purged).

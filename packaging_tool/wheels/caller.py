@@ -81,8 +81,8 @@ def _judge(done: Done, arguments: Sequence[str]) -> None:
     told, output = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
     if (refused := _refused(told, output)) is not None:
         raise refused
-    if known := plain(arguments, told, output):
-        raise CommandError(known[0], returncode=done.returncode, hint=known[1])
+    if known := plain(arguments, told, output, has_index=_has_index(arguments[0])):
+        raise known
     errors = re.findall(r"(?m)^ *(?:ERROR|error): (.*)", output)
     if not errors or errors == ["Exception:"]:
         # It stumbled over what it did not expect of an index. Where in pip, helps nobody.
@@ -189,13 +189,26 @@ def _configuration() -> Iterator[Path]:
     yield from (file for file in files if file.is_absolute() and file.is_file())
 
 
+def _has_index(command: str) -> bool:
+    """Whether pip's settings let it ask an index. command: install, download."""
+    said = os.environ.get("PIP_NO_INDEX", "")
+    for file in () if said or os.environ.get("PIP_CONFIG_FILE") == os.devnull else _configuration():
+        rows = {(section, key.replace("_", "-")): text for section, key, text in _rows(file)}
+        said = rows.get((command, "no-index"), rows.get(("global", "no-index"), said))
+    return said.lower() not in ("y", "yes", "t", "true", "on", "1")
+
+
 def _named(file: Path) -> Iterator[str]:
-    """What a file of settings says of files. Nothing if it cannot be read: pip says so, too."""
+    """What a file of settings says of files."""
+    yield from (text for _, key, text in _rows(file) if key.replace("_", "-") in _FILES)
+
+
+def _rows(file: Path) -> Iterator[tuple[str, str, str]]:
+    """Section, key and value of what stands in a file of settings. Nothing if it cannot be read: pip says so, too."""
     parser = configparser.RawConfigParser()
     with suppress(OSError, ValueError, configparser.Error):
         parser.read_string(file.read_text(encoding="utf-8"))
-        for section in parser.sections():
-            yield from (text for key, text in parser.items(section) if key.replace("_", "-") in _FILES)
+        yield from ((section, key, text) for section in parser.sections() for key, text in parser.items(section))
 
 
 def _place(word: str) -> Path | None:

@@ -148,7 +148,9 @@ def resolve(
     return sorted(pins)
 
 
-def explore(requirements: Sequence[str], platform: Platform, there: Path) -> dict[str, tuple[str, Sequence[str]]]:
+def explore(
+    requirements: Sequence[str], platform: Platform, there: Path | None = None
+) -> dict[str, tuple[str, Sequence[str]]]:
     """Version and requirements, by name, of what requirements come to where nothing is pinned. Raises BuildError."""
     found = (item["metadata"] for item in _report(requirements, platform, there, {}))
     return {normal(one["name"]): (one["version"], one.get("requires_dist", [])) for one in found}

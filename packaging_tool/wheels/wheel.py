@@ -97,6 +97,16 @@ class Wheel:
     @cached_property
     def entry_points(self) -> tuple[tuple[str, str, str], ...]:
         """Group, name and module of each (PyPA's specification "Entry points"). Raises BuildError."""
+        return tuple((group, key, re.split(r"[:\s\[]", value, maxsplit=1)[0]) for group, key, value in self._points)
+
+    @property
+    def scripts(self) -> dict[str, str]:
+        """Programs by name, each as `module:function`. Raises BuildError."""
+        programs = ("console_scripts", "gui_scripts")
+        return {key: value.partition("[")[0].strip() for group, key, value in self._points if group in programs}
+
+    @cached_property
+    def _points(self) -> tuple[tuple[str, str, str], ...]:
         name = next((name for name in self._names if re.fullmatch(r"[^/]+\.dist-info/entry_points\.txt", name)), "")
         parser = configparser.RawConfigParser(delimiters=("=",), strict=False)
         parser.optionxform = str  # type: ignore[assignment, method-assign]  # as configparser says; names are of either case
@@ -105,11 +115,7 @@ class Wheel:
         except (configparser.Error, UnicodeDecodeError) as broken:
             why = str(broken).splitlines()[0]
             raise BuildError(f"{self.path.name} has an entry_points.txt that nobody can read: {why}") from None
-        return tuple(
-            (group, key, re.split(r"[:\s\[]", value, maxsplit=1)[0])
-            for group in parser.sections()
-            for key, value in parser.items(group)
-        )
+        return tuple((group, key, value) for group in parser.sections() for key, value in parser.items(group))
 
     @property
     def is_pure(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import re
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from packaging_tool import confine, plan
+from packaging_tool import confine, plan, toml
 from packaging_tool.drivers.base import Outcome, Payload
 from packaging_tool.drivers.elf import Driver
 from packaging_tool.elf import facts, libraries
@@ -541,3 +542,29 @@ def test_commands_and_compilers_see_no_key_and_change_nothing_that_is_used_outsi
     log = bench.workdir / "amd64/plugin-gong/log"
     assert not log.is_symlink()
     assert "Read-only file system" in log.read_text()
+
+
+def test_patterns_of_built_files_leave_nothing_out_unseen(bench: Bench) -> None:
+    """As those of plain sources do: what is built has folders, too."""
+    made = 'mkdir -p doc/more; echo a > doc/a.txt; echo b > "doc/[b].txt"; echo c > doc/more/c.txt'
+    command = f'["sh", "-c", {toml.string(made)}]'
+    bench.edit("mkpkgs.toml", LOADER, f'files = [{{ source = "doc/*", path = "/usr/share/chime/doc/" }}]\n{LOADER}')
+    bench.edit("mkpkgs.toml", "build = [", f"build = [{command}, ")
+    with pytest.raises(BuildError) as caught:
+        bench.build()
+    assert caught.value.message.startswith("core.elf.files[1].source: 'doc/*' finds the folder 'doc/more'")
+    assert 'source = "doc/more/*" and path = "/usr/share/chime/doc/more/"' in caught.value.hint
+    bench.edit("mkpkgs.toml", '"doc/*"', '"doc/[b].txt"')
+    with pytest.raises(BuildError, match="is read as a pattern, which finds nothing") as caught:
+        bench.build()
+    assert caught.value.hint == 'write "doc/[[]b].txt"'
+    bench.edit("mkpkgs.toml", 'source = "doc/[b].txt"', 'source = "doc/[z].txt"')
+    with pytest.raises(BuildError, match=r"^core\.elf\.files\[1\]\.source: doc/\[z\]\.txt: no such file below"):
+        bench.build()
+    bench.edit("mkpkgs.toml", 'source = "doc/[z].txt"', 'source = "doc/*.txt"')
+    assert {posixpath.basename(entry.path) for entry in bench.build().core.entries} >= {"a.txt", "[b].txt"}
+    # A plugin's, which fails alone.
+    own = 'files = [{ source = "own/*", path = "/usr/share/chime/own/" }]'
+    bench.edit("mkpkgs.toml", f"objects = {BELL}", f"objects = {BELL}, {own}")
+    outcome = bench.build()
+    assert "plugin.bell.elf.files[1].source: " in outcome.failures[0].message

@@ -20,7 +20,7 @@ from packaging_tool.errors import BuildError, ProjectError
 from packaging_tool.listener import Silent
 from packaging_tool.package.model import Relation
 from packaging_tool.project.loader import load
-from packaging_tool.wheels import closure, fit, pip
+from packaging_tool.wheels import asked, closure, fit, pip
 from packaging_tool.wheels.pip import Platform
 from packaging_tool.wheels.wheel import Wheel
 
@@ -80,12 +80,14 @@ def wheel(
     tag: str = "py3-none-any",
     python: str = "",
     requires: tuple[str, ...] = (),
+    extras: tuple[str, ...] = (),
     files: Mapping[str, str] | None = None,
 ) -> Path:
     """A wheel as an index has it."""
     path = place / f"{name}-{version}-{tag}.whl"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     metadata += f"Requires-Python: {python}\n" if python else ""
+    metadata += "".join(f"Provides-Extra: {text}\n" for text in extras)
     with zipfile.ZipFile(path, "w") as file:
         for member, text in (files or {f"{name}.py": f"NAME = {name!r}\n"}).items():
             file.writestr(member, text)
@@ -159,7 +161,7 @@ def test_the_lock_names_every_wheel_of_the_index_by_its_hash(bench: Bench) -> No
 
 def test_a_version_that_nobody_has_is_told(bench: Bench) -> None:
     bench.change('["./atlas"]', '["./atlas", "ink==9"]')
-    with pytest.raises(BuildError, match=r"^ink==9 is wanted, and \S+ has no wheel of it"):
+    with pytest.raises(BuildError, match=r"^plugin atlas wants ink==9, and \S+ has no wheel of it"):
         bench.lock()
 
 
@@ -336,3 +338,118 @@ def test_root_compiles_plugins_and_imports_none(bench: Bench, tmp_path: Path) ->
         shutil.rmtree(serving / "loader/site")
     assert not mark.exists()
     assert (serving / "loader/path").read_text() == "loader/site\nplugins/atlas\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "shlef:main",
+            r"no wheel of the server has the module 'shlef'; did you mean 'shelf:main'\?",
+        ),
+        ("shelf:mian", r"the module 'shelf' has no 'mian'; did you mean 'shelf:main'\?"),
+        ("shelf:Zebra.run", r"the module 'shelf' has no 'Zebra'; did you mean 'shelf:main'\?"),
+        ("late:main", r"no wheel of the server has the module 'late'; did you mean 'shelf:main'\?"),
+    ],
+)
+def test_an_entry_point_that_no_wheel_has_is_told_with_those_that_are_there(bench: Bench, said: str, told: str) -> None:
+    bench.change('"shelf:main"', f'"{said}"')
+    with pytest.raises(ProjectError, match=r"mkpkgs\.toml:15: core\.python\.main: " + told):
+        bench.build()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from shelf.late import *\n",
+        "def __getattr__(name):\n    return print\n",
+        "globals()['start'] = print\n",
+        "if True:\n    import os.path as start\n",
+        "try:\n    from x import start\nexcept ImportError:\n    pass\n",
+        "class start:\n    pass\n",
+        "start: object = print\n",
+        "def make():\n    global start\n    start = print\n",
+        "this is = the Python of another time\n",
+    ],
+)
+def test_an_entry_point_is_taken_where_it_may_be_there(tmp_path: Path, source: str) -> None:
+    """Nothing is imported to see it, so what cannot be seen is left to the machine that tries."""
+    made = Wheel(wheel(tmp_path, "ink", files={"ink/shop.py": source}))
+    files = {made.name: made.unpack(tmp_path / "out")}
+    for main in ("ink.shop:start", "ink.shop:start.now", "http.server:main"):
+        assert not list(asked.main(main, [made], files, lambda name: tmp_path / "out"))
+
+
+def test_a_compiled_module_and_the_scripts_of_others_are_known(tmp_path: Path) -> None:
+    points = "[console_scripts]\nInk = ink.Shop:start [thick]\n[shelf.plugins]\nink = ink\n"
+    files = {"ink.cpython-311-x86_64-linux-gnu.so": "", "ink-1.0.dist-info/entry_points.txt": points}
+    made = Wheel(wheel(tmp_path, "ink", files=files))
+    known = {made.name: made.unpack(tmp_path / "out")}
+    assert not list(asked.main("ink:start", [made], known, lambda name: tmp_path / "out"))
+    assert made.scripts == {"Ink": "ink.Shop:start"}
+    ((_, what, instead),) = asked.main("inc:start", [made], known, lambda name: tmp_path / "out")
+    assert (what, instead) == ("no wheel of the server has the module 'inc'", "did you mean 'ink.Shop:start'?")
+
+
+def test_names_that_nothing_requires_are_told_where_they_are_left_out(bench: Bench) -> None:
+    wheel(bench.index, "paper", requires=("Pulp.Mill; python_version < '3'", "lint; extra == 'dev'"))
+    wheel(bench.index, "pulp-mill")
+    wheel(bench.index, "ink", requires=("paper",))
+    bench.change('["./server"]', '["./server", "ink"]\nwithout = ["papre", "pulp_mill", "lint"]')
+    bench.change('["./atlas"]', '["./atlas"]\npython.without = ["nothing"]')
+    with pytest.raises(ProjectError) as caught:
+        bench.build()
+    assert [str(problem).partition("toml:")[2] for problem in caught.value.problems] == [
+        "15: core.python.without: nothing here requires 'papre'; did you mean 'paper'?",
+        "28: plugin.atlas.python.without: nothing that the plugin has requires 'nothing'; take it out",
+    ]
+    bench.change('["papre", "pulp_mill", "lint"]', '["Paper"]')
+    bench.change('["./atlas"]\npython.without = ["nothing"]', '["./atlas", "ink"]\npython.without = ["paper"]')
+    assert "paper.py" not in names(bench.build())
+
+
+def test_extras_that_a_wheel_has_not_are_told(bench: Bench) -> None:
+    """pip only warns, and takes the wheel without."""
+    wheel(bench.index, "ink", extras=("thick-paint", "thin"))
+    wheel(bench.index, "glue")
+    wheel(bench.index, "book", requires=("ink[nothing]",))
+    bench.change('["./server"]', '["./server", "ink[thik_paint]"]')
+    bench.change('["./atlas"]', '["./atlas", "glue[strong]>=1", "ink[Thick_Paint]", "book"]')
+    with pytest.raises(ProjectError) as caught:
+        bench.build()
+    assert [str(problem).partition("toml:")[2] for problem in caught.value.problems] == [
+        "14: core.python.requires: ink 1.0 has no extra 'thik_paint'; did you mean 'thick-paint'?",
+        "26: plugin.atlas.python.requires: glue 1.0 has no extra 'strong'; it has none: write 'glue>=1'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("core", "atlas", "novel", "said"),
+    [
+        ("paper==1", "paper == 2", "", {"the core wants paper==1", "plugin atlas wants paper==2"}),
+        ("", "ink", "glue", {"ink 1.0 of plugin atlas needs paper==1", "glue 1.0 of plugin novel needs paper==2"}),
+        (
+            *("ink", "book", "ink"),
+            {"ink 1.0 of the core and plugin novel needs paper==1", "glue 1.0 of plugin atlas needs paper==2"},
+        ),
+        (
+            *("./ink-1.0-py3-none-any.whl", "paper>=2", ""),
+            {"ink 1.0 of the core needs paper==1", "plugin atlas wants paper>=2"},
+        ),
+    ],
+)
+def test_requirements_that_do_not_go_together_are_told_with_those_who_have_them(
+    bench: Bench, core: str, atlas: str, novel: str, said: set[str]
+) -> None:
+    for version in ("1", "2"):
+        wheel(bench.index, "paper", version)
+    for place in (bench.index, bench.root):
+        wheel(place, "ink", requires=("paper==1",))
+    wheel(bench.index, "glue", requires=("paper==2",))
+    wheel(bench.index, "book", requires=("glue",))
+    for folder, text in (("server", core), ("atlas", atlas), ("novel", novel)):
+        if text:
+            bench.change(f'["./{folder}"]', f'["./{folder}", "{text}"]')
+    with pytest.raises(BuildError) as caught:
+        bench.lock()
+    assert {*caught.value.message.removeprefix("these do not go together: ").split("; ")} == said

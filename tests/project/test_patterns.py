@@ -70,7 +70,7 @@ def test_a_folder_in_the_place_of_a_file_is_told_as_one(told: Told) -> None:
         said = told(entry(source), "www/index.html")
         assert f"core.file[1].source: {source!r} is a folder" in said
         assert 'write "www/*" for the files in it' in said
-    assert "'www/**' finds folders alone" in told(entry("www/**"))
+    assert "'www/**' finds folders alone; write \"www/*\" for" in told(entry("www/**"))
     assert told(entry("www/*")) == ""
 
 
@@ -108,3 +108,34 @@ def test_folders_do_not_flow_into_one(told: Told) -> None:
 def test_what_version_control_keeps_is_no_source_and_no_word_is_lost_about_it(told: Told, tmp_path: Path) -> None:
     assert told(entry("www/*"), "www/index.html", "www/.git/config") == ""
     assert [path.name for path in contents.sources(tmp_path / "tiny", "www/*")] == ["index.html"]
+
+
+@pytest.mark.parametrize(
+    ("name", "write"), [("[x].txt", "[[]x].txt"), ("a?b[1].txt", "a[?]b[[]1].txt"), ("[2]/[3]", "[[]2]/[[]3]")]
+)
+def test_a_name_that_reads_as_a_pattern_is_told_how_it_is_written(told: Told, name: str, write: str) -> None:
+    said = told(entry(f"www/{name}"), f"www/{name}")
+    assert f"core.file[1].source: 'www/{name}' is read as a pattern, which finds nothing; a file has just" in said
+    assert f'write "www/{write}"' in said
+    assert told(entry(f"www/{write}")) == ""
+    assert "there is no file 'www/[y]*'" in told(entry("www/[y]*"))
+
+
+def test_a_name_that_as_a_pattern_finds_others_too_is_told(told: Told) -> None:
+    for name, write, other in (
+        ("a*.txt", "a[*].txt", "ab.txt"),
+        ("w?.txt", "w[?].txt", "we.txt"),
+        ("[x]", "[[]x]", "x"),
+    ):
+        assert told(entry(f"www/{write}"), f"www/{name}") == ""
+        said = told(entry(f"www/{name}"), f"www/{other}")
+        assert f"'www/{name}' is the name of a file, and as a pattern it finds 'www/{other}' too" in said
+        assert f'write "www/{write}" for that file alone, or rename it to take all' in said
+
+
+def test_folders_whose_names_read_as_patterns_are_told_as_they_are_written(told: Told) -> None:
+    assert 'write "www/[[]x]/*" for the files in it' in told(entry("www/[x]"), "www/[x]/a.txt")
+    assert "'www/*' finds folders alone; write \"www/[[]x]/*\" for" in told(entry("www/*"))
+    said = told(entry("www/*"), "www/index.html")
+    assert 'write another entry with source = "www/[[]x]/*" and path = "/usr/share/greet/www/[x]/"' in said
+    assert told(entry("www/[[]x]/*")) == ""

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from packaging_tool.errors import CommandError
-from packaging_tool.wheels import pip
+from packaging_tool.wheels import pip, told
 from packaging_tool.wheels.pip import Platform
 from tests.drivers.test_python import wheel
+from tests.wheels.index import serving
 
 ANY = Platform("3.9+", "all", "2.28")
 
@@ -32,9 +33,9 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        (("nosuch",), "nosuch is wanted, and {index} has no wheel of it for the targets ({python})"),
-        (("compiled",), "compiled is wanted, and {index} has no wheel of it for the targets ({python})"),
-        (("paper==9",), "paper==9 is wanted, and {index} has wheels for the targets ({python}) of 1, 2 only"),
+        (("nosuch",), "the project wants nosuch, and {index} has no wheel of it for the targets ({python})"),
+        (("compiled",), "the project wants compiled, and {index} has no wheel of it for the targets ({python})"),
+        (("paper==9",), "the project wants paper==9, and {index} has wheels for the targets ({python}) of 1, 2 only"),
         (("book",), "book needs binding>=3, and {index} has no wheel of it for the targets ({python})"),
         (("ink", "glue"), "these do not go together: ink 1.0 needs paper==1; glue 1.0 needs paper==2"),
         (("ink", "paper==2"), "these do not go together: the project wants paper==2; ink 1.0 needs paper==1"),
@@ -67,3 +68,30 @@ def test_a_folder_that_does_not_build_is_told_by_its_own_path_and_words(
     with pytest.raises(Exception, match=str(folder)) as raised:
         pip.build(folder, tmp_path / "cache", None, isolated="[project" in text)
     assert said in str(raised.value)
+
+
+def test_all_places_that_pip_looked_at_are_told(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip does not name its own index beside a folder."""
+
+    def said() -> str:
+        with pytest.raises(CommandError) as raised:
+            pip.resolve(["nosuch"], ANY)
+        return raised.value.message
+
+    with serving(tmp_path) as web:
+        monkeypatch.setattr(told, "DEFAULT", web.url)
+        monkeypatch.delenv("PIP_NO_INDEX")
+        monkeypatch.setenv("PIP_INDEX_URL", web.url)
+        monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+        assert f"wants nosuch, and {web.url} and {index} have no wheel of it" in said()
+        # The same, as pip prints it of the index that it has by itself.
+        printed = f"Looking in links: {index}\n"
+        missing = "ERROR: Could not find a version that satisfies the requirement nosuch (from versions: none)"
+        known = told.plain(["install"], printed, missing)
+        assert known is not None
+        assert f"{web.url} and {index} have no wheel of it" in known.message
+        monkeypatch.delenv("PIP_INDEX_URL")
+        (tmp_path / "pip.conf").write_text("[global]\nno-index = no\n[install]\nno_index = yes\n")
+        assert f"and {index} has no wheel of it" in said()
+        monkeypatch.delenv("PIP_FIND_LINKS")
+        assert said().endswith("pip is to look nowhere: its settings say no-index, and no find-links")
