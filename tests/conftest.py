@@ -4,6 +4,8 @@ import pytest
 
 from tests import tiers
 
+SHARES = 3
+
 pytest.register_assert_rewrite("tests.acceptance.caddy", "tests.workspace")
 
 
@@ -18,3 +20,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tiers.one_of_each([item for item in items if item.path.stem in tiers.STORIES], ["apt", "dnf"], of="kind")
     tiers.wait_for_the_night(items)
     tiers.slowest_first(items)
+
+
+@pytest.fixture(params=tiers.every(SHARES, range(SHARES)), ids="share {}".format)
+def share(request: pytest.FixtureRequest) -> slice:
+    """Which of many like cases a test takes: every third by day, the others by night."""
+    return slice(request.param, None, SHARES)

@@ -22,7 +22,7 @@ from tests.fuzz.readers.target import CORPUS
 
 # Bytes of Python's own that one input may take at a time.
 MEMORY = 48 << 20
-INPUTS = 300
+INPUTS = 150
 LENGTH = 20_000
 
 

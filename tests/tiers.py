@@ -38,6 +38,10 @@ AT_NIGHT = {
     "test_coredns": "lines of plugins in the server's main: tests/drivers/test_go_link",
     "test_otelcol::TestCollector": "the same",
     "test_exec": "the same driver with both protocols of a sample: test_every_driver, tests/drivers/test_exec",
+    **{
+        f"test_every_driver::TestEveryDriverWithRpm::test_install_and_removal[{driver}]": "with rpm: the other drivers"
+        for driver in ("exec", "files", "go-plugin")
+    },
     "test_elf_lighttpd": "test_elf_postgresql, test_every_driver",
     "test_elf_nginx": "test_elf_postgresql, test_every_driver; plugins that come by a reload: test_files",
     "test_large_rpm": "the header of such a file: tests/formats",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from tests.acceptance.test_boot import reboot, shown_as_failed
 from tests.acceptance.test_restart import policy, said_by_status
 from tests.fuzz.deaths import COMMAND, PUT_BACK, build, dies, load, prepare, rounds
 from tests.target.server import Server
+from tests.tiers import at_night
 
 pytestmark = pytest.mark.acceptance
 
@@ -29,18 +31,20 @@ def serving(server: Server) -> str:
     return " ".join(re.findall(r"^plugin (\w+)", server.machine.sh("cat /usr/lib/demo/bin/working-set"), re.MULTILINE))
 
 
-def test_a_set_that_dies_is_put_back_whenever_and_however_it_does(server: Server) -> None:
+# Policy, seconds after the start, and how the service ends.
+DEATHS = (("auto", 0.0, "exit 3"), (COMMAND, 3.0, "exit 0"))
+MORE_DEATHS = ((COMMAND, 0.0, "kill -9 $$"), ("reload", 2.0, "kill -9 $$"))
+
+
+@pytest.mark.parametrize("deaths", [DEATHS, at_night((*DEATHS, *MORE_DEATHS))], ids=len)
+def test_a_set_that_dies_is_put_back_whenever_and_however_it_does(
+    server: Server, deaths: Sequence[tuple[str, float, str]]
+) -> None:
     """`make fuzz-deaths` does it thirty times for those that die at once, and up to 50 seconds after the start."""
     built = build(server)
     server.install(built["demo"], built["demo-plugin-git"])
     prepare(server)
     load(server, 2)
-    deaths = (
-        ("auto", 0, "exit 3"),
-        (COMMAND, 0, "kill -9 $$"),
-        (COMMAND, 3, "exit 0"),
-        ("reload", 2, "kill -9 $$"),
-    )
     assert "\n".join(rounds(server, deaths)) == ""
     told = server.journal("-t", "demo-plugins")
     assert "put back the old set of demo" in told

@@ -16,6 +16,7 @@ from packaging_tool.golang import calls
 from packaging_tool.golang.toolchain import Toolchain
 from tests.authors.world import author
 from tests.test_confine import path_without
+from tests.tiers import at_night
 from tests.workspace import Workspace
 
 pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="no go here")
@@ -82,7 +83,7 @@ class Looks:
         return rows
 
 
-@pytest.fixture(params=["bwrap", "plain"])
+@pytest.fixture(params=["bwrap", at_night("plain")])
 def looks(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Looks]:
     path = os.environ["PATH"] if request.param == "bwrap" else path_without("bwrap", tmp_path / "programs")
     made = Looks(tmp_path, monkeypatch, path)

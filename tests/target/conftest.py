@@ -13,11 +13,9 @@ import pytest
 
 from packaging_tool.drivers.base import Target
 from tests.target.machine import ARRANGED, AWKS, LINKED, PLAIN, Key, Machine, build_base
-from tests.tiers import every
 
 # As Debian has them, and as EL and Fedora have them.
 SHELLS = {"dash and mawk": ["dash"], "bash and gawk": ["bash", "--posix"]}
-SHARES = 3
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +35,6 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Key:
 @pytest.fixture(params=SHELLS)
 def shell(request: pytest.FixtureRequest) -> list[str]:
     return SHELLS[request.param]
-
-
-@pytest.fixture(params=every(SHARES, range(SHARES)), ids="share {}".format)
-def share(request: pytest.FixtureRequest) -> slice:
-    """Which of many words a test takes: every third by day, the others by night."""
-    return slice(request.param, None, SHARES)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from packaging_tool.wheels import caller, pip
 from packaging_tool.wheels.pip import Platform
 from tests.hostile.words import words
 from tests.test_confine import path_without
+from tests.tiers import at_night
 from tests.wheels.index import Index, serving
 
 ROOT = Path(__file__).parent.parent.parent
@@ -244,7 +245,7 @@ def test_pip_finds_its_settings_and_no_more(index: Index, tmp_path: Path, monkey
     assert not [name for name in found["environment"] if name not in allowed and not name.startswith("PIP_")]
 
 
-@pytest.mark.parametrize("kind", ["bwrap", "plain"])
+@pytest.mark.parametrize("kind", ["bwrap", at_night("plain")])
 def test_the_settings_of_a_machine_count(
     index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
