@@ -23,6 +23,7 @@ PRIVATE = "Only root and the service's group may look in here."
 CLOSED = "Its mode is what it is for: not everybody may read it, or change it by mistake."
 STATIC = "A static program runs on every release, and linking plugins into it gives the same bytes on each."
 GO_ARCHIVE = "These archives hold Go's own object format, which is no ELF: Go's linker reads them."
+UNFINISHED = "It reads what a killed dpkg left unfinished, which no program of dpkg tells, and changes nothing there."
 FILLED = "Other packages put their files in here."
 
 
@@ -40,7 +41,7 @@ def overrides(package: Package, entries: Sequence[Entry]) -> bytes:
     Contexts are wildcards around the path: what else lintian prints there differs from release to release.
     """
     found: dict[tuple[str, str], list[str]] = {}
-    for override in (*_of_changelog(package), *_of_entries(package, entries)):
+    for override in (*_of_changelog(package), *_of_tool(package), *_of_entries(package, entries)):
         found.setdefault((override.reason, override.tag), []).append(override.path)
     lines: list[str] = []
     for (reason, tag), paths in found.items():
@@ -61,6 +62,11 @@ def _of_changelog(package: Package) -> Iterator[Override]:
     first = len(package.changelog) == 1 and package.changelog[0].version.endswith("-1")
     if first and not any("closes:" in text.lower() for text in package.changelog[0].changes):
         yield Override("initial-upload-closes-no-bugs", "", FIRST_UPLOAD)
+
+
+def _of_tool(package: Package) -> Iterator[Override]:
+    if package.lifecycle is not None:
+        yield Override("uses-dpkg-database-directly", package.lifecycle.tool, UNFINISHED)
 
 
 def _of_entries(package: Package, entries: Sequence[Entry]) -> Iterator[Override]:

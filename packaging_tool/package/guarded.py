@@ -17,6 +17,8 @@ OURS = (
     *("$BIN", "$KIT", "$PLUGINS", "$LIB/assemble", "$LIB/arrange", "$SHARE/plugins", "$SHARE/keys", "$SHARE/abi"),
     *("$SHARE/trust", "$SHARE/kit.manifest", "$SHARE/kit.manifest.sig"),
 )
+# Last parts of the names of units in which mkpkgs runs something on the target.
+UNITS = ("apply.service", "apply-later@.service", "check.service", "make.service", "try.service", "watch.service")
 # Guarded as soon as something lies in them.
 ADMINISTRATORS = ("$CONFIG/keys.d", "$CONFIG/plugins.d")
 OWNER = "root"
@@ -37,6 +39,11 @@ def places(core: str, plugins: str, config: str, of: Iterable[str] = (*OURS, *AD
         "CONFIG": config,
     }
     return tuple(Template(place).substitute(values) for place in of)
+
+
+def stem(core: str) -> str:
+    """What names of such units begin with: systemd.unit(5) has no `+`, names of packages no `_`."""
+    return core.replace("+", "_")
 
 
 def fault(kind: str, owner: str, mode: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from packaging_tool.package import guarded
 from packaging_tool.package.content import Content
 
 EntryType = Literal["file", "config", "doc", "directory", "symlink", "ghost"]
@@ -170,8 +171,8 @@ class Lifecycle:
 
     @property
     def stem(self) -> str:
-        """What names of units begin with that apply is run by: systemd.unit(5) has no `+`, names of packages no `_`."""
-        return self.core.replace("+", "_")
+        """What names of units begin with that apply is run by."""
+        return guarded.stem(self.core)
 
     @property
     def watched_mode(self) -> int:

@@ -488,6 +488,8 @@ def _reserved(core: CoreSpec, place: str, kind: str) -> str:
         f"/usr/share/man/man8/{name}-plugins.8",
         f"/usr/share/man/man8/{name}-plugins.8.gz",
     }
+    units = "/usr/lib/systemd/system"
+    own |= {f"{units}/{guarded.stem(name)}-{part}" for part in guarded.UNITS}
     if core.service is not None:
-        own.add(f"/usr/lib/systemd/system/{name}.service")
+        own.add(f"{units}/{name}.service")
     return "mkpkgs' own" if place in own and kind != "directory" else ""

@@ -53,8 +53,36 @@ def _of_requires(key: str, requires: Sequence[str], project: Project) -> Iterato
             files = (project.root / text / name for name in ("pyproject.toml", "setup.py"))
             if not any(contents.holds(Path.is_file, file) for file in files):
                 yield key, f"there is no Python project in {text}", "name a folder with a pyproject.toml"
-        elif not REQUIREMENT.fullmatch(text):
-            yield key, f"{text!r} is no requirement", 'write `name==version`, or "./folder"'
+        elif fault := _of_requirement(text):
+            yield key, *fault
+        elif ";" in text and text == requires[0]:
+            what = f"{text!r} is the first, which is the server or the plugin itself, on every target"
+            yield key, what, f"write {text.partition(';')[0].strip()!r}"
+
+
+def _of_requirement(text: str) -> tuple[str, str] | None:
+    """What is wrong with a requirement by name (PEP 508), and what to write instead."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    if "://" in text or text.startswith(("git+", "hg+", "svn+", "bzr+", "/", "../")):
+        instead = (
+            'put the wheel or its project into this one and write "./name.whl" or "./folder", or write `name==version`'
+        )
+        return f"{text!r} is an address, and no index says what lies there tomorrow", instead
+    if text.endswith(".whl"):
+        return f"{text!r} is the name of a file", f"write {'./' + text!r}"
+    if single := re.fullmatch(r"([A-Za-z0-9][\w.-]*) *= *([\w.!+-]+)", text):
+        return f"{text!r} is no requirement", f"write '{single[1]}=={single[2]}'"
+    try:
+        wanted = Requirement(text)
+    except InvalidRequirement as error:
+        where = f": {str(error).splitlines()[0]}" if ";" in text else ""
+        return f"{text!r} is no requirement{where}", 'write `name==version`, or "./folder"'
+    if not REQUIREMENT.fullmatch(text):
+        return f"{text!r} is no requirement", 'write `name==version`, or "./folder"'
+    if wanted.marker is not None and "extra" in str(wanted.marker):
+        return f"{text!r} asks for an extra, and a project has none", "take that out of the marker"
+    return None
 
 
 def _unfit(project: Project, python: str) -> Iterator[tuple[str, str, str]]:

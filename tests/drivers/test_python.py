@@ -289,18 +289,32 @@ def test_a_project_that_is_another_when_it_is_built_is_told(bench: Bench, monkey
 def test_bad_settings_are_told_with_what_to_write(bench: Bench) -> None:
     bench.change('"3.9+"', '"3"')
     bench.change('"shelf:main"', '"shelf.main"')
-    bench.change('["./atlas"]', '["./nothing", "ink @ https://example.org/ink.whl", "-r x"]')
+    bench.change(
+        '["./atlas"]',
+        '["./nothing", "ink @ https://example.org/ink.whl", "-r x", "ink-1.0-py3-none-any.whl", "ink=1", '
+        '"ink; python < 3"]',
+    )
     bench.change('["./novel"]', "[]")
     said = bench.problems()
     for reason in (
         r"""mkpkgs.toml:\d+: core.python.python: '3' is no version; write for example "3.11", or "3.9\+\"""",
         r"mkpkgs.toml:\d+: core.python.main: 'shelf.main' is no entry point; write for example",
         r"mkpkgs.toml:\d+: plugin.atlas.python.requires: there is no Python project in ./nothing",
-        r"mkpkgs.toml:\d+: plugin.atlas.python.requires: 'ink @ https://example.org/ink.whl' is no requirement",
+        r"mkpkgs.toml:\d+: plugin.atlas.python.requires: 'ink @ https://example.org/ink.whl' is an address",
+        r"""python.requires: 'ink-1.0-py3-none-any.whl' is the name of a file; write './ink-1.0-py3-none-any.whl'""",
+        r"python.requires: 'ink=1' is no requirement; write 'ink==1'",
+        r"python.requires: 'ink; python < 3' is no requirement: .*; write `name==version`",
         r"mkpkgs.toml:\d+: plugin.atlas.python.requires: '-r x' is no requirement",
         r"mkpkgs.toml:\d+: plugin.novel.python.requires: is empty",
     ):
         assert re.search(reason, said), said
+
+
+def test_what_the_server_or_a_plugin_is_has_no_marker(bench: Bench) -> None:
+    bench.change('["./atlas"]', """["ink==1; python_version < '3'", "novel; extra == 'x'"]""")
+    said = bench.problems()
+    assert "is the first, which is the server or the plugin itself, on every target; write 'ink==1'" in said
+    assert "asks for an extra, and a project has none; take that out of the marker" in said
 
 
 def test_targets_without_that_python_are_told(bench: Bench) -> None:

@@ -76,6 +76,10 @@ ENTRIES = (
         for place in PLACES
         if "share" in place or "/a" in place
     ),
+    *(
+        (f'source = "greet.conf"\npath = "/usr/lib/systemd/system/greet-{part}"', "path", "is mkpkgs' own")
+        for part in guarded.UNITS
+    ),
 )
 
 
