@@ -204,6 +204,13 @@ def test_of_a_core_of_another_name_the_one_command_is_told_that_takes_it_with_it
     assert ask(serving, transaction(*lines, command=command)).returncode == GO_ON
 
 
+def test_no_command_is_told_with_a_name_that_is_none(serving: Machine) -> None:
+    archives(serving, fake2={"Package": "x$(id)", "Replaces": "fake"})
+    comes = f"fake2 {NOTHING} < 3.0-1 all none {CACHE}/fake2.deb"
+    done = ask(serving, transaction(NO_GIT, GONE, comes, command="apt-get dist-upgrade"))
+    assert (done.returncode, "$(id)" in done.stderr) == (STOP, False), done.stderr
+
+
 def test_a_downgrade_over_a_renaming_is_told_with_the_names_and_versions_of_then(serving: Machine) -> None:
     """Waiting helps nobody: no newer build comes for an older core."""
     add_programs(serving.root, ["dpkg"])
@@ -414,6 +421,17 @@ def test_dnf_is_stopped_where_a_core_of_another_name_takes_the_place_without_its
     comes = ("fake2", "I", "IN", "2.0-1")
     _, answer = requests(ask(with_git, reply(("fake", "O", "OUT", "1.0-1"), ERASED, comes), "hook-dnf"))
     assert "fake 1.0-1 would be removed, which nobody asked for, and with it fake-plugin-git" in str(answer)
+
+
+def test_rpm_is_asked_about_no_words_that_are_no_version(with_git: Machine) -> None:
+    """It would run what stands in a macro or in Lua."""
+    program(with_git, "rpm", 'echo "$*" >>/asked; echo 1')
+    (with_git.root / "asked").touch()
+    for version in ("2'..os.execute('id')..'", "2%(id)"):
+        requests(ask(with_git, reply(OLD, ERASED, ("fake", "U", "IN", version)), "hook-dnf"))
+    assert "id" not in (with_git.root / "asked").read_text()
+    requests(ask(with_git, reply(OLD, ERASED, NEW), "hook-dnf"))
+    assert "vercmp" in (with_git.root / "asked").read_text()
 
 
 def test_dnf_goes_on_where_it_is_allowed(with_git: Machine) -> None:

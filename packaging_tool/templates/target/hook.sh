@@ -21,7 +21,7 @@ hook() {
     look_for_losses "$replaced"
     if [ -z "$losses" ] || allowed; then return 0; fi
     event hook-stopped "$finding"
-    tell_ways >&2 || :
+    { tell_ways || :; } | printable >&2
     exit "$STOP"
 }
 
@@ -29,6 +29,8 @@ hook() {
 read_archive() {
     dpkg-deb -f "$1" Package Version Provides Replaces Conflicts 2>/dev/null | tr '\t' ' ' | awk '
         match($0, /^[A-Za-z]+: */) { field[substr($0, 1, index($0, ":") - 1)] = substr($0, RLENGTH + 1) }
+        # They stand in commands that people may follow.
+        field["Package"] !~ /^([a-z0-9][a-z0-9+.-]*)?$/ || field["Version"] !~ /^[A-Za-z0-9.+~:-]*$/ { field["Package"] = field["Version"] = "-" }
         END { print field["Package"] "\t" field["Version"] "\t" field["Provides"] "\t" field["Replaces"] "\t" field["Conflicts"] }'
 }
 
@@ -60,7 +62,7 @@ hook_dnf() {
     # What goes to stdout, dnf takes for a request.
     if [ -z "$losses" ] || allowed >&2; then return 0; fi
     event hook-stopped "$finding" 2>/dev/null
-    text=$(printf '%s: %s\n' "$TOOL" "$(plain "$finding")"; tell_ways || :)
+    text=$(printf '%s: %s\n' "$TOOL" "$(plain "$finding")"; { tell_ways || :; } | printable)
     printf '{"op":"stop","args":{"message":"%s"}}\n' "$(printf '%s\n' "$text" | sed 's/[\\"]/\\&/g; $!s/$/\\n/' | tr -d '\n')"
 }
 

@@ -25,8 +25,10 @@ pins_of() {
 ' "$@" | sort
 }
 
-# Whether a version is higher than another one. $1, $2: versions, without anything that is a shell's or Lua's.
+# Whether a version is higher than another one; what is no version is not. $1, $2: versions.
 newer() {
+    # dnf's answer may have anything, and rpm would run it.
+    case $1$2 in *[!A-Za-z0-9.+~:^_-]*) return 1 ;; esac
     case $MANAGER in
     apt) dpkg --compare-versions "$1" gt "$2" 2>/dev/null ;;
     dnf) [ "$(rpm --eval "%{lua:print(rpm.vercmp('$1', '$2'))}" 2>/dev/null)" = 1 ] ;;
