@@ -52,7 +52,8 @@ AT_NIGHT = {
     "test_manage::test_sync_keeps_what_a_listed_plugin_needs": "test_sync_makes_the_installed_plugins_those_of_a_file",
     "test_manage::test_an_unknown_name_is_answered_with_those_that_there_are": "tests/target/test_manage",
     "test_manage::test_questions_are_answered_while_the_server_is_down": "tests/target/test_questions",
-    "test_caddy_build::test_linked_program_is_byte_for_byte_what_go_build_makes[arm64]": "the same for amd64",
+    "test_caddy_build::test_linked_program_is_byte_for_byte_what_go_build_makes[arm64]": "the same for amd64; "
+    "arm64: tests/drivers/test_go_link",
     "test_confined_bytes::test_bytes_of_builds_are_the_same_with_and_without_a_place_of_their_own[tower-go]": "gcc's",
     "test_authors::test_an_authors_go_plugin_is_linked_into_the_maintainers_server": "tests/authors/test_go_link, and "
     "in a clean root the other test of the file",
