@@ -209,6 +209,11 @@ class Source(NamedTuple):
     ignored: tuple[str, ...] = ()
     said: Said | None = None
 
+    @property
+    def words(self) -> str:
+        """It, as it is named."""
+        return self.said.words if self.said else self.place
+
 
 class Sourcing(Protocol):
     """What a driver also has that packages files of the project, or builds what is there."""

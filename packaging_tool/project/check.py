@@ -54,18 +54,18 @@ def _outside(project: Project, driver: Driver) -> Iterator[Problem]:
     for source in _named(project, driver):
         places = _spelled(project, source.place)
         if any(contents.leads_out(project.root, place) for place in places):
-            yield _told(project, source, "{} leads out of the project", instead)
+            yield _told(project, source, f"{source.words!r} leads out of the project", instead)
         elif source.follows and source.place:
-            ignored = source.ignored
-            for stray in sorted({name for place in places for name in contents.strays(project.root, place, ignored)}):
+            found = (contents.strays(project.root, place, source.ignored) for place in places)
+            for stray in sorted({name for names in found for name in names}):
                 yield _told(project, source, f"the link {stray!r} leads out of the project", instead)
 
 
 def _told(project: Project, source: Source, what: str, instead: str) -> Problem:
-    """A problem of a source, where it is named. what: `{}` at its front stands for it."""
-    file, line, words = source.said or (str(project.file), 0, source.place)
-    what = f"{words!r}{what.removeprefix('{}')}" if what.startswith("{}") else what
-    return Problem(file, line, "" if line else source.key, what, instead)
+    """A problem of a source, where it is named."""
+    if source.said:
+        return Problem(source.said.file, source.said.line, "", what, instead)
+    return Problem(str(project.file), 0, source.key, what, instead)
 
 
 def _named(project: Project, driver: Driver) -> list[Source]:
@@ -85,7 +85,7 @@ def _unread(project: Project, driver: Driver) -> Iterator[Problem]:
     for source in _named(project, driver):
         places = _spelled(project, source.place)
         if own := next((found for place in places if (found := unread.what(project.root, place))), ""):
-            yield _told(project, source, f"{{}} is {own}", contents.HINT)
+            yield _told(project, source, f"{source.words!r} is {own}", contents.HINT)
 
 
 def named(project: Project) -> set[str]:

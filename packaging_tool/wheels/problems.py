@@ -73,14 +73,14 @@ def _of_requirement(text: str) -> tuple[str, str] | None:
         return f"{text!r} is the name of a file", f"write {'./' + text!r}"
     if single := re.fullmatch(r"([A-Za-z0-9][\w.-]*) *= *([\w.!+-]+)", text):
         return f"{text!r} is no requirement", f"write '{single[1]}=={single[2]}'"
+    instead, where = 'write `name==version`, or "./folder"', ""
     try:
-        wanted = Requirement(text)
+        wanted = Requirement(text) if REQUIREMENT.fullmatch(text) else None
     except InvalidRequirement as error:
-        where = f": {str(error).splitlines()[0]}" if ";" in text else ""
-        return f"{text!r} is no requirement{where}", 'write `name==version`, or "./folder"'
-    if not REQUIREMENT.fullmatch(text):
-        return f"{text!r} is no requirement", 'write `name==version`, or "./folder"'
-    if wanted.marker is not None and "extra" in str(wanted.marker):
+        wanted, where = None, f": {str(error).splitlines()[0]}"
+    if wanted is None:
+        return f"{text!r} is no requirement{where}", instead
+    if wanted.marker is not None and re.search(r"\bextra\b", re.sub(r"\"[^\"]*\"", "", str(wanted.marker))):
         return f"{text!r} asks for an extra, and a project has none", "take that out of the marker"
     return None
 

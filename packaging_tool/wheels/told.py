@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from packaging_tool.errors import CommandError
 
-# Where pip looks if nobody says anything else.
-DEFAULT = "https://pypi.org/simple"
+# Where pip looks if nobody says anything else, and then it does not say where.
+DEFAULT = "pip's own index"
 
 # pip 22.2 to 26: its own messages, which have no other form.
 _MISSING = re.compile(

@@ -405,15 +405,20 @@ def test_a_compiled_module_and_the_scripts_of_others_are_known(tmp_path: Path) -
     assert (what, instead) == ("no wheel of the server has the module 'inc'", "did you mean 'ink.Shop:start'?")
 
 
+def refused(bench: Bench) -> list[str]:
+    """What the build says of the project file, from the number of the line on."""
+    with pytest.raises(ProjectError) as caught:
+        bench.build()
+    return [str(problem).partition("toml:")[2] for problem in caught.value.problems]
+
+
 def test_names_that_nothing_requires_are_told_where_they_are_left_out(bench: Bench) -> None:
     wheel(bench.index, "paper", requires=("Pulp.Mill; python_version < '3'", "lint; extra == 'dev'"))
     wheel(bench.index, "pulp-mill")
     wheel(bench.index, "ink", requires=("paper",))
     bench.change('["./server"]', '["./server", "ink"]\nwithout = ["papre", "pulp_mill", "lint"]')
     bench.change('["./atlas"]', '["./atlas"]\npython.without = ["nothing"]')
-    with pytest.raises(ProjectError) as caught:
-        bench.build()
-    assert [str(problem).partition("toml:")[2] for problem in caught.value.problems] == [
+    assert refused(bench) == [
         "15: core.python.without: nothing here requires 'papre'; did you mean 'paper'?",
         "28: plugin.atlas.python.without: nothing that the plugin has requires 'nothing'; take it out",
     ]
@@ -429,9 +434,7 @@ def test_extras_that_a_wheel_has_not_are_told(bench: Bench) -> None:
     wheel(bench.index, "book", requires=("ink[nothing]",))
     bench.change('["./server"]', '["./server", "ink[thik_paint]"]')
     bench.change('["./atlas"]', '["./atlas", "glue[strong]>=1", "ink[Thick_Paint]", "book"]')
-    with pytest.raises(ProjectError) as caught:
-        bench.build()
-    assert [str(problem).partition("toml:")[2] for problem in caught.value.problems] == [
+    assert refused(bench) == [
         "14: core.python.requires: ink 1.0 has no extra 'thik_paint'; did you mean 'thick-paint'?",
         "26: plugin.atlas.python.requires: glue 1.0 has no extra 'strong'; it has none: write 'glue>=1'",
     ]

@@ -127,13 +127,13 @@ def test_no_call_of_go_finds_more_than_it_needs(looks: Looks, tmp_path: Path, re
 @pytest.mark.parametrize(
     ("said", "rule"),
     [
-        ({"GOPROXY": "https://proxy.golang.org,direct"}, "private:all,public:off"),
+        ({"GOPROXY": "https://proxy.example,direct"}, "private:all,public:off"),
         (
             {"GOPROXY": "https://a.example|direct", "GONOPROXY": "git.example,*.in"},
             "git.example:all,*.in:all,private:all,public:off",
         ),
         ({"GOPROXY": "direct"}, ""),
-        ({"GOPROXY": "https://proxy.golang.org,direct", "GOVCS": "public:git"}, "public:git"),
+        ({"GOPROXY": "https://proxy.example,direct", "GOVCS": "public:git"}, "public:git"),
     ],
 )
 def test_public_modules_come_by_a_proxy(said: dict[str, str], rule: str) -> None:

@@ -79,10 +79,10 @@ def shell(scripts: Mapping[str, str], place: Path, *, check: bool) -> None:
 
 def manual(pages: Iterable[Path]) -> None:
     """man formats pages without a warning."""
+    # It cannot break words, and paths of a test's directories are long.
+    wide = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MANWIDTH": "1000"}
     command: list[str | Path] = ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", *pages]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=wide)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr[:2000]
 
 

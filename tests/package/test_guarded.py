@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from packaging_tool.errors import ProjectError
 from packaging_tool.package import guarded, manifest
 from packaging_tool.package.templates import render
 from packaging_tool.project.loader import load
+from packaging_tool.project.model import ServiceSpec
 from packaging_tool.target import runtime
 from tests.target.machine import spec
 from tests.workspace import tiny
@@ -38,6 +40,15 @@ def test_target_and_go_have_its_values() -> None:
     assert tool.count("-perm /022") == 4 and "-perm /7000" in tool
     assert f"const largest = {manifest.LARGEST}\n" in render("go-plugin/files.go.j2")
     assert "const longestList = 65536\n" in render("go-plugin/verify.go.j2")
+
+
+def test_units_of_apply_have_the_names_that_are_kept_for_them() -> None:
+    """Those of a server with all of them: it is tried, its configuration is checked, and its sets are made."""
+    service = ServiceSpec(command="run", check="version", config_check="check")
+    project = replace(spec(), core=replace(spec().core, service=service))
+    entries = runtime.core_entries(project, Target(assemble="#!/bin/sh\n"), ("ab" * 32,), {"a.pub": b"key"})
+    units = {entry.path.rpartition("/")[2] for entry in entries if entry.path.startswith("/usr/lib/systemd/system/")}
+    assert {f"fake-{part}" for part in guarded.UNITS} == {unit for unit in units if unit.startswith("fake-")}
 
 
 def test_what_the_core_brings_itself_is_as_the_table_says() -> None:

@@ -79,7 +79,6 @@ def test_all_places_that_pip_looked_at_are_told(index: Path, tmp_path: Path, mon
         return raised.value.message
 
     with serving(tmp_path) as web:
-        monkeypatch.setattr(told, "DEFAULT", web.url)
         monkeypatch.delenv("PIP_NO_INDEX")
         monkeypatch.setenv("PIP_INDEX_URL", web.url)
         monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
@@ -89,7 +88,7 @@ def test_all_places_that_pip_looked_at_are_told(index: Path, tmp_path: Path, mon
         missing = "ERROR: Could not find a version that satisfies the requirement nosuch (from versions: none)"
         known = told.plain(["install"], printed, missing)
         assert known is not None
-        assert f"{web.url} and {index} have no wheel of it" in known.message
+        assert f"{told.DEFAULT} and {index} have no wheel of it" in known.message
         monkeypatch.delenv("PIP_INDEX_URL")
         (tmp_path / "pip.conf").write_text("[global]\nno-index = no\n[install]\nno_index = yes\n")
         assert f"and {index} has no wheel of it" in said()

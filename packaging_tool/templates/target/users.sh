@@ -103,9 +103,14 @@ other_units() {
     [ -n "$wanted" ] || return 0
     set -f
     # shellcheck disable=SC2086 # a list of patterns, which systemd expands
-    systemctl list-units --all --plain --no-legend --state=active,activating,reloading,deactivating,failed $wanted 2>/dev/null |
-        grep -o '[^ ]*\.service' | grep -vxE "${UNIT:-none}|$STEM-(apply|apply-later@.*|check|make|try|watch)\.service" || :
+    systemctl list-units --all --plain --no-legend --state=active,activating,reloading,deactivating,failed -- $wanted 2>/dev/null |
+        services_of_others || :
     set +f
+}
+
+# Names of services in what systemctl lists, but for the server's own and those that apply runs.
+services_of_others() {
+    grep -o '[^ ]*\.service' | grep -vxE "${UNIT:-none}|$STEM-(apply|apply-later@.*|check|make|try|watch)\.service"
 }
 
 # Prints which words of `units` mean no unit of the machine, loaded or not. They may be for units that come later.
@@ -115,10 +120,10 @@ units_without_match() {
     for word in $(setting units '' silent); do
         # Of an instance that nobody has started yet, there is the template.
         known=$({
-            systemctl list-units --all --plain --no-legend "$word" || :
-            systemctl list-unit-files --no-legend "$word" || :
-            case $word in *@*) systemctl list-unit-files --no-legend "${word%%@*}@.${word##*.}" || : ;; esac
-        } 2>/dev/null | grep -o '[^ ]*\.service' | grep -vxE "${UNIT:-none}|$STEM-(apply|apply-later@.*|check|make|try|watch)\.service") || :
+            systemctl list-units --all --plain --no-legend -- "$word" || :
+            systemctl list-unit-files --no-legend -- "$word" || :
+            case $word in *@*) systemctl list-unit-files --no-legend -- "${word%%@*}@.${word##*.}" || : ;; esac
+        } 2>/dev/null | services_of_others) || :
         if [ -z "$known" ]; then printf '%s ' "$word"; fi
     done
     set +f
