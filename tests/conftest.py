@@ -1,5 +1,7 @@
 """For all tests: which wait for the night, which come first, and where the values of a failed assertion are shown."""
 
+import gc
+
 import pytest
 
 from tests import tiers
@@ -20,6 +22,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tiers.one_of_each([item for item in items if item.path.stem in tiers.STORIES], ["apt", "dnf"], of="kind")
     tiers.wait_for_the_night(items)
     tiers.slowest_first(items)
+
+
+def pytest_collection_finish() -> None:
+    """Five thousand tests stay until the end, and need not be searched for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(params=tiers.every(SHARES, range(SHARES)), ids="share {}".format)

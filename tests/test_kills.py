@@ -62,7 +62,7 @@ def test_also_where_two_names_cannot_be_exchanged(project: Workspace, tmp_path: 
     assert list(kills.sequence(project, 3, SEED, gap=True)) == []
 
 
-@pytest.mark.parametrize("at", [1, 2, 3])
+@pytest.mark.parametrize("at", [at_night(1), 2, at_night(3)])
 def test_killed_between_two_renames_nothing_that_was_published_is_lost(
     at: int, project: Workspace, tmp_path: Path
 ) -> None:

@@ -50,11 +50,13 @@ class Prepared:
 
 
 def rows(family: str) -> list[object]:
-    """Parameters for tests: each row of a table with its situation."""
+    """Parameters for tests: each row of a table with its situation; every third of a situation by day."""
     return [
-        pytest.param(situation, row, id=f"{situation.text}-{row.command}")
+        pytest.param(
+            situation, row, id=f"{situation.text}-{row.command}", marks=[pytest.mark.nightly] * bool(place % 3)
+        )
         for situation in TABLES[family]
-        for row in situation.rows
+        for place, row in enumerate(situation.rows)
     ]
 
 

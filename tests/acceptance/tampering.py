@@ -1,6 +1,7 @@
 """Mutations of tests/target/tamper.py in chunks, each under one of two shells; each shell has a file of its own.
 
-`make test` does a spread of an eighth of them, with each kind, `make nightly` the others.
+`make test` does one chunk under each shell, a spread of some 90 (tests/target/test_tamper has some of every kind), and
+`make nightly` the others.
 
 Each failure names its mutation; `TAMPER_ONLY='part of the name' pytest -m acceptance tests/acceptance/test_tamper_*.py`
 repeats it alone.
@@ -19,8 +20,6 @@ from tests.target.tamper import Prover, mutations
 from tests.tiers import every
 
 CHUNKS = 48
-# Of the chunks of each shell, `make test` does one of so many.
-SHARE = 8
 ONLY = os.environ.get("TAMPER_ONLY", "")
 
 
@@ -33,7 +32,7 @@ def prover(request: pytest.FixtureRequest, base: Path, key: Key, tmp_path_factor
 
 def chunks(shell: str) -> list[object]:
     """Parameters for tests: the chunks that are done under this shell."""
-    return every(SHARE, range(list(SHELLS).index(shell), CHUNKS, len(SHELLS)))
+    return every(CHUNKS, range(list(SHELLS).index(shell), CHUNKS, len(SHELLS)))
 
 
 def check(prover: Prover, chunk: int) -> None:

@@ -181,8 +181,9 @@ def nobody_gets_in(system: System) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("kind", "broken"),
     [
-        *((Apt, name) for name in ("crash", "dies")),
-        *(at_night(Apt, name) for name in ("exit", "greedy", "hang", "renamed")),
+        (Apt, "dies"),
+        # What does not pass its try is shown by day by test_every_driver, and by the optional plugin below.
+        *(at_night(Apt, name) for name in ("crash", "exit", "greedy", "hang", "renamed")),
         at_night(Dnf, "crash"),
     ],
 )

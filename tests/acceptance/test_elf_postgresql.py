@@ -22,7 +22,7 @@ pytestmark = pytest.mark.acceptance
 RELEASES = {"15": "bookworm", "17": "trixie"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def visible(shared: Path) -> Iterator[None]:
     """Compilers of a build see these headers and libraries, which lie in no directory of the system."""
     with pytest.MonkeyPatch.context() as patch:
@@ -30,7 +30,7 @@ def visible(shared: Path) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def example(shared: Path, visible: None) -> Workspace:
     """The example, built, with the headers of Debian's packages."""
     place = shared / "postgresql"
@@ -72,7 +72,7 @@ files = [
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def acme(example: Workspace, shared: Path) -> Workspace:
     """The project of another author, for both majors out of one file."""
     place = shared / "acme-postgresql"

@@ -189,8 +189,9 @@ DIES = 'if [ "$1" = run ]; then exit 3; fi\n'
 @pytest.mark.parametrize(
     ("way", "kind"),
     [
-        *(("auto", "exec"), ("/usr/local/sbin/drain", "notify")),
-        *(at_night("auto", "notify"), at_night("/usr/local/sbin/drain", "exec")),
+        ("auto", "exec"),
+        *(at_night("/usr/local/sbin/drain", kind) for kind in ("exec", "notify")),
+        at_night("auto", "notify"),
     ],
 )
 def test_a_set_that_dies_as_a_service_is_put_back_by_every_policy(server: Server, kind: str, way: str) -> None:
