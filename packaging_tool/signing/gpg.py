@@ -195,6 +195,17 @@ def generate(uid: str, kind: str, passphrase: str | None) -> tuple[bytes, bytes,
     """
     if kind not in KINDS:
         raise SigningError(f"unknown kind of OpenPGP key: {kind!r}", hint=f"use one of {', '.join(KINDS)}")
+    try:
+        return _made(uid, kind, passphrase)
+    except SigningError as failed:
+        if "Corrupted protection" not in failed.message:
+            raise
+        # Of some two thousand keys with a passphrase, gpg's agent could not read one that it had just written. Nobody
+        # has seen this key yet, so another one is as good.
+        return _made(uid, kind, passphrase)
+
+
+def _made(uid: str, kind: str, passphrase: str | None) -> tuple[bytes, bytes, str]:
     with _private_home() as home:
         _gpg(home, passphrase or "", ["--quick-generate-key", uid, KINDS[kind], "cert,sign", "never"], name="new key")
         signer = GpgSigner(home, f"={uid}", 0, passphrase or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -200,6 +201,28 @@ def test_a_wrong_passphrase_is_told_at_once(key: tuple[bytes, bytes, str], passp
     ):
         pass
     assert "MKPKGS_PASSPHRASE" in caught.value.hint
+
+
+def test_a_new_key_that_gpg_cannot_read_back_is_made_once_more(
+    short: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """gpg itself, but the first export of a secret key ends as it does once in some two thousand."""
+    script = f"""#!/bin/sh
+case "$*" in *--export-secret-keys*) echo try >>{tmp_path}/tries; if [ "$(wc -l <{tmp_path}/tries)" -le $FAILS ]; then
+    echo "gpg: key XY: error receiving key from agent: Corrupted protection - skipped" >&2; exit 2
+fi ;; esac
+exec {shutil.which("gpg")} "$@"
+"""
+    (short / "gpg").write_text(script)
+    (short / "gpg").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{short}:{os.environ['PATH']}")
+    monkeypatch.setenv("FAILS", "1")
+    secret, public, _ = gpg.generate(UID, "ed25519", "correct horse")
+    with gpg.from_file(secret, TIME, "correct horse") as made:
+        assert made.public_key() == public
+    monkeypatch.setenv("FAILS", "9")
+    with pytest.raises(SigningError, match="Corrupted protection"):
+        gpg.generate(UID, "ed25519", "correct horse")
 
 
 def test_a_public_key_or_rubbish_cannot_sign(key: tuple[bytes, bytes, str]) -> None:
