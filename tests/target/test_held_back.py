@@ -118,6 +118,11 @@ def test_a_pin_of_the_new_name_of_a_plugin_is_what_keeps_the_core(customer: Mach
         customer, "why", "git"
     )
     assert f"held back    it {kept}\n" in says(customer, "why", "forge", status=1)
+    # Who asks for it by name is told the same, and not that there is no such plugin.
+    assert says(customer, "install", "forge", status=1).endswith(f"plugin forge {kept}\n")
+    (customer.root / "wishes").write_text("git\ncors\nforge\n")
+    assert says(customer, "sync", "/wishes", status=1).endswith(f"plugin forge {kept}\n")
+    assert "there is no plugin anvil" in says(customer, "install", "anvil", status=1)
     (pins / "own").unlink()
     assert held(customer) is None
 

@@ -167,6 +167,8 @@ must_be_available() {
     if [ "$MANAGER" = dnf ] && [ ! -s "$W/available" ]; then return 0; fi
     for name in $1; do
         if has_plugin "$W/available" "$name"; then continue; fi
+        pin=$(pin_of "$name")
+        if [ -n "$pin" ]; then warn "plugin $name $pin"; exit 1; fi
         if [ "$MANAGER" = apt ]; then warn "apt may need to look anew: apt-get update"; fi
         unknown "$name" "$W/available" "available are"
     done

@@ -35,16 +35,25 @@ newer() {
     esac
 }
 
-# Out: $W/offered, all versions of ours that repositories have, also those that are pinned, excluded or locked, but no older
-# core; $W/pins, as pins_of.
-read_offered() {
+# Prints rows of all versions that repositories have, also those that are pinned, excluded or locked: with apt of the packages
+# on stdin, a name in a line, with dnf of all that are ours.
+every_version() {
     case $MANAGER in
-    apt)
-        { cut -f 1 "$W/packages"; cut -f 6 "$W/available" | tr , '\n' | sed "/^-\$/d; s/^/$CORE-plugin-/"; } | sort -u |
-            { xargs apt-cache show -- 2>/dev/null || :; }
-        ;;
+    apt) xargs apt-cache show -- 2>/dev/null || : ;;
     dnf) query_dnf cached all ;;
-    esac | relations >"$W/all"
+    esac | relations
+}
+
+# What keeps a plugin away that repositories have; nothing if they do not. $1: name.
+pin_of() {
+    printf '%s\n' "$CORE-plugin-$1" | every_version >"$W/all"
+    if has_plugin "$W/all" "$1"; then pins_of "$CORE-plugin-$1" | sed -n "s/^$CORE-plugin-$1$TAB//p"; fi
+}
+
+# Out: $W/offered, as every_version has it, but no older core; $W/pins, as pins_of.
+read_offered() {
+    { cut -f 1 "$W/packages"; cut -f 6 "$W/available" | tr , '\n' | sed "/^-\$/d; s/^/$CORE-plugin-/"; } | sort -u |
+        every_version >"$W/all"
     own=$(awk -F '\t' -v CORE="$CORE" '$1 == CORE { print $2 }' "$W/packages" | tail -n 1)
     while IFS= read -r row; do
         case $row in
