@@ -148,6 +148,10 @@ def test_a_read_only_usr_is_told_and_the_way_out(serving: Machine) -> None:
         assert "repair: make room or remount it writable, then fake-plugins apply" in done.stdout
         assert serving.tool("status").returncode == 1
         assert serving.serves() == OLD
+        subprocess.run(["mount", "-o", "remount,rw", serving.bin], check=True)
+        assert serving.tool("apply").returncode == 0
+        assert serving.serves() == [*OLD[:1], "plugin cors", *OLD[1:]]
+        assert serving.tool("status").returncode == 0
     finally:
         subprocess.run(["umount", serving.bin], check=True)
 
