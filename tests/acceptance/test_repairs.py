@@ -207,9 +207,34 @@ ROWS: dict[str, Row] = {
     "a restart that waits": Row(
         "echo restart = defer >/etc/demo/plugins.conf; demo-plugins disable cors",
         "still runs the old set",
-        ("questions.sh: still runs the old set", "restart.sh: systemctl restart"),
+        ("questions.sh: still runs the old set", "restart.sh: way_to"),
         asks="status",
         after=f": >/etc/demo/plugins.conf; {AGAIN}",
+    ),
+    "a masked service": Row(
+        "systemctl mask demo; demo-plugins disable cors",
+        "still runs the old set",
+        ("restart.sh: since it is masked",),
+        asks="status",
+        after=AGAIN,
+    ),
+    "a service without its user": Row(
+        "systemctl stop demo; userdel demo; systemctl start demo || :",
+        "the user demo does not exist",
+        ("container.sh: systemd-sysusers",),
+        asks="status",
+    ),
+    "a service of a user that nobody made": Row(
+        "mkdir /etc/systemd/system/demo.service.d; "
+        "printf '[Service]\\nUser=ghost\\n' >/etc/systemd/system/demo.service.d/own.conf; "
+        "systemctl daemon-reload; systemctl restart demo || :",
+        "the user ghost does not exist",
+        ("container.sh: make the user",),
+        {
+            "make the user, or take User= out of /etc/systemd/system/demo.service.d/own.conf": "rm -r "
+            "/etc/systemd/system/demo.service.d"
+        },
+        asks="status",
     ),
 }
 

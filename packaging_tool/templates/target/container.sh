@@ -139,7 +139,22 @@ refused_service() {
     *) return 1 ;;
     esac
     # A user or a directory may be missing as well.
-    case $space in users) [ "$(systemctl show -p PrivateUsers "$UNIT" 2>/dev/null)" = PrivateUsers=yes ] || return 1 ;; esac
+    case $space in
+    users)
+        look_at_unit "$UNIT"
+        runs_as=$(property User)
+        if [ -n "$runs_as" ] && ! id -- "$runs_as" >/dev/null 2>&1; then
+            files=$(files_of_unit)
+            case $runs_as:$files in
+            "$USER":*) repair="systemd-sysusers $CORE.conf; systemctl restart $UNIT" ;;
+            *) repair="make the user, or take User= out of ${files:-its unit}; then systemctl daemon-reload; systemctl restart $UNIT" ;;
+            esac
+            printf '%s has failed: the user %s does not exist\t%s\n' "$UNIT" "$runs_as" "$repair"
+            return 0
+        fi
+        [ "$(systemctl show -p PrivateUsers "$UNIT" 2>/dev/null)" = PrivateUsers=yes ] || return 1
+        ;;
+    esac
     printf '%s\t%s\n' "$UNIT has failed: it gets no namespace of $space here" \
         "systemctl edit $UNIT: if this container refuses it, $setting below [Service]; else journalctl -u $UNIT"
 }

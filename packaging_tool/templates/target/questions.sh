@@ -181,7 +181,7 @@ find_problems() {
     if [ -n "$distrusted" ]; then problem '*' "what serves has $distrusted, whose key is revoked" "$TOOL apply"; fi
     if restart_is_due; then
         distrusted=$(revoked_in "$BIN/$(last_served)/working-set")
-        problem '*' "$UNIT still runs the old set${distrusted:+ with $distrusted, whose key is revoked}" "systemctl restart $UNIT"
+        problem '*' "$UNIT still runs the old set${distrusted:+ with $distrusted, whose key is revoked}" "$(way_to restart "$UNIT")"
     fi
     waits_for=$(put_off_until)
     case $waits_for in
@@ -190,7 +190,7 @@ find_problems() {
     *) problem '*' "apply waits until $waits_for ends" "wait, or $TOOL apply" ;;
     esac
     if [ ! -s "$W/problems" ] && ! running_is_current; then
-        problem '*' "$UNIT runs an older program" "systemctl restart $UNIT"
+        problem '*' "$UNIT runs an older program" "$(way_to restart "$UNIT")"
     fi
     find_older
     if [ -n "$UNIT" ] && [ -d /run/systemd/system ]; then
@@ -213,7 +213,7 @@ find_older() {
         process) OLD_PROCESSES="$OLD_PROCESSES${OLD_PROCESSES:+, }$set" ;;
         *)
             problem '*' "$unit runs an older set: $(if [ -d "$BIN/$set" ]; then describe_set "$set"; else echo "it is gone"; fi)" \
-                "systemctl restart $unit"
+                "$(way_to restart "$unit")"
             ;;
         esac
     done <"$W/older"

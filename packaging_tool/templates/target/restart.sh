@@ -44,7 +44,7 @@ restart() {
         active | activating | reloading | deactivating | failed) ;;
         *)
             # The package starts it after its installation, but not if this apply makes up for one that failed.
-            if [ ! -e "$BIN/$OLD/$CORE" ] && [ "$QUIET" = no ]; then DONE="; $UNIT does not run: systemctl start $UNIT"; fi
+            if [ ! -e "$BIN/$OLD/$CORE" ] && [ "$QUIET" = no ]; then DONE="; $UNIT does not run: $(way_to start "$UNIT")"; fi
             return 0
             ;;
         esac
@@ -73,7 +73,7 @@ restart_by_systemd() {
     case $policy in
     defer)
         how=nothing
-        DONE="; $UNIT goes on with the old set as restart = defer asks: systemctl restart $UNIT"
+        DONE="; $UNIT goes on with the old set as restart = defer asks: $(way_to restart "$UNIT")"
         return 0
         ;;
     reload)
@@ -108,7 +108,10 @@ restart_by_systemd() {
     elif [ "$came_up" = yes ]; then
         DONE="; $UNIT was not restarted: policy-rc.d forbids it"
     else
-        DONE="; $UNIT was not restarted: $(last_line "$W/output")"
+        case $(way_to restart "$UNIT") in
+        *unmask*) DONE="; $UNIT was not restarted, since it is masked: $(way_to restart "$UNIT")" ;;
+        *) DONE="; $UNIT was not restarted: $(last_line "$W/output")" ;;
+        esac
     fi
 }
 

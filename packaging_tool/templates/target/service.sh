@@ -36,6 +36,15 @@ look_at_service() {
     esac
 }
 
+# Prints the commands that restart or start a unit, which may be masked. $1: restart or start. $2: unit.
+way_to() {
+    case $(systemctl is-enabled "$2" 2>/dev/null) in
+    masked) echo "systemctl unmask $2; systemctl $1 $2" ;;
+    masked-runtime) echo "systemctl unmask --runtime $2; systemctl $1 $2" ;;
+    *) echo "systemctl $1 $2" ;;
+    esac
+}
+
 service_state() {
     look_at_service
     echo "$ACTIVE"
