@@ -46,7 +46,8 @@ def letter(repair: str, person: Mapping[str, str]) -> str:
 
 # What makes a line of a template one that tells a person what to do: a command, or words for what only a person can do.
 _COMMAND = re.compile(
-    r"""REINSTALL|INSTALL|\$TOOL\ [a-z]|TOOL\ "\ [a-z]|(?:by_hand|reinstall|in_its_place|own_copy|without_files|way_to)\b
+    r"""REINSTALL|INSTALL|\$TOOL\ [a-z]|TOOL\ "\ [a-z]
+    |(?:by_hand|reinstall|in_its_place|own_copy|without_files|way_to)\b
     |systemctl\ (?:unmask|enable|restart|edit|stop|daemon-reload)|chown\ root|chmod\ [ga0]|usermod
     |userdel|"rm\ -|sysusers\ \$CORE|dpkg\ --
     |journalctl\ -u|setcap|rpm\ -e|remove\ (?:it|the\ package|this)|take\ it\ out|call\ it""",
