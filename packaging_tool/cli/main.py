@@ -20,10 +20,11 @@ def run(argv: Sequence[str]) -> int:
         return 0
     import signal
 
-    from packaging_tool.cli import errors, root
+    from packaging_tool.cli import errors, root, text
     from packaging_tool.signing import secrets
 
     secrets.take()
+    text.spell_where_needed()
     for number in (signal.SIGTERM, signal.SIGHUP):
         # CI ends a job with SIGTERM, a lost connection with SIGHUP; nohup has that one ignored, and so it stays.
         if signal.getsignal(number) is signal.SIG_DFL:

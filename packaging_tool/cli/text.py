@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import sys
+
 import click
+
+# For terminals and logs that are not UTF-8.
+_ASCII = {"├": "|", "└": "`", "│": "|", "─": "-", "…": "..."}
+
+
+def spell_where_needed() -> None:
+    """Let what stdout and stderr have no sign for be spelled in ASCII, where Python would end the run with an error."""
+    codecs.register_error("mkpkgs.ascii", _spelled)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="mkpkgs.ascii")
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    return "".join(_ASCII.get(c, c.encode("unicode_escape").decode()) for c in signs), error.end
 
 
 def printable(text: str, keep: str = "\t") -> str:

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging_tool import commands, confine, toml
-from packaging_tool.drivers import _layout
+from packaging_tool.drivers import _layout, _programs
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Source, Target
-from packaging_tool.elf import facts, libraries, tree
+from packaging_tool.elf import tree
 from packaging_tool.errors import BuildError, CommandError, Problem
 from packaging_tool.listener import Listener
 from packaging_tool.package.content import Content
@@ -178,10 +178,10 @@ class Driver:
             listener.step(f"collect plugin {spec.name}")
             try:
                 files = place.files(spec.name, place.made(spec.name))
-                programs = [path for _, path in files if path.stat().st_mode & stat.S_IXUSR]
-                if not programs:
+                executable = [path for _, path in files if path.stat().st_mode & stat.S_IXUSR]
+                if not executable:
                     raise BuildError("there is no program among its files", hint="chmod +x the program")
-                needs = place.needs(f"plugin {spec.name}", programs)
+                needs = place.needs(f"plugin {spec.name}", executable)
                 entries = _layout.plugin(project, spec.name, files)
                 for entry in entries:
                     _pin(entry.content)
@@ -309,22 +309,9 @@ class _Place:
         making.rename(home)
         return home
 
-    def needs(self, what: str, programs: Sequence[Path]) -> dict[str, tuple[Alternatives, ...]]:
+    def needs(self, what: str, found: Sequence[Path]) -> dict[str, tuple[Alternatives, ...]]:
         """Relations of programs. Raises BuildError for what does not run on the targets."""
-        found: dict[str, tuple[Alternatives, ...]] = {}
-        for path in programs:
-            with path.open("rb") as file:
-                if file.read(2) == b"#!":
-                    continue
-            if not facts.is_elf(path):
-                raise BuildError(f"{what}: {path.name} is executable, but neither an ELF program nor a script with #!")
-            if (has := facts.read(path).architecture) != self.architecture:
-                raise BuildError(f"{what}: {path.name} is a program for {has}, not for {self.architecture}")
-            for family, relations in libraries.c_library(
-                self.project.core.targets, f"{what}: {path.name}", path
-            ).items():
-                found[family] = tuple(dict.fromkeys((*found.get(family, ()), *relations)))
-        return found
+        return _programs.needs(self.project.core.targets, self.architecture, what, found)
 
 
 def _findings(project: Project) -> Iterator[tuple[str, str, str]]:
@@ -344,6 +331,8 @@ def _findings(project: Project) -> Iterator[tuple[str, str, str]]:
         if (options.build or project.core.program) and not contents.holds(question, program):
             key = "core.exec.source" if options.build else "core.program"
             yield key, f"there is no {program}", "build the server first"
+        elif project.core.program and not options.build and (wrong := _programs.fault(program, architecture)):
+            yield "core.program", f"{program}: {wrong}", _programs.hint(architecture)
     yield from _plugin_findings(project, (options.protocol, *options.accepts))
 
 

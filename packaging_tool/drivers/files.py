@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging_tool import toml
-from packaging_tool.drivers import _layout
+from packaging_tool.drivers import _layout, _programs
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Source, Target
 from packaging_tool.errors import Problem
 from packaging_tool.listener import Listener
@@ -71,6 +71,8 @@ class Driver:
                 problems.append(
                     Problem(file, 0, "core.program", f"there is no file {program}", "build the server first")
                 )
+            elif project.core.program and (wrong := _programs.fault(program, architecture)):
+                problems.append(Problem(file, 0, "core.program", f"{program}: {wrong}", _programs.hint(architecture)))
         if project.core_options.reload and not (project.core.service and project.core.service.reload):
             what, instead = "the service has no reload", "write the arguments in core.service.reload"
             problems.append(Problem(file, 0, "core.files.reload", what, instead))
@@ -104,9 +106,10 @@ class Driver:
 
     def outline(self, project: Project, lock: Lock, architecture: str, workdir: Path) -> Outcome:
         """The same as build: nothing has to be built."""
-        program = _layout.program(project, Content(_program(project, architecture)))
-        authors = {LOCK: Content(lock.text.encode())}
-        return replace(_outcome(project), core=Payload((program,)), authors=authors)
+        path = _program(project, architecture)
+        needs = _programs.needs(project.core.targets, architecture, f"the server {path.name}", [path])
+        core = Payload((_layout.program(project, Content(path)),), depends=needs)
+        return replace(_outcome(project), core=core, authors={LOCK: Content(lock.text.encode())})
 
     def build(
         self, project: Project, lock: Lock, architecture: str, workdir: Path, listener: Listener

@@ -127,12 +127,13 @@ def _all(project: Project, known: Faults) -> Iterator[Finding]:
 
 
 def _core(core: CoreSpec) -> Iterator[Finding]:
-    if core.name and core.service and not core.user and not _is_account(core.name):
-        yield (
-            ("core", "user"),
-            f"is missing: {core.name!r} cannot be the name of a user",
-            f'write for example user = "{_account(core.name)}"',
-        )
+    if core.name and core.service and not core.user:
+        if not _is_account(core.name):
+            what = f"is missing: {core.name!r} cannot be the name of a user"
+            yield ("core", "user"), what, f'write for example user = "{_account(core.name)}"'
+        elif core.name in paths.ACCOUNTS:
+            what = f"is missing: {core.name!r} is a user of each system already"
+            yield ("core", "user"), what, f'write for example user = "{core.name}-server"'
     if "+" in core.name and core.service is not None:
         # systemd.unit(5) names the characters.
         what = f"{core.name!r} has a `+`, which no unit can have, and the service is called like the core"

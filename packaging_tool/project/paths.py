@@ -49,6 +49,14 @@ _BELOW_ETC = (
     "systemd/network systemd/system systemd/user udev/rules.d xdg/autostart xdg/systemd yum/vars"
 )
 SHARED = frozenset(re.findall(r"\S+", f"{_ETC} {_BELOW_ETC}"))
+# Users that each system has (base-passwd of Debian, setup of Fedora): a service with such a name would be one of them.
+ACCOUNTS = frozenset(
+    re.findall(
+        r"\S+",
+        "adm backup bin daemon ftp games halt irc list lp mail man news nobody operator proxy root shutdown sync sys "
+        "uucp www-data",
+    )
+)
 # Directories of /var/lib that are the system's: the service's user would own them.
 STATES = frozenset(
     re.findall(

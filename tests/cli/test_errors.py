@@ -368,6 +368,20 @@ def test_a_path_that_is_no_text_of_the_locale_is_fine(mkpkgs: Mkpkgs, project: P
     assert done.stderr.count("error") == 0
 
 
+def test_what_a_terminal_has_no_sign_for_is_spelled(mkpkgs: Mkpkgs) -> None:
+    done = mkpkgs("plan", env={"PYTHONIOENCODING": "latin-1"})
+    assert (done.returncode, done.stderr.count("error")) == (0, 0)
+    assert re.search(r"^[|`]-- ?\S", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_nobody_waits_for_the_end_of_a_project_file(mkpkgs: Mkpkgs, project: Path) -> None:
+    (project / "mkpkgs.toml").unlink()
+    os.mkfifo(project / "mkpkgs.toml")
+    done = mkpkgs("plan")
+    assert done.returncode == 2
+    assert "mkpkgs.toml is a pipe" in done.stderr
+
+
 @pytest.mark.parametrize("moment", ["-1", "1e9", "4294967296", "\u0663"])
 def test_a_time_that_no_package_can_carry_is_wrong_input(mkpkgs: Mkpkgs, moment: str) -> None:
     done = mkpkgs(env={"SOURCE_DATE_EPOCH": moment})

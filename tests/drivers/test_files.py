@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from packaging_tool.drivers import files
+from packaging_tool.drivers.base import Lock
+from packaging_tool.elf import machines
 from packaging_tool.errors import ProjectError
 from packaging_tool.project.loader import load
+from tests.workspace import TINY
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples/board"
 
@@ -58,3 +62,24 @@ def test_bad_settings_are_told_with_what_to_write(tmp_path: Path) -> None:
         r"mkpkgs.toml:\d+: plugin.rules-health.files.format: the core does not read '1'; write one of '2', '0'",
     ):
         assert re.search(reason, said), said
+
+
+def test_a_program_that_no_machine_would_start_is_told_by_its_key(tmp_path: Path) -> None:
+    shutil.copytree(TINY, tmp_path / "tiny")
+    program, file = tmp_path / "tiny/greet", tmp_path / "tiny/mkpkgs.toml"
+    for data, reason in (
+        (b"", "it is empty"),
+        (b"#!/bin/sh\r\necho x\r\n", "its first line ends with a carriage return"),
+        (b"echo x\n", "it is neither an ELF program nor a script with #!"),
+        (b"\x7fELF", "it is an ELF program that cannot be read"),
+        (Path("/bin/true").read_bytes(), f"it is a program for {machines.own()}, not for all"),
+    ):
+        program.write_bytes(data)
+        with pytest.raises(ProjectError, match=rf"mkpkgs.toml:\d+: core.program: greet: {reason}"):
+            load(file)
+    # Where it is one for these machines, the package asks for the C library that it needs.
+    file.write_text(file.read_text().replace('["all"]', f'["{machines.own()}"]'))
+    project = load(file)
+    made = files.Driver().outline(project, Lock(""), machines.own(), tmp_path)
+    ((needed,),) = made.core.depends["deb"]
+    assert needed[:2] == ("libc6", ">=")

@@ -157,7 +157,7 @@ def test_what_cannot_be_of_other_peoples_cores_is_told(tmp_path: Path, old: str,
 
 def test_a_problem_of_all_cores_is_told_once_and_that_of_one_names_it(tmp_path: Path) -> None:
     text = SEVERAL.replace('license = "MIT"', 'license = "No such"').replace('"program"', '"program{abi}"')
-    (tmp_path / "program2").touch()
+    (tmp_path / "program2").write_text("#!/bin/sh\n")
     with pytest.raises(ProjectError) as caught:
         read(tmp_path, text)
     told = [f"{problem.key}: {problem.what}" for problem in caught.value.problems]

@@ -52,7 +52,7 @@ FILES: dict[str, Callable[[int, int], str]] = {
 @pytest.mark.parametrize("kind", FILES)
 def test_reading_a_file_is_linear(kind: str, tmp_path: Path) -> None:
     file = tmp_path / "mkpkgs.toml"
-    (tmp_path / "greet").touch()
+    (tmp_path / "greet").write_text("#!/bin/sh\n")
     (tmp_path / "greet.conf").touch()
 
     def read(count: int) -> int:
@@ -80,7 +80,7 @@ def chain(count: int) -> Iterator[PluginSpec]:
 
 
 def test_comparing_plugins_is_linear(tmp_path: Path) -> None:
-    (tmp_path / "greet").touch()
+    (tmp_path / "greet").write_text("#!/bin/sh\n")
     (tmp_path / "greet.conf").touch()
     (tmp_path / "mkpkgs.toml").write_text(HEAD + plugin(0, ""))
     project = load(tmp_path / "mkpkgs.toml")
@@ -97,7 +97,7 @@ def test_comparing_plugins_is_linear(tmp_path: Path) -> None:
 
 def test_so_many_circles_are_told_and_no_more(tmp_path: Path) -> None:
     """Each of so many plugins closes a circle over all before it."""
-    (tmp_path / "greet").touch()
+    (tmp_path / "greet").write_text("#!/bin/sh\n")
     (tmp_path / "greet.conf").touch()
     text = "".join(plugin(number, f'needs = ["p{number + 1}", "p0"]\n') for number in range(LARGE))
     (tmp_path / "mkpkgs.toml").write_text(HEAD + text + plugin(LARGE, ""))

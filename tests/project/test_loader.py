@@ -234,7 +234,15 @@ def test_a_home_that_is_the_systems_is_refused(place: str, tmp_path: Path) -> No
     assert "is not a free directory below /var/lib" in told
 
 
-@pytest.mark.parametrize(("name", "user"), [("0telcol", "telcol"), ("a.b", "a-b"), ("1.2", "server")])
+@pytest.mark.parametrize(
+    ("name", "user"),
+    [
+        ("0telcol", "telcol"),
+        ("a.b", "a-b"),
+        ("1.2", "server"),
+        *((name, f"{name}-server") for name in ("root", "proxy")),
+    ],
+)
 def test_the_user_that_is_proposed_is_taken(name: str, user: str, tmp_path: Path) -> None:
     text = SMALLEST.replace('name = "served"', f'name = "{name}"')
     with pytest.raises(ProjectError) as raised:
