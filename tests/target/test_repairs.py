@@ -182,6 +182,15 @@ ROWS: dict[str, Row] = {
         ("try.sh: when $STEP",),
         {"remove or downgrade the plugin that it names, or repair the configuration": without_plugin("bad")},
     ),
+    "a core that fails": Row(
+        lambda m: (m.install("git"), m.core.write_text("#!/bin/sh\nexit 3\n")),
+        "fake ended with status 3 when it was tried, with git and with no plugins",
+        ("try.sh: no plugin is the reason", "try.sh: with ${NAMES:+"),
+        {
+            "no plugin is the reason: repair the configuration, or ask who makes fake": "printf '#!/bin/sh\necho core\n' "
+            ">/usr/lib/fake/bin/fake-core"
+        },
+    ),
     "a plugin that cannot be joined": Row(
         fails_when_joined,
         "making fake with bad, git failed",

@@ -16,6 +16,10 @@ try() {
     *"ermission denied"*) more=" ($TRY_USER must be able to read it, by the group $GROUP for example)" ;;
     *) more='' ;;
     esac
+    if fails_without_plugins "$@"; then
+        fail_in_unit "$unit" "$CORE $what when $STEP, with ${NAMES:+$NAMES and with }no plugins: $reason" \
+            "no plugin is the reason: repair the configuration$more, or ask who makes $CORE; then $TOOL apply"
+    fi
     fail_in_unit "$unit" "$CORE with ${NAMES:-no plugins} $what when $STEP: $reason" \
         "remove or downgrade the plugin that it names, or repair the configuration$more; then $TOOL apply"
 }
@@ -74,21 +78,44 @@ new_set_can_stand_in() {
 }
 {% endif %}
 
-# Whether the core says something if all is well: a set without plugins is made and tried as every other one. Of a program
-# that is known to say nothing, the sets keep that, in a file with its hash. Out: $speaks.
+# Makes and tries a set without plugins as every other one, and brings this one back. $@: the arguments of the program.
+# Out: $status, $what.
+try_without_plugins() {
+    mv "$W/set" "$W/set.whole"
+    mv "$W/used" "$W/used.whole"
+    : >"$W/used"
+    assemble
+    try_once "$STEM-try.service" "$@"
+    rm -rf "${W:?}/set"
+    mv "$W/set.whole" "$W/set"
+    mv "$W/used.whole" "$W/used"
+}
+
+# Whether a set whose try failed, and whose words name none of its plugins, fails without them, too. $1: unit. Then the
+# arguments of the program. What it said, $status and $what stay as they are.
+fails_without_plugins() {
+    [ "$STEP" = "it was tried" ] || return 1
+    [ -s "$W/used" ] || return 0
+    shift
+    cut -f 2 "$W/used" >"$W/tried"
+    if grep -qwFf "$W/tried" "$W/output"; then return 1; fi
+    mv "$W/output" "$W/output.whole"
+    first="$status $what"
+    try_without_plugins "$@"
+    alone=$status
+    mv -f "$W/output.whole" "$W/output"
+    status=${first%% *} what=${first#* }
+    [ "$alone" -ne 0 ]
+}
+
+# Whether the core says something if all is well. Of a program that is known to say nothing, the sets keep that, in a file
+# with its hash. Out: $speaks.
 try_core_alone() {
     speaks=no
     program=$(digest "$BIN/$CORE-core")
     if [ -s "$W/used" ] && [ "$(cat "$WORKING/silent" 2>/dev/null)" != "$program" ]; then
-        mv "$W/set" "$W/set.whole"
-        mv "$W/used" "$W/used.whole"
-        : >"$W/used"
-        assemble
-        try_once "$STEM-try.service" "$@"
+        try_without_plugins "$@"
         if [ "$status" -eq 0 ] && grep -q . "$W/output"; then speaks=yes; fi
-        rm -rf "${W:?}/set"
-        mv "$W/set.whole" "$W/set"
-        mv "$W/used.whole" "$W/used"
         # Where it failed without plugins, nothing is known.
         [ "$status" -eq 0 ] || return 0
     fi
