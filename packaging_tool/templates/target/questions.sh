@@ -213,7 +213,7 @@ find_older() {
         process) OLD_PROCESSES="$OLD_PROCESSES${OLD_PROCESSES:+, }$set" ;;
         *)
             problem '*' "$unit runs an older set: $(if [ -d "$BIN/$set" ]; then describe_set "$set"; else echo "it is gone"; fi)" \
-                "systemctl restart $unit"
+                "systemctl restart $(quoted "$unit")"
             ;;
         esac
     done <"$W/older"
