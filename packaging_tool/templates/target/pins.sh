@@ -50,6 +50,13 @@ pin_of() {
     if has_plugin "$W/all" "$1"; then pins_of "$CORE-plugin-$1" | sed -n "s/^$CORE-plugin-$1$TAB//p"; fi
 }
 
+# dnf does as if what is excluded were not there, installed or not. $1: names.
+tell_excluded() {
+    [ "$MANAGER" = dnf ] || return 0
+    pins_of "$(packages_of "$1")" >"$W/pins"
+    while IFS=$TAB read -r package pin; do warn "$package $pin"; done <"$W/pins"
+}
+
 # Out: $W/offered, as every_version has it, but no older core; $W/pins, as pins_of.
 read_offered() {
     { cut -f 1 "$W/packages"; cut -f 6 "$W/available" | tr , '\n' | sed "/^-\$/d; s/^/$CORE-plugin-/"; } | sort -u |
