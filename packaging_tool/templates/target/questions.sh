@@ -57,7 +57,7 @@ is_disabled() {
 take_inventory() {
     read_packages
     read_available cached
-    recorded "$WORKING/working-set" plugin >"$W/serving"
+    served_plugins >"$W/serving"
     : >"$W/offered"
     : >"$W/pins"
     looked=no
@@ -232,7 +232,7 @@ status() {
     prepare
     find_problems
     if [ "$JSON" = yes ]; then
-        recorded "$WORKING/working-set" plugin | sort | tr ' ' "$TAB" >"$W/serving"
+        served_plugins | sort | tr ' ' "$TAB" >"$W/serving"
         recorded "$WORKING/working-set" left-out | sort >"$W/left"
         left_by_revocation >"$W/gone-sorted"
         recorded "$WORKING/working-set" ended >"$W/ended"
