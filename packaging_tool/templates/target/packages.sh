@@ -234,7 +234,7 @@ fitting() {
 simulate_dnf() {
     # Its status says no in any case.
     run_dnf simulate "$1" "$2" >"$W/output" 2>&1 || :
-    excluded='filtered out by exclude|matches only excluded packages'
+    excluded='^All matches were filtered out|matches only excluded packages'
     if grep -qE '^(Operation aborted|Error: Operation aborted|Nothing to do)' "$W/output" && ! grep -qE "$excluded" "$W/output"; then
         return 0
     fi
