@@ -75,6 +75,13 @@ def test_an_agreed_sync_leaves_what_another_shell_did_meanwhile(shop: Machine) -
     assert (disabled_file(shop), shop.serves()) == ("git\nmore\n", ["core", "plugin cors"])
 
 
+def test_what_another_shell_says_after_the_apply_of_the_transaction_counts(shop: Machine) -> None:
+    """It waited for that apply, and the package manager has something to do yet, or calls apply once more."""
+    done = sync(shop, f"{AGREED}\nother enable git\ntool apply --quiet")
+    assert done.returncode == 0, done.stdout
+    assert (disabled_file(shop), shop.serves()) == ("", ["core", "plugin cors", "plugin git"])
+
+
 @pytest.mark.parametrize("signal", ["INT", "HUP", "TERM", "KILL"])
 def test_a_sync_that_is_ended_at_the_question_has_changed_nothing(shop: Machine, signal: str) -> None:
     done = sync(shop, f"kill -{signal} $PPID\nexit 1")

@@ -40,14 +40,18 @@ change_list() {
     store_disabled "$(without "$now$1" "$2")"
 }
 
+TAKEN=/run/$TOOL.taken
+
 # --- sync -------------------------------------------------------------------------------------------------------------
 
 # What sync is to change of the list, changes with its transaction: the apply that this calls does it before it looks at the list,
 # so that nothing starts that is to be disabled, and the service restarts once. Until then nothing is written, so whoever says no,
 # interrupts it or kills it has nothing to take back. Apply is told by a variable, `CORE PID-START -NAME... +NAME...`, which
 # package managers hand on to scripts; a process that has it from them and lives on is told nothing when that sync has ended.
+# Once it has done so, what others change before the transaction ends is theirs to say: $TAKEN has the PID-START then.
 # $1: names to disable. $2: names to enable.
 announce_change() {
+    rm -f "$TAKEN"
     MKPKGS_SYNC="$CORE $(process_word $$)"
     for name in $1; do MKPKGS_SYNC="$MKPKGS_SYNC -$name"; done
     for name in $2; do MKPKGS_SYNC="$MKPKGS_SYNC +$name"; done
@@ -61,8 +65,8 @@ take_change() {
     # shellcheck disable=SC2086 # words
     set -- $MKPKGS_SYNC
     set +f
-    word=${2-}
-    if [ "$1" != "$CORE" ] || [ "$(process_word "${word%-*}")" != "$word" ]; then return 0; fi
+    whose=${2-}
+    if [ "$1" != "$CORE" ] || [ "$(process_word "${whose%-*}")" != "$whose" ] || was_taken "$whose"; then return 0; fi
     shift 2
     off='' on=''
     for word; do
@@ -72,5 +76,15 @@ take_change() {
         esac
     done
     : >"$W/refused"
-    if change_list "$off" "$on" 2>"$W/errors"; then FINGERPRINT=$(fingerprint); else warn "cannot write $DISABLED: $(last_line "$W/errors")"; fi
+    if change_list "$off" "$on" 2>"$W/errors"; then
+        FINGERPRINT=$(fingerprint)
+        printf '%s\n' "$whose" >"$TAKEN" || :
+    else
+        warn "cannot write $DISABLED: $(last_line "$W/errors")"
+    fi
+}
+
+# $1: a PID-START.
+was_taken() {
+    [ -f "$TAKEN" ] && [ "$(cat "$TAKEN")" = "$1" ] || return 1
 }

@@ -265,13 +265,11 @@ synchronize() {
         keep "$named"
         end_of_rehearsal
     fi
-    if [ -n "$wanted$leaving" ]; then
-        if [ -n "$off$on" ]; then announce_change "$off" "$on"; fi
-        transact "$wanted" "$leaving" || exit 1
-        unset MKPKGS_SYNC
-    fi
+    if [ -n "$off$on" ]; then announce_change "$off" "$on"; fi
+    if [ -n "$wanted$leaving" ]; then transact "$wanted" "$leaving" || exit 1; fi
+    unset MKPKGS_SYNC
     # Nothing of the transaction may have called apply.
-    if [ -n "$off$on" ]; then
+    if [ -n "$off$on" ] && ! was_taken "$(process_word $$)"; then
         hold_list
         change_list "$off" "$on" 2>"$W/errors" || cannot_write
         exec 9>&-
