@@ -5,7 +5,8 @@ pins_of() {
     case $MANAGER in
     apt) set -- "$1" /etc/apt/preferences /etc/apt/preferences.d/* ;;
     dnf)
-        set -- "$1" /etc/dnf/dnf.conf /etc/yum.repos.d/*.repo /etc/dnf/plugins/versionlock.list /etc/dnf/versionlock.toml
+        set -- "$1" /etc/dnf/dnf.conf /etc/dnf/libdnf5.conf.d/*.conf /etc/yum.repos.d/*.repo /etc/dnf/plugins/versionlock.list \
+            /etc/dnf/versionlock.toml
         ;;
     esac
     names=$1
