@@ -165,6 +165,45 @@ def test_sync_makes_the_installed_plugins_those_of_a_file(system: System) -> Non
     assert system.starts() == before + 1
 
 
+# Answers the question of `sync` in a terminal. $1: what is typed. $2: what another shell does meanwhile. $3: a signal
+# that the terminal is killed with.
+QUESTION = """
+at_question() {
+    rm -f /tmp/keys /tmp/said
+    mkfifo /tmp/keys
+    # The shell has what it runs beside itself ignore Ctrl-C.
+    env --default-signal=INT,HUP script -qefc "greet-plugins sync /root/plugins" /tmp/said </tmp/keys >/dev/null 2>&1 &
+    terminal=$!
+    exec 3>/tmp/keys
+    tries=0
+    until grep -q '/[nN]\\]' /tmp/said 2>/dev/null || [ "$tries" -ge 300 ]; do sleep 0.2; tries=$((tries + 1)); done
+    eval "$2"
+    if [ -n "${3-}" ]; then kill -s "$3" "$terminal"; else printf "$1" >&3; fi
+    exec 3>&-
+    wait "$terminal" || echo "ended with $?"
+    while grep -qszx sync /proc/[0-9]*/cmdline; do sleep 0.2; done
+    cat /tmp/said
+}
+"""
+
+
+def test_sync_changes_what_is_disabled_with_its_transaction_and_not_before(system: System) -> None:
+    begin(system, "bye", "moon")
+    good(system, "disable", "moon")
+    system.write("/root/plugins", "hello  # disabled\nbye\n")
+    listed = "cat /etc/greet/plugins.d/disabled 2>/dev/null || :"
+    before = system.starts()
+    for typed, killed in (("\\003", ""), ("n\\n", ""), ("", "KILL"), ("", "HUP")):
+        said = system.sh(f"{QUESTION} at_question '{typed}' : {killed}", timeout=120)
+        assert system.sh(listed) == "moon\n", said
+    # What another shell changes meanwhile stays, whatever the answer is.
+    said = system.sh(f"{QUESTION} at_question 'n\\n' 'greet-plugins enable moon'", timeout=120)
+    assert (system.sh(listed), answer(system), system.starts()) == ("", [EVENING, NIGHT], before + 1), said
+    said = system.sh(f"{QUESTION} at_question 'y\\n' :", timeout=120)
+    assert (system.sh(listed), answer(system), system.starts()) == ("hello\n", [EVENING], before + 2), said
+    assert set(system.installed()) == {"greet", *system.plugin("bye", "hello")}
+
+
 def test_sync_keeps_what_a_listed_plugin_needs(system: System) -> None:
     begin(system)
     system.write("/root/plugins", "moon\n")
@@ -250,6 +289,15 @@ def test_a_core_that_is_held_gets_plugins_that_were_built_for_it(
     good(system, "install", "moon", "--yes")
     assert set(system.installed().values()) == {"1.0-1"}
     assert answer(system) == [MORNING, EVENING, NIGHT]
+    if system.suffix == "rpm":
+        good(system, "remove", "hello", "--yes")
+        system.sh("echo 'exclude=greet*' >>/etc/dnf/dnf.conf")
+        for how in ("--yes", "--dry-run"):
+            for command, name in (("remove", "moon"), ("install", "hello")):
+                refused = tool(system, command, name, how)
+                assert refused.returncode == REFUSED, refused.stdout
+                excluded = f"greet-plugin-{name} is excluded by /etc/dnf/dnf.conf"
+                assert f"greet-plugins: {excluded}" in refused.stdout, refused.stdout
 
 
 def test_what_waits_for_the_build_of_another_plugin_is_told(

@@ -87,6 +87,7 @@ FOLLOWED: Mapping[str, tuple[str, ...]] = {
         "messages.sh: make room",
         "messages.sh: what was said before",
     ),
+    "target/test_failures.py::test_an_apply_that_is_interrupted_says_that_it_was": ("messages.sh: was interrupted",),
     "target/test_failures.py::test_a_read_only_usr_is_told_and_the_way_out": ("apply.sh: remount it writable",),
     "target/test_doctor.py::test_a_directory_that_a_hardening_script_shut_is_told_and_opened": (
         "apply.sh: can be entered by root alone",

@@ -15,6 +15,7 @@ import pytest
 
 from tests.processes import own_time, sleeping
 from tests.target.machine import Machine
+from tests.target.market import BEGIN
 
 OLD = ["core", "plugin git"]
 NEW = ["core", "plugin cors", "plugin git"]
@@ -190,6 +191,42 @@ def test_kill_at_any_instant_leaves_the_old_or_the_new_set(serving: Machine, tim
         assert serving.serves() == after, f"seed {seed}"
         assert serving.leftovers() == []
     assert killed, "no kill came in time: the test shows nothing"
+
+
+@pytest.mark.parametrize("word", ["INT", "TERM", "HUP"])
+def test_an_apply_that_is_interrupted_says_that_it_was(serving: Machine, word: str) -> None:
+    serving.install("cors", files={"code": "echo plugin cors\n", "slow": ""})
+    with subprocess.Popen(
+        serving.command("apply"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as call:
+        for _ in range(600):
+            if (serving.bin / ".apply.new/room").exists():
+                break
+            time.sleep(0.05)
+        call.send_signal(signal.Signals[f"SIG{word}"])
+        said, _ = call.communicate(timeout=60)
+    assert call.returncode == 1
+    told = "the step 'assemble' was interrupted\nfake-plugins:   repair: fake-plugins apply\n"
+    assert said.startswith(f"fake-plugins: {told}"), said
+    assert serving.serves() == OLD
+    asked = "the last apply failed: the step 'assemble' was interrupted\nfake-plugins:   repair: fake-plugins apply\n"
+    assert asked in serving.tool("status").stdout
+    assert serving.tool("apply").returncode == 0
+    assert (serving.serves(), serving.leftovers()) == (NEW, [])
+
+
+def test_an_end_after_the_swap_calls_the_new_set_no_old_one(serving: Machine) -> None:
+    """The service may have been restarted by then, or not."""
+    tool = (serving.root / "usr/bin/fake-plugins").read_text().partition(BEGIN)[0]
+    wanted = 'WANTED=$(recorded "$WORKING/working-set" set)'
+    for step, set_of_it, said in (
+        ("restart", wanted, "the new set stays: fake with git 1.0-1; fake-plugins status tells whether it serves\n"),
+        ("restart", "WANTED=none", "the old set goes on serving: fake with git 1.0-1\n"),
+        ("assemble", wanted, "the old set goes on serving: fake with git 1.0-1\n"),
+    ):
+        (serving.root / "told").write_text(f"{tool}\nSTEP={step}\n{set_of_it}\ntell_failure\n")
+        done = subprocess.run(["chroot", serving.root, "dash", "/told"], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, f"fake-plugins: {said}")
 
 
 def test_two_at_once_take_turns(serving: Machine) -> None:

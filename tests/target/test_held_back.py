@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.target.conftest import SHELLS, machine_of
 from tests.target.machine import ABI, Key, Machine
-from tests.target.market import PROGRAMS, has, market_of, sell, stanza
+from tests.target.market import BEGIN, PROGRAMS, has, market_of, sell, stanza
 from tests.target.test_manage import says
 
 NEXT = "cd" * 32
@@ -153,3 +154,22 @@ def test_sync_says_one_thing_of_a_disabled_plugin_that_leaves(customer: Machine)
     assert "would remove git\n" in said
     assert f"would take gone out of /{disabled.relative_to(customer.root)}\n" in said
     assert "enable" not in said
+
+
+def test_what_dnf_excludes_is_told_with_the_file_that_says_so(serving: Machine) -> None:
+    """As if it were not there dnf neither installs nor removes it."""
+    tool = (serving.root / "usr/bin/fake-plugins").read_text().partition(BEGIN)[0]
+    script = f"{tool}\nMANAGER=dnf W=/tmp\ntell_excluded 'git cors'\n"
+    (serving.root / "told").write_text(script)
+    for place, text in (
+        ("etc/dnf/dnf.conf", "[main]\nexclude=fake*\n"),
+        ("etc/dnf/libdnf5.conf.d/own.conf", "[main]\nexcludepkgs=nginx, fake-plugin-git\n"),
+    ):
+        (serving.root / place).parent.mkdir(parents=True, exist_ok=True)
+        (serving.root / place).write_text(text)
+    done = subprocess.run(["chroot", serving.root, "dash", "/told"], capture_output=True, text=True, check=False)
+    both = "/etc/dnf/dnf.conf, /etc/dnf/libdnf5.conf.d/own.conf"
+    assert done.stderr == (
+        "fake-plugins: fake-plugin-cors is excluded by /etc/dnf/dnf.conf: take it out there\n"
+        f"fake-plugins: fake-plugin-git is excluded by {both}: take it out there\n"
+    )

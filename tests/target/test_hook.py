@@ -154,6 +154,10 @@ def test_a_core_that_goes_with_its_plugins_must_be_named(with_git: Machine, comm
     )
     assert done.stderr.startswith(first) == stops
     assert ("go on without them: apt-get remove fake fake-plugin-git; then the same again" in done.stderr) == stops
+    # No upgrade helps where something is named that the core needs.
+    removes = bool({"remove", "purge"} & set(command.split()))
+    assert ("keep them: remove nothing that fake needs\n" in done.stderr) == (stops and removes)
+    assert ("keep them and wait: apt-get upgrade\n" in done.stderr) == (stops and not removes)
 
 
 def test_a_core_without_plugins_goes_where_people_remove_what_it_needs(with_git: Machine) -> None:

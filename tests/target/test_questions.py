@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -52,6 +54,29 @@ def test_status_tells_an_apply_that_runs_from_one_that_waits(
         told = says(serving, "status", status=1)
         process.kill()
     assert f"fake-plugins: {reason.format(process.pid)}\nfake-plugins:   repair: {repair}\n" in told
+
+
+def test_status_names_no_program_where_there_is_none(any_machine: Machine) -> None:
+    """After a first installation that was refused, and where somebody took all sets away."""
+    any_machine.install("git")
+    (any_machine.plugins / "git/code").write_text("changed")
+    says(any_machine, "apply", status=1)
+    nothing = "fake-plugins: working: nothing, there is no program\n"
+    assert says(any_machine, "status", status=1).startswith(nothing)
+    assert "apply would change nothing: nothing, there is no program" in says(
+        any_machine, "apply", "--dry-run", status=1
+    )
+    any_machine.install("git")
+    says(any_machine, "apply")
+    assert "working: fake with git 1.0-1\n" in says(any_machine, "status")
+    for path in any_machine.bin.glob("sets/*"):
+        shutil.rmtree(path)
+    assert says(any_machine, "status", status=1).startswith(nothing)
+    says(any_machine, "apply")
+    (any_machine.bin / "serving/fake").unlink()
+    assert says(any_machine, "status", status=1).startswith(nothing)
+    assert json.loads(any_machine.tool("status", "--json").stdout)["serving"] == []
+    assert says(any_machine, "list").split() == ["git", "1.0-1", "waiting"]
 
 
 DNF4 = """Dependencies resolved.

@@ -46,6 +46,8 @@ report() {
 tell_failure() {
     if [ ! -e "$PROGRAM" ]; then
         event failed "there is no working program yet, so $CORE cannot start"
+    elif [ "$STEP" = restart ] && [ "$(recorded "$WORKING/working-set" set)" = "${WANTED:-}" ]; then
+        event failed "the new set stays: $(describe_working); $TOOL status tells whether it serves"
     elif [ "${DOWN-}" = yes ] || is_down; then
         event failed "the old set stays: $(describe_working); $UNIT has failed: journalctl -u $UNIT"
     else
@@ -419,6 +421,7 @@ apply() {
     make_work_directory new
     # Units are given parts of it. Elsewhere the trying user runs the new program in here, and sees no more than that.
     if [ ! -d /run/systemd/system ]; then chmod 0711 "$W"; fi
+    take_change
     mkdir -p "$BIN/sets"
     # The package brought them, and without them nothing is found.
     for name in "$CORE" working-set; do

@@ -1,6 +1,6 @@
 # In: what apt writes to a hook of DPkg::Pre-Install-Pkgs (apt.conf(5), version 2 or 3).
 # Out, if plugins leave since CORE is replaced by another version, or goes though the command did not name it: `core TAB OLD TAB
-# NEW`, NEW empty where it goes; then `gone TAB PACKAGE` of each plugin, and of the core, and `file TAB PATH` of what may take
+# NEW`, NEW empty where it goes, and `removing TAB yes` where the command removes something; then `gone TAB PACKAGE` of each plugin, and of the core, and `file TAB PATH` of what may take
 # their places. `NAME-` on the command line, or `?exact-name(NAME)-` as we write it, means that it is known to leave; but apt
 # first looks for a package whose name is `NAME-`. So does a name, or a pattern, where the command removes.
 function action(    i, rest) {
@@ -66,6 +66,7 @@ END {
         for (name in fresh) file[name] = fresh[name]
     }
     print "core\t" old "\t" new
+    if (removing) print "removing\tyes"
     for (name in gone) if (lost(name)) print "gone\t" name
     for (name in file) print "file\t" file[name]
 }

@@ -54,13 +54,6 @@ commas() {
 
 # --- enable, disable --------------------------------------------------------------------------------------------------
 
-# From the look at the list of disabled plugins to its change nobody else changes it.
-hold_list() {
-    must_be_root
-    if [ "$DRY" = yes ]; then return 0; fi
-    take_lock || { warn "another apply has been running for 15 minutes"; exit 1; }
-}
-
 disable_plugins() {
     hold_list
     look_around
@@ -116,31 +109,6 @@ change_disabled() {
     apply
 }
 
-# $1: all names that are to be disabled.
-write_disabled() {
-    take_lock || { warn "another apply has been running for 15 minutes"; exit 1; }
-    save_disabled "$1"
-    # The package manager will call apply.
-    exec 9>&-
-}
-
-save_disabled() {
-    store_disabled "$1" 2>"$W/errors" || { warn "cannot write $DISABLED: $(last_line "$W/errors")"; exit 1; }
-}
-
-store_disabled() {
-    # Whoever may write there could have put a link in the place of what we write.
-    if [ -d "${DISABLED%/*}" ] && ! closed "${DISABLED%/*}"; then echo "$WHY_OPEN" >&2; return 1; fi
-    if [ -z "$(commas "$1")" ]; then
-        rm -f "$DISABLED"
-        return
-    fi
-    mkdir -p "${DISABLED%/*}" || return 1
-    printf '%s\n' "$1" | tr ' ' '\n' | sed '/^$/d' | sort -u >"$DISABLED.new" || return 1
-    sync "$DISABLED.new" || return 1
-    mv -f "$DISABLED.new" "$DISABLED"
-}
-
 put_away() {
     rm -rf "$W"
     W=''
@@ -194,7 +162,7 @@ install_plugins() {
 remove_plugins() {
     look_around
     leaving=''
-    note_ended "$1"
+    if [ "$DRY" = yes ]; then note_ended "$1"; fi
     for name in $1; do
         if has_plugin "$W/packages" "$name"; then leaving="$leaving $name"; else say "$name is not installed"; fi
     done
@@ -207,10 +175,10 @@ remove_plugins() {
             ;;
         esac
     done <"$W/needs"
-    carry_out '' "$leaving" "$CORE"
+    carry_out '' "$leaving" "$CORE" "$1"
 }
 
-# $1: names to install. $2: names to remove. $3: packages that are to stay.
+# $1: names to install. $2: names to remove. $3: packages that are to stay. $4: names of which people know then that they ended.
 carry_out() {
     if [ "$DRY" = yes ]; then
         rehearse_transaction "$1" "$2"
@@ -219,6 +187,7 @@ carry_out() {
     fi
     if [ -n "$1$2" ]; then transact "$1" "$2" || exit 1; fi
     keep "$3"
+    note_ended "${4-}"
     if [ -n "$1$2" ]; then must_serve; fi
     settle
 }
@@ -260,7 +229,7 @@ freeze() {
                 name = substr($1, length(PREFIX) + 1)
                 print name (name in disabled ? "  # disabled" : "")
             }' "$W/disabled" "$W/packages"
-    } 2>/dev/null || :
+    } 2>/dev/null | answer
 }
 
 # Makes the installed plugins those of $FILE.
@@ -283,10 +252,11 @@ synchronize() {
     must_be_available "$wanted"
     now=$(tr '\n' ' ' <"$W/disabled")
     after=$(awk -F '\t' '$2 == "yes" { print $1 }' "$W/wishes" | tr '\n' ' ')
+    off=$(without "$after" "$now")
+    on=$(without "$now" "$after")
     CHANGES=no
     if [ "$DRY" = yes ]; then
         rehearse_transaction "$wanted" "$leaving"
-        off=$(without "$after" "$now")
         if [ -n "$off" ]; then would "disable $(commas "$off")"; fi
         # What leaves, or is not there, is only forgotten.
         for name in $(without "$now" "$after$leaving"); do
@@ -295,12 +265,14 @@ synchronize() {
         keep "$named"
         end_of_rehearsal
     fi
-    if [ "$now" != "$after" ]; then write_disabled "$after"; fi
-    if [ -n "$wanted$leaving" ]; then
-        transact "$wanted" "$leaving" || {
-            if [ "$now" != "$after" ]; then write_disabled "$now"; fi
-            exit 1
-        }
+    if [ -n "$off$on" ]; then announce_change "$off" "$on"; fi
+    if [ -n "$wanted$leaving" ]; then transact "$wanted" "$leaving" || exit 1; fi
+    unset MKPKGS_SYNC
+    # Nothing of the transaction may have called apply.
+    if [ -n "$off$on" ] && ! was_taken "$(process_word $$)"; then
+        hold_list
+        change_list "$off" "$on" 2>"$W/errors" || cannot_write
+        exec 9>&-
     fi
     keep "$named"
     if [ -n "$wanted$leaving" ]; then must_serve; fi
@@ -314,8 +286,8 @@ planned() {
 # What $FILE wants. Out: $W/wishes, rows `name TAB whether it is disabled`.
 read_wishes() {
     case $FILE in
-    -) cat <&8 ;;
-    *) cat -- "$FILE" ;;
+    - | /dev/stdin | /dev/fd/0 | /proc/self/fd/0) cat <&8 ;;
+    *) cat -- "$HERE$FILE" ;;
     esac >"$W/file" 2>"$W/errors" || { warn "cannot read $FILE: $(last_line "$W/errors")"; exit 2; }
     exec 8<&-
     if [ ! -s "$W/file" ]; then

@@ -66,6 +66,15 @@ last_line() {
         awk '/^(panic|fatal error): |\[emerg\]|dlopen/ { found = $0; exit } /./ { found = $0 } END { print found }' | cut -c 1-400
 }
 
+# The end of an answer, which nobody may take for a whole one that is not: a full disk is told, a reader that went away is not.
+answer() {
+    tr -c '\012\040-\176' '?' 2>"$W/answer" || {
+        case $(last_line "$W/answer") in *": Broken pipe") return 0 ;; esac
+        warn "the answer could not be written: $(last_line "$W/answer")"
+        return 1
+    }
+}
+
 # Adds a refusal. $1: plugin, `kit`, or `*` for everything. $2: reason. $3: repair.
 refuse() {
     printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$W/refused" || exit 1
@@ -77,7 +86,9 @@ leave() {
     trap - EXIT
     if [ "$SETTLED" = no ]; then
         room=$(df -P "$BIN" 2>/dev/null | awk 'NR == 2 && $4 < 1048576 { print $4 " kB are free on " $6 }')
-        if [ -n "$room" ]; then
+        if [ "$INTERRUPTED" = yes ]; then
+            report "the step '$STEP' was interrupted" "$TOOL apply"
+        elif [ -n "$room" ]; then
             report "the step '$STEP' stopped: $room" "make room, then $TOOL apply"
         else
             report "the step '$STEP' stopped" "what was said before this line tells why; $TOOL doctor, then $TOOL apply"

@@ -234,13 +234,17 @@ fitting() {
 simulate_dnf() {
     # Its status says no in any case.
     run_dnf simulate "$1" "$2" >"$W/output" 2>&1 || :
-    if grep -qE '^(Operation aborted|Error: Operation aborted|Nothing to do)' "$W/output"; then return 0; fi
+    excluded='^All matches were filtered out|matches only excluded packages'
+    if grep -qE '^(Operation aborted|Error: Operation aborted|Nothing to do)' "$W/output" && ! grep -qE "$excluded" "$W/output"; then
+        return 0
+    fi
     if [ ! -s "$W/available" ] && grep -qi 'GPG' "$W/output"; then
         # It asks whether to trust the key of a repository that it has not read yet, and no is the answer here.
         say "dnf has not read its repositories yet, so that it cannot say what it would do: dnf makecache"
         return 0
     fi
     printable <"$W/output" >&2
+    tell_excluded "$1 $2"
     return 1
 }
 
@@ -290,13 +294,17 @@ keep() {
 transact() {
     # apt removes plugins to get a newer core; nobody asked for that here.
     if [ "$MANAGER" = apt ]; then simulate "$1" "$2" || return 1; fi
-    "run_$MANAGER" change "$1" "$2" || { warn "$MANAGER has failed, see above"; return 1; }
+    "run_$MANAGER" change "$1" "$2" || {
+        warn "$MANAGER has failed, see above"
+        tell_excluded "$1 $2"
+        return 1
+    }
     read_record
     read_packages
     for name in $1; do
-        has_plugin "$W/packages" "$name" || { warn "$name was not installed"; return 1; }
+        has_plugin "$W/packages" "$name" || { warn "$name was not installed"; tell_excluded "$name"; return 1; }
     done
     for name in $2; do
-        if has_plugin "$W/packages" "$name"; then warn "$name was not removed"; return 1; fi
+        if has_plugin "$W/packages" "$name"; then warn "$name was not removed"; tell_excluded "$name"; return 1; fi
     done
 }

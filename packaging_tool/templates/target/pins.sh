@@ -5,7 +5,8 @@ pins_of() {
     case $MANAGER in
     apt) set -- "$1" /etc/apt/preferences /etc/apt/preferences.d/* ;;
     dnf)
-        set -- "$1" /etc/dnf/dnf.conf /etc/yum.repos.d/*.repo /etc/dnf/plugins/versionlock.list /etc/dnf/versionlock.toml
+        set -- "$1" /etc/dnf/dnf.conf /etc/dnf/libdnf5.conf.d/*.conf /etc/yum.repos.d/*.repo /etc/dnf/plugins/versionlock.list \
+            /etc/dnf/versionlock.toml
         ;;
     esac
     names=$1
@@ -48,6 +49,13 @@ every_version() {
 pin_of() {
     printf '%s\n' "$CORE-plugin-$1" | every_version >"$W/all"
     if has_plugin "$W/all" "$1"; then pins_of "$CORE-plugin-$1" | sed -n "s/^$CORE-plugin-$1$TAB//p"; fi
+}
+
+# dnf does as if what is excluded were not there, installed or not. $1: names.
+tell_excluded() {
+    [ "$MANAGER" = dnf ] || return 0
+    pins_of "$(packages_of "$1")" >"$W/pins"
+    while IFS=$TAB read -r package pin; do warn "$package $pin"; done <"$W/pins"
 }
 
 # Out: $W/offered, as every_version has it, but no older core; $W/pins, as pins_of.

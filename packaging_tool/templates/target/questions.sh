@@ -57,7 +57,7 @@ is_disabled() {
 take_inventory() {
     read_packages
     read_available cached
-    recorded "$WORKING/working-set" plugin >"$W/serving"
+    served_plugins >"$W/serving"
     : >"$W/offered"
     : >"$W/pins"
     looked=no
@@ -89,7 +89,7 @@ list() {
     awk -v CORE="$CORE" -v VERSION="$VERSION" -v JSON="$JSON" '
 {% include "target/json.awk" %}
 {% include "target/list.awk" %}
-' "$W/inventory" "$W/inventory" | printable
+' "$W/inventory" "$W/inventory" | answer
 }
 
 verify() {
@@ -105,7 +105,7 @@ verify() {
             -v COMPLAINTS="$W/complaints" '
 {% include "target/json.awk" %}
 {% include "target/verify-json.awk" %}
-' "$W/refused" "$W/complaints" "$W/inventory" | printable
+' "$W/refused" "$W/complaints" "$W/inventory" | answer
         [ "$good" = yes ] || exit 1
         return 0
     fi
@@ -232,7 +232,7 @@ status() {
     prepare
     find_problems
     if [ "$JSON" = yes ]; then
-        recorded "$WORKING/working-set" plugin | sort | tr ' ' "$TAB" >"$W/serving"
+        served_plugins | sort | tr ' ' "$TAB" >"$W/serving"
         recorded "$WORKING/working-set" left-out | sort >"$W/left"
         left_by_revocation >"$W/gone-sorted"
         recorded "$WORKING/working-set" ended >"$W/ended"
@@ -241,7 +241,7 @@ status() {
             -v GONE="$W/gone-sorted" -v ENDED="$W/ended" '
 {% include "target/json.awk" %}
 {% include "target/status-json.awk" %}
-' "$W/serving" "$W/left" "$W/gone-sorted" "$W/ended" "$W/disabled" "$W/problems" | printable
+' "$W/serving" "$W/left" "$W/gone-sorted" "$W/ended" "$W/disabled" "$W/problems" | answer
     else
         say "working: $(describe_working)"
         say_watch
@@ -298,7 +298,7 @@ why() {
     if [ "$JSON" = yes ]; then
         awk -v CORE="$CORE" -v VERSION="$VERSION" '
 {% include "target/json.awk" %}
-{ print head() ", \"plugin\": " plugin() "}" }' "$W/one" | printable
+{ print head() ", \"plugin\": " plugin() "}" }' "$W/one" | answer
     else
         maker=$(maker_of "$CORE-plugin-$1")
         if [ "$maker" = "$(maker_of "$CORE")" ]; then maker=''; fi
@@ -307,7 +307,7 @@ why() {
             -v REFUSED="$W/refused" -v PACKAGES="$W/packages" -v AVAILABLE="$W/available" -v ABI="$ABI" '
 {% include "target/abi.awk" %}
 {% include "target/why.awk" %}
-' "$W/rows" "$W/files" "$W/refused" "$W/packages" "$W/available" "$W/inventory" "$W/one" | printable
+' "$W/rows" "$W/files" "$W/refused" "$W/packages" "$W/available" "$W/inventory" "$W/one" | answer
         say_put_back "$1"
         refusal_of_manager "$1"
     fi

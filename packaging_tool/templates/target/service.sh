@@ -38,10 +38,11 @@ look_at_service() {
 
 # Prints the commands that restart or start a unit, which may be masked. $1: restart or start. $2: unit.
 way_to() {
-    case $(systemctl is-enabled "$2" 2>/dev/null) in
-    masked) echo "systemctl unmask $2; systemctl $1 $2" ;;
-    masked-runtime) echo "systemctl unmask --runtime $2; systemctl $1 $2" ;;
-    *) echo "systemctl $1 $2" ;;
+    name=$(quoted "$2")
+    case $(systemctl is-enabled -- "$2" 2>/dev/null) in
+    masked) echo "systemctl unmask $name; systemctl $1 $name" ;;
+    masked-runtime) echo "systemctl unmask --runtime $name; systemctl $1 $name" ;;
+    *) echo "systemctl $1 $name" ;;
     esac
 }
 

@@ -35,8 +35,22 @@ describe_working() {
     describe_set serving
 }
 
+# Whether a set has a program: none has been made yet, or somebody took it away. $1: its directory below $BIN.
+is_whole() {
+    [ -f "$BIN/$1/working-set" ] && [ -e "$BIN/$1/$CORE" ] || return 1
+}
+
+# Plugins of the working set, rows `NAME VERSION`.
+served_plugins() {
+    if is_whole serving; then recorded "$WORKING/working-set" plugin; fi
+}
+
 # $1: directory of a set below $BIN.
 describe_set() {
+    if ! is_whole "$1"; then
+        echo "nothing, there is no program"
+        return 0
+    fi
     plugins=$(recorded "$BIN/$1/working-set" plugin | tr '\n' ',' | sed 's/,$//; s/,/, /g')
     if [ -n "$plugins" ]; then echo "$CORE with $plugins"; else echo "$CORE without plugins"; fi
 }

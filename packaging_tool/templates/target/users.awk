@@ -12,11 +12,16 @@ function text_after(kind) {
 function meet(id) {
     if (!(id in unit)) unit[id] = "-"
 }
-function name_unit(path,    parts, n) {
+# The unit of a control group, as systemd finds it: the first part below its root that is no slice. What is below that is the business
+# of the unit, to whom its groups may have been given (Delegate=), and may have any name. ROOT: the group of process 1, of a container.
+function name_unit(path, root,    parts, n, i) {
+    sub(/\/init\.scope$/, "", root)
+    if (root != "/" && index(path, root "/") == 1) path = substr(path, length(root) + 1)
     n = split(path, parts, "/")
-    # Of the systemd of a user, not of the machine.
-    if (path ~ /\/user@[0-9]+\.service\//) return "-"
-    return parts[n] ~ /\.service$/ ? parts[n] : "-"
+    for (i = 2; i < n && parts[i] ~ /\.slice$/; i++);
+    # That of a user, not of the machine, is a unit too.
+    if (parts[i] ~ /^user@[0-9]+\.service$/) return "-"
+    return parts[i] ~ /^[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*\.service$/ ? parts[i] : "-"
 }
 # What a file of a unit, or a drop-in, is about.
 function unit_of_file(path,    parts, n) {
@@ -78,7 +83,9 @@ index($0, SETS) == 1 {
 /^unit\t/ { calls[unit_of_file(substr($0, 6))] = 1; next }
 file_of("maps") {
     meet(pid())
-    sets[pid()] = sets[pid()] " " text_after("maps")
+    text = text_after("maps")
+    sub(/.* /, "", text)
+    sets[pid()] = sets[pid()] " " text
     next
 }
 file_of("cmdline") {
@@ -89,12 +96,20 @@ file_of("cmdline") {
 }
 file_of("cgroup") {
     path = text_after("cgroup")
-    sub(/^[^\/]*/, "", path)
-    # A process has a line of each version, one of which may name none.
+    kind = substr(path, 1, index(path, "/") - 1)
+    path = substr(path, length(kind) + 1)
+    if (pid() == 1) root[kind] = path
     meet(pid())
-    if (name_unit(path) != "-") unit[pid()] = name_unit(path)
+    group[++groups] = pid()
+    kinds[groups] = kind
+    paths[groups] = path
 }
 END {
+    # A process has a line of each version, one of which may name none.
+    for (g = 1; g <= groups; g++) {
+        word = name_unit(paths[g], root[kinds[g]])
+        if (word != "-") unit[group[g]] = word
+    }
     for (id in unit) {
         if (id in sets || id in written) {
             if (!look(id)) continue

@@ -8,13 +8,14 @@
 {% set directory = "/usr/lib/" + name + "/bin" %}
 # Where the program is called, as a word of an extended regular expression.
 CALLED='(/usr/bin/{{ name }}|{{ directory }}/({{ name }}|{{ name }}-core|serving/{{ name }}))'
-SET_PATH='{{ directory }}/sets/[a-z0-9.]+/'
+# A line of maps as far as the set that is mapped: only what begins with our directory is ours, not what others have made alike below theirs.
+SET_MAPPED='^[0-9a-f]+-[0-9a-f]+ [a-z-]+ [0-9a-f]+ [0-9a-f]+:[0-9a-f]+ [0-9]+ +{{ directory }}/sets/[a-z0-9.]+/'
 
 # Who has which set. Out: $W/had, rows `set TAB unit TAB PID`. The set is a directory below $BIN, which need not be there any more; unit
 # is `-` for none of the system.
 look_at_users() {
     {
-        grep -HsoE "$SET_PATH" /proc/[0-9]*/maps || :
+        grep -HsoE "$SET_MAPPED" /proc/[0-9]*/maps || :
         grep -Hs . "$BIN"/sets/*/users || :
         control_groups
     } >"$W/processes"
@@ -87,10 +88,16 @@ outdate() {
 # Prints what other units than the service run of older sets, `unit TAB set`, and `process TAB PID` for each process of none.
 older_users() {
     look_at_users
-    awk -F '\t' -v WORKING="$(working_directory)" -v UNIT="$UNIT" '
+    : >"$W/services"
+    # Only what systemd knows can be restarted by name.
+    if cut -f 2 "$W/had" | grep -qvxF -e - -e "$UNIT"; then
+        systemctl list-units --all --plain --no-legend --type=service 2>/dev/null | sed 's/ .*//' >"$W/services" || :
+    fi
+    awk -F '\t' -v WORKING="$(working_directory)" -v UNIT="$UNIT" -v SERVICES="$W/services" '
+        FILENAME == SERVICES { known[$1] = 1; next }
         $1 == WORKING || $2 == UNIT { next }
-        $2 == "-" { if (!seen[$3]++) print "process\t" $3; next }
-        !seen[$2]++ { print $2 "\t" $1 }' "$W/had"
+        !($2 in known) { if (!seen[$3]++) print "process\t" $3; next }
+        !seen[$2]++ { print $2 "\t" $1 }' "$W/services" "$W/had"
 }
 
 {% if l.unit %}
@@ -146,13 +153,13 @@ restart_others() {
     case $(setting restart auto silent) in
     defer | /*) return 0 ;;
     esac
-    systemctl reset-failed "$@" >/dev/null 2>&1 9>&- || :
-    if [ "$how" != reload ] || ! systemctl reload "$@" >/dev/null 2>&1 9>&-; then
-        systemctl restart "$@" >/dev/null 2>&1 9>&- || :
+    systemctl reset-failed -- "$@" >/dev/null 2>&1 9>&- || :
+    if [ "$how" != reload ] || ! systemctl reload -- "$@" >/dev/null 2>&1 9>&-; then
+        systemctl restart -- "$@" >/dev/null 2>&1 9>&- || :
     fi
     # As stays_up, for all of them at once.
     sleep 1
-    down=$(systemctl show -p Id -p ActiveState -p SubState "$@" 2>/dev/null | awk -F = '
+    down=$(systemctl show -p Id -p ActiveState -p SubState -- "$@" 2>/dev/null | awk -F = '
         $1 == "Id" { id = $2 }
         $1 == "ActiveState" { active = $2 }
         $1 == "SubState" { if (active == "failed" || $2 ~ /^auto-restart/) print id }' | tr '\n' ' ')

@@ -13,6 +13,10 @@ tell_ways() {
         # Nobody makes newer builds for an older core.
         way "keep them" "stay with $CORE $old"
         way_back_to "$new"
+    elif [ -z "$new" ] && [ -n "$(changed removing)" ]; then
+        # No wait helps: what was named is something that the core needs.
+        way "keep them" "remove nothing that $CORE needs"
+        way_over
     else
         way "keep them and wait" "$wait"
         if [ -z "$new" ]; then way_over; else tell_pins; fi
