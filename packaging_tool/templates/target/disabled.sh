@@ -66,7 +66,8 @@ take_change() {
     set -- $MKPKGS_SYNC
     set +f
     whose=${2-}
-    if [ -z "$whose" ] || [ "$1" != "$CORE" ] || [ "$(process_word "${whose%-*}")" != "$whose" ] || was_taken "$whose"; then return 0; fi
+    case $whose in *-*) ;; *) return 0 ;; esac
+    if [ "$1" != "$CORE" ] || [ "$(process_word "${whose%-*}")" != "$whose" ] || was_taken "$whose"; then return 0; fi
     shift 2
     off='' on=''
     for word; do
