@@ -112,6 +112,18 @@ def finish(waiting: Path, place: Path, aside: Path) -> None:
     sync_directory(place.parent)
 
 
+def remove(tree: Path) -> None:
+    """Remove what a command left, however deep its folders lie; what cannot be removed stays."""
+    import shutil  # seldom, as the next
+
+    from packaging_tool.run import run
+
+    with suppress(RecursionError):
+        shutil.rmtree(tree, ignore_errors=True)
+    if os.path.lexists(tree):
+        run(["rm", "-rf", "--one-file-system", "--", tree], check=False)
+
+
 def part_of(name: str) -> str:
     """The file that one of this name is an unfinished part of, which a kill of `place` or `write` left; else ""."""
     found = PART.fullmatch(name)

@@ -66,6 +66,8 @@ def read(path: Path, *, anew: bool = False) -> LockFile | None:
     anew: it is to be replaced, so that an edit counts for nothing.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise _damaged(path, "it is no regular file")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None

@@ -23,17 +23,21 @@ def program(project: Project, content: Content | None) -> Entry:
 def files(made: Path, ignored: Collection[str] = ()) -> Iterator[tuple[str, Path]]:
     """Names below what a command left and paths of all files, or of the one file that it is.
 
-    ignored: names of folders to pass over. Raises BuildError for what is neither file nor folder, links too.
+    ignored: names of folders to pass over. Raises BuildError for what is neither file nor folder, links too, and
+    for folders that lie too deep.
     """
     if not made.is_dir():
         yield _regular(made.name, made)
         return
-    for folder, folders, names in os.walk(made):
-        links = [name for name in folders if (Path(folder) / name).is_symlink()]
-        folders[:] = sorted(name for name in folders if name not in ignored)
-        for name in sorted([*names, *links]):
-            path = Path(folder) / name
-            yield _regular(path.relative_to(made).as_posix(), path)
+    try:
+        for folder, folders, names in contents.folders_of(made):
+            links = [name for name in folders if (Path(folder) / name).is_symlink()]
+            folders[:] = sorted(name for name in folders if name not in ignored)
+            for name in sorted([*names, *links]):
+                path = Path(folder) / name
+                yield _regular(path.relative_to(made).as_posix(), path)
+    except PackageError as deep:
+        raise BuildError(deep.message, hint=deep.hint) from None
 
 
 def sources(project: Project, source: Path, ignored: Collection[str] = ()) -> Iterator[tuple[str, Path]]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from packaging_tool import commands, confine, toml
+from packaging_tool import atomic, commands, confine, toml
 from packaging_tool.drivers import _layout, _programs
 from packaging_tool.drivers.base import Failure, Lock, Outcome, Payload, Source, Target
 from packaging_tool.elf import tree
@@ -283,10 +283,10 @@ class _Place:
                 fixed=[place / name for place in (source, self.project.root) for name in KEPT],
                 network=network,
             )
-            shutil.rmtree(output, ignore_errors=True)
+            atomic.remove(output)
             making.rename(output)
         finally:
-            shutil.rmtree(making, ignore_errors=True)
+            atomic.remove(making)
 
     def _home(self, part: str) -> Path:
         """A builder's downloads and caches, each part's own: what one plugin leaves there, another need not trust.
@@ -301,11 +301,14 @@ class _Place:
         places = (self.workdir / architecture / "home/core" for architecture in architectures)
         first = next((place for place in places if place != home and place.is_dir()), None)
         making = home.with_name(f".{part}.making")
-        shutil.rmtree(making, ignore_errors=True)
+        atomic.remove(making)
         if first is None:
             making.mkdir(mode=0o700)
         else:
-            shutil.copytree(first, making, symlinks=True)
+            try:
+                shutil.copytree(first, making, symlinks=True)
+            except RecursionError:
+                raise BuildError(f"{first} has folders that lie too deep", hint="remove it") from None
         making.rename(home)
         return home
 

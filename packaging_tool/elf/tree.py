@@ -24,7 +24,7 @@ from pathlib import Path
 from packaging_tool import atomic, commands, confine
 from packaging_tool.elf import cross, machines
 from packaging_tool.errors import BuildError, CommandError
-from packaging_tool.project import unread
+from packaging_tool.project import contents, unread
 from packaging_tool.project.model import Project
 from packaging_tool.run import run
 
@@ -74,7 +74,7 @@ def files_of(source: Path) -> Iterator[Path]:
     if not source.is_dir():
         yield source
         return
-    for name, folders, files in os.walk(source):
+    for name, folders, files in contents.folders_of(source):
         own = unread.ignored(name, [*folders, *files], follows=False)
         folders[:] = sorted(set(folders) - own)
         links = [folder for folder in folders if (Path(name) / folder).is_symlink()]
@@ -111,7 +111,7 @@ def build(recipe: Recipe, folder: Path, base_mark: str = "") -> Tree:
     done = folder / "done"
     if done.is_file() and done.read_text() == mark:
         return tree
-    shutil.rmtree(folder, ignore_errors=True)
+    atomic.remove(folder)
     tree.install.mkdir(parents=True)
     if recipe.record:
         (folder / "compiled").mkdir()

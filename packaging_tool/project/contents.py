@@ -15,6 +15,8 @@ from packaging_tool.project import paths, unread
 from packaging_tool.project.model import FileSpec
 
 GLOB = frozenset("*?[")
+# Folders in folders; Python's own walks and removals end at some thousand.
+DEEPEST = 100
 # Of what is no source.
 HINT = "copy it to another place in the project"
 
@@ -109,10 +111,18 @@ def is_bare(folder: Path) -> bool:
         return False
 
 
+def folders_of(source: Path, *, follows: bool = False) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As os.walk, from the top. follows: links to folders, too. Raises PackageError for folders that lie too deep."""
+    for found in os.walk(source, followlinks=follows):
+        if found[0].count("/") - str(source).count("/") >= DEEPEST:
+            raise PackageError(f"{source} has folders that lie {DEEPEST} deep", hint="take them out")
+        yield found
+
+
 def empty_folders(source: Path, ignored: Collection[str] = ()) -> list[str]:
     """Names below source of folders with nothing in them, which no manifest can have and no target would get."""
     found = []
-    for place, folders, names in os.walk(source):
+    for place, folders, names in folders_of(source):
         folder = Path(place)
         if folder != source and not folders and not names:
             found.append(folder.relative_to(source).as_posix())
@@ -142,13 +152,13 @@ def walk(source: Path, ignored: Collection[str] = (), within: Path | None = None
 
     What is no source (`unread`) is passed over. ignored: names of more folders to pass over. within: a link to a folder
     that leads out of it is not followed but given, so that nothing else but a link can lead out. Raises PackageError
-    for links that lead in a circle.
+    for links that lead in a circle, and for folders that lie too deep.
     """
     if not source.is_dir():
         yield source.name, source
         return
     real: dict[Path, Path] = {}
-    for place, folders, names in os.walk(source, followlinks=True):
+    for place, folders, names in folders_of(source, follows=True):
         folder = Path(place)
         real[folder] = folder.resolve()
         if any(real.get(above) == real[folder] for above in folder.parents):

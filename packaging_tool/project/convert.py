@@ -166,10 +166,32 @@ def _example(doc: str) -> str:
     return f"write for example {found[1]}" if found else ""
 
 
+_MODES = [
+    "400",
+    "440",
+    "444",
+    "500",
+    "550",
+    "555",
+    "600",
+    "640",
+    "644",
+    "660",
+    "664",
+    "700",
+    "750",
+    "755",
+    "770",
+    "775",
+]
+
+
 def _write(hint: type, value: Any, path: Path) -> str:
     """What to write instead of a value of the wrong type, where that is plain."""
     if path[-1] == "mode" and type(value) is int:
-        return f'write "{value:04}"'
+        # TOML has made a number of 0o644; 644 it left as it is.
+        meant = f"{value:04o}" if f"{value:03o}" in _MODES else f"{value:04}"
+        return f'write "{meant}"' if re.fullmatch("[0-7]{4}", meant) else 'write for example "0644"'
     if hint is str and isinstance(value, (int, float)):
         return f'write "{_toml(value)}"'
     if hint is int and isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,18}\s*", value):

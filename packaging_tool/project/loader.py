@@ -76,9 +76,9 @@ def located(path: Path, faults: Faults, problems: list[Problem], driver: str) ->
 
 def _read(path: Path) -> str:
     try:
-        if path.is_fifo():
-            # Who opens one waits for somebody who writes.
-            raise InputError(f"{path} is a pipe; write it to a file first")
+        if path.exists() and not path.is_file() and not path.is_dir():
+            # A pipe would be read for ever, and so would what a link leads to among devices.
+            raise InputError(f"{path} is no regular file", hint="write the project into a file")
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
         raise InputError(f"there is no {path}") from None

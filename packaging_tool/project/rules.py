@@ -271,6 +271,8 @@ def user_name(text: str) -> None:
     """systemd's strict rule for names, which sysusers.d and all targets take; 32 bytes fit into utmp."""
     if text == "root":
         raise RuleError("the service must not run as root", "leave it out: the default is a user of its own")
+    if re.fullmatch("_.*-try", text):
+        raise RuleError(f"{text!r} is a name for the user that tries sets, and for nothing else", "choose another one")
     if text == "nobody":
         raise RuleError("nobody owns what belongs to no user", "leave it out: the default is a user of its own")
     account(text)

@@ -22,10 +22,12 @@ _OTHER_PYTHON = re.compile(r"Package '([^']+)' requires a different Python: \S+ 
 _CONFLICT = re.compile(r"The conflict is caused by:\n((?: +.*\n?)+)")
 _CAUSE = re.compile(r" +(?:The user requested (?P<said>.*)|(?P<who>\S+ \S+)(?:\[.*?\])? depends on (?P<what>.*))")
 _BROKEN = re.compile(r"after connection broken by '(.*)': (/\S*)")
-_WHY = re.compile(r"(?:\[Errno -?\d+\] |: )?([A-Z][A-Za-z ,.'-]+?)(?:\.?['\")]+)*$")
+# The end of what an index may have said; of as much as this takes little time to look at.
+_WHY = re.compile(r"(?:\[Errno -?\d+\] |: )?([A-Z][A-Za-z ,.'-]+?)[.'\")]*$")
+_LOOKED_AT = 200
 _UNFETCHED = re.compile(r"Could not fetch URL (\S+): (.+?)(?: - skipping)?$", re.MULTILINE)
 # What a backend printed, as pip frames it.
-_FRAMED = re.compile(r"\[\d+ lines? of output\]\n(.*?)\n\s*\[end of output\]", re.DOTALL)
+_FRAMED = re.compile(r"\[\d+ lines? of output\]\n(.*?)\n[ \t]*\[end of output\]", re.DOTALL)
 
 
 class UnmetError(CommandError):
@@ -102,8 +104,8 @@ _OTHER_VERSION = "choose another version in `requires`, or other `targets` and `
 def _unreached(output: str, index: str) -> tuple[str, str] | None:
     hint = "see the network, and pip's settings: index, proxy, certificates, logins"
     if broken := _BROKEN.search(output):
-        why = _WHY.search(broken[1])
-        return f"{index} cannot be reached: {why[1] if why else broken[1][:200]}", hint
+        why = _WHY.search(broken[1][-_LOOKED_AT:])
+        return f"{index} cannot be reached: {why[1] if why else broken[1][:_LOOKED_AT]}", hint
     if unfetched := _UNFETCHED.search(output):
         return f"{unfetched[1]} cannot be read: {unfetched[2][:200]}", hint
     return None

@@ -374,12 +374,28 @@ def test_what_a_terminal_has_no_sign_for_is_spelled(mkpkgs: Mkpkgs) -> None:
     assert re.search(r"^[|`]-- ?\S", done.stdout, re.MULTILINE), done.stdout
 
 
-def test_nobody_waits_for_the_end_of_a_project_file(mkpkgs: Mkpkgs, project: Path) -> None:
-    (project / "mkpkgs.toml").unlink()
-    os.mkfifo(project / "mkpkgs.toml")
+@pytest.mark.parametrize("name", ["mkpkgs.toml", "mkpkgs.lock"])
+def test_nobody_reads_a_pipe_or_a_device_in_the_place_of_a_file(mkpkgs: Mkpkgs, project: Path, name: str) -> None:
+    for make in (os.mkfifo, lambda path: path.symlink_to("/dev/zero")):
+        (project / name).unlink(missing_ok=True)
+        make(project / name)
+        done = mkpkgs("plan")
+        assert done.returncode == 2
+        assert re.search(rf"{name}.* is no regular file", done.stderr), done.stderr
+
+
+def test_folders_that_lie_too_deep_are_told(mkpkgs: Mkpkgs, project: Path) -> None:
+    place = project / "plugins/moon"
+    for _ in range(12):
+        place /= "d/" * 99
+        # A path has an end, and so have the folders that it leads to.
+        if len(str(place)) > 3500:
+            break
+        place.mkdir(parents=True)
     done = mkpkgs("plan")
-    assert done.returncode == 2
-    assert "mkpkgs.toml is a pipe" in done.stderr
+    assert done.returncode in (1, 2)
+    assert "plugins/moon has folders that lie 100 deep" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("moment", ["-1", "1e9", "4294967296", "\u0663"])

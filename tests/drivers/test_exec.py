@@ -209,6 +209,18 @@ def test_a_link_that_a_command_leaves_is_refused(bench: Bench) -> None:
     assert "passwd is not a regular file" in bench.build().failures[0].message
 
 
+def test_folders_without_end_are_that_plugins_failure_and_gone_with_the_next_run(bench: Bench) -> None:
+    script = "cp desk-echo {output}; cd {output}; i=0; while [ $i -lt 1500 ]; do mkdir d; cd d; i=$((i + 1)); done"
+    bench.change('{ files = "plugins/echo" }', f'{{ source = "plugins/echo", build = ["sh", "-ec", "{script}"] }}')
+    outcome = bench.build()
+    (failure,) = outcome.failures
+    assert failure.plugin == "echo"
+    assert "has folders that lie 100 deep" in failure.message
+    assert modes(outcome, "count")
+    bench.change(script, "cp desk-echo {output}")
+    assert not bench.build().failures
+
+
 @pytest.mark.parametrize("name", ["a b", "$(touch mark)", "it's;touch mark", "{architecture}"])
 def test_a_folder_of_any_name_is_one_word_for_commands(name: str, tmp_path: Path) -> None:
     (tmp_path / name).mkdir()

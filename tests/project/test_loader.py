@@ -337,3 +337,21 @@ def test_everybody_may_read_the_plugins_of_a_program_without_a_service(tmp_path:
 
     assert [read(tmp_path, text).core.for_all for text in (SMALLEST, served)] == [True, False]
     assert [readable(SMALLEST, "group"), readable(served, "all")] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("written", "proposed"),
+    [("0o644", "0644"), ("0o755", "0755"), ("0o600", "0600"), ("644", "0644"), ("755", "0755"), ("9", "0644")],
+)
+def test_a_mode_without_quotes_is_proposed_as_it_was_meant(written: str, proposed: str, tmp_path: Path) -> None:
+    text = f'{SMALLEST}[[core.file]]\npath = "/etc/served/x"\nsource = "x"\nmode = {written}\n'
+    with pytest.raises(ProjectError) as raised:
+        read(tmp_path, text)
+    (told,) = (problem for problem in raised.value.problems if problem.key == "core.file[0].mode")
+    assert told.instead.endswith(f'"{proposed}"')
+
+
+@pytest.mark.parametrize("user", ["_served-try", "nobody", "root"])
+def test_a_service_shares_no_user_with_what_tries_sets(user: str, tmp_path: Path) -> None:
+    text = SMALLEST.replace("[core]", f'[core]\nuser = "{user}"')
+    assert [one for one in problems(tmp_path, f'{text}[core.service]\ncommand = "x"\n') if "core.user: " in one]

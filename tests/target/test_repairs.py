@@ -187,8 +187,9 @@ ROWS: dict[str, Row] = {
         "fake ended with status 3 when it was tried, with git and with no plugins",
         ("try.sh: no plugin is the reason", "try.sh: with ${NAMES:+"),
         {
-            "no plugin is the reason: repair the configuration, or ask who makes fake": "printf '#!/bin/sh\necho core\n' "
-            ">/usr/lib/fake/bin/fake-core"
+            "no plugin is the reason: repair the configuration, or ask who makes fake": (
+                "printf '#!/bin/sh\\necho core\\n' >/usr/lib/fake/bin/fake-core"
+            )
         },
     ),
     "a plugin that cannot be joined": Row(
