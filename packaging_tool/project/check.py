@@ -367,6 +367,8 @@ def _one_file(project: Project, spec: FileSpec, path: Path, owners: set[str], gr
         yield (*path, "source"), f"a {spec.type} has no source", "leave it out"
     if not made and not spec.source:
         yield (*path, "source"), "is missing", "name the file to take, relative to the project file"
+    if spec.type in ("directory", "symlink") and spec.path.rstrip("/") in paths.DIRECTORIES:
+        yield (*path, "path"), f"{spec.path.rstrip('/')} belongs to the system", "name a place below it"
     if spec.type == "symlink" and not spec.target:
         yield (*path, "target"), "is missing", "say what the link points to"
     if spec.type != "symlink" and spec.target:

@@ -29,7 +29,30 @@ REFUSED = {
     "/etc/init.d": "is for System V scripts; [core.service] makes the unit",
     "/var/lib/dpkg": "is dpkg's own",
     "/var/lib/rpm": "is rpm's own",
+    **{
+        f"/etc/{name}": "is the system's own"
+        for name in re.findall(
+            r"\S+",
+            "fstab group gshadow hostname hosts ld.so.conf machine-id mtab nsswitch.conf os-release passwd profile "
+            "resolv.conf shadow shells sudoers",
+        )
+    },
 }
+# Directories that packages of the system have (filesystem of Fedora, base-files and others of Debian): with another
+# mode or owner, rpm refuses the package, and dpkg takes it where it is the first.
+DIRECTORIES = frozenset(
+    re.findall(
+        r"\S+",
+        "/etc/alternatives /etc/cron.d /etc/cron.daily /etc/default /etc/dbus-1 /etc/logrotate.d /etc/opt /etc/pam.d "
+        "/etc/profile.d /etc/security /etc/skel /etc/ssl /etc/ssl/certs /etc/sudoers.d /etc/sysctl.d /etc/systemd "
+        "/etc/systemd/system /etc/tmpfiles.d /etc/xdg /usr/bin /usr/games /usr/include /usr/lib /usr/lib64 "
+        "/usr/lib/sysctl.d /usr/lib/systemd /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d "
+        "/usr/lib/udev /usr/libexec /usr/sbin /usr/share /usr/share/applications /usr/share/bash-completion "
+        "/usr/share/doc "
+        "/usr/share/icons /usr/share/info /usr/share/licenses /usr/share/locale /usr/share/man /usr/src /var/lib/misc "
+        "/var/lib/systemd /var/spool/cron /var/spool/mail",
+    )
+)
 # Directories of /etc that belong to the system: purging a core removes its whole configuration directory. What is
 # below them may be a core's own, e.g. /etc/xdg/NAME, but these are not.
 _ETC = (

@@ -355,3 +355,17 @@ def test_a_mode_without_quotes_is_proposed_as_it_was_meant(written: str, propose
 def test_a_service_shares_no_user_with_what_tries_sets(user: str, tmp_path: Path) -> None:
     text = SMALLEST.replace("[core]", f'[core]\nuser = "{user}"')
     assert [one for one in problems(tmp_path, f'{text}[core.service]\ncommand = "x"\n') if "core.user: " in one]
+
+
+@pytest.mark.parametrize("place", ["/usr/lib/", "/usr/bin", "/etc/sudoers.d/"])
+def test_a_directory_of_the_system_is_nobodys_to_bring(place: str, tmp_path: Path) -> None:
+    """rpm would find it in conflict with the package `filesystem`, and dpkg would give it this mode."""
+    text = f'{SMALLEST}[[core.file]]\npath = "{place}"\ntype = "directory"\nmode = "0700"\n'
+    assert f"14 core.file[0].path: {place.rstrip('/')} belongs to the system" in problems(tmp_path, text)
+
+
+@pytest.mark.parametrize("place", ["/etc/passwd", "/etc/sudoers"])
+def test_a_file_of_the_system_is_nobodys_to_bring(place: str, tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    text = f'{SMALLEST}[[core.file]]\npath = "{place}"\nsource = "x"\ntype = "config"\n'
+    assert any(f"{place} is the system's own" in one for one in problems(tmp_path, text))

@@ -239,7 +239,9 @@ class Machine:
 
     def list_core(self) -> None:
         """Write into dpkg's database what the core's package brought, keys and lists of revoked ones too."""
-        places = (self.share, self.root / "usr/lib/fake/bin/fake-core", self.root / "etc/fake/plugins.conf")
+        lib = self.root / "usr/lib/fake"
+        steps = (lib / step for step in ("assemble", "arrange") if (lib / step).exists())
+        places = (self.share, lib / "bin/fake-core", self.root / "etc/fake/plugins.conf", *steps)
         self.list_files(
             "fake", sorted(path for place in places for path in _files(place) if path.parent.name != "plugins")
         )

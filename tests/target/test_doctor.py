@@ -15,7 +15,7 @@ from tests.target.machine import Machine
 
 # The core's own, which doctor takes back, also where nothing lies in them; and the machine's, which it tells.
 OURS = (
-    *("etc/fake", "etc/fake/keys.d", "etc/fake/plugins.d", "etc/fake/plugins.conf", "usr/share/fake", "usr/lib/fake"),
+    *("etc/fake", "etc/fake/keys.d", "etc/fake/plugins.d", "usr/share/fake", "usr/lib/fake"),
     *(
         "usr/share/fake/keys",
         "usr/share/fake/plugins",

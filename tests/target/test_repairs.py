@@ -17,6 +17,7 @@ from tests.target.repairs import FOLLOWED, UNFOLLOWED, Row, letter, places, repa
 
 P, S, C = "/usr/lib/fake/plugins", "/usr/share/fake", "/etc/fake"
 CODE = f"{P}/git/code"
+LOOK = "look at what {path} holds: if it is all yours, {close}; else remove it"
 TRUST = f"cp /tmp/stranger.pub {C}/keys.d"
 
 
@@ -31,6 +32,12 @@ def with_key(machine: Machine, place: str, text: str = "") -> None:
     """Put the public key of a stranger, whose plugin is installed, somewhere."""
     key = stranger(machine, "evil")
     (machine.root / place.lstrip("/")).write_text(key.public.decode().replace("\n", f"{text}\n", 1))
+
+
+def looked_at(path: str, shell: str = "") -> dict[str, str]:
+    """What a person makes of a file that another one could write: closes it, or what shell says."""
+    close = f"chown root {path}; chmod go-w,a-st {path}"
+    return {LOOK.format(path=path, close=close): shell or close}
 
 
 def without_plugin(name: str) -> str:
@@ -60,9 +67,11 @@ ROWS: dict[str, Row] = {
         ("survey.awk: a name in",),
         {"remove it: ls -b": "rm", f"{P}/git": f"{P}/git/a?b"},
     ),
-    "an owner": Row(f"chown 990 {CODE}", "does not belong to root", ('survey.awk: by_hand("chown root',)),
+    "an owner": Row(f"chown 990 {CODE}", "does not belong to root", ('survey.awk: close_again($3, $2, "chown root',)),
     "an owner, and others write": Row(f"chown 990 {CODE}; chmod 4666 {CODE}", "does not belong to root", ()),
-    "others write": Row(f"chmod 666 {CODE}", "can be written by others", ('survey.awk: by_hand("chmod go-w',)),
+    "others write": Row(
+        f"chmod 666 {CODE}", "can be written by others", ('survey.awk: close_again($3, $2, "chmod go-w',)
+    ),
     "others write into the plugins": Row(f"chmod 777 {P}", "can be written by others", ()),
     "others write into /etc": Row(
         f"mkdir -p {C}/keys.d; touch {C}/keys.d/x; chmod 777 /etc", "can be written by others", ()
@@ -70,6 +79,26 @@ ROWS: dict[str, Row] = {
     "others write into /usr": Row("chmod 777 /usr", "can be written by others", ("apply.sh: chown root $place",)),
     "a setuid file": Row(f"chmod 4755 {CODE}", "is setuid", ('survey.awk: by_hand("chmod a-st',)),
     "a setuid file that others write": Row(f"chmod 4777 {CODE}", "can be written by others", ()),
+    "a key of somebody else's": Row(
+        f"echo x >{C}/keys.d/x.pub; chown 991 {C}/keys.d/x.pub",
+        "x.pub does not belong to root",
+        (),
+        looked_at(f"{C}/keys.d/x.pub", f"rm {C}/keys.d/x.pub"),
+    ),
+    "a list of the administrator's that others write": Row(
+        f"mkdir -p {C}/plugins.d; echo >{C}/plugins.d/disabled; chmod 666 {C}/plugins.d/disabled",
+        "can be written by others",
+        ("doctor.sh: administrator)",),
+        looked_at(f"{C}/plugins.d/disabled"),
+        asks="doctor",
+    ),
+    "a key of somebody else's in the place of the core's": Row(
+        f"echo x >{S}/keys/x.pub; chown 991 {S}/keys/x.pub",
+        "and no package brought it",
+        ("doctor.sh: stray)",),
+        {"remove it": f"rm {S}/keys/x.pub"},
+        asks="doctor",
+    ),
     "capabilities": Row(capable, "has capabilities", ("survey.awk: has capabilities",)),
     "a pipe beside": Row(
         f"mkfifo {C}/keys.d/pipe",

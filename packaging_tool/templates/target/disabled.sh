@@ -20,6 +20,11 @@ cannot_write() {
 store_disabled() {
     # Whoever may write there could have put a link in the place of what we write.
     if [ -d "${DISABLED%/*}" ] && ! closed "${DISABLED%/*}"; then echo "$WHY_OPEN" >&2; return 1; fi
+    # What somebody else wrote there must not become root's by what is written now.
+    if [ -n "$(find "$DISABLED" -maxdepth 0 \( ! -uid 0 -o -perm /{{ "%03o" % guarded.OPEN }} \) -print 2>/dev/null)" ]; then
+        echo "others than root can write to $DISABLED: $TOOL doctor says what helps" >&2
+        return 1
+    fi
     if [ -z "$(commas "$1")" ]; then
         rm -f "$DISABLED"
         return

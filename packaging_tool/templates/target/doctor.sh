@@ -93,19 +93,27 @@ mend_rights() {
 look_for_rights() {
     look_at_ways
     awk -F '\t' '$1 ~ /^(owner|writable|setuid)$/ && !seen[$3]++' "$W/tree" "$W/ways" >"$W/wrong"
+    : >"$W/findings"
     while IFS=$TAB read -r class _ path; do
         case $class in
         owner) found="$path does not belong to root" ;;
         writable) found="$path can be written by others than root" ;;
         *) found="$path is setuid, setgid or sticky" ;;
         esac
-        case $path in
-        "$LIB" | "$LIB"/* | "$SHARE" | "$SHARE"/* | "$PLUGINS" | "$PLUGINS"/* | "$CONFIG" | "$CONFIG"/*)
-            mend "$found" "chown root $(word "$path"); chmod go-w,a-st $(word "$path")" take_back "$path"
-            ;;
-        *) remains "$found" "chown root $path; chmod go-w $path" ;;
+        close="chown root $(word "$path"); chmod go-w,a-st $(word "$path")"
+        case $(keeper "$class" "$path") in
+        closed) mend "$found" "$close" take_back "$path" ;;
+        package) mend "$found" "$close" put_copy_back "$path" ;;
+        set) mend "$found" "$close, and have apply make another set" distrust_set "$path" ;;
+        reinstall) printf '%s, and it is not what the package %s brought\t%s\n' "$found" "$CORE" "$REINSTALL $CORE" >>"$W/findings" ;;
+        stray) printf '%s, and no package brought it\tremove it; then %s\n' "$found" "$TOOL apply" >>"$W/findings" ;;
+        administrator) printf '%s\t%s; then %s\n' "$found" "$(look_first "$path")" "$TOOL apply" >>"$W/findings" ;;
+        *) printf '%s\tchown root %s; chmod go-w %s\n' "$found" "$path" "$path" >>"$W/findings" ;;
         esac
     done <"$W/wrong"
+    # What was taken back is looked at again first.
+    [ "$MENDED" -eq "$before" ] || return 0
+    while IFS=$TAB read -r found repair; do remains "$found" "$repair"; done <"$W/findings"
     shut_to_service >"$W/shut"
     while IFS= read -r path; do
         mend "$path can be entered by root alone, and $READER runs a program there" "chmod 0755 $path" chmod 0755 "$path"

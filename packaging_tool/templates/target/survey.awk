@@ -31,6 +31,17 @@ function reinstall(name) {
 # Others must be heard whatever is wrong with one list of revoked keys, and what is in it must not be lost by a repair.
 function is_list(path) { return path == SHARE "/keys/revoked" || path == CONFIG "/keys.d/revoked" }
 function complain(path, reason, repair) { print "*\t" path " " reason "\t" repair "; then " TOOL " apply" >> COMPLAINTS }
+function look_first(path) { return "look at what " path " holds: if it is all yours, chown root " path "; chmod go-w,a-st " path "; else remove it" }
+# What others than root had in their hands becomes trusted again only where something vouches for what it holds: see vouch.sh.
+function close_again(path, kind, way) {
+    if (index(path, BIN "/") == 1) return TOOL " doctor"
+    if (kind == "d" || owner_of(path) != "*") return by_hand(way)
+    if (index(path, CONFIG "/") == 1)
+        return by_hand(look_first(path))
+    return index(path, SHARE "/") == 1 ? reinstall("*") : by_hand(way)
+}
+# The same of a list, of which complain says the apply.
+function heard(path) { return index(path, SHARE "/") == 1 ? reinstall("*") : look_first(path) }
 function in_its_place(path) {
     return index(path, SHARE "/") == 1 ? "remove it, then " REINSTALL " " CORE : "put a file with the ids of keys into its place"
 }
@@ -45,8 +56,8 @@ $1 == "name" {
 is_list($3) {
     if ($1 == "symlink" && $2 != "f") complain($3, "is a symbolic link that leads to no file", in_its_place($3))
     else if ($1 == "symlink") complain($3, "is a symbolic link", own_copy($3))
-    else if ($1 == "owner") complain($3, "does not belong to root", "chown root " $3 "; chmod go-w,a-st " $3)
-    else if ($1 == "writable") complain($3, "can be written by others than root", "chmod go-w,a-st " $3)
+    else if ($1 == "owner") complain($3, "does not belong to root", heard($3))
+    else if ($1 == "writable") complain($3, "can be written by others than root", heard($3))
     else if ($1 == "setuid") complain($3, "is setuid, setgid or sticky", "chmod a-st " $3)
     else if ($1 == "directory") complain($3, "is a directory", in_its_place($3))
     else if ($1 != "file") complain($3, "is neither a file nor a directory", in_its_place($3))
@@ -62,8 +73,8 @@ $1 == "directory" && index($3, SHARE "/") == 1 && $3 ~ /(\/abi|\/trust|\.pub|\.m
 }
 $1 == "special" { refuse(owner_of($3), $3 " is neither a file nor a directory", "remove it, then " reinstall(owner_of($3))); next }
 # The first class that fits was found, and others may fit as well.
-$1 == "owner" { refuse(owner_of($3), $3 " does not belong to root", by_hand("chown root " word($3) "; chmod go-w,a-st " word($3))); next }
-$1 == "writable" { refuse(owner_of($3), $3 " can be written by others than root", by_hand("chmod go-w,a-st " word($3))); next }
+$1 == "owner" { refuse(owner_of($3), $3 " does not belong to root", close_again($3, $2, "chown root " word($3) "; chmod go-w,a-st " word($3))); next }
+$1 == "writable" { refuse(owner_of($3), $3 " can be written by others than root", close_again($3, $2, "chmod go-w,a-st " word($3))); next }
 $1 == "setuid" { refuse(owner_of($3), $3 " is setuid, setgid or sticky", by_hand("chmod a-st " word($3))); next }
 $1 == "capability" { refuse(owner_of($3), $3 " has capabilities", word($3) == $3 ? by_hand("setcap -r " $3) : reinstall(owner_of($3))); next }
 $1 == "file" {

@@ -25,8 +25,8 @@ look() {
         \( -type l \( -path "$PROGRAM" -o -path "$WORKING" -o -path "$BIN/working-set" \) -printf 'known\t0\t%p\n' \) -o \
         \( -type l -printf 'symlink\t%Y\t%p\n' \) -o \
         \( ! -type d ! -type f -printf 'special\t0\t%p\n' \) -o \
-        \( ! -uid 0 -printf 'owner\t0\t%p\n' \) -o \
-        \( -perm /{{ "%03o" % guarded.OPEN }} -printf 'writable\t0\t%p\n' \) -o \
+        \( ! -uid 0 -printf 'owner\t%y\t%p\n' \) -o \
+        \( -perm /{{ "%03o" % guarded.OPEN }} -printf 'writable\t%y\t%p\n' \) -o \
         \( -type f -perm /{{ "%o" % guarded.LENDING }} -printf 'setuid\t0\t%p\n' \) -o \
         \( -type f -printf 'file\t%s\t%p\n' \) -o \
         -printf 'directory\t0\t%p\n' \)
@@ -89,7 +89,7 @@ survey() {
             -e "s/^\//capability${TAB}0$TAB\//p" >>"$W/tree"
     fi
     read_trust
-    awk -v PLUGINS="$PLUGINS" -v SHARE="$SHARE" -v KIT="$KIT" -v CORE="$CORE" -v REINSTALL="$REINSTALL" \
+    awk -v PLUGINS="$PLUGINS" -v SHARE="$SHARE" -v KIT="$KIT" -v BIN="$BIN" -v CORE="$CORE" -v REINSTALL="$REINSTALL" \
         -v REFUSED="$W/refused" -v NAMES="$W/names" -v TRUST="$TRUST" \
         -v CONFIG="$CONFIG" -v KEYFILES="$W/keyfiles" -v LISTS="$W/lists" -v COMPLAINTS="$W/complaints" -v TOOL="$TOOL" '
 {% include "target/survey.awk" %}
