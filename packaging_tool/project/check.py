@@ -156,7 +156,7 @@ def _core(core: CoreSpec) -> Iterator[Finding]:
     for number, change in enumerate(core.changelog):
         if not change.changes:
             yield ("core", "changelog", number, "changes"), "is empty", "say what changed"
-    yield from dates.to_come(core.changelog, ("core", "changelog"))
+    yield from dates.outside(core.changelog, ("core", "changelog"))
     yield from dates.rising(core.changelog, ("core", "changelog"))
 
 
@@ -181,7 +181,7 @@ def directories(core: CoreSpec) -> Iterator[Finding]:
 def _plugin_of(spec: PluginOfSpec) -> Iterator[Finding]:
     for key in ("versions", "architectures", "targets"):
         yield from _doubles(getattr(spec, key), ("plugin-of", key))
-    yield from dates.to_come(spec.changelog, ("plugin-of", "changelog"))
+    yield from dates.outside(spec.changelog, ("plugin-of", "changelog"))
     if spec.name and spec.name == spec.core:
         what = "is the server's own name, whose files for administrators have it already"
         yield ("plugin-of", "name"), what, f'write for example "{spec.core}-extras"'

@@ -36,7 +36,7 @@ def began_elsewhere(date: str, moment: int) -> bool:
 
 
 def rising(changelog: Sequence[ChangeSpec], path: Path) -> Iterator[tuple[Path, str, str]]:
-    """Entries that are older than the one below them (Policy 4.4 has the newest on top). path: as of to_come."""
+    """Entries that are older than the one below them (Policy 4.4 has the newest on top). path: as of outside."""
     for number, (upper, lower) in enumerate(pairwise(changelog)):
         try:
             older = seconds(upper.date) < seconds(lower.date)
@@ -47,14 +47,17 @@ def rising(changelog: Sequence[ChangeSpec], path: Path) -> Iterator[tuple[Path, 
             yield (*path, number, "date"), what, "the newest entry stands on top"
 
 
-def to_come(changelog: Sequence[ChangeSpec], path: Path) -> Iterator[tuple[Path, str, str]]:
-    """What is wrong with the dates of a changelog: they are ahead of the clock. path: of the changelog in the file."""
+def outside(changelog: Sequence[ChangeSpec], path: Path) -> Iterator[tuple[Path, str, str]]:
+    """What is wrong with the dates of a changelog: they are ahead of the clock, or before all clocks (tar has no such
+    times). path: of the changelog in the file."""
     now = clock.now()
     for number, change in enumerate(changelog):
         try:
             ahead = seconds(change.date) - now
         except (ValueError, OverflowError):
             continue
+        if ahead + now < 0:
+            yield (*path, number, "date"), f"{change.date} is before 1970", "write the day of the release"
         if ahead <= (FIRST_ZONE if is_day(change.date) else clock.SKEW):
             continue
         today = time.strftime("%Y-%m-%d", time.gmtime(now))

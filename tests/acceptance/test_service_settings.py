@@ -204,7 +204,7 @@ def test_a_server_that_makes_machine_code_runs_where_its_maintainer_says_so(boot
         server = Server(machine, Key(tmp_path, "trusted"), tmp_path / "packages", "deb")
         service = replace(SERVICE, config_check="", command="run --config /dev/null")
         said = server.install(server.build(program=program, facts={"service": service})["demo"])
-        assert "demo with no plugins ended with status 3 when it was tried: PermissionError" in said
+        assert "demo ended with status 3 when it was tried, with no plugins: PermissionError" in said
         service = replace(service, jit=True)
         server.install(server.build(version="1.1", program=program, facts={"service": service})["demo"])
         assert server.state() == "active"

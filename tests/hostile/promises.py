@@ -133,6 +133,17 @@ ROWS: Mapping[str, tuple[str, ...]] = {
         f"{LINKS}::test_doctor_does_not_touch_what_a_second_hard_link_leads_to",
         f"{LINKS}::test_no_script_removes_through_a_link",
     ),
+    "keys, settings, programs and sets that a local user wrote while a place was open to all, before `doctor`": (
+        f"{TARGET}/test_vouch.py::test_a_key_that_a_local_user_put_into_an_open_directory_is_never_trusted",
+        f"{TARGET}/test_vouch.py::test_what_another_could_write_below_etc_is_for_a_person_to_judge",
+        f"{TARGET}/test_vouch.py::test_doctor_does_not_write_on_what_another_wrote",
+        f"{TARGET}/test_vouch.py::test_what_the_core_brought_is_taken_back_only_as_it_was_brought",
+        f"{TARGET}/test_vouch.py::test_a_key_of_no_package_that_another_wrote_is_removed_by_a_person",
+        f"{TARGET}/test_vouch.py::test_a_record_that_others_can_write_vouches_for_nothing",
+        f"{TARGET}/test_vouch.py::test_a_set_that_another_could_write_is_made_anew",
+        f"{TARGET}/test_vouch.py::test_a_plugin_is_taken_back_since_its_hashes_are_verified",
+        f"{TARGET}/test_vouch.py::test_a_key_that_root_put_there_goes_on_counting",
+    ),
     "a forged line in the journal against the roll-back": (
         f"{ACCEPTANCE}/test_boot.py::test_only_systemd_says_that_the_service_was_stopped",
     ),

@@ -37,7 +37,7 @@ def test_target_and_go_have_its_values() -> None:
     assert ["$BIN", *re.findall(r'"([^"]+)"', looked)] == [*guarded.OURS]
     assert f'for directory in "{guarded.ADMINISTRATORS[0]}" "{guarded.ADMINISTRATORS[1]}"; do' in tool
     assert f"size[name] > {16 << 20}) " in tool and "SMALL = 65536 }" in tool and "-size -32769" in tool
-    assert tool.count("-perm /022") == 4 and "-perm /7000" in tool
+    assert tool.count("-perm /022") == 6 and "-perm /7000" in tool
     assert f"const largest = {manifest.LARGEST}\n" in render("go-plugin/files.go.j2")
     assert "const longestList = 65536\n" in render("go-plugin/verify.go.j2")
 

@@ -49,7 +49,7 @@ def test_a_date_that_is_still_to_come_everywhere_is_told(
     date: str, instead: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clock, "real", lambda: NOW)
-    found = list(dates.to_come([ChangeSpec(version="1", date=date, changes=("x",))], ("core", "changelog")))
+    found = list(dates.outside([ChangeSpec(version="1", date=date, changes=("x",))], ("core", "changelog")))
     assert bool(found) == bool(instead)
     for path, what, advice in found:
         assert path == ("core", "changelog", 0, "date")
@@ -57,10 +57,15 @@ def test_a_date_that_is_still_to_come_everywhere_is_told(
         assert instead in advice
 
 
+def test_a_date_before_all_clocks_is_told_before_tar_would() -> None:
+    ((_, what, _),) = dates.outside([ChangeSpec(version="1", date="1960-02-20", changes=("x",))], ())
+    assert what == "1960-02-20 is before 1970"
+
+
 def test_a_build_machine_without_a_clock_goes_by_source_date_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "real", lambda: 0)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", str(NOW))
-    assert not list(dates.to_come([ChangeSpec(version="1", date="2026-11-30", changes=("x",))], ()))
+    assert not list(dates.outside([ChangeSpec(version="1", date="2026-11-30", changes=("x",))], ()))
 
 
 def entry(project: Workspace, date: str) -> None:

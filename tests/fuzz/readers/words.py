@@ -78,7 +78,7 @@ def _spellings() -> Iterator[bytes]:
 
 def _read_date(data: bytes) -> None:
     text = data.decode()
-    for place, what, better in dates.to_come([ChangeSpec(version="1", date=text, changes=("x",))], ("core",)):
+    for place, what, better in dates.outside([ChangeSpec(version="1", date=text, changes=("x",))], ("core",)):
         holds(place == ("core", 0, "date") and bool(what and better), "a problem without a word")
     moment = dates.seconds(text)
     if dates.is_day(text):
