@@ -114,6 +114,24 @@ def test_what_the_core_brought_is_taken_back_only_as_it_was_brought(ready: Machi
     assert doctor(ready)[0] == 0
 
 
+def test_a_key_of_the_core_that_is_gone_or_another_one_is_brought_back_with_the_core(ready: Machine) -> None:
+    file = at(ready, f"{SHARE}/keys/fake.pub")
+    good = file.read_bytes()
+    for fault, said in (
+        (file.unlink, "of the package fake is missing"),
+        (lambda: file.write_bytes(Key(ready.root / "tmp", "other").public), "is not what the package fake brought"),
+    ):
+        fault()
+        told = ready.tool("apply").stdout
+        assert f"is signed by the unknown key {ready.key.id.hex()}, and {SHARE}/keys/fake.pub {said}\n" in told
+        assert "repair: apt-get install --reinstall fake\n" in told
+        file.write_bytes(good)
+        assert ready.tool("apply").returncode == 0
+    # A plugin of somebody else is no fault of the core's keys.
+    ready.install("evil", key=Key(ready.root / "tmp", "evil"))
+    assert "repair: put the key into /etc/fake/keys.d if you trust it" in ready.tool("apply").stdout
+
+
 def test_a_key_of_no_package_that_another_wrote_is_removed_by_a_person(serving: Machine) -> None:
     file = at(serving, f"{SHARE}/keys/jo.pub")
     file.write_text("x\n")

@@ -147,10 +147,27 @@ check_signature() {
     elif [ "$added" = yes ]; then
         refuse "$name" "its manifest is signed by the key $id of $CONFIG/keys.d, but only a key of the package $CORE vouches for a kit" \
             "$REINSTALL $CORE-plugin-kit$(again kit)"
+    elif broken=$(broken_key) && [ -n "$broken" ]; then
+        refuse "$name" "its manifest is signed by the unknown key $id, and $broken" "$REINSTALL $CORE"
     else
         refuse "$name" "its manifest is signed by the unknown key $id" \
             "put the key into $CONFIG/keys.d if you trust it, or remove the package; then $TOOL apply"
     fi
+}
+
+# Says which key of the core's package is gone, or not as that brought it; nothing where the record cannot tell.
+broken_key() {
+    read_owned | while IFS=$TAB read -r _ file; do
+        case $file in "$SHARE"/keys/*.pub) ;; *) continue ;; esac
+        if [ ! -f "$file" ]; then
+            echo "$file of the package $CORE is missing"
+        elif record_has_sums && ! is_as_packaged "$file" "$file"; then
+            echo "$file is not what the package $CORE brought"
+        else
+            continue
+        fi
+        break
+    done
 }
 
 # Whether the working set has the manifest of $name as it is now.

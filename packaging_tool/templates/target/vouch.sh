@@ -33,6 +33,12 @@ keeper_of_packaged() {
     fi
 }
 
+record_has_sums() {
+    if [ "$RECORD" = rpm ]; then return 0; fi
+    sums=$(dpkg-query --control-path "$CORE" md5sums 2>/dev/null) || return 1
+    [ -f "$sums" ]
+}
+
 # By the record of the core's package, which must be root's alone as well. $1: file to read. $2: where the package put it.
 is_as_packaged() {
     case $RECORD in
