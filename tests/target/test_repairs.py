@@ -104,7 +104,19 @@ ROWS: dict[str, Row] = {
         f"mkfifo {C}/keys.d/pipe",
         "is neither a file nor",
         (),
-        {"remove it": f"rm {C}/keys.d/pipe", "apt-get install --reinstall fake": "fake-plugins apply"},
+        {"remove it": f"rm {C}/keys.d/pipe"},
+    ),
+    "a link to a list": Row(
+        f"mkdir -p {C}/plugins.d; echo '# nothing' >{C}/list; ln -s ../list {C}/plugins.d/disabled",
+        "plugins.d/disabled is a symbolic link",
+        ("survey.awk: look at what it leads to",),
+        {"look at what it leads to: if it is all yours, ": "", "; else remove it": ""},
+    ),
+    "a link to nothing": Row(
+        f"ln -s nothing {C}/keys.d/k.pub",
+        "keys.d/k.pub is a symbolic link",
+        (),
+        {"remove it": f"rm {C}/keys.d/k.pub"},
     ),
     "a name that no plugin has": Row(
         f"cd {S}/plugins; cp git.manifest Git.manifest; cp git.manifest.sig Git.manifest.sig",

@@ -65,6 +65,12 @@ is_list($3) {
     else print $3 > LISTS
     next
 }
+# No package brings these.
+$1 == "symlink" && index($3, CONFIG "/") == 1 {
+    refuse("*", $3 " is a symbolic link", by_hand($2 == "f" ? "look at what it leads to: if it is all yours, " own_copy($3) "; else remove it" : "remove it"))
+    next
+}
+$1 == "special" && index($3, CONFIG "/") == 1 { refuse("*", $3 " is neither a file nor a directory", by_hand("remove it")); next }
 $1 == "symlink" { refuse(owner_of($3), $3 " is a symbolic link", "remove it, then " reinstall(owner_of($3))); next }
 # rpm puts no file into the place of a directory.
 $1 == "directory" && index($3, SHARE "/") == 1 && $3 ~ /(\/abi|\/trust|\.pub|\.manifest(\.sig)?)$/ {
