@@ -166,24 +166,7 @@ def _example(doc: str) -> str:
     return f"write for example {found[1]}" if found else ""
 
 
-_MODES = [
-    "400",
-    "440",
-    "444",
-    "500",
-    "550",
-    "555",
-    "600",
-    "640",
-    "644",
-    "660",
-    "664",
-    "700",
-    "750",
-    "755",
-    "770",
-    "775",
-]
+_MODES = frozenset(re.findall("[0-7]+", "400 440 444 500 550 555 600 640 644 660 664 700 750 755 770 775"))
 
 
 def _write(hint: type, value: Any, path: Path) -> str:

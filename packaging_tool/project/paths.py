@@ -48,9 +48,8 @@ DIRECTORIES = frozenset(
         "/etc/systemd/system /etc/tmpfiles.d /etc/xdg /usr/bin /usr/games /usr/include /usr/lib /usr/lib64 "
         "/usr/lib/sysctl.d /usr/lib/systemd /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d "
         "/usr/lib/udev /usr/libexec /usr/sbin /usr/share /usr/share/applications /usr/share/bash-completion "
-        "/usr/share/doc "
-        "/usr/share/icons /usr/share/info /usr/share/licenses /usr/share/locale /usr/share/man /usr/src /var/lib/misc "
-        "/var/lib/systemd /var/spool/cron /var/spool/mail",
+        "/usr/share/doc /usr/share/icons /usr/share/info /usr/share/licenses /usr/share/locale /usr/share/man /usr/src "
+        "/var/lib/misc /var/lib/systemd /var/spool/cron /var/spool/mail",
     )
 )
 # Directories of /etc that belong to the system: purging a core removes its whole configuration directory. What is

@@ -125,6 +125,13 @@ ROWS: dict[str, Row] = {
     "a directory in the place of the ABI": Row(
         f"rm {S}/abi; mkdir {S}/abi", "abi is a directory", (), {"remove it": f"rmdir {S}/abi"}
     ),
+    "a file of the core that others could write and that is another one now": Row(
+        f"echo x >>{S}/trust; chmod 0666 {S}/trust",
+        "trust can be written by others than root, and it is not what the package demo brought",
+        (),
+        asks="doctor",
+        after=f"test $(stat -c %a {S}/trust) = 644",
+    ),
     "a broken key of the core": Row(
         f"for key in {S}/keys/*.pub; do echo x >$key; done", "[.]pub ", ('trust.awk: REINSTALL " " CORE',)
     ),

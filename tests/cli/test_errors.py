@@ -386,16 +386,15 @@ def test_nobody_reads_a_pipe_or_a_device_in_the_place_of_a_file(mkpkgs: Mkpkgs, 
 
 def test_folders_that_lie_too_deep_are_told(mkpkgs: Mkpkgs, project: Path) -> None:
     place = project / "plugins/moon"
+    # Python makes and removes no thousand at once.
     for _ in range(12):
         place /= "d/" * 99
-        # A path has an end, and so have the folders that it leads to.
-        if len(str(place)) > 3500:
-            break
         place.mkdir(parents=True)
     done = mkpkgs("plan")
     assert done.returncode in (1, 2)
     assert "plugins/moon has folders that lie 100 deep" in done.stderr
     assert "Traceback" not in done.stderr
+    subprocess.run(["rm", "-rf", project / "plugins/moon/d"], check=True)
 
 
 @pytest.mark.parametrize("moment", ["-1", "1e9", "4294967296", "\u0663"])

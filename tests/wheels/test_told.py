@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -101,8 +100,5 @@ def test_what_an_index_answers_holds_nobody_up() -> None:
     """Each pair of quotes took four times as long, and so did each line that a backend left empty."""
     for answer in ("Aborted" + "'" * 5000 + "!", "A" * 5000 + "!", "Bad ('" * 1000):
         said = f"after connection broken by '{answer}': /simple/foo/\nERROR: No matching distribution found for foo\n"
-        started = time.process_time()
         assert "cannot be reached" in str(told._unreached(said, "the index"))
         told._FRAMED.search("[1 lines of output]\n" + "\n" * 20_000 + " " * 20_000)
-        # Far from any measure of speed: it did not end at all.
-        assert time.process_time() - started < 30
